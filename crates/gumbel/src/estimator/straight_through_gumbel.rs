@@ -1,0 +1,54 @@
+//! Straight-through Gumbel-Softmax: forward the hard sample, backward the relaxed one.
+//!
+//! Jang, Gu and Poole 2017, section 2.2.
+//! ĝ = (∂y/∂θ)ᵀ ∇f(b),   b = one-hot(argmax(θ + g)),   y = softmax((θ + g) / τ).
+//! Biased, and τ → 0 does not remove the bias unless f is quadratic at most. Cost: S evaluations of f and
+//! of ∇f. Sees: θ, ∇f at hard samples.
+//! Good for: models that must see one-hot inputs in training. Poor for: strongly curved f.
+
+use super::{Estimate, Estimator, Info, Objective, Parameters, Sample, Samples, over_samples, repeat};
+use crate::{Error, Noise, Schedule, relax};
+use burn::tensor::Tensor;
+
+pub(super) static INFO: Info = Info {
+    name: "straight-through-gumbel",
+    title: "hard sample forward, relaxed sample backward",
+    paper: "Jang, Gu and Poole 2017, Categorical reparameterization with Gumbel-Softmax, section 2.2",
+    unbiased: false,
+    samples: Samples::Hard,
+    needs_gradient: true,
+    evaluations: "S",
+    build: |parameters: &Parameters| {
+        Ok(Box::new(StraightThroughGumbel {
+            samples: parameters.checked_samples(&INFO)?,
+            tau: parameters.tau,
+        }))
+    },
+};
+
+/// See the head of its file for formula, bias, cost and use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StraightThroughGumbel {
+    /// Samples S per row, at least 1.
+    pub samples: usize,
+    /// Temperature of the backward pass.
+    pub tau: Schedule,
+}
+
+impl Estimator for StraightThroughGumbel {
+    fn info(&self) -> &'static Info {
+        &INFO
+    }
+
+    fn estimate(
+        &self,
+        logits: Tensor<3>,
+        objective: &Objective,
+        noise: &mut Noise,
+        step: u64,
+    ) -> Result<Estimate, Error> {
+        let z = relax::straight_through(repeat(logits, self.samples), self.tau.at(step), noise)?;
+        let surrogate = over_samples(objective(&Sample { z, relaxed: None }));
+        Ok(Estimate { value: surrogate.clone().detach(), surrogate })
+    }
+}

@@ -1,0 +1,156 @@
+//! The bridge from tensors on the Flex backend to the kernels, with their hand-written gradients.
+//!
+//! A forward pass runs on the logits' own memory, so that it can return an error; its result is then tied
+//! to the logits by one custom operation, whose backward pass runs a kernel too. On every other backend
+//! [`rows`] is `None` and the callers compose the same result from Burn's operations.
+
+use crate::Error;
+use burn::backend::autodiff::{
+    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+    grads::Gradients,
+    ops::{Backward, Ops, OpsKind, unary},
+};
+use burn::backend::{
+    Autodiff, Backend, BackendTensor, Dispatch, DispatchTensorKind, Flex, TensorMetadata, backend_extension,
+    tensor::FloatTensor,
+};
+use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
+use burn_flex::FlexTensor;
+use gumbel_kernels::{self as kernels, Real};
+
+/// Logits in host memory: rows over the last axis.
+pub(crate) struct Rows {
+    tensor: FlexTensor,
+    categories: usize,
+}
+
+/// The rows of a tensor on Flex in single or double precision; `None` elsewhere.
+pub(crate) fn rows<const D: usize>(tensor: &Tensor<D>) -> Option<Rows> {
+    let categories = tensor.dims()[D - 1];
+    match tensor.clone().inner().into_dispatch().kind {
+        DispatchTensorKind::Flex(BackendTensor::Float(tensor))
+            if matches!(tensor.dtype(), DType::F32 | DType::F64) =>
+        {
+            Some(Rows { tensor: tensor.to_contiguous(), categories })
+        }
+        _ => None,
+    }
+}
+
+/// A computation over rows, in either precision, that fills `N` tensors.
+pub(crate) trait Kernel<const N: usize> {
+    fn run<T: Real + Element>(&self, logits: &[T], k: usize) -> Result<Output<N>, Error>;
+}
+
+/// The flat contents of `N` tensors.
+pub(crate) type Output<const N: usize> = [TensorData; N];
+
+impl Rows {
+    pub(crate) fn run<const N: usize>(&self, kernel: &impl Kernel<N>) -> Result<Output<N>, Error> {
+        match self.tensor.dtype() {
+            DType::F64 => kernel.run(slice::<f64>(&self.tensor), self.categories),
+            _ => kernel.run(slice::<f32>(&self.tensor), self.categories),
+        }
+    }
+}
+
+fn slice<T: Element + bytemuck::Pod>(tensor: &FlexTensor) -> &[T] {
+    tensor.as_slice().expect("rows() made it contiguous and matched its type")
+}
+
+/// How a result depends on the logits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Vjp {
+    /// Through the soft sample: [`kernels::gumbel_softmax_vjp`].
+    Softmax { tau: f64 },
+    /// Through its logarithm: [`kernels::log_gumbel_softmax_vjp`].
+    LogSoftmax { tau: f64 },
+}
+
+/// `value` as a differentiable function of `logits`, with the gradient that `vjp` computes from `sample`.
+pub(crate) fn tie<const D: usize>(
+    logits: Tensor<D>,
+    value: Tensor<D>,
+    sample: Tensor<D>,
+    vjp: Vjp,
+) -> Tensor<D> {
+    if !logits.is_autodiff() {
+        return value;
+    }
+    Tensor::from_dispatch(Dispatch::tie_rows(
+        logits.into_dispatch(),
+        value.autodiff().into_dispatch(),
+        sample.autodiff().into_dispatch(),
+        vjp,
+    ))
+}
+
+/// The custom operation behind [`tie`].
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait TieRows: Backend {
+    fn tie_rows(
+        logits: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        sample: FloatTensor<Self>,
+        vjp: Vjp,
+    ) -> FloatTensor<Self>;
+}
+
+impl TieRows for Flex {
+    fn tie_rows(_: FlexTensor, value: FlexTensor, _: FlexTensor, _: Vjp) -> FlexTensor {
+        value
+    }
+}
+
+impl<C: CheckpointStrategy> TieRows for Autodiff<Flex, C> {
+    fn tie_rows(
+        logits: FloatTensor<Self>,
+        value: FloatTensor<Self>,
+        sample: FloatTensor<Self>,
+        vjp: Vjp,
+    ) -> FloatTensor<Self> {
+        match RowsBackward.prepare::<C>([logits.node()]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((sample.into_primitive(), vjp), value.into_primitive()),
+            OpsKind::UnTracked(prep) => prep.finish(value.into_primitive()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RowsBackward;
+
+impl Backward<Flex, 1> for RowsBackward {
+    type State = (FlexTensor, Vjp);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let (sample, vjp) = ops.state;
+        unary::<Flex, _>(ops.parents, ops.node, grads, |grad| pull_back(sample, grad, vjp));
+    }
+}
+
+fn pull_back(sample: FlexTensor, grad: FlexTensor, vjp: Vjp) -> FlexTensor {
+    let (sample, grad) = (sample.to_contiguous(), grad.to_contiguous());
+    match sample.dtype() {
+        DType::F64 => pull_back_as::<f64>(&sample, &grad, vjp),
+        _ => pull_back_as::<f32>(&sample, &grad, vjp),
+    }
+}
+
+fn pull_back_as<T: Real + Element + bytemuck::Pod>(
+    sample: &FlexTensor,
+    grad: &FlexTensor,
+    vjp: Vjp,
+) -> FlexTensor {
+    let shape: Shape = sample.shape();
+    let k = *shape.as_slice().last().expect("rows have an axis");
+    let mut out = vec![T::zero(); shape.num_elements()];
+    let (sample, grad) = (slice::<T>(sample), slice::<T>(grad));
+    match vjp {
+        Vjp::Softmax { tau } => kernels::gumbel_softmax_vjp(sample, grad, k, T::from_f64(tau), &mut out),
+        Vjp::LogSoftmax { tau } => {
+            kernels::log_gumbel_softmax_vjp(sample, grad, k, T::from_f64(tau), &mut out)
+        }
+    }
+    .expect("the forward pass accepted the same temperature and row length");
+    FlexTensor::from_data(TensorData::new(out, shape))
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+pub mod categorical;
+mod composed;
+pub mod concrete;
+mod error;
+pub mod estimator;
+mod fused;
+pub mod kl;
+mod noise;
+mod relax;
+mod sample;
+mod schedule;
+
+pub use error::Error;
+pub use noise::Noise;
+pub use relax::{gumbel_softmax, log_gumbel_softmax, straight_through};
+pub use sample::{gumbel_max, one_hot};
+pub use schedule::Schedule;

@@ -1,0 +1,103 @@
+//! Random numbers as an argument.
+
+use burn::tensor::{Device, Element, Shape, Tensor, TensorData};
+use gumbel_kernels::{Stream, noise};
+use serde::{Deserialize, Serialize};
+
+/// A seeded, splittable stream of noise that moves on as it is used.
+///
+/// The numbers are made on the host by [`gumbel_kernels`], so a seed means the same noise on every backend
+/// and device, for any number of threads. Every function that needs randomness takes a `&mut Noise`; two
+/// calls with equal noise give equal results.
+///
+/// ```
+/// use gumbel::Noise;
+/// use burn::tensor::{Device, Tensor};
+/// let mut noise = Noise::from_seed(7);
+/// let again = noise.clone();
+/// let g: Tensor<2> = noise.gumbel([2, 3], &Device::flex());
+/// assert_ne!(noise, again); // it has moved on
+/// let mean = again.split(1).gumbel::<1>([100_000], &Device::flex()).mean().into_scalar::<f32>();
+/// assert!((mean - 0.5772).abs() < 0.02); // Euler's constant
+/// # assert_eq!(g.dims(), [2, 3]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64, u64)", into = "(u64, u64, u64)")]
+pub struct Noise {
+    stream: Stream,
+}
+
+impl Noise {
+    /// The noise of `seed`, from its start.
+    pub fn from_seed(seed: u64) -> Self {
+        Self { stream: Stream::new(seed) }
+    }
+
+    /// Independent noise named by `label`. It depends on the seed and the label only, not on how much of
+    /// this noise was used: `noise.split(step)` makes step 1000 the same whether or not step 999 ran.
+    #[must_use]
+    pub fn split(&self, label: u64) -> Self {
+        Self { stream: self.stream.split(label) }
+    }
+
+    /// Independent noise taken from here, which moves on: a different one at every call.
+    #[must_use]
+    pub fn fork(&mut self) -> Self {
+        Self { stream: self.stream.fork() }
+    }
+
+    /// The underlying stream, for use with [`gumbel_kernels`].
+    pub fn stream(&self) -> Stream {
+        self.stream
+    }
+
+    /// Uniform noise on the open interval (0, 1).
+    pub fn uniform<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
+        self.fill(shape.into(), device, noise::uniform)
+    }
+
+    /// Exponential(1) noise.
+    pub fn exponential<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
+        self.fill(shape.into(), device, noise::exponential)
+    }
+
+    /// Standard Gumbel noise, `-ln(-ln u)`.
+    pub fn gumbel<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
+        self.fill(shape.into(), device, noise::gumbel)
+    }
+
+    /// Standard logistic noise, `ln u - ln(1 - u)`.
+    pub fn logistic<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
+        self.fill(shape.into(), device, noise::logistic)
+    }
+
+    /// Reserves the next `count` numbers: returns where they start and moves past them.
+    pub(crate) fn take(&mut self, count: usize) -> Stream {
+        let start = self.stream;
+        self.stream = start.skip(count as u64);
+        start
+    }
+
+    fn fill<const D: usize>(
+        &mut self,
+        shape: Shape,
+        device: &Device,
+        fill: fn(Stream, &mut [f32]),
+    ) -> Tensor<D> {
+        let mut values = vec![f32::default(); shape.num_elements()];
+        fill(self.take(values.len()), &mut values);
+        Tensor::from_data(TensorData::new(values, shape), (device, f32::dtype()))
+    }
+}
+
+impl From<Noise> for (u64, u64, u64) {
+    fn from(noise: Noise) -> Self {
+        noise.stream.parts()
+    }
+}
+
+impl From<(u64, u64, u64)> for Noise {
+    fn from((seed, id, position): (u64, u64, u64)) -> Self {
+        Self { stream: Stream::from_parts(seed, id, position) }
+    }
+}

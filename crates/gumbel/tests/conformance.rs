@@ -1,0 +1,254 @@
+//! One suite for every row of the table of estimators, against exact enumeration.
+//!
+//! Rows are replicates: a row of logits is tiled, one call gives that many independent estimates, and the
+//! comparison is in standard errors. With seven coordinates per estimator and a threshold of four, a sound
+//! unbiased estimator fails by chance once in 2000 seeds; the seeds are fixed.
+
+use burn::tensor::{Device, Tensor};
+use gumbel::estimator::{self, Estimate, Estimator, Info, Objective, Parameters, Sample, Samples};
+use gumbel::{Error, Noise, Schedule};
+use std::cell::Cell;
+
+const REPLICATES: usize = 100_000;
+const LATENTS: usize = 2;
+const CATEGORIES: usize = 3;
+const LOGITS: [f32; 6] = [0.3, -0.5, 0.8, 0.0, 1.0, -1.2];
+
+fn tiled(logits: [f32; 6], rows: usize) -> Tensor<3> {
+    let row = Tensor::<1>::from_floats(logits, &Device::flex().autodiff());
+    row.reshape([1, LATENTS, CATEGORIES]).repeat_dim(0, rows).require_grad()
+}
+
+/// `f(z; φ) = exp(φ Σ w·z)`: curved enough that every biased estimator shows its bias.
+fn curved(phi: &Tensor<1>) -> impl Fn(&Sample) -> Tensor<2> {
+    let phi = phi.clone();
+    move |sample| {
+        let weights = Tensor::<1>::from_floats([1.0, -0.5, 0.2, -1.0, 0.7, 0.4], &Device::flex());
+        let score = (sample.z.clone() * weights.reshape([1, 1, LATENTS, CATEGORIES])).sum_dim(3).sum_dim(2);
+        (score.squeeze_dims::<2>(&[2, 3]) * phi.clone().unsqueeze()).exp()
+    }
+}
+
+fn phi() -> Tensor<1> {
+    Tensor::from_floats([1.3], &Device::flex().autodiff()).require_grad()
+}
+
+fn build(info: &Info) -> Box<dyn Estimator> {
+    (info.build)(&Parameters { samples: 2, tau: Schedule::Constant(0.7) }).expect("valid parameters")
+}
+
+fn run(estimator: &dyn Estimator, logits: Tensor<3>, f: &Objective, seed: u64) -> Estimate {
+    estimator.estimate(logits, f, &mut Noise::from_seed(seed), 0).expect("a served problem")
+}
+
+/// The gradient of each replicate, `[rows][D·K]`.
+fn gradients(estimate: Estimate, logits: &Tensor<3>) -> Vec<Vec<f64>> {
+    let gradients = logits.grad(&estimate.surrogate.sum().backward()).expect("a gradient");
+    let numbers = gradients.into_data().convert::<f64>().try_to_vec::<f64>().expect("converted");
+    numbers.chunks(LATENTS * CATEGORIES).map(<[f64]>::to_vec).collect()
+}
+
+fn exact() -> (Vec<f64>, f64) {
+    let (logits, phi) = (tiled(LOGITS, 1), phi());
+    let estimate = run(&estimator::Exact, logits.clone(), &curved(&phi), 0);
+    let value = f64::from(estimate.value.clone().into_scalar::<f32>());
+    (gradients(estimate, &logits).remove(0), value)
+}
+
+/// (mean − expected) in standard errors, for each coordinate.
+fn z_scores(rows: &[Vec<f64>], expected: &[f64]) -> Vec<f64> {
+    let n = rows.len() as f64;
+    (0..expected.len())
+        .map(|i| {
+            let mean = rows.iter().map(|row| row[i]).sum::<f64>() / n;
+            let variance = rows.iter().map(|row| (row[i] - mean).powi(2)).sum::<f64>() / (n - 1.0);
+            (mean - expected[i]) / (variance / n).sqrt().max(1e-7)
+        })
+        .collect()
+}
+
+fn worst(z: &[f64]) -> f64 {
+    z.iter().fold(0.0, |worst, z| worst.max(z.abs()))
+}
+
+#[test]
+fn enumeration_agrees_with_a_sum_written_by_hand() {
+    // E f = Π_d Σ_k p_dk exp(1.3 w_dk), since f factorises over the latents.
+    let weights = [[1.0f64, -0.5, 0.2], [-1.0, 0.7, 0.4]];
+    let factor = |d: usize| {
+        let logits = &LOGITS[d * 3..][..3];
+        let total: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
+        (0..3).map(|k| f64::from(logits[k]).exp() / total * (1.3 * weights[d][k]).exp()).sum::<f64>()
+    };
+    let (gradient, value) = exact();
+    assert!((value - factor(0) * factor(1)).abs() < 1e-6, "{value}");
+    let p_0 = f64::from(LOGITS[0]).exp() / LOGITS[..3].iter().map(|&l| f64::from(l).exp()).sum::<f64>();
+    let slope = p_0 * (1.3f64.exp() - factor(0)) * factor(1);
+    assert!((gradient[0] - slope).abs() < 1e-6, "{} against {slope}", gradient[0]);
+}
+
+#[test]
+fn unbiased_estimators_agree_with_enumeration_and_biased_ones_are_caught() {
+    let (expected, value) = exact();
+    for info in estimator::ALL {
+        let (logits, phi) = (tiled(LOGITS, REPLICATES), phi());
+        let estimate = run(build(info).as_ref(), logits.clone(), &curved(&phi), 1);
+        let values: Vec<Vec<f64>> =
+            estimate.value.clone().into_data().iter::<f64>().map(|v| vec![v]).collect();
+        let z = z_scores(&gradients(estimate, &logits), &expected);
+        let name = info.name;
+        if info.unbiased {
+            assert!(worst(&z) < 4.0, "{name}: {z:.1?} standard errors from the exact gradient");
+        } else {
+            assert!(worst(&z) > 8.0, "{name} is biased here, and must be seen to be: {z:.1?}");
+        }
+        if info.samples == Samples::Hard {
+            let z = z_scores(&values, &[value]);
+            assert!(worst(&z) < 4.0, "{name}: value {z:.1?} standard errors from the exact expectation");
+        }
+    }
+}
+
+#[test]
+fn the_bias_of_gumbel_softmax_shrinks_with_the_temperature() {
+    let (expected, _) = exact();
+    let bias = |tau: f64| {
+        let estimator = estimator::GumbelSoftmax { samples: 1, tau: Schedule::Constant(tau) };
+        let logits = tiled(LOGITS, REPLICATES);
+        let rows = gradients(run(&estimator, logits.clone(), &curved(&phi()), 2), &logits);
+        (0..expected.len())
+            .map(|i| rows.iter().map(|row| row[i]).sum::<f64>() / rows.len() as f64 - expected[i])
+            .map(|bias| bias * bias)
+            .sum::<f64>()
+            .sqrt()
+    };
+    let (warm, mild, cool) = (bias(2.0), bias(0.7), bias(0.2));
+    assert!(
+        warm > 1.5 * mild && mild > 1.5 * cool,
+        "bias {warm:.4}, {mild:.4}, {cool:.4} at tau 2, 0.7, 0.2"
+    );
+}
+
+#[test]
+fn the_gradient_of_the_objectives_own_parameters_is_unbiased_on_hard_samples() {
+    let slope = |info: &Info, replicates: usize, seed: u64| {
+        let (logits, phi) = (tiled(LOGITS, replicates), phi());
+        let estimate = run(build(info).as_ref(), logits, &curved(&phi), seed);
+        f64::from(phi.grad(&estimate.surrogate.mean().backward()).expect("a gradient").into_scalar::<f32>())
+    };
+    let expected = slope(estimator::find("exact").expect("in the table"), 1, 0);
+    for info in estimator::ALL.iter().filter(|info| info.samples == Samples::Hard && info.name != "exact") {
+        let batches: Vec<Vec<f64>> = (0..50).map(|seed| vec![slope(info, 2000, seed)]).collect();
+        let z = z_scores(&batches, &[expected]);
+        assert!(worst(&z) < 4.0, "{}: {z:.1?} standard errors from the exact slope", info.name);
+    }
+}
+
+#[test]
+fn a_constant_objective_has_no_gradient_in_the_mean() {
+    for info in estimator::ALL {
+        let logits = tiled(LOGITS, REPLICATES);
+        let constant = |sample: &Sample| {
+            let [samples, rows, ..] = sample.z.dims();
+            sample.z.clone().sum_dim(3).sum_dim(2).reshape([samples, rows]) * 0.0 + 3.0
+        };
+        let z =
+            z_scores(&gradients(run(build(info).as_ref(), logits.clone(), &constant, 3), &logits), &[0.0; 6]);
+        assert!(worst(&z) < 4.0, "{}: {z:.1?}", info.name);
+    }
+}
+
+#[test]
+fn equal_noise_gives_equal_bits_and_measuring_changes_no_state() {
+    for info in estimator::ALL {
+        let (estimator, phi) = (build(info), phi());
+        let bits = || run(estimator.as_ref(), tiled(LOGITS, 10), &curved(&phi), 4).surrogate.into_data();
+        let before = estimator.state();
+        assert_eq!(bits(), bits(), "{}", info.name);
+        assert_eq!(estimator.state(), before, "{}", info.name);
+    }
+}
+
+#[test]
+fn saved_and_restored_state_continues_identically() {
+    for info in estimator::ALL {
+        let (mut trained, phi) = (build(info), phi());
+        for seed in 0..5 {
+            let estimate = run(trained.as_ref(), tiled(LOGITS, 10), &curved(&phi), seed);
+            trained.adapt(&estimate);
+        }
+        let mut restored = build(info);
+        restored.restore(&trained.state()).expect("its own state");
+        let next = |e: &dyn Estimator| run(e, tiled(LOGITS, 10), &curved(&phi), 9).surrogate.into_data();
+        assert_eq!(next(trained.as_ref()), next(restored.as_ref()), "{}", info.name);
+        let foreign = vec![0.0; trained.state().len() + 1];
+        assert!(matches!(restored.restore(&foreign), Err(Error::State { .. })), "{}", info.name);
+    }
+}
+
+#[test]
+fn extreme_and_masked_logits_give_finite_gradients_and_none_at_masks() {
+    let mask = f32::NEG_INFINITY;
+    for info in estimator::ALL {
+        for logits in [[80.0, -80.0, 0.0, -80.0, 80.0, 80.0], [0.0, mask, 1.0, mask, mask, 2.0]] {
+            let tiles = tiled(logits, 100);
+            for row in gradients(run(build(info).as_ref(), tiles.clone(), &curved(&phi()), 5), &tiles) {
+                for (gradient, logit) in row.iter().zip(logits) {
+                    assert!(gradient.is_finite(), "{}: {row:?} at {logits:?}", info.name);
+                    assert!(logit != mask || *gradient == 0.0, "{}: {row:?} at {logits:?}", info.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_objective_is_evaluated_as_often_as_declared() {
+    for info in estimator::ALL {
+        let (evaluations, phi) = (Cell::new(0), phi());
+        let counted = |sample: &Sample| {
+            evaluations.set(evaluations.get() + sample.z.dims()[0]);
+            curved(&phi)(sample)
+        };
+        run(build(info).as_ref(), tiled(LOGITS, 3), &counted, 6);
+        let declared = match info.evaluations {
+            "S" => 2,
+            "K^D" => 9,
+            other => panic!("{}: the test does not know '{other}'", info.name),
+        };
+        assert_eq!(evaluations.get(), declared, "{}", info.name);
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_an_error_with_the_remedy() {
+    for info in estimator::ALL.iter().filter(|info| info.name != "exact") {
+        let error = (info.build)(&Parameters { samples: 0, ..Parameters::default() }).err().expect(info.name);
+        assert!(error.to_string().contains("at least 1, got 0"), "{error}");
+    }
+    let wide = Tensor::<3>::zeros([1, 20, 10], &Device::flex());
+    let error =
+        estimator::Exact.estimate(wide, &|_| unreachable!(), &mut Noise::from_seed(0), 0).unwrap_err();
+    assert!(error.to_string().contains("10^20 states are too many"), "{error}");
+}
+
+#[test]
+fn a_baseline_lowers_the_variance_of_an_offset_objective() {
+    let spread = |estimator: &dyn Estimator| {
+        let (logits, phi) = (tiled(LOGITS, 20_000), phi());
+        let offset = |sample: &Sample| curved(&phi)(sample) + 100.0;
+        let rows = gradients(run(estimator, logits.clone(), &offset, 7), &logits);
+        rows.iter().map(|row| row[0] * row[0]).sum::<f64>() / rows.len() as f64
+    };
+    let mut adapted = estimator::Reinforce::new(1);
+    let plain = spread(&adapted);
+    for seed in 0..3 {
+        let phi = phi();
+        let offset = |sample: &Sample| curved(&phi)(sample) + 100.0;
+        let estimate = run(&adapted, tiled(LOGITS, 1000), &offset, seed);
+        adapted.adapt(&estimate);
+    }
+    let expected = 100.0 + exact().1;
+    assert!((adapted.baseline() - expected).abs() < 1.0, "{} against {expected}", adapted.baseline());
+    assert!(spread(&adapted) < plain / 100.0);
+}
