@@ -26,12 +26,7 @@ pub fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 fn round([a, b, c, d]: [u32; 4], [left, right]: [u32; 2]) -> [u32; 4] {
     let first = u64::from(MULTIPLIERS[0]) * u64::from(a);
     let second = u64::from(MULTIPLIERS[1]) * u64::from(c);
-    [
-        (second >> 32) as u32 ^ b ^ left,
-        second as u32,
-        (first >> 32) as u32 ^ d ^ right,
-        first as u32,
-    ]
+    [(second >> 32) as u32 ^ b ^ left, second as u32, (first >> 32) as u32 ^ d ^ right, first as u32]
 }
 
 #[cfg(test)]

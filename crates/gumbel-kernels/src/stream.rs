@@ -17,6 +17,7 @@ enum Purpose {
 /// Word `i` is a pure function of (seed, id, `i`): two threads, two batches or two machines that ask for the
 /// same `i` get the same bits. Copying a stream copies the position too, so both copies read the same
 /// numbers; use [`skip`](Self::skip) to move on and [`split`](Self::split) for independent numbers.
+/// Positions must stay below 2^62.
 ///
 /// ```
 /// use gumbel_kernels::Stream;
@@ -223,9 +224,10 @@ mod tests {
         assert_eq!(parent.parts(), (42, 0, 2));
     }
 
-    // Recorded from this implementation when it was first written.
-    const GOLDEN_FORK: (u64, u64, u64) = (0, 0, 0);
-    const GOLDEN_SPLIT: (u64, u64, u64) = (0, 0, 0);
+    // From Philox4x32-10 in Python integers, which gave Random123's known answer, on the counters and keys
+    // that the comments and code above describe.
+    const GOLDEN_FORK: (u64, u64, u64) = (4715622552460234781, 12497504909180642772, 0);
+    const GOLDEN_SPLIT: (u64, u64, u64) = (9154375743017496898, 7196726667078977882, 0);
 
     #[test]
     fn children_differ_from_each_other_and_from_their_parent() {

@@ -1,0 +1,267 @@
+//! Exact sampling by perturbation: the Gumbel-max and Gumbel-top-k tricks.
+//!
+//! Yellott (1977); Maddison, Tarlow and Minka, "A* sampling" (2014), section 2; Kool, van Hoof and Welling,
+//! "Stochastic beams and where to find them" (2019), section 2.3.
+
+use crate::error::{Error, logit_fault};
+use crate::reduce::{arg_max, max};
+use crate::rows::{count_rows, same_length};
+use crate::{Real, Stream, noise};
+use core::cmp::Ordering;
+
+/// About how many numbers are perturbed at a time, to stay in the first-level cache.
+const BLOCK: usize = 1024;
+
+/// How many rows of length `k` make a block.
+pub(crate) fn rows_per_block(k: usize) -> usize {
+    (BLOCK / k).max(1)
+}
+
+/// One categorical sample per row.
+///
+/// ```text
+/// out[r] = argmaxᵢ logits[r, i] + gᵢ  ~  softmax(logits[r]),   g standard Gumbel noise
+/// ```
+///
+/// Element `r·k + i` of [`noise::gumbel`] of the stream goes to logit (r, i). Logits need no normalising.
+/// The first index wins a tie (two sums that round to the same number). A masked category is never sampled.
+///
+/// # Shapes
+/// `logits` `[rows, k]`, `out` `[rows]`; `rows · k` numbers of the stream are used.
+///
+/// # Errors
+/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::{Stream, gumbel_max};
+/// let logits = [2f64.ln(), 0.0, f64::NEG_INFINITY].repeat(90_000);
+/// let mut drawn = [0; 90_000];
+/// gumbel_max(&logits, 3, Stream::new(1), &mut drawn)?;
+/// let zeros = drawn.iter().filter(|&&i| i == 0).count() as f64;
+/// let standard_error = (90_000.0 * 2.0 / 9.0f64).sqrt();
+/// assert!((zeros - 60_000.0).abs() < 4.0 * standard_error);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn gumbel_max<T: Real>(logits: &[T], k: usize, stream: Stream, out: &mut [u32]) -> Result<(), Error> {
+    same_length("out", out.len(), count_rows(logits.len(), k)?);
+    for_perturbed_rows(logits, k, stream, |row, keys| {
+        out[row] = arg_max(keys) as u32;
+        Ok(())
+    })
+}
+
+/// `count` different categories per row, in decreasing order of their perturbed logits: a sample without
+/// replacement, with the order probabilities of Plackett and Luce.
+///
+/// ```text
+/// P(i₁, i₂, …) = p_{i₁} · p_{i₂} / (1 − p_{i₁}) · …,   p = softmax(logits[r])
+/// ```
+///
+/// Uses the noise as [`gumbel_max`] does, whose sample is the first of these.
+///
+/// # Shapes
+/// `logits` `[rows, k]`, `out` `[rows, count]`; `rows · k` numbers of the stream are used.
+///
+/// # Errors
+/// [`Error::TooFew`] if a row has fewer than `count` unmasked categories; [`Error::Logit`],
+/// [`Error::AllMasked`], [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::{Stream, gumbel_top_k};
+/// let mut order = [0; 3];
+/// gumbel_top_k(&[0.0f32; 3], 3, Stream::new(1), 3, &mut order)?;
+/// order.sort();
+/// assert_eq!(order, [0, 1, 2]); // all of them: a permutation
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn gumbel_top_k<T: Real>(
+    logits: &[T],
+    k: usize,
+    stream: Stream,
+    count: usize,
+    out: &mut [u32],
+) -> Result<(), Error> {
+    same_length("out", out.len(), count_rows(logits.len(), k)? * count);
+    let mut order: Vec<u32> = Vec::with_capacity(k);
+    for_perturbed_rows(logits, k, stream, |row, keys| {
+        order.clear();
+        order.extend((0..k as u32).filter(|&index| keys[index as usize] > T::neg_infinity()));
+        if count > order.len() {
+            return Err(Error::TooFew { row, wanted: count, available: order.len() });
+        }
+        keep_largest(&mut order, keys, count);
+        out[row * count..][..count].copy_from_slice(&order[..count]);
+        Ok(())
+    })
+}
+
+/// Moves the indices of the `count` largest keys to the front, in decreasing order of the keys.
+fn keep_largest<T: Real>(order: &mut [u32], keys: &[T], count: usize) {
+    let by_key = |a: &u32, b: &u32| {
+        let (key_a, key_b) = (keys[*a as usize], keys[*b as usize]);
+        key_b.partial_cmp(&key_a).unwrap_or(Ordering::Equal).then(a.cmp(b))
+    };
+    if count < order.len() {
+        order.select_nth_unstable_by(count, by_key);
+    }
+    order[..count].sort_unstable_by(by_key);
+}
+
+/// Calls `each(row, keys)` with `keys = logits + noise` of every row.
+fn for_perturbed_rows<T: Real>(
+    logits: &[T],
+    k: usize,
+    stream: Stream,
+    mut each: impl FnMut(usize, &[T]) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let rows = rows_per_block(k);
+    let mut keys = vec![T::zero(); logits.len().min(rows * k)];
+    for (block, logits) in logits.chunks(rows * k).enumerate() {
+        let keys = &mut keys[..logits.len()];
+        noise::gumbel(stream.skip((block * rows * k) as u64), keys);
+        for (index, (logits, keys)) in logits.chunks_exact(k).zip(keys.chunks_exact_mut(k)).enumerate() {
+            let row = block * rows + index;
+            perturb(logits, keys).ok_or_else(|| fault(row, logits))?;
+            each(row, keys)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the logits to their noise; `None` if a logit is NaN or +∞, or if all are −∞.
+fn perturb<T: Real>(logits: &[T], noise: &mut [T]) -> Option<()> {
+    let mut sound = true;
+    for (noise, &logit) in noise.iter_mut().zip(logits) {
+        *noise = *noise + logit;
+        sound &= *noise < T::infinity();
+    }
+    (sound && max(noise) > T::neg_infinity()).then_some(())
+}
+
+#[cold]
+fn fault<T: Real>(row: usize, logits: &[T]) -> Error {
+    logit_fault(row, logits).expect("finite noise keeps sound logits sound")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MASK: f64 = f64::NEG_INFINITY;
+
+    fn noise_of(stream: Stream, len: usize) -> Vec<f64> {
+        let mut noise = vec![0.0; len];
+        noise::gumbel(stream, &mut noise);
+        noise
+    }
+
+    #[test]
+    fn element_r_k_i_of_the_stream_perturbs_logit_r_i() {
+        for k in [1, 2, 3, 10, 100, 1023, 1024, 1025, 3000] {
+            let (rows, stream) = (7, Stream::from_parts(8, 9, 3));
+            let noise = noise_of(stream, rows * k);
+            let mut drawn = vec![0; rows];
+            gumbel_max(&vec![0.0; rows * k], k, stream, &mut drawn).unwrap();
+            let expected: Vec<u32> = noise.chunks(k).map(|row| arg_max(row) as u32).collect();
+            assert_eq!(drawn, expected, "k = {k}");
+        }
+    }
+
+    #[test]
+    fn first_index_wins_a_tie() {
+        let mut drawn = [9];
+        gumbel_max(&[3e38f32; 5], 5, Stream::new(1), &mut drawn).unwrap(); // no room for noise
+        assert_eq!(drawn, [0]);
+    }
+
+    #[test]
+    fn masked_category_is_never_sampled() {
+        let logits = [MASK, -1e300, MASK, MASK].repeat(1000);
+        let mut drawn = [0; 1000];
+        gumbel_max(&logits, 4, Stream::new(1), &mut drawn).unwrap();
+        assert_eq!(drawn, [1; 1000]);
+    }
+
+    #[test]
+    fn refusal_names_the_row_in_any_block() {
+        let mut logits = vec![0.0; 3000];
+        logits[2998] = f64::NAN;
+        let error = gumbel_max(&logits, 10, Stream::new(1), &mut [0; 300]).unwrap_err();
+        assert!(matches!(error, Error::Logit { row: 299, column: 8, .. }), "{error}");
+        logits[2990..].fill(MASK);
+        let error = gumbel_max(&logits, 10, Stream::new(1), &mut [0; 300]).unwrap_err();
+        assert_eq!(error, Error::AllMasked { row: 299 });
+        logits[2991] = f64::INFINITY;
+        let error = gumbel_max(&logits, 10, Stream::new(1), &mut [0; 300]).unwrap_err();
+        assert_eq!(error, Error::Logit { row: 299, column: 1, value: f64::INFINITY });
+    }
+
+    #[test]
+    fn top_k_counts_the_unmasked() {
+        let error = gumbel_top_k(&[0.0, MASK, 0.0], 3, Stream::new(1), 3, &mut [0; 3]).unwrap_err();
+        assert_eq!(error, Error::TooFew { row: 0, wanted: 3, available: 2 });
+        let mut order = [9; 2];
+        gumbel_top_k(&[0.0, MASK, 0.0], 3, Stream::new(1), 2, &mut order).unwrap();
+        assert!(order == [0, 2] || order == [2, 0]);
+        gumbel_top_k(&[0.0; 3], 3, Stream::new(1), 0, &mut []).unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "out has length 3, expected 2")]
+    fn lengths_must_fit() {
+        let _ = gumbel_max(&[0.0; 6], 3, Stream::new(1), &mut [0; 3]);
+    }
+
+    proptest! {
+        #[test]
+        fn top_k_is_the_sorted_keys(
+            k in 1usize..67,
+            seed: u64,
+            fraction in 0.0..=1.0f64,
+            scale in prop::sample::select(vec![0.0, 1.0, 1e17]), // 1e17 leaves ties
+        ) {
+            let stream = Stream::new(seed);
+            let count = (k as f64 * fraction) as usize;
+            let coarse = noise_of(stream.split(0), 2 * k);
+            let logits: Vec<f64> = coarse.iter().map(|g| scale * g.round()).collect();
+            let mut drawn = vec![0; 2 * count];
+            gumbel_top_k(&logits, k, stream, count, &mut drawn).unwrap();
+            let keys: Vec<f64> = logits.iter().zip(noise_of(stream, 2 * k)).map(|(l, g)| l + g).collect();
+            for (row, keys) in keys.chunks(k).enumerate() {
+                let mut sorted: Vec<u32> = (0..k as u32).collect();
+                sorted.sort_by(|&a, &b| keys[b as usize].total_cmp(&keys[a as usize]));
+                prop_assert_eq!(&drawn[row * count..][..count], &sorted[..count]);
+            }
+        }
+
+        #[test]
+        fn first_of_top_k_is_the_gumbel_max(k in 1usize..67, seed: u64) {
+            let stream = Stream::new(seed);
+            let logits = noise_of(stream.split(0), k);
+            let (mut all, mut one) = (vec![0; k], [0]);
+            gumbel_top_k(&logits, k, stream, k, &mut all).unwrap();
+            gumbel_max(&logits, k, stream, &mut one).unwrap();
+            prop_assert_eq!(all[0], one[0]);
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..k as u32).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn adding_a_constant_changes_nothing(k in 1usize..67, seed: u64, constant in -30i32..30) {
+            let stream = Stream::new(seed);
+            let logits = noise_of(stream.split(0), k);
+            let shifted: Vec<f64> = logits.iter().map(|l| l + f64::from(constant)).collect();
+            let (mut plain, mut moved) = ([0], [0]);
+            gumbel_max(&logits, k, stream, &mut plain).unwrap();
+            gumbel_max(&shifted, k, stream, &mut moved).unwrap();
+            prop_assert_eq!(plain, moved);
+        }
+    }
+}

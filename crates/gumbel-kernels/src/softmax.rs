@@ -1,0 +1,371 @@
+//! Softmax, its logarithm and its normaliser, with their vector-Jacobian products.
+//!
+//! Everything is shifted by the row's maximum, so logits may be as large as the number type holds. A logit
+//! of −∞ is a mask: probability 0 and gradient exactly 0.
+
+use crate::Real;
+use crate::error::{Error, logit_fault};
+use crate::reduce::{max, sum, sum_of, sum_of_pairs};
+use crate::rows::{count_rows, same_length};
+
+/// The maximum `m` of a row and `Σ exp(lᵢ − m)`.
+pub(crate) fn shifted_sum<T: Real>(row: usize, logits: &[T]) -> Result<(T, T), Error> {
+    let max = max(logits);
+    let sum = sum_of(logits, |logit| (logit - max).exp());
+    // NaN exactly if a logit is NaN or +∞ (∞ − ∞), or if all are −∞.
+    if sum.is_nan() { Err(fault(row, logits)) } else { Ok((max, sum)) }
+}
+
+#[cold]
+fn fault<T: Real>(row: usize, logits: &[T]) -> Error {
+    logit_fault(row, logits).expect("a finite maximum gives a finite sum")
+}
+
+/// A log-probability of an unmasked category that is too small for the number type becomes the lowest
+/// finite number, so that −∞ always and only means a mask.
+#[inline(always)]
+pub(crate) fn unless_masked<T: Real>(logit: T, log_prob: T) -> T {
+    if logit == T::neg_infinity() { logit } else { log_prob.max(T::min_value()) }
+}
+
+/// Log-normaliser of each row.
+///
+/// ```text
+/// out[r] = ln Σᵢ exp(logits[r, i])
+/// ```
+///
+/// # Shapes
+/// `logits` `[rows, k]`, `out` `[rows]`.
+///
+/// # Errors
+/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// let mut out = [0.0];
+/// gumbel_kernels::log_sum_exp(&[1000.0, 1000.0], 2, &mut out)?;
+/// assert_eq!(out[0], 1000.0 + 2f64.ln());
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn log_sum_exp<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
+    same_length("out", out.len(), count_rows(logits.len(), k)?);
+    for (row, (logits, out)) in logits.chunks_exact(k).zip(out).enumerate() {
+        let (max, sum) = shifted_sum(row, logits)?;
+        *out = max + sum.ln();
+    }
+    Ok(())
+}
+
+/// Probabilities of each row.
+///
+/// ```text
+/// out[r, i] = exp(logits[r, i]) / Σⱼ exp(logits[r, j])
+/// ```
+///
+/// # Shapes
+/// `logits`, `out` `[rows, k]`.
+///
+/// # Errors
+/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// let mut p = [0.0; 3];
+/// gumbel_kernels::softmax(&[3f64.ln(), 0.0, f64::NEG_INFINITY], 3, &mut p)?;
+/// assert!((p[0] - 0.75).abs() < 1e-15);
+/// assert_eq!(p[2], 0.0);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
+    count_rows(logits.len(), k)?;
+    same_length("out", out.len(), logits.len());
+    for (row, (logits, out)) in logits.chunks_exact(k).zip(out.chunks_exact_mut(k)).enumerate() {
+        let max = max(logits);
+        for (out, &logit) in out.iter_mut().zip(logits) {
+            *out = (logit - max).exp();
+        }
+        normalise(out).ok_or_else(|| fault(row, logits))?;
+    }
+    Ok(())
+}
+
+/// Divides a row by its sum, unless that is NaN.
+pub(crate) fn normalise<T: Real>(row: &mut [T]) -> Option<()> {
+    let sum = sum(row);
+    for value in row {
+        *value = *value / sum;
+    }
+    (!sum.is_nan()).then_some(())
+}
+
+/// Log-probabilities of each row.
+///
+/// ```text
+/// out[r, i] = logits[r, i] − ln Σⱼ exp(logits[r, j])
+/// ```
+///
+/// −∞ at masks and only there: a smaller number than the type holds becomes its lowest finite one.
+///
+/// # Shapes
+/// `logits`, `out` `[rows, k]`.
+///
+/// # Errors
+/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// let mut out = [0.0; 2];
+/// gumbel_kernels::log_softmax(&[0.0, 1000.0], 2, &mut out)?;
+/// assert_eq!(out, [-1000.0, 0.0]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn log_softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
+    count_rows(logits.len(), k)?;
+    same_length("out", out.len(), logits.len());
+    for (row, (logits, out)) in logits.chunks_exact(k).zip(out.chunks_exact_mut(k)).enumerate() {
+        let (max, sum) = shifted_sum(row, logits)?;
+        let log_sum = sum.ln();
+        for (out, &logit) in out.iter_mut().zip(logits) {
+            *out = unless_masked(logit, logit - max - log_sum);
+        }
+    }
+    Ok(())
+}
+
+/// Vector-Jacobian product of [`log_sum_exp`].
+///
+/// ```text
+/// out[r, i] = d[r] · softmax(logits[r])ᵢ
+/// ```
+///
+/// # Shapes
+/// `logits`, `out` `[rows, k]`; `d`, the cotangent of the output, `[rows]`.
+///
+/// # Errors
+/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// let mut out = [0.0; 2];
+/// gumbel_kernels::log_sum_exp_vjp(&[7.0, 7.0], &[3.0], 2, &mut out)?;
+/// assert_eq!(out, [1.5, 1.5]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn log_sum_exp_vjp<T: Real>(logits: &[T], d: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
+    same_length("d", d.len(), count_rows(logits.len(), k)?);
+    softmax(logits, k, out)?;
+    for (out, &d) in out.chunks_exact_mut(k).zip(d) {
+        for out in out {
+            *out = weighted(*out, d);
+        }
+    }
+    Ok(())
+}
+
+/// Vector-Jacobian product of [`softmax`], from its output `y`.
+///
+/// ```text
+/// out[r, i] = y[r, i] · (dy[r, i] − Σⱼ y[r, j] dy[r, j])
+/// ```
+///
+/// Exactly 0 where `y` is 0; `dy` is not looked at there.
+///
+/// # Shapes
+/// `y`, `dy`, `out` `[rows, k]`.
+///
+/// # Errors
+/// [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// let mut out = [0.0; 2];
+/// gumbel_kernels::softmax_vjp(&[0.25, 0.75], &[1.0, 0.0], 2, &mut out)?;
+/// assert_eq!(out, [0.1875, -0.1875]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn softmax_vjp<T: Real>(y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
+    tempered_vjp(y, dy, k, T::one(), out)
+}
+
+/// [`softmax_vjp`] of `softmax(logits / tau)`.
+pub(crate) fn tempered_vjp<T: Real>(y: &[T], dy: &[T], k: usize, tau: T, out: &mut [T]) -> Result<(), Error> {
+    count_rows(y.len(), k)?;
+    same_length("dy", dy.len(), y.len());
+    same_length("out", out.len(), y.len());
+    for ((y, dy), out) in y.chunks_exact(k).zip(dy.chunks_exact(k)).zip(out.chunks_exact_mut(k)) {
+        let mean = sum_of_pairs(y, dy, weighted);
+        for ((out, &y), &dy) in out.iter_mut().zip(y).zip(dy) {
+            *out = weighted(y, dy - mean) / tau;
+        }
+    }
+    Ok(())
+}
+
+/// `weight · value`, and 0 for weight 0 even if the value is not finite.
+#[inline(always)]
+pub(crate) fn weighted<T: Real>(weight: T, value: T) -> T {
+    if weight == T::zero() { T::zero() } else { weight * value }
+}
+
+/// Vector-Jacobian product of [`log_softmax`], from its output `log_y`.
+///
+/// ```text
+/// out[r, i] = dy[r, i] − exp(log_y[r, i]) · Σⱼ dy[r, j]
+/// ```
+///
+/// Exactly 0 at masks (`log_y` = −∞); `dy` is not looked at there.
+///
+/// # Shapes
+/// `log_y`, `dy`, `out` `[rows, k]`.
+///
+/// # Errors
+/// [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// let mut out = [0.0; 3];
+/// let log_y = [0.5f64.ln(), 0.5f64.ln(), f64::NEG_INFINITY];
+/// gumbel_kernels::log_softmax_vjp(&log_y, &[1.0, 0.0, 9.0], 3, &mut out)?;
+/// assert_eq!(out, [0.5, -0.5, 0.0]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn log_softmax_vjp<T: Real>(log_y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
+    log_tempered_vjp(log_y, dy, k, T::one(), out)
+}
+
+/// [`log_softmax_vjp`] of `log_softmax(logits / tau)`.
+pub(crate) fn log_tempered_vjp<T: Real>(
+    log_y: &[T],
+    dy: &[T],
+    k: usize,
+    tau: T,
+    out: &mut [T],
+) -> Result<(), Error> {
+    count_rows(log_y.len(), k)?;
+    same_length("dy", dy.len(), log_y.len());
+    same_length("out", out.len(), log_y.len());
+    let unless_zero = |log_y: T, value: T| if log_y == T::neg_infinity() { T::zero() } else { value };
+    for ((log_y, dy), out) in log_y.chunks_exact(k).zip(dy.chunks_exact(k)).zip(out.chunks_exact_mut(k)) {
+        let total = sum_of_pairs(log_y, dy, unless_zero);
+        for ((out, &log_y), &dy) in out.iter_mut().zip(log_y).zip(dy) {
+            *out = unless_zero(log_y, (dy - log_y.exp() * total) / tau);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MASK: f64 = f64::NEG_INFINITY;
+
+    type Kernel = fn(&[f64], usize, &mut [f64]) -> Result<(), Error>;
+
+    fn run(kernel: Kernel, logits: &[f64], k: usize) -> Vec<f64> {
+        let mut out = vec![f64::NAN; logits.len()];
+        kernel(logits, k, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn mask_gets_probability_zero_in_its_own_row_only() {
+        let p = run(softmax, &[0.0, MASK, 0.0, 0.0], 2);
+        assert_eq!(p, [1.0, 0.0, 0.5, 0.5]);
+        let log_p = run(log_softmax, &[0.0, MASK, 0.0, 0.0], 2);
+        assert_eq!(log_p, [0.0, MASK, -(2f64.ln()), -(2f64.ln())]);
+    }
+
+    #[test]
+    fn vjps_are_zero_at_masks_whatever_comes_in() {
+        for bad in [f64::NAN, f64::INFINITY, MASK] {
+            let mut out = [9.0; 3];
+            softmax_vjp(&[0.5, 0.5, 0.0], &[1.0, 0.0, bad], 3, &mut out).unwrap();
+            assert_eq!(out, [0.25, -0.25, 0.0]);
+            log_softmax_vjp(&[0.5f64.ln(), 0.5f64.ln(), MASK], &[1.0, 0.0, bad], 3, &mut out).unwrap();
+            assert_eq!(out, [0.5, -0.5, 0.0]);
+            let mut out = [9.0; 2];
+            log_sum_exp_vjp(&[0.0, MASK], &[MASK], 2, &mut out).unwrap();
+            assert_eq!(out, [MASK, 0.0]);
+        }
+    }
+
+    #[test]
+    fn huge_logits_do_not_overflow() {
+        let huge = f32::MAX;
+        let mut out = [0.0; 2];
+        softmax(&[huge, -huge], 2, &mut out).unwrap();
+        assert_eq!(out, [1.0, 0.0]);
+        log_softmax(&[huge, -huge], 2, &mut out).unwrap();
+        assert_eq!(out, [0.0, -huge]); // not −∞: it is not masked
+        let mut one = [0.0];
+        log_sum_exp(&[huge, huge], 2, &mut one).unwrap();
+        assert_eq!(one, [huge]);
+    }
+
+    #[test]
+    fn every_bad_row_is_refused() {
+        let bad = [
+            (f64::NAN, "the logit at row 1, column 1 is NaN"),
+            (f64::INFINITY, "the logit at row 1, column 1 is inf"),
+            (MASK, "every logit of row 1 is -inf"),
+        ];
+        for (value, message) in bad {
+            let logits = [0.0, 0.0, MASK, value];
+            let (mut whole, mut rows) = ([0.0; 4], [0.0; 2]);
+            let errors = [
+                softmax(&logits, 2, &mut whole),
+                log_softmax(&logits, 2, &mut whole),
+                log_sum_exp(&logits, 2, &mut rows),
+                log_sum_exp_vjp(&logits, &[1.0; 2], 2, &mut whole),
+            ];
+            for error in errors {
+                let text = error.unwrap_err().to_string();
+                assert!(text.starts_with(message), "{text}");
+            }
+        }
+        assert_eq!(softmax::<f64>(&[], 0, &mut []), Err(Error::Categories(0)));
+        assert_eq!(softmax::<f64>(&[], 3, &mut []), Ok(())); // no rows are fine
+    }
+
+    #[test]
+    #[should_panic(expected = "a slice of length 7 is not a whole number of rows of length 3")]
+    fn rows_must_be_whole() {
+        let _ = softmax(&[0.0; 7], 3, &mut [0.0; 7]);
+    }
+
+    #[test]
+    #[should_panic(expected = "out has length 5, expected 6")]
+    fn output_must_fit() {
+        let _ = softmax(&[0.0; 6], 3, &mut [0.0; 5]);
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_distributions_that_ignore_a_constant(
+            row in prop::collection::vec(-30i32..30, 1..67), constant in -1000i32..1000
+        ) {
+            let logits: Vec<f64> = row.iter().map(|&l| f64::from(l)).collect();
+            let shifted: Vec<f64> = logits.iter().map(|l| l + f64::from(constant)).collect();
+            let p = run(softmax, &logits, row.len());
+            prop_assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-14);
+            prop_assert_eq!(&p, &run(softmax, &shifted, row.len())); // integers: exact
+            for (log_p, p) in run(log_softmax, &logits, row.len()).iter().zip(p) {
+                prop_assert!((log_p.exp() / p - 1.0).abs() < 1e-13);
+            }
+        }
+    }
+}

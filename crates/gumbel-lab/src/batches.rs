@@ -1,0 +1,54 @@
+//! Mini-batches as a function of the step.
+
+use crate::data::{Binarisation, Images, order};
+use burn::tensor::{Device, Tensor, TensorData};
+use gumbel_kernels::Stream;
+
+/// The training images in a shuffled order that is new in each epoch.
+pub struct Batches<'a> {
+    images: &'a Images,
+    binarise: Binarisation,
+    shuffles: Stream,
+    draws: Stream,
+    size: usize,
+    /// The epoch of `order`, and its permutation: what the last step used.
+    epoch: Option<(u64, Vec<u32>)>,
+}
+
+impl<'a> Batches<'a> {
+    /// Batches of `size` images, or of all if there are fewer, for a seed.
+    pub fn new(images: &'a Images, binarise: Binarisation, stream: Stream, size: usize) -> Self {
+        // An image that is drawn once for ever is the same for every seed.
+        let draws = if binarise == Binarisation::Fixed { Stream::new(0) } else { stream }.split(1);
+        Self { images, binarise, shuffles: stream.split(0), draws, size: size.min(images.count), epoch: None }
+    }
+
+    /// Steps in an epoch; a last incomplete batch is left out.
+    pub fn per_epoch(&self) -> u64 {
+        (self.images.count / self.size) as u64
+    }
+
+    /// The batch of a step, `[B, P]` of zeros and ones: a pure function of the stream and the step.
+    pub fn at(&mut self, step: u64, device: &Device) -> Tensor<2> {
+        let (epoch, place) = (step / self.per_epoch(), (step % self.per_epoch()) as usize);
+        if self.epoch.as_ref().is_none_or(|(known, _)| *known != epoch) {
+            self.epoch = Some((epoch, order(self.shuffles, epoch, self.images.count)));
+        }
+        let (_, order) = self.epoch.as_ref().expect("set above");
+        let chosen: Vec<usize> = order[place * self.size..][..self.size].iter().map(|&i| i as usize).collect();
+        binary(self.images, &chosen, self.binarise, self.draws, epoch, device)
+    }
+}
+
+/// Chosen images as zeros and ones, `[B, P]`.
+pub fn binary(
+    images: &Images,
+    chosen: &[usize],
+    binarise: Binarisation,
+    stream: Stream,
+    epoch: u64,
+    device: &Device,
+) -> Tensor<2> {
+    let values = binarise.batch(images, chosen, stream, epoch);
+    Tensor::from_data(TensorData::new(values, [chosen.len(), images.pixels_per_image()]), device)
+}

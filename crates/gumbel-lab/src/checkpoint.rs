@@ -1,0 +1,205 @@
+//! A model's parameters as safetensors, alone or with all that training needs to go on.
+
+use crate::model::Vae;
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::ModuleOptimizer;
+use burn::tensor::{Bytes, Tensor, TensorData};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// Where a run stands besides its parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u64,
+    /// The estimator's name.
+    pub estimator: String,
+    /// What it has learned.
+    pub estimator_state: Vec<f64>,
+    /// Seconds of training so far.
+    pub seconds: f64,
+}
+
+/// The safetensors entry that holds the optimiser's own format.
+const OPTIMIZER: &str = "optimizer.burnpack";
+/// The metadata key of [`Progress`].
+const PROGRESS: &str = "progress";
+/// The metadata key of [`ImageSize`].
+const SIZE: &str = "image_size";
+
+/// Pixels of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSize {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+/// The parameters of a model as a safetensors file, with names such as `encoder.layers.0.weight`; the size
+/// of the images it models stands in the metadata.
+///
+/// # Errors
+/// Only if the format refuses its own names.
+pub fn model_bytes(model: &Vae, size: ImageSize) -> Result<Vec<u8>> {
+    let metadata = HashMap::from([(SIZE.to_string(), serde_json::to_string(&size)?)]);
+    Ok(safetensors::serialize(views(&parameters(model))?, Some(metadata))?)
+}
+
+/// The size of the images that a saved model models.
+///
+/// # Errors
+/// A file that is missing, corrupt, or not of this program.
+pub fn image_size(path: &Path) -> Result<ImageSize> {
+    entry(path, &read(path)?, SIZE)
+}
+
+/// The parameters, the optimiser's moments, and [`Progress`].
+///
+/// # Errors
+/// An optimiser that cannot be recorded.
+pub fn training_bytes(model: &Vae, optimizer: &ModuleOptimizer, progress: &Progress) -> Result<Vec<u8>> {
+    let parameters = parameters(model);
+    let moments = optimizer.into_bytes().map_err(|error| anyhow!("cannot record the optimiser: {error}"))?;
+    let mut views = views(&parameters)?;
+    views.push((OPTIMIZER.into(), TensorView::new(Dtype::U8, vec![moments.len()], &moments)?));
+    let metadata = HashMap::from([(PROGRESS.to_string(), serde_json::to_string(progress)?)]);
+    Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+/// Puts saved parameters into a model of the same shape.
+///
+/// # Errors
+/// A file that is missing, corrupt, or of a model of another shape.
+pub fn load_model(path: &Path, model: Vae) -> Result<Vae> {
+    with_parameters(path, &read(path)?, model)
+}
+
+/// Puts a saved run back as it was.
+///
+/// # Errors
+/// As [`load_model`]; or a file that holds a model alone.
+pub fn load_training(path: &Path, model: Vae, optimizer: ModuleOptimizer) -> Result<(Vae, ModuleOptimizer, Progress)> {
+    let bytes = read(path)?;
+    let progress = entry(path, &bytes, PROGRESS)?;
+    let tensors = SafeTensors::deserialize(&bytes)?;
+    let moments = tensors.tensor(OPTIMIZER).with_context(|| format!("{} has no optimiser", path.display()))?;
+    let optimizer = optimizer
+        .from_bytes(Bytes::from_bytes_vec(moments.data().to_vec()))
+        .map_err(|error| anyhow!("{}: the optimiser's state is corrupt: {error}", path.display()))?;
+    Ok((with_parameters(path, &bytes, model)?, optimizer, progress))
+}
+
+/// A metadata entry of a safetensors file.
+fn entry<T: DeserializeOwned>(path: &Path, bytes: &[u8], key: &str) -> Result<T> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes).with_context(|| corrupt(path))?;
+    let text = metadata.metadata().as_ref().and_then(|entries| entries.get(key));
+    let text = text.with_context(|| format!("{} was not written for this: it has no {key}", path.display()))?;
+    serde_json::from_str(text).with_context(|| corrupt(path))
+}
+
+fn corrupt(path: &Path) -> String {
+    format!("{} is not a safetensors file, or is cut short", path.display())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn with_parameters(path: &Path, bytes: &[u8], model: Vae) -> Result<Vae> {
+    let tensors = SafeTensors::deserialize(bytes).with_context(|| corrupt(path))?;
+    let mut stored = BTreeMap::new();
+    for (name, tensor) in tensors.iter().filter(|(name, _)| *name != OPTIMIZER) {
+        ensure!(tensor.dtype() == Dtype::F32, "{}: {name} is {:?}, not F32", path.display(), tensor.dtype());
+        let values: Vec<f32> =
+            tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        stored.insert(name.to_string(), TensorData::new(values, tensor.shape().to_vec()));
+    }
+    compare(path, &parameters(&model), &stored)?;
+    Ok(model.map(&mut Loader { stored, path: Vec::new() }))
+}
+
+/// Refuses the parameters of another model.
+fn compare(path: &Path, wanted: &Parameters, stored: &BTreeMap<String, TensorData>) -> Result<()> {
+    for (name, data) in wanted {
+        match stored.get(name).map(TensorData::shape) {
+            None => bail!("{} is of another model: it has no {name}", path.display()),
+            Some(shape) if shape != data.shape() => bail!(
+                "{} is of another model: {name} is {:?} there, {:?} here; check --latents, --categories and --hidden",
+                path.display(),
+                shape.as_slice(),
+                data.shape().as_slice()
+            ),
+            Some(_) => {}
+        }
+    }
+    let known = |name: &&String| wanted.iter().any(|(wanted, _)| wanted == *name);
+    match stored.keys().find(|name| !known(name)) {
+        Some(name) => bail!("{} is of another model: {name} has no place here", path.display()),
+        None => Ok(()),
+    }
+}
+
+type Parameters = Vec<(String, TensorData)>;
+
+fn views(parameters: &Parameters) -> Result<Vec<(String, TensorView<'_>)>> {
+    parameters
+        .iter()
+        .map(|(name, data)| Ok((name.clone(), TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?)))
+        .collect()
+}
+
+fn parameters(model: &Vae) -> Parameters {
+    let mut collector = Collector::default();
+    model.visit(&mut collector);
+    collector.found
+}
+
+/// Gathers parameters under their dotted paths.
+#[derive(Default)]
+struct Collector {
+    path: Vec<String>,
+    found: Parameters,
+}
+
+impl ModuleVisitor for Collector {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.found.push((self.path.join("."), param.val().into_data()));
+    }
+
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+}
+
+/// Replaces parameters by what is stored under their paths.
+struct Loader {
+    path: Vec<String>,
+    stored: BTreeMap<String, TensorData>,
+}
+
+impl ModuleMapper for Loader {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let data = self.stored.remove(&self.path.join(".")).expect("compared before loading");
+        param.map(|old| {
+            let new = Tensor::from_data(data, &old.device());
+            if old.is_require_grad() { new.require_grad() } else { new }
+        })
+    }
+
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+}

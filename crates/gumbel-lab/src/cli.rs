@@ -1,0 +1,148 @@
+//! The command line.
+
+use crate::config::VaeConfig;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Discrete latent variables, trained by gradient descent: Gumbel-Softmax and its kin.
+#[derive(Debug, Parser)]
+#[command(name = "gumbel", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Examples:
+  gumbel train vae
+  gumbel train vae --data mnist --hidden none --steps 15000 --out runs/mnist
+  gumbel generate runs/mnist --count 100 --out digits.png")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model and write a report
+    #[command(subcommand)]
+    Train(Train),
+    /// Draw from a trained model
+    Generate(Generate),
+    /// List or download data sets
+    #[command(subcommand)]
+    Data(Data),
+    /// List the gradient estimators
+    List,
+    /// Print a completion script for a shell, to be sourced
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The models.
+#[derive(Debug, Subcommand)]
+pub enum Train {
+    /// A variational autoencoder of binary images with D categorical latents of K categories
+    #[command(after_help = "Examples:
+  gumbel train vae                                          the built-in digits, about a minute
+  gumbel train vae --latents 200 --categories 2             binary latents
+  gumbel train vae --estimator reinforce                    the score function instead
+  gumbel train vae --tau linear:1:0.3:4000                  a temperature schedule
+  gumbel train vae --config run.toml --seed 3               options from a file, one overridden
+  gumbel train vae --resume runs/vae-1                      go on where a run stopped")]
+    Vae(Box<TrainVae>),
+}
+
+/// `gumbel train vae`.
+#[derive(Debug)]
+pub struct TrainVae {
+    /// The options of the run, not yet merged with a file.
+    pub matches: ArgMatches,
+    /// Where it goes and comes from.
+    pub files: RunFiles,
+}
+
+/// Options that are not part of a run's configuration.
+#[derive(Debug, Args)]
+pub struct RunFiles {
+    /// Folder for the run [default: the first free runs/vae-N]
+    #[arg(long, value_name = "DIR", help_heading = "Files")]
+    pub out: Option<PathBuf>,
+    /// Options from a TOML file, such as the config.toml of a run; the command line wins
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    pub config: Option<PathBuf>,
+    /// Go on with a run that stopped, exactly as if it had not; takes --steps and --threads only
+    #[arg(long, value_name = "DIR", help_heading = "Files", conflicts_with_all = ["out", "config"])]
+    pub resume: Option<PathBuf>,
+}
+
+impl FromArgMatches for TrainVae {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self { matches: matches.clone(), files: RunFiles::from_arg_matches(matches)? })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for TrainVae {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        RunFiles::augment_args(VaeConfig::augment_args(command))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+/// `gumbel generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Folder of a trained run
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Images to draw
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// PNG to write
+    #[arg(long, default_value = "samples.png", value_name = "FILE")]
+    pub out: PathBuf,
+    /// Decides the draw
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
+/// `gumbel data`.
+#[derive(Debug, Subcommand)]
+pub enum Data {
+    /// What there is, and where
+    List {
+        /// Where data sets are looked for [default: $GUMBEL_DATA, then the platform's cache]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Download a data set and check it
+    Fetch {
+        /// mnist, binarized-mnist, fashion-mnist or omniglot
+        name: String,
+        /// Where to put it [default: $GUMBEL_DATA, else the platform's cache]
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+        /// Another server that has the set's files
+        #[arg(long, value_name = "URL")]
+        base_url: Option<String>,
+    },
+}
+
+/// The whole command, for completions and tests.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,28 @@
+//! The commands, one file each.
+
+mod data;
+mod generate;
+mod list;
+mod train_vae;
+
+use crate::cli::{Cli, Command, Train, command};
+use anyhow::Result;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Runs a command of a program that started at `started`.
+///
+/// # Errors
+/// What the command could not do, as one line.
+pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
+    match cli.command {
+        Command::Train(Train::Vae(options)) => return train_vae::run(&options, started),
+        Command::Generate(options) => generate::run(&options)?,
+        Command::Data(options) => data::run(&options)?,
+        Command::List => list::run(),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut command(), "gumbel", &mut std::io::stdout());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,101 @@
+//! One file over HTTP, checked as it arrives.
+
+use crate::data::{Error, idx, registry::Original, whole_file};
+use indicatif::ProgressBar;
+use sha2::{Digest, Sha256};
+use std::{
+    io::{Read, Write},
+    path::Path,
+    time::Duration,
+};
+use tempfile::NamedTempFile;
+use ureq::Agent;
+
+/// Downloads to a temporary file in `folder`, from the first mirror that has the right contents.
+pub(super) fn download(
+    original: &Original,
+    folder: &Path,
+    base_url: Option<&str>,
+    bar: &ProgressBar,
+) -> Result<NamedTempFile, Error> {
+    let mirrors = base_url.as_ref().map_or(original.mirrors, std::slice::from_ref);
+    let mut attempts = Vec::new();
+    for mirror in mirrors {
+        let url = format!("{}/{}", mirror.trim_end_matches('/'), original.name);
+        match attempt(&url, original, folder, bar) {
+            // No other mirror would make room on the disk.
+            Err(failed @ Error::Write { .. }) => return Err(failed),
+            Err(failed) => attempts.push(failed),
+            done => return done,
+        }
+    }
+    let only = if attempts.len() == 1 { attempts.pop() } else { None };
+    Err(only.unwrap_or(Error::AllMirrors { file: original.name, attempts }))
+}
+
+fn attempt(url: &str, original: &Original, folder: &Path, bar: &ProgressBar) -> Result<NamedTempFile, Error> {
+    // Before the request: an unwritable folder should cost no traffic.
+    let mut file = whole_file::beside(&folder.join(original.name))?;
+    let response = agent().get(url).call().map_err(|source| refused(url, source))?;
+    bar.set_length(original.bytes);
+    bar.set_position(0);
+    bar.set_message(original.name);
+    // One byte more than published is enough to know.
+    let body = response.into_body().into_reader().take(original.bytes + 1);
+    let (got, sha256) = copy(body, &mut file, url, original, bar)?;
+    if got != original.bytes {
+        return Err(Error::WrongLength { url: url.into(), wanted: original.bytes, got });
+    }
+    if sha256 != original.sha256 {
+        return Err(Error::WrongHash { url: url.into(), wanted: original.sha256.into(), got: sha256 });
+    }
+    Ok(file)
+}
+
+/// Copies the body; returns its length and SHA-256.
+fn copy(
+    mut body: impl Read,
+    file: &mut NamedTempFile,
+    url: &str,
+    original: &Original,
+    bar: &ProgressBar,
+) -> Result<(u64, String), Error> {
+    let (mut hash, mut got, mut chunk) = (Sha256::new(), 0, vec![0; 1 << 16]);
+    loop {
+        let count = match body.read(&mut chunk) {
+            Ok(0) => return Ok((got, idx::hex(&hash.finalize()))),
+            Ok(count) => count,
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                return Err(Error::WrongLength { url: url.into(), wanted: original.bytes, got });
+            }
+            Err(error) => {
+                let reason = format!("broke off after {got} bytes ({error})");
+                return Err(Error::Unreachable { url: url.into(), reason });
+            }
+        };
+        hash.update(&chunk[..count]);
+        file.write_all(&chunk[..count]).map_err(|source| Error::write(file.path(), source))?;
+        got += count as u64;
+        bar.inc(count as u64);
+    }
+}
+
+fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .user_agent(concat!("gumbel/", env!("CARGO_PKG_VERSION")))
+        .timeout_connect(Some(Duration::from_secs(15)))
+        .timeout_recv_response(Some(Duration::from_secs(30)))
+        .timeout_per_read(Some(Duration::from_secs(60)));
+    config.build().new_agent()
+}
+
+fn refused(url: &str, error: ureq::Error) -> Error {
+    let url = url.into();
+    match error {
+        ureq::Error::StatusCode(status) => Error::HttpStatus { url, status },
+        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            Error::Unreachable { url, reason: "connection refused".into() }
+        }
+        error => Error::Unreachable { url, reason: error.to_string() },
+    }
+}

@@ -1,0 +1,220 @@
+//! Evaluation on hard samples only: what a discrete model is worth, whatever it was trained through.
+
+use crate::batches::binary;
+use crate::data::{Binarisation, Images};
+use crate::model::Vae;
+use anyhow::Result;
+use burn::tensor::{Device, Tensor, activation};
+use gumbel::Noise;
+use gumbel_kernels::Stream;
+use rayon::prelude::*;
+
+/// Images evaluated by one thread at a time.
+const IMAGES: usize = 20;
+/// Samples of each of them at a time: with [`IMAGES`], a batch of 500 rows.
+const SAMPLES: usize = 25;
+
+/// A mean over images, and its standard error.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mean {
+    /// In nats per image.
+    pub nats: f64,
+    /// From the spread between images.
+    pub standard_error: f64,
+    /// Images averaged.
+    pub images: usize,
+}
+
+/// Test images, binarised once for ever and the same in every run.
+pub struct HeldOut<'a> {
+    images: &'a Images,
+    binarise: Binarisation,
+    device: Device,
+}
+
+impl<'a> HeldOut<'a> {
+    /// Grey images are drawn once; `threshold` stays a threshold.
+    pub fn new(images: &'a Images, binarise: Binarisation) -> Self {
+        let binarise = match binarise {
+            Binarisation::Dynamic => Binarisation::Fixed,
+            other => other,
+        };
+        Self { images, binarise, device: Device::flex() }
+    }
+
+    /// The number of images.
+    pub fn count(&self) -> usize {
+        self.images.count
+    }
+
+    /// Images `chosen` as zeros and ones, `[B, P]`.
+    pub fn batch(&self, chosen: &[usize]) -> Tensor<2> {
+        // The seed of a run must not change what it is tested on.
+        let stream = Stream::new(0).split(TEST_DRAW);
+        binary(self.images, chosen, self.binarise, stream, 0, &self.device)
+    }
+
+    /// The negative ELBO with one hard sample per image, over the first `count` images: an upper bound on
+    /// −ln p(x) in the mean.
+    ///
+    /// # Errors
+    /// A model that gives NaN.
+    pub fn negative_elbo(&self, model: &Vae, count: usize, noise: &Noise) -> Result<Mean> {
+        self.mean(count, noise, |images, noise| {
+            let posterior = model.encode(images.clone());
+            let z = gumbel::one_hot(posterior.clone(), noise)?;
+            let log_likelihood = model.log_likelihood(images, z.unsqueeze()).squeeze_dim::<1>(0);
+            Ok(numbers(model.categorical_kl(posterior) - log_likelihood))
+        })
+    }
+
+    /// The importance-weighted bound on −ln p(x) with `samples` hard samples per image, over the first
+    /// `count` images (Burda, Grosse and Salakhutdinov 2016, eq. 8).
+    ///
+    /// ```text
+    /// −ln (1/m) Σ_s p(x, z_s) / q(z_s|x),   z_s ~ q(z|x)
+    /// ```
+    ///
+    /// # Errors
+    /// A model that gives NaN.
+    pub fn importance_bound(&self, model: &Vae, samples: usize, count: usize, noise: &Noise) -> Result<Mean> {
+        self.mean(count, noise, |images, noise| {
+            let mut totals = vec![LogSum::default(); images.dims()[0]];
+            for first in (0..samples).step_by(SAMPLES) {
+                let weights = log_weights(model, images.clone(), SAMPLES.min(samples - first), noise)?;
+                for row in weights.chunks(totals.len()) {
+                    totals.iter_mut().zip(row).for_each(|(total, &weight)| total.add(weight));
+                }
+            }
+            Ok(totals.iter().map(|total| (samples as f64).ln() - total.ln()).collect())
+        })
+    }
+
+    /// The mean posterior over all images, `[D · K]`.
+    pub fn usage(&self, model: &Vae) -> Vec<f64> {
+        let chosen: Vec<usize> = (0..self.count()).collect();
+        let parts: Vec<Vec<f64>> = chosen
+            .par_chunks(500)
+            .map(|chosen| activation::softmax(model.encode(self.batch(chosen)), 2).sum_dim(0))
+            .map(|sums| sums.into_data().iter::<f64>().collect())
+            .collect();
+        let sum = |index: usize| parts.iter().map(|part| part[index]).sum::<f64>();
+        (0..parts.first().map_or(0, Vec::len)).map(|index| sum(index) / self.count() as f64).collect()
+    }
+
+    /// The mean of `each` over the first `count` images. Noise belongs to a group of images, so the result
+    /// does not depend on the threads.
+    fn mean(
+        &self,
+        count: usize,
+        noise: &Noise,
+        each: impl Fn(Tensor<2>, &mut Noise) -> Result<Vec<f64>> + Sync,
+    ) -> Result<Mean> {
+        let chosen: Vec<usize> = (0..count.min(self.count())).collect();
+        let groups: Vec<Vec<f64>> = chosen
+            .par_chunks(IMAGES)
+            .enumerate()
+            .map(|(group, chosen)| each(self.batch(chosen), &mut noise.split(group as u64)))
+            .collect::<Result<_>>()?;
+        Ok(Mean::of(&groups.concat()))
+    }
+}
+
+/// The label that keeps the test set's own draw apart from the training set's.
+const TEST_DRAW: u64 = 0x7465_7374;
+
+impl Mean {
+    fn of(values: &[f64]) -> Self {
+        let images = values.len();
+        let nats = values.iter().sum::<f64>() / images as f64;
+        let variance = values.iter().map(|v| (v - nats).powi(2)).sum::<f64>() / (images as f64 - 1.0).max(1.0);
+        Self { nats, standard_error: (variance / images as f64).sqrt(), images }
+    }
+}
+
+fn log_weights(model: &Vae, images: Tensor<2>, samples: usize, noise: &mut Noise) -> Result<Vec<f64>> {
+    let posterior = model.encode(images.clone());
+    let z = gumbel::one_hot(posterior.clone().unsqueeze::<4>().repeat_dim(0, samples), noise)?;
+    Ok(numbers(model.log_weights(images, posterior, z)))
+}
+
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
+}
+
+/// A running log-sum-exp.
+#[derive(Clone, Copy, Debug)]
+struct LogSum {
+    largest: f64,
+    /// Σ exp(x − largest)
+    rest: f64,
+}
+
+impl Default for LogSum {
+    fn default() -> Self {
+        Self { largest: f64::NEG_INFINITY, rest: 0.0 }
+    }
+}
+
+impl LogSum {
+    fn add(&mut self, x: f64) {
+        if x <= self.largest {
+            self.rest += (x - self.largest).exp();
+        } else {
+            self.rest = self.rest * (self.largest - x).exp() + 1.0;
+            self.largest = x;
+        }
+    }
+
+    fn ln(&self) -> f64 {
+        self.largest + self.rest.ln()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::vae::Shape;
+
+    #[test]
+    fn the_running_sum_is_that_of_all_terms_in_any_order() {
+        for terms in [[-1000.0, -999.0, -1002.0], [-999.0, -1002.0, -1000.0]] {
+            let mut sum = LogSum::default();
+            terms.iter().for_each(|&x| sum.add(x));
+            let direct = -1000.0 + (1.0 + 1f64.exp() + (-2f64).exp()).ln();
+            assert!((sum.ln() - direct).abs() < 1e-12);
+        }
+    }
+
+    /// With K^D = 9 states the likelihood can be summed: the ELBO must exceed −ln p(x), and the importance
+    /// bound must approach it from above.
+    #[test]
+    fn the_bounds_are_bounds_and_tighten_to_the_enumerated_likelihood() {
+        let images = Images::new((0..40 * 6).map(|i| if i % 5 < 2 { 255 } else { 0 }).collect(), 2, 3, None);
+        let held_out = HeldOut::new(&images, Binarisation::Threshold);
+        let shape = Shape { pixels: 6, latents: 2, categories: 3, hidden: vec![4], learned_prior: false };
+        let model = Vae::new(&shape, &images.mean(), &mut Noise::from_seed(3), &Device::flex());
+        let exact = exact_negative_log_likelihood(&model, &held_out);
+        let noise = Noise::from_seed(1);
+        let bound = |samples| held_out.importance_bound(&model, samples, 40, &noise).unwrap().nats;
+        let repeats: Vec<f64> =
+            (0..200).map(|i| held_out.negative_elbo(&model, 40, &noise.split(i)).unwrap().nats).collect();
+        let elbo = Mean::of(&repeats);
+        assert!(elbo.nats - exact > 4.0 * elbo.standard_error, "{elbo:?} against {exact}");
+        assert!((bound(20_000) - exact).abs() < 2e-3, "{} against {exact}", bound(20_000));
+    }
+
+    fn exact_negative_log_likelihood(model: &Vae, held_out: &HeldOut) -> f64 {
+        let images = held_out.batch(&(0..held_out.count()).collect::<Vec<_>>());
+        let rows = images.dims()[0];
+        let states: Vec<f32> = (0..9)
+            .flat_map(|state| [state % 3, state / 3])
+            .flat_map(|category| (0..3).map(move |k| f32::from(u8::from(k == category))))
+            .collect();
+        let z = Tensor::<1>::from_floats(states.as_slice(), &Device::flex()).reshape([9, 1, 2, 3]);
+        let log_joint = model.log_likelihood(images, z.repeat_dim(1, rows)) - 9f32.ln();
+        let values = numbers(log_joint);
+        let total = |row: usize| (0..9).map(|s| values[s * rows + row].exp()).sum::<f64>().ln();
+        -(0..rows).map(total).sum::<f64>() / rows as f64
+    }
+}

@@ -1,0 +1,18 @@
+//! Data, models, training and reports for models with discrete latent variables: the library behind the
+//! program `gumbel`.
+
+mod batches;
+pub mod checkpoint;
+pub mod cli;
+mod cmd;
+pub mod config;
+pub mod data;
+pub mod evaluate;
+pub mod model;
+pub mod report;
+pub mod run;
+mod story;
+pub mod train;
+mod whole_file;
+
+pub use cmd::dispatch;

@@ -1,0 +1,56 @@
+//! A multilayer perceptron, initialised from explicit noise.
+
+use burn::module::{Module, Param, ParamId};
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor, activation};
+use gumbel::Noise;
+
+/// Linear layers with rectifiers between them (none after the last).
+#[derive(Module, Debug)]
+pub struct Mlp {
+    layers: Vec<Linear>,
+}
+
+impl Mlp {
+    /// Layers of the given widths, `[inputs, hidden.., outputs]`, each weight and bias uniform on
+    /// ±1/√inputs. The parameters take their identity from `ids`, so that saved optimiser state finds them.
+    pub fn new(widths: &[usize], ids: &mut impl Iterator<Item = u64>, noise: &mut Noise, device: &Device) -> Self {
+        let layers = widths.windows(2).map(|pair| linear(pair[0], pair[1], ids, noise, device)).collect();
+        Self { layers }
+    }
+
+    /// `[.., inputs]` to `[.., outputs]`.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let (last, hidden) = self.layers.split_last().expect("at least one layer");
+        let input = hidden.iter().fold(input, |x, layer| activation::relu(layer.forward(x)));
+        last.forward(input)
+    }
+
+    /// Replaces the bias of the last layer.
+    #[must_use]
+    pub fn with_output_bias(mut self, bias: Tensor<1>) -> Self {
+        let last = self.layers.last_mut().expect("at least one layer");
+        let id = last.bias.as_ref().expect("layers have a bias").id;
+        last.bias = Some(trainable(id, bias));
+        self
+    }
+}
+
+fn linear(
+    inputs: usize,
+    outputs: usize,
+    ids: &mut impl Iterator<Item = u64>,
+    noise: &mut Noise,
+    device: &Device,
+) -> Linear {
+    let bound = 1.0 / (inputs as f64).sqrt();
+    let mut id = || ParamId::from(ids.next().expect("ids do not end"));
+    let weight = (noise.uniform::<2>([inputs, outputs], device) * 2.0 - 1.0) * bound;
+    let bias = (noise.uniform::<1>([outputs], device) * 2.0 - 1.0) * bound;
+    Linear { weight: trainable(id(), weight), bias: Some(trainable(id(), bias)) }
+}
+
+/// A parameter with a chosen identity.
+pub(super) fn trainable<const D: usize>(id: ParamId, value: Tensor<D>) -> Param<Tensor<D>> {
+    Param::initialized(id, value.detach().require_grad())
+}

@@ -1,0 +1,160 @@
+//! A variational autoencoder of binary images with categorical latents.
+//!
+//! p(z) = Π_d Categorical(prior_d), p(x|z) = Π_i Bernoulli(decoder(z)_i), q(z|x) = Π_d Categorical(encoder(x)_d).
+
+use super::mlp::{Mlp, trainable};
+use burn::module::{Module, Param, ParamId};
+use burn::tensor::{Device, Tensor, activation};
+use gumbel::estimator::Sample;
+use gumbel::kl::Kl;
+use gumbel::{Noise, categorical, kl};
+use serde::{Deserialize, Serialize};
+
+/// The shape of a [`Vae`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Pixels P of an image.
+    pub pixels: usize,
+    /// Latents D.
+    pub latents: usize,
+    /// Categories K of each.
+    pub categories: usize,
+    /// Widths of the encoder's hidden layers; the decoder has them in reverse.
+    pub hidden: Vec<usize>,
+    /// Whether the prior's logits are trained; otherwise it is uniform.
+    pub learned_prior: bool,
+}
+
+/// Encoder, decoder and prior.
+#[derive(Module, Debug)]
+pub struct Vae {
+    encoder: Mlp,
+    decoder: Mlp,
+    /// `[D, K]`.
+    prior: Option<Param<Tensor<2>>>,
+    latents: usize,
+    categories: usize,
+}
+
+impl Vae {
+    /// A new model; the output bias starts at the logits of the mean image, `mean` `[P]` in [0, 1].
+    pub fn new(shape: &Shape, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
+        let code = shape.latents * shape.categories;
+        let ends = |first, last| [&[first], shape.hidden.as_slice(), &[last]].concat();
+        let mut backwards = ends(code, shape.pixels);
+        backwards[1..=shape.hidden.len()].reverse();
+        let mut ids = 1..;
+        let encoder = Mlp::new(&ends(shape.pixels, code), &mut ids, noise, device);
+        let decoder = Mlp::new(&backwards, &mut ids, noise, device).with_output_bias(base_rate(mean, device));
+        let prior = shape.learned_prior.then(|| {
+            let id = ParamId::from(ids.next().expect("ids do not end"));
+            trainable(id, Tensor::zeros([shape.latents, shape.categories], device))
+        });
+        Self { encoder, decoder, prior, latents: shape.latents, categories: shape.categories }
+    }
+
+    /// Images `[B, P]` to the logits of q(z|x), `[B, D, K]`.
+    pub fn encode(&self, images: Tensor<2>) -> Tensor<3> {
+        let rows = images.dims()[0];
+        self.encoder.forward(images).reshape([rows, self.latents, self.categories])
+    }
+
+    /// Latents `[S, B, D, K]`, hard or relaxed, to the logits of the pixels, `[S, B, P]`.
+    pub fn decode(&self, z: Tensor<4>) -> Tensor<3> {
+        let [samples, rows, ..] = z.dims();
+        self.decoder.forward(z.reshape([samples, rows, self.latents * self.categories]))
+    }
+
+    /// The prior's logits `[1, D, K]`; zeros if it is uniform.
+    pub fn prior(&self, device: &Device) -> Tensor<3> {
+        match &self.prior {
+            Some(logits) => logits.val().unsqueeze(),
+            None => Tensor::zeros([1, self.latents, self.categories], device),
+        }
+    }
+
+    /// `ln p(x|z)` in nats: images `[B, P]` of zeros and ones, latents `[S, B, D, K]`, to `[S, B]`.
+    pub fn log_likelihood(&self, images: Tensor<2>, z: Tensor<4>) -> Tensor<2> {
+        let logits = self.decode(z);
+        // ln Bernoulli(x; σ(l)) = x l − softplus(l)
+        let log_mass = images.unsqueeze::<3>() * logits.clone() - activation::softplus(logits, 1.0);
+        log_mass.sum_dim(2).squeeze_dim(2)
+    }
+
+    /// The part of the negative ELBO that depends on the sample, given the posterior's logits `[B, D, K]`.
+    pub fn objective(&self, images: Tensor<2>, posterior: Tensor<3>, sample: &Sample, kl: Divergence) -> Parts {
+        let reconstruction = self.log_likelihood(images, sample.z.clone()).neg();
+        let posterior = posterior.unsqueeze::<4>();
+        let prior = self.prior(&posterior.device()).unsqueeze::<4>();
+        let divergence = match (kl.kind, &sample.relaxed) {
+            (Kl::Categorical, _) => None,
+            (Kl::MassAtSample, _) => Some(kl::mass_at_sample(sample.z.clone(), posterior, prior)),
+            (Kl::Density, Some(relaxed)) => {
+                let (q, p) = ((posterior, relaxed.tau), (prior, kl.prior_tau.unwrap_or(relaxed.tau)));
+                Some(kl::density_at_sample(relaxed.log_z.clone(), q, p))
+            }
+            (Kl::Density, None) => unreachable!("the configuration pairs density with relaxed samples only"),
+        };
+        Parts { reconstruction, divergence: divergence.map(over_latents) }
+    }
+
+    /// The part of the negative ELBO that no sample enters, `[B]`: the categorical divergence, or zero.
+    pub fn sampleless_kl(&self, posterior: Tensor<3>, kl: Divergence) -> Tensor<1> {
+        match kl.kind {
+            Kl::Categorical => self.categorical_kl(posterior),
+            Kl::MassAtSample | Kl::Density => Tensor::zeros([posterior.dims()[0]], &posterior.device()),
+        }
+    }
+
+    /// `KL(q(z|x) ‖ p(z))` of the discrete distributions in nats, `[B, D, K]` to `[B]`.
+    pub fn categorical_kl(&self, posterior: Tensor<3>) -> Tensor<1> {
+        let prior = self.prior(&posterior.device());
+        kl::categorical(posterior, prior).squeeze_dim::<2>(2).sum_dim(1).squeeze_dim(1)
+    }
+
+    /// `ln p(x, z) − ln q(z|x)` at hard samples, `[S, B]`: the log-weights of the importance bound.
+    pub fn log_weights(&self, images: Tensor<2>, posterior: Tensor<3>, z: Tensor<4>) -> Tensor<2> {
+        let prior = self.prior(&posterior.device()).unsqueeze::<4>();
+        let log_p = over_latents(categorical::log_prob(prior, z.clone()));
+        let log_q = over_latents(categorical::log_prob(posterior.unsqueeze::<4>(), z.clone()));
+        self.log_likelihood(images, z) + log_p - log_q
+    }
+}
+
+/// The terms of the objective, `[S, B]` each.
+pub struct Parts {
+    /// −ln p(x|z).
+    pub reconstruction: Tensor<2>,
+    /// The divergence, where it is taken at the sample.
+    pub divergence: Option<Tensor<2>>,
+}
+
+impl Parts {
+    /// Their sum.
+    pub fn total(self) -> Tensor<2> {
+        match self.divergence {
+            Some(divergence) => self.reconstruction + divergence,
+            None => self.reconstruction,
+        }
+    }
+}
+
+/// Which divergence stands in the objective.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Divergence {
+    /// Its name.
+    pub kind: Kl,
+    /// The prior's own temperature, for the density; the posterior's if `None`.
+    pub prior_tau: Option<f64>,
+}
+
+/// `[S, B, D, 1]` to `[S, B]`.
+fn over_latents(per_latent: Tensor<4>) -> Tensor<2> {
+    per_latent.sum_dim(2).squeeze_dims(&[2, 3])
+}
+
+/// Logits of the mean image, kept finite where a pixel is always or never inked.
+fn base_rate(mean: &[f32], device: &Device) -> Tensor<1> {
+    let logits: Vec<f32> = mean.iter().map(|&p| p.clamp(1e-3, 1.0 - 1e-3)).map(|p| (p / (1.0 - p)).ln()).collect();
+    Tensor::from_floats(logits.as_slice(), device)
+}

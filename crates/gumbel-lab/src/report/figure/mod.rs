@@ -1,0 +1,14 @@
+//! Figures as SVG: legible at the width of a phone, in a light or a dark scheme, and on paper.
+
+pub(super) mod axis;
+mod drawing;
+mod image_grid;
+mod line_chart;
+mod range;
+mod usage_map;
+
+pub use drawing::Drawing;
+pub(super) use drawing::style;
+pub use image_grid::ImageGrid;
+pub use line_chart::{LineChart, Series, Width};
+pub use usage_map::usage_map;

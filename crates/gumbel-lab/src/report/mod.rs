@@ -1,0 +1,22 @@
+//! What a training run of a discrete-latent variational autoencoder looks like on paper.
+//!
+//! [`Report`] is plain data; [`render`] turns it into one self-contained HTML page and the figures on it as
+//! separate SVG files. Nothing here trains, reads or writes: same data in, same bytes out.
+//!
+//! The figures draw themselves rather than through a plotting library, because every colour must follow the
+//! reader's light or dark scheme (CSS classes inside the SVG) and no font may be needed to place a label.
+
+pub mod comparison;
+pub mod data;
+mod error;
+pub mod figure;
+mod page;
+mod png_grid;
+mod section;
+mod text;
+
+pub use comparison::{Comparison, Run};
+pub use data::{Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
+pub use error::Error;
+pub use page::{Rendered, render};
+pub use png_grid::png_grid;

@@ -1,0 +1,85 @@
+//! The sentences that depend on how a model was trained.
+
+use super::data::{Report, SampleKind};
+
+/// Name of the training curve.
+pub(super) fn training_name(report: &Report) -> &'static str {
+    match report.training_samples {
+        SampleKind::Relaxed => "training, relaxed samples",
+        SampleKind::Hard => "training, hard samples",
+    }
+}
+
+/// What the training objective is, and how it may be compared with the hard one.
+pub(super) fn objective(report: &Report) -> &'static str {
+    match (report.training_samples, report.training_is_bound) {
+        (SampleKind::Relaxed, false) => {
+            "The decoder trains on relaxed samples, points inside the simplex that tell it more than a category \
+             can. Their reconstruction error is added to the KL of another variable, the discrete one, so the \
+             training curve bounds no likelihood: it flatters. Judge the model by the hard curve, which is a \
+             bound for the model with truly discrete latents."
+        }
+        (SampleKind::Relaxed, true) => {
+            "The decoder trains on relaxed samples, points inside the simplex that tell it more than a category \
+             can. The training curve is a bound, but for a model whose latents are those relaxed points. Judge \
+             the model by the hard curve, which is a bound for the model with truly discrete latents."
+        }
+        (SampleKind::Hard, true) => {
+            "The decoder trains on hard, one-hot samples, so both curves are the same bound: the training curve \
+             on batches of training images, the other on held-out images. The distance between them is noise of \
+             the batches and what does not generalise."
+        }
+        (SampleKind::Hard, false) => {
+            "The decoder trains on hard, one-hot samples, but the training objective is not itself a bound on \
+             −log p(x). Judge the model by the held-out curve, which is one."
+        }
+    }
+}
+
+/// Terms and their meaning, only those the page uses.
+pub(super) fn glossary(report: &Report) -> Vec<(&'static str, String)> {
+    let mut terms = vec![
+        ("nat", text("Unit of information with the natural logarithm: 1 nat is 1.44 bits.")),
+        (
+            "negative ELBO",
+            text(
+                "Reconstruction plus KL, averaged over posterior samples: an upper bound on −log p(x), the cost of \
+             coding an image with this model. Lower is better.",
+            ),
+        ),
+        ("reconstruction", text("−log p(x | z): the cost of an image when its latent code z is known.")),
+        ("KL", format!("The cost of the code itself. Here: {}.", report.kl.trim_end_matches('.'))),
+        ("hard sample", text("A one-hot vector for each latent, as the finished model uses it.")),
+    ];
+    if report.training_samples == SampleKind::Relaxed {
+        terms.push(("relaxed sample", text(
+            "A point inside the simplex near a one-hot vector, through which gradients can flow. It tells the \
+             decoder more than a category can, so numbers computed from it look better than they are.",
+        )));
+    }
+    terms.push(("importance-weighted bound", text(
+        "−log of the mean of m importance weights p(x, z) / q(z | x). On average between −log p(x) and the \
+         negative ELBO, and nearer to −log p(x) as m grows.",
+    )));
+    if report.metrics.iter().any(|point| point.tau.is_some()) {
+        terms.push(("temperature τ", text(
+            "How far relaxed samples are from one-hot. A low τ is close to the discrete model but gives noisy \
+             gradients; a high τ gives smooth gradients of a different model.",
+        )));
+    }
+    terms.push((
+        "perplexity",
+        text(
+            "exp of the entropy of a latent’s mean use of categories: how many categories it uses in effect.",
+        ),
+    ));
+    terms.push((
+        "dead category",
+        text("One with a mean probability below a tenth of an even share, 1 / (10 K)."),
+    ));
+    terms
+}
+
+fn text(words: &str) -> String {
+    words.into()
+}

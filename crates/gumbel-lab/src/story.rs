@@ -1,0 +1,175 @@
+//! What the report of a run shows: pictures and numbers taken from the trained model.
+
+use crate::config::{KlChoice, Prior, VaeConfig};
+use crate::data::Dataset;
+use crate::evaluate::HeldOut;
+use crate::model::Vae;
+use crate::report::{Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
+use crate::run::{Metrics, RunFolder, Summary};
+use crate::train::{Use, noise};
+use anyhow::Result;
+use burn::tensor::{Device, Tensor, activation};
+use gumbel::Noise;
+use gumbel::estimator::Samples;
+
+/// Pictures of each kind: whole rows of twelve.
+const RECONSTRUCTIONS: usize = 24;
+const PRIOR_SAMPLES: usize = 96;
+
+/// Writes `report.html` and `figures/`.
+///
+/// # Errors
+/// A full disk.
+pub fn write(
+    run: &RunFolder,
+    config: &VaeConfig,
+    data: &Dataset,
+    model: &Vae,
+    metrics: &[Metrics],
+    summary: &Summary,
+) -> Result<()> {
+    let rendered = crate::report::render(&report(config, data, model, metrics, summary)?)?;
+    for (name, svg) in &rendered.figures {
+        run.write(&format!("figures/{name}"), svg)?;
+    }
+    run.write("report.html", rendered.html)
+}
+
+fn report(
+    config: &VaeConfig,
+    data: &Dataset,
+    model: &Vae,
+    metrics: &[Metrics],
+    summary: &Summary,
+) -> Result<Report> {
+    let info = config.info()?;
+    let held_out = HeldOut::new(&data.test, config.binarise);
+    let mut noise = noise(config.seed, Use::Pictures);
+    let images = |pixels| Images { pixels, height: data.test.height, width: data.test.width };
+    let (originals, means) = reconstructions(model, &held_out, &mut noise.fork())?;
+    Ok(Report {
+        title: format!("Categorical VAE on {}", data.name),
+        summary: format!(
+            "{} latents of {} categories, trained for {} steps by {}.",
+            config.latents, config.categories, config.steps, info.title
+        ),
+        command: command(config),
+        estimator: config.estimator.clone(),
+        training_samples: match info.samples {
+            Samples::Hard => SampleKind::Hard,
+            Samples::Relaxed => SampleKind::Relaxed,
+        },
+        training_is_bound: info.samples == Samples::Hard || config.divergence().kind.bounds_relaxed_model(),
+        kl: describe_kl(config),
+        headline: headline(summary),
+        metrics: metrics.iter().map(|line| point(line, info.samples, config)).collect(),
+        reconstructions: Some(Reconstructions { originals: images(originals), means: images(means) }),
+        samples: Some(images(prior_samples(model, PRIOR_SAMPLES, &mut noise.fork())?)),
+        usage: Some(Usage {
+            latents: config.latents,
+            categories: config.categories,
+            probabilities: held_out.usage(model),
+        }),
+        configuration: configuration(config)?,
+        facts: facts(data, summary),
+    })
+}
+
+fn headline(summary: &Summary) -> Vec<Headline> {
+    let (test, bound) = (&summary.test, &summary.test.importance_bound);
+    let mut elbo = Headline::hard_elbo(test.hard_negative_elbo, test.images);
+    elbo.standard_error = Some(test.hard_negative_elbo_standard_error);
+    let mut importance = Headline::importance_bound(bound.nats, bound.samples, bound.images);
+    importance.standard_error = Some(bound.standard_error);
+    vec![elbo, importance]
+}
+
+fn point(line: &Metrics, samples: Samples, config: &VaeConfig) -> Point {
+    // REINFORCE and enumeration have no temperature to draw.
+    let tempered = samples == Samples::Relaxed || config.estimator.contains("gumbel");
+    Point {
+        step: line.step,
+        loss: line.training_loss,
+        reconstruction: line.reconstruction,
+        kl: line.kl,
+        hard: line.hard_negative_elbo,
+        tau: tempered.then_some(line.tau),
+        seconds: line.seconds,
+    }
+}
+
+fn describe_kl(config: &VaeConfig) -> String {
+    let prior = if config.prior == Prior::Learned { "the learned prior" } else { "the uniform prior" };
+    match config.kl {
+        KlChoice::Categorical => format!("the KL of the categorical posterior from {prior}, in closed form"),
+        KlChoice::MassAtSample => format!("the discrete log-ratio to {prior}, weighted by the sample"),
+        KlChoice::Density => format!("the log-ratio of the Concrete densities of posterior and {prior} at the sample"),
+    }
+}
+
+/// The command that makes the same run again: the options that differ from the defaults.
+fn command(config: &VaeConfig) -> String {
+    let mut words = vec!["gumbel train vae".to_string()];
+    for (name, value) in options(config).unwrap_or_default() {
+        words.push(format!("--{name} {value}"));
+    }
+    words.join(" ")
+}
+
+fn configuration(config: &VaeConfig) -> Result<Vec<(String, String)>> {
+    options(config)
+}
+
+/// Every option and its value, as one would type them.
+fn options(config: &VaeConfig) -> Result<Vec<(String, String)>> {
+    let table = toml::Table::try_from(config)?;
+    Ok(table
+        .into_iter()
+        .map(|(name, value)| match value {
+            toml::Value::String(text) => (name, text),
+            toml::Value::Array(_) => (name, config.hidden.to_string()),
+            other => (name, other.to_string()),
+        })
+        .collect())
+}
+
+fn facts(data: &Dataset, summary: &Summary) -> Vec<(String, String)> {
+    let mut facts = vec![
+        ("parameters".to_string(), summary.parameters.to_string()),
+        (
+            "training".into(),
+            format!("{:.1} s, {:.0} steps per second", summary.seconds, summary.steps_per_second),
+        ),
+        ("training images".into(), data.train.count.to_string()),
+        ("data".into(), data.source.clone()),
+        ("version".into(), format!("gumbel {}", summary.version)),
+    ];
+    if let Some(bytes) = summary.peak_memory_bytes {
+        facts.insert(2, ("peak memory".into(), format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))));
+    }
+    facts
+}
+
+/// Test images and the decoder's means for one hard code each, as grey pixels.
+fn reconstructions(model: &Vae, held_out: &HeldOut, noise: &mut Noise) -> Result<(Vec<u8>, Vec<u8>)> {
+    let count = held_out.count();
+    // Spread over the set: files are often sorted by class.
+    let chosen: Vec<usize> = (0..RECONSTRUCTIONS.min(count)).map(|i| i * count / RECONSTRUCTIONS.min(count)).collect();
+    let images = held_out.batch(&chosen);
+    let z = gumbel::one_hot(model.encode(images.clone()), noise)?;
+    Ok((grey(images), grey(activation::sigmoid(model.decode(z.unsqueeze())))))
+}
+
+/// The decoder's means for codes drawn from the prior, as grey pixels.
+///
+/// # Errors
+/// A model with NaN in its prior.
+pub fn prior_samples(model: &Vae, count: usize, noise: &mut Noise) -> Result<Vec<u8>> {
+    let prior = model.prior(&Device::flex()).repeat_dim(0, count);
+    let z = gumbel::one_hot(prior, noise)?;
+    Ok(grey(activation::sigmoid(model.decode(z.unsqueeze()))))
+}
+
+fn grey<const D: usize>(means: Tensor<D>) -> Vec<u8> {
+    means.into_data().iter::<f32>().map(|mean| (mean * 255.0).round() as u8).collect()
+}
