@@ -1,6 +1,6 @@
 //! The Binary Concrete density: the relaxed Bernoulli, in logit space and on the unit interval.
 //!
-//! Maddison, Mnih and Teh (2017), appendix B and eq. 26. With logistic noise L the sample is
+//! Maddison, Mnih and Teh (2017), appendix B. With logistic noise L the sample is
 //! `y = (log_odds + L) / tau` in logit space, or `x = sigmoid(y)`. As in the categorical case, prefer logit
 //! space: the sigmoid saturates.
 

@@ -1,6 +1,6 @@
 //! The Concrete density: that of a Gumbel-Softmax sample on the simplex.
 //!
-//! Maddison, Mnih and Teh (2017), eq. 11; Jang, Gu and Poole (2017), appendix B.
+//! Maddison, Mnih and Teh (2017), definition 1; Jang, Gu and Poole (2017), appendix B.
 
 use crate::Real;
 use crate::error::{Error, check_temperature};

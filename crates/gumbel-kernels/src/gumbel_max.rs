@@ -1,7 +1,7 @@
 //! Exact sampling by perturbation: the Gumbel-max and Gumbel-top-k tricks.
 //!
-//! Yellott (1977); Maddison, Tarlow and Minka, "A* sampling" (2014), section 2; Kool, van Hoof and Welling,
-//! "Stochastic beams and where to find them" (2019), section 2.3.
+//! Yellott (1977); Maddison, Tarlow and Minka, "A* sampling" (2014); Kool, van Hoof and Welling,
+//! "Stochastic beams and where to find them" (2019).
 
 use crate::error::{Error, logit_fault};
 use crate::reduce::{arg_max, max};

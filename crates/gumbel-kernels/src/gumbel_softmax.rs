@@ -1,7 +1,7 @@
 //! The Gumbel-Softmax (Concrete) sample: `y = softmax((logits + g) / tau)`, `g` standard Gumbel noise.
 //!
-//! Jang, Gu and Poole (2017), eq. 2; Maddison, Mnih and Teh (2017), eq. 10; log space: Maddison et al.,
-//! appendix C.3. Any positive finite temperature and any finite logits will do. The sample of a mask
+//! Jang, Gu and Poole (2017), eq. 2; Maddison, Mnih and Teh (2017), section 3; log space: Maddison et al.,
+//! appendix C. Any positive finite temperature and any finite logits will do. The sample of a mask
 //! (logit −∞) is exactly 0.
 
 use crate::error::{Error, check_temperature};

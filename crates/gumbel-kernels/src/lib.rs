@@ -24,8 +24,8 @@
 //! has probability 0, is never sampled and gets gradient exactly 0. Slices whose lengths do not fit together
 //! panic; what data can get wrong is an [`Error`].
 //!
-//! A kernel `f_vjp` is the vector-Jacobian product of `f`: given the cotangent of the output (`d`, or `dy`) it
-//! writes the cotangents of the inputs.
+//! A kernel `f_vjp` is the vector-Jacobian product of `f`: given the cotangent of the output (`d`, or `dy`)
+//! it writes the cotangents of the inputs.
 //!
 //! # Kernels
 //!
@@ -50,7 +50,8 @@
 //!
 //! Randomness is an argument: a [`Stream`], which is a position in the sequence that (seed, id) names. The
 //! random **bits** at (seed, id, position) are the same on every machine, however the work is split. The
-//! **floats** made of them agree to a few units in the last place: ln and exp are still those of the platform.
+//! **floats** made of them agree to a few units in the last place: ln and exp are still those of the
+//! platform.
 #![forbid(unsafe_code)]
 
 mod binary_concrete;

@@ -2,7 +2,7 @@
 //!
 //! Element `i` of `out` is a pure function of the stream's (seed, id, position + `i`). Every value is
 //! finite. A 24-bit uniform stops Gumbel noise at 16.6 and a 32-bit one at 22.2; here it reaches from -4.2
-//! to 67.2, with at least 23 significant bits in the uniform down to 2^-64 from **either** end, so the
+//! to 67.2, with at least 24 significant bits in the uniform down to 2^-64 from **either** end, so the
 //! probability of every event of size 10^-19 and more is right.
 
 use crate::{Real, stream::Stream};

@@ -63,7 +63,8 @@ impl Real for f32 {
     fn distance(stream: Stream, index: u64, word: u32) -> (Self, bool) {
         let (folded, upper) = fold(word);
         let distance = if folded >= FEW_BITS {
-            (folded as f32 + 0.5) * WORD_ULP
+            // No half here: adding it would cost the last of the 24 bits just above the limit.
+            folded as f32 * WORD_ULP
         } else {
             full_distance(stream, index, folded, upper) as f32
         };

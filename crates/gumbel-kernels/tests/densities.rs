@@ -37,7 +37,8 @@ fn assert_near(value: f64, expected: f64, tolerance: f64) {
     assert!((value - expected).abs() < tolerance, "{value}, expected {expected}");
 }
 
-/// (weights, tau, x, on the simplex, in log space), from Maddison et al. eq. 11 in 30-digit mpmath numbers.
+/// (weights, tau, x, on the simplex, in log space), from Maddison et al. (2017), definition 1, in 30-digit
+/// mpmath numbers.
 type Golden<'a> = (&'a [f64], f64, &'a [f64], f64, f64);
 const GOLDEN: [Golden; 5] = [
     (&[1.0, 1.0, 1.0], 0.5, &[0.2, 0.3, 0.5], -0.5344478754342467, -4.041005772754228),

@@ -35,7 +35,8 @@ impl<'a> Batches<'a> {
             self.epoch = Some((epoch, order(self.shuffles, epoch, self.images.count)));
         }
         let (_, order) = self.epoch.as_ref().expect("set above");
-        let chosen: Vec<usize> = order[place * self.size..][..self.size].iter().map(|&i| i as usize).collect();
+        let chosen: Vec<usize> =
+            order[place * self.size..][..self.size].iter().map(|&i| i as usize).collect();
         binary(self.images, &chosen, self.binarise, self.draws, epoch, device)
     }
 }

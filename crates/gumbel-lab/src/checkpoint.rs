@@ -83,11 +83,16 @@ pub fn load_model(path: &Path, model: Vae) -> Result<Vae> {
 ///
 /// # Errors
 /// As [`load_model`]; or a file that holds a model alone.
-pub fn load_training(path: &Path, model: Vae, optimizer: ModuleOptimizer) -> Result<(Vae, ModuleOptimizer, Progress)> {
+pub fn load_training(
+    path: &Path,
+    model: Vae,
+    optimizer: ModuleOptimizer,
+) -> Result<(Vae, ModuleOptimizer, Progress)> {
     let bytes = read(path)?;
     let progress = entry(path, &bytes, PROGRESS)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
-    let moments = tensors.tensor(OPTIMIZER).with_context(|| format!("{} has no optimiser", path.display()))?;
+    let moments =
+        tensors.tensor(OPTIMIZER).with_context(|| format!("{} has no optimiser", path.display()))?;
     let optimizer = optimizer
         .from_bytes(Bytes::from_bytes_vec(moments.data().to_vec()))
         .map_err(|error| anyhow!("{}: the optimiser's state is corrupt: {error}", path.display()))?;
@@ -98,7 +103,8 @@ pub fn load_training(path: &Path, model: Vae, optimizer: ModuleOptimizer) -> Res
 fn entry<T: DeserializeOwned>(path: &Path, bytes: &[u8], key: &str) -> Result<T> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).with_context(|| corrupt(path))?;
     let text = metadata.metadata().as_ref().and_then(|entries| entries.get(key));
-    let text = text.with_context(|| format!("{} was not written for this: it has no {key}", path.display()))?;
+    let text =
+        text.with_context(|| format!("{} was not written for this: it has no {key}", path.display()))?;
     serde_json::from_str(text).with_context(|| corrupt(path))
 }
 
@@ -149,7 +155,9 @@ type Parameters = Vec<(String, TensorData)>;
 fn views(parameters: &Parameters) -> Result<Vec<(String, TensorView<'_>)>> {
     parameters
         .iter()
-        .map(|(name, data)| Ok((name.clone(), TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?)))
+        .map(|(name, data)| {
+            Ok((name.clone(), TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())?))
+        })
         .collect()
 }
 

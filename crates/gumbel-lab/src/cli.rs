@@ -41,6 +41,7 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum Train {
     /// A variational autoencoder of binary images with D categorical latents of K categories
+    #[command(args_override_self = true)]
     #[command(after_help = "Examples:
   gumbel train vae                                          the built-in digits, about a minute
   gumbel train vae --latents 200 --categories 2             binary latents

@@ -45,7 +45,7 @@ pub struct VaeConfig {
     #[arg(long, default_value_t = KlChoice::Categorical, value_enum, value_name = "KL", help_heading = "Model")]
     pub kl: KlChoice,
     /// Temperature of the prior's density, with --kl density [default: the posterior's]
-    #[arg(long, value_name = "VALUE", help_heading = "Model")]
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub prior_tau: Option<f64>,
 
@@ -53,7 +53,8 @@ pub struct VaeConfig {
     #[arg(long, default_value = "gumbel-softmax", value_name = "NAME", help_heading = "Estimator")]
     pub estimator: String,
     /// Temperature: VALUE, exp:START:RATE:FLOOR[:EVERY], linear:START:END:STEPS or cosine:START:END:STEPS
-    #[arg(long, default_value = DEFAULT_TAU, value_name = "SCHEDULE", help_heading = "Estimator")]
+    #[arg(long, default_value = DEFAULT_TAU, value_name = "SCHEDULE", allow_negative_numbers = true)]
+    #[arg(help_heading = "Estimator")]
     pub tau: Schedule,
     /// Samples per image in training, S
     #[arg(long, default_value_t = 1, value_name = "S", help_heading = "Estimator")]
@@ -66,10 +67,12 @@ pub struct VaeConfig {
     #[arg(long, default_value_t = 100, value_name = "N", help_heading = "Training")]
     pub batch: usize,
     /// Learning rate of Adam
-    #[arg(long, default_value_t = 1e-3, value_name = "X", help_heading = "Training")]
+    #[arg(long, default_value_t = 1e-3, value_name = "X", allow_negative_numbers = true)]
+    #[arg(help_heading = "Training")]
     pub lr: f64,
     /// Decides every random number
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Training")]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))] // TOML's integers
     pub seed: u64,
     /// Threads, 0 for one per core; the result does not depend on it
     #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Training")]
@@ -156,7 +159,8 @@ impl VaeConfig {
     pub fn read(matches: &ArgMatches, file: Option<&Path>) -> Result<Self> {
         let from_arguments = Self::from_arg_matches(matches)?;
         let Some(path) = file else { return Ok(from_arguments) };
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let explain = || format!("{} is not a configuration", path.display());
         let mut merged: toml::Table = toml::from_str(&text).with_context(explain)?;
         for (key, value) in toml::Table::try_from(&from_arguments)? {
@@ -253,14 +257,16 @@ mod tests {
 
     #[test]
     fn the_command_line_wins_over_the_file_and_the_file_over_the_defaults() {
-        let config = read(&["--steps", "7"], Some("steps = 9\nlr = 0.5\nhidden = [3, 2]\ntau = 0.3")).unwrap();
+        let config =
+            read(&["--steps", "7"], Some("steps = 9\nlr = 0.5\nhidden = [3, 2]\ntau = 0.3")).unwrap();
         assert_eq!((config.steps, config.lr, config.batch), (7, 0.5, 100));
         assert_eq!((config.hidden, config.tau), (Widths(vec![3, 2]), Schedule::Constant(0.3)));
     }
 
     #[test]
     fn a_configuration_survives_its_file() {
-        let config = read(&["--hidden", "none", "--tau", "linear:1:0.5:10", "--kl", "density"], None).unwrap();
+        let config =
+            read(&["--hidden", "none", "--tau", "linear:1:0.5:10", "--kl", "density"], None).unwrap();
         let text = toml::to_string(&config).unwrap();
         assert_eq!(read(&[], Some(&text)).unwrap(), config);
     }

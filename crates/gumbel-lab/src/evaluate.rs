@@ -127,7 +127,8 @@ impl Mean {
     fn of(values: &[f64]) -> Self {
         let images = values.len();
         let nats = values.iter().sum::<f64>() / images as f64;
-        let variance = values.iter().map(|v| (v - nats).powi(2)).sum::<f64>() / (images as f64 - 1.0).max(1.0);
+        let variance =
+            values.iter().map(|v| (v - nats).powi(2)).sum::<f64>() / (images as f64 - 1.0).max(1.0);
         Self { nats, standard_error: (variance / images as f64).sqrt(), images }
     }
 }

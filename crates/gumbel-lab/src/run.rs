@@ -68,7 +68,8 @@ impl RunFolder {
             .parent()
             .map_or(Ok(()), fs::create_dir_all)
             .and_then(|()| whole_file::write(&path, contents.as_ref()));
-        written.with_context(|| format!("cannot write {}; free space, or choose another --out", path.display()))
+        written
+            .with_context(|| format!("cannot write {}; free space, or choose another --out", path.display()))
     }
 
     /// The configuration it was started with.
@@ -84,7 +85,10 @@ impl RunFolder {
 
 /// `runs/NAME-1`, or the first after it that does not exist.
 fn next_free(name: &str) -> PathBuf {
-    (1..).map(|n| PathBuf::from(format!("runs/{name}-{n}"))).find(|path| !path.exists()).expect("numbers do not end")
+    (1..)
+        .map(|n| PathBuf::from(format!("runs/{name}-{n}")))
+        .find(|path| !path.exists())
+        .expect("numbers do not end")
 }
 
 /// One line of `metrics.csv`.
@@ -124,7 +128,11 @@ impl Metrics {
             training_loss: next()?.parse().ok()?,
             reconstruction: next()?.parse().ok()?,
             kl: next()?.parse().ok()?,
-            hard_negative_elbo: Some(next()?).filter(|text| !text.is_empty()).map(str::parse).transpose().ok()?,
+            hard_negative_elbo: Some(next()?)
+                .filter(|text| !text.is_empty())
+                .map(str::parse)
+                .transpose()
+                .ok()?,
             seconds: next()?.parse().ok()?,
         };
         next().is_none().then_some(metrics)
@@ -301,7 +309,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.csv");
         fs::write(&path, format!("{HEADER}\n1,2,x\n")).unwrap();
-        assert!(read_metrics(&path).unwrap_err().to_string().contains("line 2: not a line of metrics: 1,2,x"));
+        assert!(
+            read_metrics(&path).unwrap_err().to_string().contains("line 2: not a line of metrics: 1,2,x")
+        );
     }
 
     #[test]

@@ -103,7 +103,9 @@ fn describe_kl(config: &VaeConfig) -> String {
     match config.kl {
         KlChoice::Categorical => format!("the KL of the categorical posterior from {prior}, in closed form"),
         KlChoice::MassAtSample => format!("the discrete log-ratio to {prior}, weighted by the sample"),
-        KlChoice::Density => format!("the log-ratio of the Concrete densities of posterior and {prior} at the sample"),
+        KlChoice::Density => {
+            format!("the log-ratio of the Concrete densities of posterior and {prior} at the sample")
+        }
     }
 }
 
@@ -154,7 +156,8 @@ fn facts(data: &Dataset, summary: &Summary) -> Vec<(String, String)> {
 fn reconstructions(model: &Vae, held_out: &HeldOut, noise: &mut Noise) -> Result<(Vec<u8>, Vec<u8>)> {
     let count = held_out.count();
     // Spread over the set: files are often sorted by class.
-    let chosen: Vec<usize> = (0..RECONSTRUCTIONS.min(count)).map(|i| i * count / RECONSTRUCTIONS.min(count)).collect();
+    let chosen: Vec<usize> =
+        (0..RECONSTRUCTIONS.min(count)).map(|i| i * count / RECONSTRUCTIONS.min(count)).collect();
     let images = held_out.batch(&chosen);
     let z = gumbel::one_hot(model.encode(images.clone()), noise)?;
     Ok((grey(images), grey(activation::sigmoid(model.decode(z.unsqueeze())))))

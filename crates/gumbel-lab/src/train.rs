@@ -77,7 +77,11 @@ impl<'a> Trainer<'a> {
     /// A configuration that cannot be trained.
     pub fn new(config: &'a VaeConfig, data: &'a Dataset) -> Result<Self> {
         config.check()?;
-        ensure!(data.train.count > 0 && data.test.count > 0, "{} has no images to train or test on", data.name);
+        ensure!(
+            data.train.count > 0 && data.test.count > 0,
+            "{} has no images to train or test on",
+            data.name
+        );
         let device = Device::flex().autodiff();
         let shape = config.shape(data.train.pixels_per_image());
         let model = Vae::new(&shape, &data.train.mean(), &mut noise(config.seed, Use::Parameters), &device);
@@ -149,7 +153,8 @@ impl<'a> Trainer<'a> {
             let started = Instant::now();
             let step = self.advance()?;
             self.seconds += started.elapsed().as_secs_f64();
-            let evaluate = self.step.is_multiple_of(self.config.evaluate_every) || self.step == self.config.steps;
+            let evaluate =
+                self.step.is_multiple_of(self.config.evaluate_every) || self.step == self.config.steps;
             let mut line = None;
             if evaluate || self.step.is_multiple_of(every) {
                 line = Some(self.measure(&step, evaluate)?);
@@ -202,7 +207,8 @@ impl<'a> Trainer<'a> {
 
     fn measure(&self, step: &Step, evaluate: bool) -> Result<Metrics> {
         let noise = noise(self.config.seed, Use::Evaluation);
-        let hard = evaluate.then(|| self.held_out.negative_elbo(&self.model(), HELD_OUT, &noise)).transpose()?;
+        let hard =
+            evaluate.then(|| self.held_out.negative_elbo(&self.model(), HELD_OUT, &noise)).transpose()?;
         Ok(Metrics {
             step: self.step,
             tau: self.config.tau.at(self.step - 1),

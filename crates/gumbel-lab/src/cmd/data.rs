@@ -37,7 +37,9 @@ fn presence(presence: &Presence, name: &str) -> String {
     match presence {
         Presence::BuiltIn => "built in".into(),
         Presence::In(folder) => format!("in {}", folder.display()),
-        Presence::PartlyIn(folder) => format!("incomplete in {}; run `gumbel data fetch {name}`", folder.display()),
+        Presence::PartlyIn(folder) => {
+            format!("incomplete in {}; run `gumbel data fetch {name}`", folder.display())
+        }
         Presence::Absent => format!("absent; run `gumbel data fetch {name}`"),
     }
 }

@@ -24,11 +24,13 @@ pub fn run(options: &Generate) -> Result<()> {
     let shape = config.shape(size.height * size.width);
     let blank = Vae::new(&shape, &vec![0.5; shape.pixels], &mut Noise::from_seed(0), &Device::flex());
     let model = checkpoint::load_model(&weights, blank)?;
-    let pixels = story::prior_samples(&model, options.count as usize, &mut noise(options.seed, Use::Pictures))?;
+    let pixels =
+        story::prior_samples(&model, options.count as usize, &mut noise(options.seed, Use::Pictures))?;
     let columns = (f64::from(options.count).sqrt().ceil() as usize).max(1);
     let png = png_grid(&pixels, options.count as usize, size.height, size.width, columns)?;
-    whole_file::write(&options.out, &png)
-        .with_context(|| format!("cannot write {}; free space or choose another --out", options.out.display()))?;
+    whole_file::write(&options.out, &png).with_context(|| {
+        format!("cannot write {}; free space or choose another --out", options.out.display())
+    })?;
     println!("{} images in {}", options.count, options.out.display());
     Ok(())
 }

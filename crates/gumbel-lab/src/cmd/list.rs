@@ -4,7 +4,10 @@ use gumbel::estimator::{ALL, Samples};
 
 /// Prints one line for each estimator.
 pub fn run() {
-    println!("{:<24} {:<9} {:<8} {:<12} {:<9} what it is", "name", "unbiased", "samples", "evaluations", "gradient");
+    println!(
+        "{:<24} {:<9} {:<8} {:<12} {:<9} what it is",
+        "name", "unbiased", "samples", "evaluations", "gradient"
+    );
     for info in ALL {
         let samples = if info.samples == Samples::Hard { "hard" } else { "relaxed" };
         println!(

@@ -23,7 +23,10 @@ use std::time::Instant;
 pub fn run(options: &TrainVae, started: Instant) -> Result<ExitCode> {
     let (config, resumed) = configuration(options)?;
     config.check()?;
-    rayon::ThreadPoolBuilder::new().num_threads(config.threads).build_global().context("cannot start threads")?;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(config.threads)
+        .build_global()
+        .context("cannot start threads")?;
     let data = data::load(&config.data, config.data_dir.as_deref(), 0)?;
     let mut trainer = Trainer::new(&config, &data)?;
     let folder = match resumed {
@@ -196,7 +199,10 @@ fn test(elbo: Mean, bound: Mean, samples: usize) -> Test {
 fn announce(summary: &Summary, folder: &RunFolder) {
     let (test, bound) = (&summary.test, &summary.test.importance_bound);
     println!("{} steps in {:.1} s", summary.steps, summary.seconds);
-    println!("hard negative ELBO, one sample     {:8.2} nats ({} test images)", test.hard_negative_elbo, test.images);
+    println!(
+        "hard negative ELBO, one sample     {:8.2} nats ({} test images)",
+        test.hard_negative_elbo, test.images
+    );
     println!(
         "importance-weighted bound, m = {:<4} {:7.2} nats ({} test images)",
         bound.samples, bound.nats, bound.images

@@ -4,7 +4,8 @@
 //! integers), one big-endian 32-bit size for each dimension, then the items, row after row. Whether a file is
 //! gzipped is seen from its first bytes, not from its name.
 
-use super::{Error, Images, whole_file};
+use super::{Error, Images};
+use crate::whole_file;
 use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
 use sha2::{Digest, Sha256};
 use std::{
@@ -87,14 +88,17 @@ pub fn write_labels(path: &Path, labels: &[u8]) -> Result<(), Error> {
 
 fn write(path: &Path, magic: u32, sizes: &[usize], items: &[u8]) -> Result<(), Error> {
     let bytes = encode(magic, sizes, items);
-    if path.extension().is_none_or(|extension| extension != "gz") {
-        return whole_file::write(path, &bytes);
-    }
+    let zipped = path.extension().is_some_and(|extension| extension == "gz");
+    let written = if zipped { write_gzip(path, &bytes) } else { whole_file::write(path, &bytes) };
+    written.map_err(|source| Error::write(path, source))
+}
+
+fn write_gzip(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = whole_file::beside(path)?;
     // No name and no time inside, so that the same images make the same file.
     let mut gzip = GzBuilder::new().write(&mut file, Compression::new(6));
-    let written = gzip.write_all(&bytes).and_then(|()| gzip.finish().map(drop));
-    written.map_err(|source| Error::write(path, source))?;
+    gzip.write_all(bytes)?;
+    gzip.finish()?;
     whole_file::place(file, path)
 }
 

@@ -18,7 +18,6 @@ mod order;
 mod places;
 pub mod registry;
 mod source;
-mod whole_file;
 
 pub use binarise::{Binarisation, UnknownBinarisation};
 pub use catalogue::{Entry, Presence, catalogue};

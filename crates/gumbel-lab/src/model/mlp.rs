@@ -14,7 +14,12 @@ pub struct Mlp {
 impl Mlp {
     /// Layers of the given widths, `[inputs, hidden.., outputs]`, each weight and bias uniform on
     /// ±1/√inputs. The parameters take their identity from `ids`, so that saved optimiser state finds them.
-    pub fn new(widths: &[usize], ids: &mut impl Iterator<Item = u64>, noise: &mut Noise, device: &Device) -> Self {
+    pub fn new(
+        widths: &[usize],
+        ids: &mut impl Iterator<Item = u64>,
+        noise: &mut Noise,
+        device: &Device,
+    ) -> Self {
         let layers = widths.windows(2).map(|pair| linear(pair[0], pair[1], ids, noise, device)).collect();
         Self { layers }
     }
@@ -50,7 +55,8 @@ fn linear(
     Linear { weight: trainable(id(), weight), bias: Some(trainable(id(), bias)) }
 }
 
-/// A parameter with a chosen identity.
+/// A parameter with a chosen identity; it requires a gradient where the device can give one.
 pub(super) fn trainable<const D: usize>(id: ParamId, value: Tensor<D>) -> Param<Tensor<D>> {
-    Param::initialized(id, value.detach().require_grad())
+    let value = if value.is_autodiff() { value.detach().require_grad() } else { value };
+    Param::initialized(id, value)
 }

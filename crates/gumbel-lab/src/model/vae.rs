@@ -82,7 +82,13 @@ impl Vae {
     }
 
     /// The part of the negative ELBO that depends on the sample, given the posterior's logits `[B, D, K]`.
-    pub fn objective(&self, images: Tensor<2>, posterior: Tensor<3>, sample: &Sample, kl: Divergence) -> Parts {
+    pub fn objective(
+        &self,
+        images: Tensor<2>,
+        posterior: Tensor<3>,
+        sample: &Sample,
+        kl: Divergence,
+    ) -> Parts {
         let reconstruction = self.log_likelihood(images, sample.z.clone()).neg();
         let posterior = posterior.unsqueeze::<4>();
         let prior = self.prior(&posterior.device()).unsqueeze::<4>();
@@ -155,6 +161,7 @@ fn over_latents(per_latent: Tensor<4>) -> Tensor<2> {
 
 /// Logits of the mean image, kept finite where a pixel is always or never inked.
 fn base_rate(mean: &[f32], device: &Device) -> Tensor<1> {
-    let logits: Vec<f32> = mean.iter().map(|&p| p.clamp(1e-3, 1.0 - 1e-3)).map(|p| (p / (1.0 - p)).ln()).collect();
+    let logits: Vec<f32> =
+        mean.iter().map(|&p| p.clamp(1e-3, 1.0 - 1e-3)).map(|p| (p / (1.0 - p)).ln()).collect();
     Tensor::from_floats(logits.as_slice(), device)
 }

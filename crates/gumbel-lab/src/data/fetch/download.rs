@@ -1,6 +1,7 @@
 //! One file over HTTP, checked as it arrives.
 
-use crate::data::{Error, idx, registry::Original, whole_file};
+use crate::data::{Error, idx, registry::Original};
+use crate::whole_file;
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use std::{
@@ -35,7 +36,8 @@ pub(super) fn download(
 
 fn attempt(url: &str, original: &Original, folder: &Path, bar: &ProgressBar) -> Result<NamedTempFile, Error> {
     // Before the request: an unwritable folder should cost no traffic.
-    let mut file = whole_file::beside(&folder.join(original.name))?;
+    let mut file =
+        whole_file::beside(&folder.join(original.name)).map_err(|source| Error::write(folder, source))?;
     let response = agent().get(url).call().map_err(|source| refused(url, source))?;
     bar.set_length(original.bytes);
     bar.set_position(0);

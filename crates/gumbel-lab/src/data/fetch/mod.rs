@@ -11,8 +11,8 @@ use super::{
     Error, Places, idx,
     places::present,
     registry::{self, DataFile, Packing, Set},
-    whole_file,
 };
+use crate::whole_file;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 
@@ -79,10 +79,14 @@ fn fill(set: &Set, folder: &Path, base_url: Option<&str>, bar: &ProgressBar) -> 
         let temporary = get(original)?;
         match set.packing {
             Packing::BinaryText => convert::binary_text(temporary.path(), file, folder)?,
-            _ => whole_file::place(temporary, &folder.join(original.name))?,
+            _ => place(temporary, &folder.join(original.name))?,
         }
     }
     Ok(())
+}
+
+fn place(file: tempfile::NamedTempFile, path: &Path) -> Result<(), Error> {
+    whole_file::place(file, path).map_err(|source| Error::write(path, source))
 }
 
 /// Whether the file is there with the published contents.
