@@ -152,6 +152,35 @@ impl From<KlChoice> for Kl {
 }
 
 impl VaeConfig {
+    /// The defaults of every option.
+    pub fn defaults() -> Self {
+        let command = Self::augment_args(clap::Command::new("vae").no_binary_name(true));
+        let parsed =
+            command.try_get_matches_from::<_, &str>([]).and_then(|matches| Self::from_arg_matches(&matches));
+        parsed.expect("every option has a default")
+    }
+
+    /// Every option and its value, as one would type them.
+    pub fn options(&self) -> Vec<(String, String)> {
+        let table =
+            toml::Table::try_from(self).expect("a checked configuration is made of strings and numbers");
+        table
+            .into_iter()
+            .map(|(name, value)| match value {
+                toml::Value::String(text) => (name, text),
+                toml::Value::Array(_) => (name, self.hidden.to_string()),
+                other => (name, other.to_string()),
+            })
+            .collect()
+    }
+
+    /// The command that makes the same run: the options that differ from the defaults.
+    pub fn command(&self) -> String {
+        let defaults = Self::defaults().options();
+        let chosen = self.options().into_iter().filter(|option| !defaults.contains(option));
+        chosen.fold("gumbel train vae".into(), |command, (name, value)| format!("{command} --{name} {value}"))
+    }
+
     /// Command-line options over those of a file over the defaults.
     ///
     /// # Errors
@@ -269,6 +298,13 @@ mod tests {
             read(&["--hidden", "none", "--tau", "linear:1:0.5:10", "--kl", "density"], None).unwrap();
         let text = toml::to_string(&config).unwrap();
         assert_eq!(read(&[], Some(&text)).unwrap(), config);
+    }
+
+    #[test]
+    fn the_command_names_what_differs_from_the_defaults() {
+        assert_eq!(VaeConfig::defaults().command(), "gumbel train vae");
+        let config = read(&["--hidden", "none", "--steps", "7", "--prior", "learned"], None).unwrap();
+        assert_eq!(config.command(), "gumbel train vae --hidden none --steps 7");
     }
 
     #[test]

@@ -16,3 +16,8 @@ pub mod train;
 mod whole_file;
 
 pub use cmd::dispatch;
+
+/// The front page's example.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct FrontPage;

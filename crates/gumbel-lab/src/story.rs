@@ -53,7 +53,7 @@ fn report(
             "{} latents of {} categories, trained for {} steps by {}.",
             config.latents, config.categories, config.steps, info.title
         ),
-        command: command(config),
+        command: config.command(),
         estimator: config.estimator.clone(),
         training_samples: match info.samples {
             Samples::Hard => SampleKind::Hard,
@@ -70,7 +70,7 @@ fn report(
             categories: config.categories,
             probabilities: held_out.usage(model),
         }),
-        configuration: configuration(config)?,
+        configuration: config.options(),
         facts: facts(data, summary),
     })
 }
@@ -107,32 +107,6 @@ fn describe_kl(config: &VaeConfig) -> String {
             format!("the log-ratio of the Concrete densities of posterior and {prior} at the sample")
         }
     }
-}
-
-/// The command that makes the same run again: the options that differ from the defaults.
-fn command(config: &VaeConfig) -> String {
-    let mut words = vec!["gumbel train vae".to_string()];
-    for (name, value) in options(config).unwrap_or_default() {
-        words.push(format!("--{name} {value}"));
-    }
-    words.join(" ")
-}
-
-fn configuration(config: &VaeConfig) -> Result<Vec<(String, String)>> {
-    options(config)
-}
-
-/// Every option and its value, as one would type them.
-fn options(config: &VaeConfig) -> Result<Vec<(String, String)>> {
-    let table = toml::Table::try_from(config)?;
-    Ok(table
-        .into_iter()
-        .map(|(name, value)| match value {
-            toml::Value::String(text) => (name, text),
-            toml::Value::Array(_) => (name, config.hidden.to_string()),
-            other => (name, other.to_string()),
-        })
-        .collect())
 }
 
 fn facts(data: &Dataset, summary: &Summary) -> Vec<(String, String)> {

@@ -23,12 +23,19 @@ use std::time::Instant;
 pub fn run(options: &TrainVae, started: Instant) -> Result<ExitCode> {
     let (config, resumed) = configuration(options)?;
     config.check()?;
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(config.threads)
-        .build_global()
-        .context("cannot start threads")?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build();
+    // From inside the pool the matrix products start without waking a thread for each.
+    pool.context("cannot start threads")?.install(|| train(options, &config, resumed, started))
+}
+
+fn train(
+    options: &TrainVae,
+    config: &VaeConfig,
+    resumed: Option<RunFolder>,
+    started: Instant,
+) -> Result<ExitCode> {
     let data = data::load(&config.data, config.data_dir.as_deref(), 0)?;
-    let mut trainer = Trainer::new(&config, &data)?;
+    let mut trainer = Trainer::new(config, &data)?;
     let folder = match resumed {
         Some(folder) => {
             trainer = trainer.restore(&folder.checkpoint()).context("nothing to resume")?;
@@ -36,11 +43,11 @@ pub fn run(options: &TrainVae, started: Instant) -> Result<ExitCode> {
         }
         None => RunFolder::create(options.files.out.as_deref(), "vae")?,
     };
-    folder.write("config.toml", toml::to_string(&config)?)?;
+    folder.write("config.toml", toml::to_string(config)?)?;
     let first = trainer.step();
-    println!("{}", describe(&config, &data, &trainer));
+    println!("{}", describe(config, &data, &trainer));
     let mut metrics = MetricsFile::open(&folder, first)?;
-    let mut progress = Progress::new(&config, &trainer, started)?;
+    let mut progress = Progress::new(config, &trainer, started)?;
     let end = trainer.run(&folder, &mut metrics, &mut |step, line| progress.observe(step, line))?;
     progress.bar.finish_and_clear();
     if end == End::Stopped {
@@ -53,7 +60,7 @@ pub fn run(options: &TrainVae, started: Instant) -> Result<ExitCode> {
         return Ok(ExitCode::from(130));
     }
     let first_step = progress.first_step.filter(|_| first == 0);
-    finish(&config, &data, &trainer, &metrics.lines, &folder, first_step)?;
+    finish(config, &data, &trainer, &metrics.lines, &folder, first_step)?;
     Ok(ExitCode::SUCCESS)
 }
 
