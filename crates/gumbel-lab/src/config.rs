@@ -250,7 +250,11 @@ impl VaeConfig {
     /// # Errors
     /// An unknown name, or parameters it does not take.
     pub fn estimator(&self) -> Result<Box<dyn Estimator>> {
-        Ok((self.info()?.build)(&Parameters { samples: self.samples, tau: self.tau })?)
+        Ok((self.info()?.build)(&Parameters {
+            samples: self.samples,
+            tau: self.tau,
+            ..Parameters::default()
+        })?)
     }
 
     /// The divergence of the training objective.

@@ -10,7 +10,7 @@ use crate::train::{Use, noise};
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::Noise;
-use gumbel::estimator::Samples;
+use gumbel::estimator::{Info, Samples};
 
 /// Pictures of each kind: whole rows of twelve.
 const RECONSTRUCTIONS: usize = 24;
@@ -62,7 +62,7 @@ fn report(
         training_is_bound: info.samples == Samples::Hard || config.divergence().kind.bounds_relaxed_model(),
         kl: describe_kl(config),
         headline: headline(summary),
-        metrics: metrics.iter().map(|line| point(line, info.samples, config)).collect(),
+        metrics: metrics.iter().map(|line| point(line, info)).collect(),
         reconstructions: Some(Reconstructions { originals: images(originals), means: images(means) }),
         samples: Some(images(prior_samples(model, PRIOR_SAMPLES, &mut noise.fork())?)),
         usage: Some(Usage {
@@ -84,16 +84,14 @@ fn headline(summary: &Summary) -> Vec<Headline> {
     vec![elbo, importance]
 }
 
-fn point(line: &Metrics, samples: Samples, config: &VaeConfig) -> Point {
-    // REINFORCE and enumeration have no temperature to draw.
-    let tempered = samples == Samples::Relaxed || config.estimator.contains("gumbel");
+fn point(line: &Metrics, info: &Info) -> Point {
     Point {
         step: line.step,
         loss: line.training_loss,
         reconstruction: line.reconstruction,
         kl: line.kl,
         hard: line.hard_negative_elbo,
-        tau: tempered.then_some(line.tau),
+        tau: info.tempered.then_some(line.tau),
         seconds: line.seconds,
     }
 }

@@ -12,7 +12,7 @@ use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use gumbel::Noise;
-use gumbel::estimator::{Estimate, Estimator};
+use gumbel::estimator::{Estimate, Estimator, Objective};
 use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -195,11 +195,12 @@ impl<'a> Trainer<'a> {
         let posterior = self.model.encode(images.clone());
         let divergence = self.config.divergence();
         let reconstruction = Cell::new(f64::NAN);
-        let objective = |sample: &gumbel::estimator::Sample| {
+        let objective = Objective::mean(|sample| {
             let parts = self.model.objective(images.clone(), posterior.clone(), sample, divergence);
-            reconstruction.set(f64::from(parts.reconstruction.clone().mean().into_scalar::<f32>()));
+            let mean = sample.mean(parts.reconstruction.clone()).mean();
+            reconstruction.set(mean.into_scalar::<f64>());
             parts.total()
-        };
+        });
         let mut noise = noise(self.config.seed, Use::Training).split(self.step);
         let estimate = self.estimator.estimate(posterior.clone(), &objective, &mut noise, self.step)?;
         Ok((estimate, reconstruction.get(), self.model.sampleless_kl(posterior.clone(), divergence)))

@@ -1,6 +1,8 @@
 //! The Concrete (Gumbel-Softmax) distribution in log space and in logit space.
 
-use burn::tensor::{Tensor, activation};
+use crate::Error;
+use burn::tensor::{Int, Tensor, TensorData, activation};
+use gumbel_kernels::check_temperature;
 
 /// Log-density of an ExpConcrete sample `y = ln x`, `x ~ Concrete(θ, τ)`.
 ///
@@ -15,27 +17,37 @@ use burn::tensor::{Tensor, activation};
 /// # Shapes
 /// `y` and `logits` `[.., K]` to `[.., 1]`.
 ///
+/// # Errors
+/// A temperature that is not positive and finite.
+///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let device = Device::flex();
 /// let x = Tensor::<1>::from_floats([0.2, 0.3, 0.5], &device);
 /// let logits = Tensor::from_floats([2f32.ln(), 0.0, 0.5f32.ln()], &device);
-/// let log_density = gumbel::concrete::exp_log_density(x.clone().log(), logits, 0.7) - x.log().sum();
+/// let log_density = gumbel::concrete::exp_log_density(x.clone().log(), logits, 0.7)? - x.log().sum();
 /// assert!((log_density.into_scalar::<f32>() + 0.750842).abs() < 1e-5); // by 50-digit evaluation
+/// # Ok::<(), gumbel::Error>(())
 /// ```
-pub fn exp_log_density<const D: usize>(y: Tensor<D>, logits: Tensor<D>, tau: f64) -> Tensor<D> {
+pub fn exp_log_density<const D: usize>(
+    y: Tensor<D>,
+    logits: Tensor<D>,
+    tau: f64,
+) -> Result<Tensor<D>, Error> {
+    check_temperature(tau)?;
     let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
     let tilted = (logits - y * tau).mask_fill(masked.clone(), f32::NEG_INFINITY);
     let normalised = activation::log_softmax(tilted, D - 1).mask_fill(masked.clone(), 0.0);
-    normalised.sum_dim(D - 1) + log_volume(masked.bool_not().float().sum_dim(D - 1), tau)
+    let log_volume = log_volume(masked.bool_not().int().sum_dim(D - 1), tau, &normalised);
+    Ok(normalised.sum_dim(D - 1) + log_volume)
 }
 
-/// `ln Γ(n) + (n−1) ln τ` of a tensor of counts, computed on the host: Burn has no log-gamma.
-fn log_volume<const D: usize>(counts: Tensor<D>, tau: f64) -> Tensor<D> {
-    let (shape, device) = (counts.shape(), counts.device());
-    let counts = counts.into_data().convert::<f64>().try_to_vec::<f64>().expect("converted to f64");
-    let volumes: Vec<f32> = counts.iter().map(|&n| (libm::lgamma(n) + (n - 1.0) * tau.ln()) as f32).collect();
-    Tensor::from_data(burn::tensor::TensorData::new(volumes, shape), &device)
+/// `ln Γ(n) + (n−1) ln τ` of a tensor of counts n, on the host (Burn has no log-gamma), of the type of `like`.
+fn log_volume<const D: usize>(counts: Tensor<D, Int>, tau: f64, like: &Tensor<D>) -> Tensor<D> {
+    let shape = counts.shape();
+    let volume = |n: f64| libm::lgamma(n) + (n - 1.0) * tau.ln();
+    let volumes: Vec<f64> = counts.into_data().iter::<f64>().map(volume).collect();
+    Tensor::from_data(TensorData::new(volumes, shape), (&like.device(), like.dtype()))
 }
 
 /// Log-density of a Binary Concrete sample in logit space, `y = (ℓ + L) / τ` with `L` logistic.
@@ -49,14 +61,23 @@ fn log_volume<const D: usize>(counts: Tensor<D>, tau: f64) -> Tensor<D> {
 /// # Shapes
 /// Elementwise.
 ///
+/// # Errors
+/// A temperature that is not positive and finite.
+///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let device = Device::flex();
 /// let (y, log_odds) = (Tensor::<1>::from_floats([0.7], &device), Tensor::from_floats([3f32.ln()], &device));
-/// let log_density = gumbel::concrete::binary_log_density(y, log_odds, 0.5).into_scalar::<f32>();
+/// let log_density = gumbel::concrete::binary_log_density(y, log_odds, 0.5)?.into_scalar::<f32>();
 /// assert!((log_density + 2.216392).abs() < 1e-5);
+/// # Ok::<(), gumbel::Error>(())
 /// ```
-pub fn binary_log_density<const D: usize>(y: Tensor<D>, log_odds: Tensor<D>, tau: f64) -> Tensor<D> {
+pub fn binary_log_density<const D: usize>(
+    y: Tensor<D>,
+    log_odds: Tensor<D>,
+    tau: f64,
+) -> Result<Tensor<D>, Error> {
+    check_temperature(tau)?;
     let tilted = log_odds - y * tau;
-    tilted.clone() - activation::softplus(tilted, 1.0) * 2.0 + tau.ln()
+    Ok(tilted.clone() - activation::softplus(tilted, 1.0) * 2.0 + tau.ln())
 }

@@ -1,5 +1,7 @@
 //! What a caller can get wrong.
 
+use std::fmt::Display;
+
 /// The error of every fallible function of this crate: it names the value and the remedy.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -17,15 +19,27 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// A name that is not in the table of estimators.
-    #[error("no estimator is called '{name}'; did you mean {nearest}? There are: {all}")]
-    UnknownEstimator {
+    /// A name that is in no table.
+    #[error("no {kind} is called '{name}'{}; there are {all}", meant(nearest))]
+    Unknown {
+        /// What it should name: an estimator, say.
+        kind: &'static str,
         /// What was asked for.
         name: String,
-        /// The names most like it.
-        nearest: String,
+        /// The name most like it, if one is like it at all.
+        nearest: Option<String>,
         /// Every name.
         all: String,
+    },
+    /// What an estimator cannot do at all.
+    #[error("{estimator} does not serve {what}; {instead}")]
+    Unserved {
+        /// The estimator.
+        estimator: &'static str,
+        /// The problem.
+        what: String,
+        /// What would serve.
+        instead: &'static str,
     },
     /// An estimator parameter out of its range.
     #[error("{estimator}: {reason}")]
@@ -47,4 +61,26 @@ pub enum Error {
         /// Numbers it was given.
         found: usize,
     },
+}
+
+impl Error {
+    /// The one of `all` that is displayed as `name`.
+    pub(crate) fn named<T: Copy + Display>(kind: &'static str, name: &str, all: &[T]) -> Result<T, Self> {
+        let names: Vec<String> = all.iter().map(T::to_string).collect();
+        match names.iter().position(|known| known == name) {
+            Some(index) => Ok(all[index]),
+            None => Err(Self::unknown(kind, name, &names)),
+        }
+    }
+
+    fn unknown(kind: &'static str, name: &str, names: &[String]) -> Self {
+        let likeness = |known: &&String| strsim::jaro_winkler(known, name);
+        let nearest = names.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let nearest = nearest.filter(|known| likeness(known) > 0.7).cloned();
+        Self::Unknown { kind, name: name.into(), nearest, all: names.join(", ") }
+    }
+}
+
+fn meant(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or(String::new(), |nearest| format!("; did you mean {nearest}?"))
 }

@@ -1,13 +1,14 @@
 //! Three divergences between a relaxed posterior `q` and a prior `p`, named for what they are.
 //!
 //! Maddison, Mnih and Teh 2017, appendix C, eqs. 20 to 22. Each can stand in a relaxed ELBO; only
-//! [`density`] makes that ELBO a bound on the log-likelihood of the relaxed model. The other two are exact
+//! [`density_at_sample`] makes that ELBO a bound on the log-likelihood of the relaxed model. The other two are exact
 //! for the discrete model, that is on hard samples: with relaxed samples they are no bound on anything, and
 //! the training objective can exceed the log-likelihood. Report the hard objective beside any of them.
 
-use crate::concrete;
+use crate::{Error, concrete};
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
 
 /// Which of the three, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,9 +23,30 @@ pub enum Kl {
 }
 
 impl Kl {
+    /// All three, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Categorical, Self::MassAtSample, Self::Density];
+
     /// Whether the relaxed ELBO with this divergence is a lower bound on the relaxed log-likelihood.
     pub fn bounds_relaxed_model(self) -> bool {
         self == Self::Density
+    }
+}
+
+impl fmt::Display for Kl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Categorical => "categorical",
+            Self::MassAtSample => "mass-at-sample",
+            Self::Density => "density",
+        })
+    }
+}
+
+impl FromStr for Kl {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Error::named("divergence", name, &Self::ALL)
     }
 }
 
@@ -72,12 +94,15 @@ pub fn mass_at_sample<const D: usize>(z: Tensor<D>, q: Tensor<D>, p: Tensor<D>) 
 /// # Shapes
 /// `y`, `q` and `p` (logits) `[.., K]` to `[.., 1]`; the two temperatures may differ.
 ///
+/// # Errors
+/// A temperature that is not positive and finite.
+///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::{Noise, kl, log_gumbel_softmax};
 /// let q = Tensor::<2>::from_floats([[2f32.ln(), 0.0, 0.5f32.ln()]], &Device::flex()).repeat_dim(0, 200_000);
 /// let y = log_gumbel_softmax(q.clone(), 0.7, &mut Noise::from_seed(3))?;
-/// let mean = kl::density_at_sample(y, (q.clone(), 0.7), (q.zeros_like(), 0.7)).mean().into_scalar::<f32>();
+/// let mean = kl::density_at_sample(y, (q.clone(), 0.7), (q.zeros_like(), 0.7))?.mean().into_scalar::<f32>();
 /// assert!((mean - 0.352030).abs() < 0.008); // by quadrature; not the categorical 0.142912
 /// # Ok::<(), gumbel::Error>(())
 /// ```
@@ -85,6 +110,6 @@ pub fn density_at_sample<const D: usize>(
     y: Tensor<D>,
     (q, tau_q): (Tensor<D>, f64),
     (p, tau_p): (Tensor<D>, f64),
-) -> Tensor<D> {
-    concrete::exp_log_density(y.clone(), q, tau_q) - concrete::exp_log_density(y, p, tau_p)
+) -> Result<Tensor<D>, Error> {
+    Ok(concrete::exp_log_density(y.clone(), q, tau_q)? - concrete::exp_log_density(y, p, tau_p)?)
 }

@@ -33,8 +33,8 @@ impl Noise {
         Self { stream: Stream::new(seed) }
     }
 
-    /// Independent noise named by `label`. It depends on the seed and the label only, not on how much of
-    /// this noise was used: `noise.split(step)` makes step 1000 the same whether or not step 999 ran.
+    /// Independent noise named by `label`. It does not depend on how much of this noise was used:
+    /// `noise.split(step)` makes step 1000 the same whether or not step 999 ran.
     #[must_use]
     pub fn split(&self, label: u64) -> Self {
         Self { stream: self.stream.split(label) }

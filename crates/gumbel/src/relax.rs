@@ -3,7 +3,7 @@
 
 use crate::fused::{self, Kernel, Output, Rows, Vjp};
 use crate::{Error, Noise, composed};
-use burn::tensor::{Element, Tensor, TensorData};
+use burn::tensor::{DType, Element, Tensor, TensorData};
 use gumbel_kernels::{self as kernels, Real, Stream};
 
 /// The Gumbel-Softmax (Concrete) sample over the last axis: **soft**, differentiable.
@@ -120,12 +120,21 @@ pub(crate) fn relaxed<const D: usize>(
     kernels::check_temperature(tau)?;
     let dtype = logits.dtype();
     let logits = composed::at_least_single(logits);
+    let tau = within_range(tau, logits.dtype());
     let stream = noise.take(logits.shape().num_elements());
     let sample = match fused::rows(&logits) {
         Some(rows) => fused(logits, rows, tau, stream, form),
         None => composed::relaxed(logits, tau, stream, form),
     }?;
     Ok(if sample.dtype() == dtype { sample } else { sample.cast(dtype) })
+}
+
+/// A temperature beyond the range of the logits' type is as good as its nearest number.
+fn within_range(tau: f64, dtype: DType) -> f64 {
+    match dtype {
+        DType::F64 => tau,
+        _ => tau.clamp(f32::MIN_POSITIVE.into(), f32::MAX.into()),
+    }
 }
 
 fn fused<const D: usize>(
@@ -143,7 +152,8 @@ fn fused<const D: usize>(
         (tensor(hard), tensor(soft))
     } else {
         let [sample] = rows.run(&Soft { tau, stream, log: form == Form::Log })?;
-        (tensor(sample.clone()), tensor(sample))
+        let sample = tensor(sample);
+        (sample.clone(), sample)
     };
     let vjp = if form == Form::Log { Vjp::LogSoftmax { tau } } else { Vjp::Softmax { tau } };
     Ok(fused::tie(logits, value, sample, vjp))

@@ -57,11 +57,11 @@ pub enum Schedule {
 impl Schedule {
     /// The value at `step`.
     pub fn at(&self, step: u64) -> f64 {
-        let share = |steps: u64| (step as f64 / steps as f64).min(1.0);
+        let share = |steps: u64| (step as f64 / steps.max(1) as f64).min(1.0);
         match *self {
             Self::Constant(value) => value,
             Self::Exponential { start, rate, floor, every } => {
-                let t = step - step % every;
+                let t = step - step % every.max(1);
                 (start * (-rate * t as f64).exp()).max(floor)
             }
             // Written so that the end is reached exactly.

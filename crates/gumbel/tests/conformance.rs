@@ -5,7 +5,9 @@
 //! unbiased estimator fails by chance once in 2000 seeds; the seeds are fixed.
 
 use burn::tensor::{Device, Tensor};
-use gumbel::estimator::{self, Estimate, Estimator, Info, Objective, Parameters, Sample, Samples};
+use gumbel::estimator::{
+    self, Baseline, Estimate, Estimator, Exact, Info, Objective, Parameters, Sample, Samples,
+};
 use gumbel::{Error, Noise, Schedule};
 use std::cell::Cell;
 
@@ -34,11 +36,18 @@ fn phi() -> Tensor<1> {
 }
 
 fn build(info: &Info) -> Box<dyn Estimator> {
-    (info.build)(&Parameters { samples: 2, tau: Schedule::Constant(0.7) }).expect("valid parameters")
+    (info.build)(&Parameters { samples: 2, tau: Schedule::Constant(0.7), ..Parameters::default() })
+        .expect("valid parameters")
 }
 
-fn run(estimator: &dyn Estimator, logits: Tensor<3>, f: &Objective, seed: u64) -> Estimate {
-    estimator.estimate(logits, f, &mut Noise::from_seed(seed), 0).expect("a served problem")
+fn run(
+    estimator: &dyn Estimator,
+    logits: Tensor<3>,
+    f: &dyn Fn(&Sample) -> Tensor<2>,
+    seed: u64,
+) -> Estimate {
+    let objective = Objective::mean(f);
+    estimator.estimate(logits, &objective, &mut Noise::from_seed(seed), 0).expect("a served problem")
 }
 
 /// The gradient of each replicate, `[rows][D·K]`.
@@ -48,9 +57,13 @@ fn gradients(estimate: Estimate, logits: &Tensor<3>) -> Vec<Vec<f64>> {
     numbers.chunks(LATENTS * CATEGORIES).map(<[f64]>::to_vec).collect()
 }
 
+fn exactly() -> Exact {
+    Exact::new(1).expect("one sample")
+}
+
 fn exact() -> (Vec<f64>, f64) {
     let (logits, phi) = (tiled(LOGITS, 1), phi());
-    let estimate = run(&estimator::Exact, logits.clone(), &curved(&phi), 0);
+    let estimate = run(&exactly(), logits.clone(), &curved(&phi), 0);
     let value = f64::from(estimate.value.clone().into_scalar::<f32>());
     (gradients(estimate, &logits).remove(0), value)
 }
@@ -113,7 +126,7 @@ fn unbiased_estimators_agree_with_enumeration_and_biased_ones_are_caught() {
 fn the_bias_of_gumbel_softmax_shrinks_with_the_temperature() {
     let (expected, _) = exact();
     let bias = |tau: f64| {
-        let estimator = estimator::GumbelSoftmax { samples: 1, tau: Schedule::Constant(tau) };
+        let estimator = estimator::GumbelSoftmax::new(1, Schedule::Constant(tau)).expect("one sample");
         let logits = tiled(LOGITS, REPLICATES);
         let rows = gradients(run(&estimator, logits.clone(), &curved(&phi()), 2), &logits);
         (0..expected.len())
@@ -211,25 +224,73 @@ fn the_objective_is_evaluated_as_often_as_declared() {
             curved(&phi)(sample)
         };
         run(build(info).as_ref(), tiled(LOGITS, 3), &counted, 6);
-        let declared = match info.evaluations {
-            "S" => 2,
-            "K^D" => 9,
-            other => panic!("{}: the test does not know '{other}'", info.name),
-        };
+        let declared = info.evaluations.count(2, LATENTS as u32, CATEGORIES as u64).expect("few") as usize;
         assert_eq!(evaluations.get(), declared, "{}", info.name);
     }
 }
 
 #[test]
 fn what_cannot_be_served_is_an_error_with_the_remedy() {
-    for info in estimator::ALL.iter().filter(|info| info.name != "exact") {
-        let error = (info.build)(&Parameters { samples: 0, ..Parameters::default() }).err().expect(info.name);
-        assert!(error.to_string().contains("at least 1, got 0"), "{error}");
+    for info in estimator::ALL {
+        let error = (info.build)(&Parameters { samples: 0, ..Parameters::default() }).expect_err(info.name);
+        assert!(error.to_string().contains("number of samples must be at least"), "{error}");
     }
+    let alone = (estimator::find("rloo").expect("in the table").build)(&Parameters::default()).unwrap_err();
+    assert_eq!(alone.to_string(), "rloo: the number of samples must be at least 2, got 1");
+    let refuse = |info: &Info, logits: Tensor<3>, objective: &Objective| {
+        build(info).estimate(logits, objective, &mut Noise::from_seed(0), 0).unwrap_err().to_string()
+    };
     let wide = Tensor::<3>::zeros([1, 20, 10], &Device::flex());
-    let error =
-        estimator::Exact.estimate(wide, &|_| unreachable!(), &mut Noise::from_seed(0), 0).unwrap_err();
-    assert!(error.to_string().contains("10^20 states are too many"), "{error}");
+    let never = Objective::mean(|_| unreachable!("refused before any evaluation"));
+    let error = refuse(estimator::find("exact").expect("in the table"), wide, &never);
+    assert!(error.contains("10^20 states") && error.contains("use rloo"), "{error}");
+    let bound = Objective::log_mean_exp(|_| unreachable!("refused before any evaluation"));
+    for name in ["exact", "rloo"] {
+        let error = refuse(estimator::find(name).expect("in the table"), tiled(LOGITS, 1), &bound);
+        assert!(error.contains("does not serve a log-mean-exp") && error.contains("reinforce"), "{error}");
+    }
+}
+
+/// Two samples of one row of D latents are one sample of 2D latents: enumerating those is exact for a
+/// log-mean-exp over two.
+#[test]
+fn a_log_mean_exp_over_samples_agrees_with_enumeration_of_the_pairs() {
+    let pair_loss = |sample: &Sample, phi: &Tensor<1>| {
+        let [samples, rows, ..] = sample.z.dims();
+        let z = sample.z.clone().reshape([samples * rows, 2, LATENTS, CATEGORIES]).swap_dims(0, 1);
+        let pair = Sample::hard(z);
+        let bound = Objective::log_mean_exp(curved(phi));
+        bound.reduce(&pair, bound.losses(&pair)).reshape([samples, rows])
+    };
+    let (logits, slope) = (tiled(LOGITS, 1), phi());
+    let doubled = Tensor::cat(vec![logits.clone(), logits.clone()], 1);
+    let estimate = run(&exactly(), doubled, &|sample: &Sample| pair_loss(sample, &slope), 0);
+    let value = f64::from(estimate.value.clone().into_scalar::<f32>());
+    let expected = gradients(estimate, &logits).remove(0);
+    for info in estimator::ALL.iter().filter(|info| !["exact", "rloo"].contains(&info.name)) {
+        let (logits, phi) = (tiled(LOGITS, REPLICATES), phi());
+        let objective = Objective::log_mean_exp(curved(&phi));
+        let estimate =
+            build(info).estimate(logits.clone(), &objective, &mut Noise::from_seed(8), 0).expect("served");
+        let values: Vec<Vec<f64>> =
+            estimate.value.clone().into_data().iter::<f64>().map(|v| vec![v]).collect();
+        let z = z_scores(&gradients(estimate, &logits), &expected);
+        assert_eq!(info.unbiased, worst(&z) < 4.0, "{}: {z:.1?} standard errors", info.name);
+        if info.samples == Samples::Hard {
+            assert!(worst(&z_scores(&values, &[value])) < 4.0, "{}", info.name);
+        }
+    }
+}
+
+#[test]
+fn a_leave_one_out_baseline_gives_a_constant_no_gradient_at_all() {
+    let logits = tiled(LOGITS, 100);
+    let constant = |sample: &Sample| Tensor::full([sample.z.dims()[0], 100], 3.0, &sample.z.device());
+    let rows = gradients(
+        run(build(estimator::find("rloo").expect("in the table")).as_ref(), logits.clone(), &constant, 3),
+        &logits,
+    );
+    assert!(rows.iter().flatten().all(|&gradient| gradient == 0.0));
 }
 
 #[test]
@@ -240,15 +301,19 @@ fn a_baseline_lowers_the_variance_of_an_offset_objective() {
         let rows = gradients(run(estimator, logits.clone(), &offset, 7), &logits);
         rows.iter().map(|row| row[0] * row[0]).sum::<f64>() / rows.len() as f64
     };
-    let mut adapted = estimator::Reinforce::new(1);
-    let plain = spread(&adapted);
+    let new = |baseline| estimator::Reinforce::new(1, baseline).expect("one sample");
+    let (mut adapted, mut plain) = (new(Baseline::MovingAverage), new(Baseline::None));
+    let untrained = spread(&adapted);
+    assert_eq!(untrained, spread(&plain));
     for seed in 0..3 {
         let phi = phi();
         let offset = |sample: &Sample| curved(&phi)(sample) + 100.0;
         let estimate = run(&adapted, tiled(LOGITS, 1000), &offset, seed);
         adapted.adapt(&estimate);
+        plain.adapt(&estimate);
     }
+    assert_eq!((plain.baseline(), spread(&plain)), (0.0, untrained));
     let expected = 100.0 + exact().1;
     assert!((adapted.baseline() - expected).abs() < 1.0, "{} against {expected}", adapted.baseline());
-    assert!(spread(&adapted) < plain / 100.0);
+    assert!(spread(&adapted) < untrained / 100.0);
 }

@@ -152,3 +152,43 @@ fn the_closed_form_kls_agree_with_their_samples() {
     let z = (mean - exact) / (variance / ratios.len() as f32).sqrt();
     assert!(z.abs() < 4.0, "mean {mean}, exact {exact}: {z} standard errors");
 }
+
+#[test]
+fn every_float_type_is_served_throughout() {
+    use gumbel::estimator::{ALL, Objective, Parameters};
+    let phi = Tensor::<1>::from_floats([0.5, -1.0, 2.0], &Device::flex()).reshape([1, 1, 1, 3]);
+    for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
+        let logits = Tensor::<1>::from_floats([0.3, -0.5, 0.8], &Device::flex()).cast(dtype);
+        let density = gumbel::concrete::exp_log_density(logits.clone(), logits.clone(), 0.7).unwrap();
+        let single = logits.clone().cast(DType::F32);
+        let expected = gumbel::concrete::exp_log_density(single.clone(), single, 0.7).unwrap();
+        let difference = density.cast(DType::F32) - expected;
+        assert!(difference.abs().into_scalar::<f32>() < 0.05, "{dtype:?}");
+        for info in ALL {
+            let leaf = logits.clone().reshape([1, 1, 3]).autodiff().require_grad();
+            let weights = phi.clone().cast(dtype);
+            let objective = Objective::mean(|sample| {
+                let [samples, rows, ..] = sample.z.dims();
+                (sample.z.clone() * weights.clone()).sum_dim(3).reshape([samples, rows])
+            });
+            let estimator = (info.build)(&Parameters { samples: 2, ..Parameters::default() }).unwrap();
+            let estimate = estimator.estimate(leaf.clone(), &objective, &mut Noise::from_seed(1), 0).unwrap();
+            let gradient = leaf.grad(&estimate.surrogate.sum().backward()).unwrap();
+            assert_eq!(gradient.dtype(), dtype, "{}", info.name);
+            let total = gradient.cast(DType::F32).sum().into_scalar::<f32>();
+            assert!(total.abs() < 0.02, "{} in {dtype:?}: {total}", info.name);
+        }
+    }
+}
+
+#[test]
+fn a_temperature_beyond_the_type_is_as_good_as_its_nearest_number() {
+    let sample = |tau: f64| values(gumbel_softmax(logits(), tau, &mut Noise::from_seed(1)).unwrap());
+    assert_eq!(sample(1e-300), sample(1e-38));
+    assert_eq!(sample(1e300), sample(1e38));
+    for tau in [0.0, f64::NAN] {
+        let y = logits();
+        assert!(gumbel::concrete::exp_log_density(y.clone(), y.clone(), tau).is_err());
+        assert!(gumbel::concrete::binary_log_density(y.clone(), y, tau).is_err());
+    }
+}

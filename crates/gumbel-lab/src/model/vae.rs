@@ -97,7 +97,8 @@ impl Vae {
             (Kl::MassAtSample, _) => Some(kl::mass_at_sample(sample.z.clone(), posterior, prior)),
             (Kl::Density, Some(relaxed)) => {
                 let (q, p) = ((posterior, relaxed.tau), (prior, kl.prior_tau.unwrap_or(relaxed.tau)));
-                Some(kl::density_at_sample(relaxed.log_z.clone(), q, p))
+                let ratio = kl::density_at_sample(relaxed.log_z.clone(), q, p);
+                Some(ratio.expect("the configuration has checked the temperatures"))
             }
             (Kl::Density, None) => unreachable!("the configuration pairs density with relaxed samples only"),
         };

@@ -4,27 +4,43 @@
 //! Unbiased, without variance. Cost: K^D evaluations of f. Sees: θ, f values.
 //! Good for: K^D up to 2^16. Poor for: anything larger.
 
-use super::{Estimate, Estimator, Info, Objective, Parameters, Sample, Samples};
+use super::{
+    Estimate, Estimator, Evaluations, Info, Objective, Parameters, Reduction, Sample, Samples, at_least,
+};
 use crate::{Error, Noise, categorical};
 use burn::tensor::{Int, Tensor};
 
 pub(super) static INFO: Info = Info {
     name: "exact",
     title: "exact enumeration of all states",
-    paper: "the definition; named as a baseline by Jang, Gu and Poole 2017, section 4.3 (marginalisation)",
+    paper: "the definition; as marginalisation in Jang, Gu and Poole 2017, Categorical reparameterization with \
+            Gumbel-Softmax, section 4.3",
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
-    evaluations: "K^D",
-    build: |_: &Parameters| Ok(Box::new(Exact)),
+    tempered: false,
+    evaluations: Evaluations::States,
+    build: |parameters: &Parameters| Ok(Box::new(Exact::new(parameters.samples)?)),
 };
 
 /// The largest number of states that is enumerated.
 const LARGEST: u64 = 1 << 16;
 
 /// See the head of its file for formula and cost. It uses no noise.
-#[derive(Clone, Copy, Debug)]
-pub struct Exact;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exact {
+    samples: usize,
+}
+
+impl Exact {
+    /// The exact expectation of a loss of `samples` samples: one, unless the reduction is a mean.
+    ///
+    /// # Errors
+    /// No samples.
+    pub fn new(samples: usize) -> Result<Self, Error> {
+        Ok(Self { samples: at_least(&INFO, 1, samples)? })
+    }
+}
 
 impl Estimator for Exact {
     fn info(&self) -> &'static Info {
@@ -38,11 +54,15 @@ impl Estimator for Exact {
         _noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
+        if objective.reduction() == Reduction::LogMeanExp && self.samples > 1 {
+            let what = format!("a log-mean-exp over {} samples, which has (K^D)^S states", self.samples);
+            return Err(INFO.unserved(what, "use one sample, or reinforce"));
+        }
         let z = all_states(&logits)?;
-        let mass = categorical::log_prob(logits.unsqueeze(), z.clone()).sum_dim(3).squeeze_dim::<3>(3);
-        let mass = mass.sum_dim(2).squeeze_dim::<2>(2).exp();
-        let f = objective(&Sample { z, relaxed: None });
-        let surrogate = (mass * f).sum_dim(0).squeeze_dim::<1>(0);
+        let log_mass = categorical::log_prob(logits.unsqueeze(), z.clone()).sum_dim(2);
+        let mass = log_mass.squeeze_dims::<2>(&[2, 3]).exp();
+        let losses = objective.losses(&Sample { z, relaxed: None, weights: Some(mass.clone().detach()) });
+        let surrogate = (mass * losses).sum_dim(0).squeeze_dim::<1>(0);
         Ok(Estimate { value: surrogate.clone().detach(), surrogate })
     }
 }
@@ -50,14 +70,10 @@ impl Estimator for Exact {
 /// `[K^D, B, D, K]`: state `s` has latent `d` in category `⌊s / K^d⌋ mod K`.
 fn all_states(logits: &Tensor<3>) -> Result<Tensor<4>, Error> {
     let [rows, latents, categories] = logits.dims();
-    let states = (categories as u64).checked_pow(latents as u32).filter(|&states| states <= LARGEST);
-    let Some(states) = states else {
-        return Err(Error::Parameter {
-            estimator: INFO.name,
-            reason: format!(
-                "{categories}^{latents} states are too many to enumerate (at most {LARGEST}); use reinforce"
-            ),
-        });
+    let states = Evaluations::States.count(1, latents as u32, categories as u64);
+    let Some(states) = states.filter(|&states| states <= LARGEST) else {
+        let what = format!("{categories}^{latents} states (at most {LARGEST} are enumerated)");
+        return Err(INFO.unserved(what, "use rloo or gumbel-softmax"));
     };
     let digit =
         |state: u64, latent: usize| (state / (categories as u64).pow(latent as u32)) % categories as u64;
@@ -65,5 +81,5 @@ fn all_states(logits: &Tensor<3>) -> Result<Tensor<4>, Error> {
         (0..states).flat_map(|state| (0..latents).map(move |latent| digit(state, latent) as i64)).collect();
     let index = Tensor::<1, Int>::from_ints(digits.as_slice(), &logits.device());
     let one_hot = index.reshape([states as usize, 1, latents]).one_hot::<4>(categories).float();
-    Ok(one_hot.repeat_dim(1, rows))
+    Ok(one_hot.cast(logits.dtype()).repeat_dim(1, rows))
 }

@@ -6,9 +6,7 @@
 //! variance grows as 1/τ. Cost: S evaluations of f and of ∇f. Sees: θ, ∇f at relaxed points.
 //! Good for: smooth f that means something inside the simplex. Poor for: f defined on vertices only.
 
-use super::{
-    Estimate, Estimator, Info, Objective, Parameters, Relaxed, Sample, Samples, over_samples, repeat,
-};
+use super::{Estimate, Estimator, Evaluations, Info, Objective, Relaxed, Sample, Samples, at_least, repeat};
 use crate::{Error, Noise, Schedule, relax};
 use burn::tensor::Tensor;
 
@@ -20,19 +18,26 @@ pub(super) static INFO: Info = Info {
     unbiased: false,
     samples: Samples::Relaxed,
     needs_gradient: true,
-    evaluations: "S",
-    build: |parameters: &Parameters| {
-        Ok(Box::new(GumbelSoftmax { samples: parameters.checked_samples(&INFO)?, tau: parameters.tau }))
-    },
+    tempered: true,
+    evaluations: Evaluations::Samples,
+    build: |parameters| Ok(Box::new(GumbelSoftmax::new(parameters.samples, parameters.tau)?)),
 };
 
 /// See the head of its file for formula, bias, cost and use.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GumbelSoftmax {
-    /// Samples S per row, at least 1.
-    pub samples: usize,
-    /// Temperature.
-    pub tau: Schedule,
+    samples: usize,
+    tau: Schedule,
+}
+
+impl GumbelSoftmax {
+    /// With `samples` samples per row at temperature `tau`.
+    ///
+    /// # Errors
+    /// No samples.
+    pub fn new(samples: usize, tau: Schedule) -> Result<Self, Error> {
+        Ok(Self { samples: at_least(&INFO, 1, samples)?, tau })
+    }
 }
 
 impl Estimator for GumbelSoftmax {
@@ -51,7 +56,8 @@ impl Estimator for GumbelSoftmax {
         // The log-space sample is the primary one, so that a density can be taken at its tails.
         let log_z = relax::log_gumbel_softmax(repeat(logits, self.samples), tau, noise)?;
         let z = log_z.clone().exp();
-        let surrogate = over_samples(objective(&Sample { z, relaxed: Some(Relaxed { log_z, tau }) }));
+        let sample = Sample { z, relaxed: Some(Relaxed { log_z, tau }), weights: None };
+        let surrogate = objective.reduce(&sample, objective.losses(&sample));
         Ok(Estimate { value: surrogate.clone().detach(), surrogate })
     }
 }

@@ -1,62 +1,50 @@
-//! Gradient estimators of `E_{z~q}[f(z)]`: one trait, one file each, one table that lists them all.
+//! Gradient estimators of `E[f(z)]`, `z ~ q`: one trait, one file each, one table that lists them all.
 //!
 //! The contract: [`Estimator::estimate`] returns an [`Estimate`] whose `surrogate`, summed over the batch
 //! and differentiated, is the estimated gradient with respect to **everything** it was computed from: the
 //! logits, and the parameters inside the objective. Nothing else happens; measuring never changes state.
+//!
+//! What an estimator adds to the gradient that automatic differentiation of `f` gives is one tensor, the
+//! cotangent of the logits. So one backward pass serves all, and no derivative of a derivative is needed.
 
 mod exact;
 mod gumbel_softmax;
+mod objective;
 mod reinforce;
+mod rloo;
 mod straight_through_gumbel;
 
 use crate::{Error, Noise, Schedule};
 use burn::tensor::Tensor;
+use std::fmt;
 
 pub use exact::Exact;
 pub use gumbel_softmax::GumbelSoftmax;
-pub use reinforce::Reinforce;
+pub use objective::{Objective, Reduction, Relaxed, Sample};
+pub use reinforce::{Baseline, Reinforce};
+pub use rloo::Rloo;
 pub use straight_through_gumbel::StraightThroughGumbel;
 
 /// Every estimator there is, in the order of the documentation.
 pub static ALL: &[&Info] =
-    &[&exact::INFO, &reinforce::INFO, &gumbel_softmax::INFO, &straight_through_gumbel::INFO];
-
-/// What an objective is evaluated at: `S` samples for each of `B` rows of `D` latents with `K` categories.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    /// `[S, B, D, K]`: one-hot rows, or points of the simplex if `relaxed` says so.
-    pub z: Tensor<4>,
-    /// Set if `z` is a relaxed sample; what its density needs.
-    pub relaxed: Option<Relaxed>,
-}
-
-/// The log-space side of a relaxed sample.
-#[derive(Clone, Debug)]
-pub struct Relaxed {
-    /// `ln z`, `[S, B, D, K]`, exact where `z` has rounded to 0 or 1.
-    pub log_z: Tensor<4>,
-    /// The temperature it was drawn at.
-    pub tau: f64,
-}
-
-/// `f`: one number for each sample and row, `[S, B]`. Lower is better wherever this library minimises.
-pub type Objective<'a> = dyn Fn(&Sample) -> Tensor<2> + 'a;
+    &[&exact::INFO, &reinforce::INFO, &rloo::INFO, &gumbel_softmax::INFO, &straight_through_gumbel::INFO];
 
 /// What an estimator returns.
 #[derive(Clone, Debug)]
 pub struct Estimate {
-    /// `[B]`, detached: the estimate of `E f` (of the relaxed `f` if the samples are relaxed). For reports.
+    /// `[B]`, detached: the estimate of the expected loss (of the relaxed one if the samples are relaxed).
     pub value: Tensor<1>,
-    /// `[B]`: its gradient is the estimate of the gradient of `E f`. Its value means nothing.
+    /// `[B]`: its gradient is the estimate of the gradient of the expected loss. Its value means nothing.
     pub surrogate: Tensor<1>,
 }
 
 /// A gradient estimator.
-pub trait Estimator: Send {
+pub trait Estimator: fmt::Debug + Send {
     /// Its row in the table.
     fn info(&self) -> &'static Info;
 
-    /// Estimates `E f` and its gradient for `logits` `[B, D, K]`; `step` places schedules in time.
+    /// Estimates the expected loss and its gradient for `logits` `[B, D, K]`; `step` places schedules in
+    /// time.
     ///
     /// Pure: the same arguments give the same answer.
     ///
@@ -104,6 +92,34 @@ pub enum Samples {
     Relaxed,
 }
 
+/// How often an estimator evaluates the objective for a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evaluations {
+    /// Once for each of S samples.
+    Samples,
+    /// Once for each of the K^D states.
+    States,
+}
+
+impl Evaluations {
+    /// The number, or `None` above 2^64.
+    pub fn count(self, samples: u64, latents: u32, categories: u64) -> Option<u64> {
+        match self {
+            Self::Samples => Some(samples),
+            Self::States => categories.checked_pow(latents),
+        }
+    }
+}
+
+impl fmt::Display for Evaluations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Samples => "S",
+            Self::States => "K^D",
+        })
+    }
+}
+
 /// A row of the table.
 #[derive(Debug)]
 pub struct Info {
@@ -119,36 +135,40 @@ pub struct Info {
     pub samples: Samples,
     /// Whether it differentiates the objective with respect to `z`.
     pub needs_gradient: bool,
-    /// Evaluations of the objective, in words of `S` (samples), `D` and `K`.
-    pub evaluations: &'static str,
+    /// Whether it has a temperature.
+    pub tempered: bool,
+    /// Evaluations of the objective.
+    pub evaluations: Evaluations,
     /// Makes one.
     pub build: fn(&Parameters) -> Result<Box<dyn Estimator>, Error>,
+}
+
+impl fmt::Display for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name)
+    }
+}
+
+impl Info {
+    fn unserved(&self, what: impl Into<String>, instead: &'static str) -> Error {
+        Error::Unserved { estimator: self.name, what: what.into(), instead }
+    }
 }
 
 /// The parameters that estimators choose from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Parameters {
-    /// Samples `S` per row, at least 1.
+    /// Samples `S` per row.
     pub samples: usize,
     /// Temperature of the relaxed ones.
     pub tau: Schedule,
+    /// Baseline of `reinforce`.
+    pub baseline: Baseline,
 }
 
 impl Default for Parameters {
     fn default() -> Self {
-        Self { samples: 1, tau: Schedule::Constant(1.0) }
-    }
-}
-
-impl Parameters {
-    fn checked_samples(&self, info: &Info) -> Result<usize, Error> {
-        match self.samples {
-            0 => Err(Error::Parameter {
-                estimator: info.name,
-                reason: "the number of samples must be at least 1, got 0".into(),
-            }),
-            samples => Ok(samples),
-        }
+        Self { samples: 1, tau: Schedule::Constant(1.0), baseline: Baseline::default() }
     }
 }
 
@@ -158,21 +178,25 @@ impl Parameters {
 /// let info = gumbel::estimator::find("reinforce")?;
 /// assert!(info.unbiased && !info.needs_gradient);
 /// let error = gumbel::estimator::find("gumbel-sotfmax").unwrap_err().to_string();
-/// assert!(error.contains("did you mean gumbel-softmax"));
+/// assert!(error.contains("did you mean gumbel-softmax?"));
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`Error::UnknownEstimator`], with the nearest names.
+/// [`Error::Unknown`], with the nearest name.
 pub fn find(name: &str) -> Result<&'static Info, Error> {
-    ALL.iter().copied().find(|info| info.name == name).ok_or_else(|| unknown(name))
+    Error::named("estimator", name, ALL)
 }
 
-fn unknown(name: &str) -> Error {
-    let mut names: Vec<&str> = ALL.iter().map(|info| info.name).collect();
-    let all = names.join(", ");
-    names.sort_by_key(|known| strsim::damerau_levenshtein(known, name));
-    Error::UnknownEstimator { name: name.into(), nearest: names[0].into(), all }
+/// Passes a number of samples that is at least `least`.
+fn at_least(info: &Info, least: usize, samples: usize) -> Result<usize, Error> {
+    match samples >= least {
+        true => Ok(samples),
+        false => Err(Error::Parameter {
+            estimator: info.name,
+            reason: format!("the number of samples must be at least {least}, got {samples}"),
+        }),
+    }
 }
 
 /// `S` copies of the logits: `[B, D, K]` to `[S, B, D, K]`.
@@ -181,9 +205,20 @@ fn repeat(logits: Tensor<3>, samples: usize) -> Tensor<4> {
     if samples == 1 { logits } else { logits.repeat_dim(0, samples) }
 }
 
-/// The mean over samples, `[S, B]` to `[B]`.
-fn over_samples(f: Tensor<2>) -> Tensor<1> {
-    f.mean_dim(0).squeeze_dim(0)
+/// The score `∂ log q(z) / ∂θ = z − softmax(θ)` of every sample, weighted by its signal `[S, B]` and summed:
+/// a cotangent of the logits, `[B, D, K]`. Exactly zero at masked categories.
+fn score_cotangent(logits: Tensor<3>, z: Tensor<4>, signal: Tensor<2>) -> Tensor<3> {
+    let mass = burn::tensor::activation::softmax(logits.detach(), 2).unsqueeze::<4>();
+    let signal = signal.detach().unsqueeze_dims::<4>(&[2, 3]);
+    ((z - mass) * signal).sum_dim(0).squeeze_dim(0)
+}
+
+/// A surrogate with the gradient of `loss` `[B]` and, for the logits, `cotangent` `[B, D, K]` besides.
+fn with_cotangent(loss: Tensor<1>, logits: Tensor<3>, cotangent: Tensor<3>) -> Tensor<1> {
+    // Masked logits are infinite; their cotangent is zero.
+    let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
+    let product = logits.mask_fill(masked, 0.0) * cotangent.detach();
+    loss + product.sum_dim(2).sum_dim(1).squeeze_dims::<1>(&[1, 2])
 }
 
 #[cfg(test)]
@@ -202,13 +237,20 @@ mod tests {
     }
 
     #[test]
+    fn an_unknown_name_meets_the_nearest_only_if_one_is_near() {
+        let message = |name: &str| find(name).unwrap_err().to_string();
+        assert!(message("gumble-softmax").contains("did you mean gumbel-softmax?"));
+        assert!(!message("xyz").contains("did you mean") && message("xyz").contains("rloo"));
+    }
+
+    #[test]
     fn every_file_of_the_folder_is_in_the_table() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/estimator");
         let files: BTreeSet<String> = std::fs::read_dir(folder)
             .expect("the source folder")
             .map(|entry| entry.expect("a file").path())
             .map(|path| path.file_stem().expect("a name").to_string_lossy().replace('_', "-"))
-            .filter(|name| name != "mod")
+            .filter(|name| !["mod", "objective"].contains(&name.as_str()))
             .collect();
         assert_eq!(files, ALL.iter().map(|info| info.name.to_string()).collect());
     }

@@ -1,47 +1,91 @@
-//! REINFORCE, the score-function or likelihood-ratio estimator, with a moving-average baseline.
+//! REINFORCE, the score-function or likelihood-ratio estimator.
 //!
 //! Williams 1992, "Simple statistical gradient-following algorithms", eq. 4; baseline c as in its section 4.
 //! ĝ = (f(z) − c) ∇ log q(z),   z ~ q,   c ← β c + (1 − β) mean f   after the step.
 //! Unbiased. Cost: S evaluations of f, none of ∇f. Sees: θ, f values.
 //! Good for: f that cannot be differentiated. Poor for: many latents, since all of f's noise reaches each.
 //! Choice: c comes from earlier batches only (a mean that includes the current one is biased by O(1/B)),
-//! and is corrected for its start at zero, as Adam's moments are.
+//! and is corrected for its start at zero, as Adam's moments are. Under a log-mean-exp over S every sample's
+//! score is weighted by the whole row's loss.
 
-use super::{Estimate, Estimator, Info, Objective, Sample, Samples, check_state, over_samples, repeat};
-use crate::{Error, Noise, categorical, sample};
+use super::{
+    Estimate, Estimator, Evaluations, Info, Objective, Reduction, Sample, Samples, at_least, check_state,
+    repeat, score_cotangent, with_cotangent,
+};
+use crate::{Error, Noise, sample};
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
 
 pub(super) static INFO: Info = Info {
     name: "reinforce",
-    title: "score function with a moving-average baseline",
+    title: "score function, with or without a moving-average baseline",
     paper: "Williams 1992, Simple statistical gradient-following algorithms for connectionist reinforcement \
             learning, eq. 4",
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
-    evaluations: "S",
-    build: |parameters| Ok(Box::new(Reinforce::new(parameters.checked_samples(&INFO)?))),
+    tempered: false,
+    evaluations: Evaluations::Samples,
+    build: |parameters| Ok(Box::new(Reinforce::new(parameters.samples, parameters.baseline)?)),
 };
 
-/// Memory of the baseline, in adaptations: about 1 / (1 − β).
+/// What is subtracted from the loss.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Baseline {
+    /// Nothing.
+    None,
+    /// The mean loss of earlier batches, with a memory of about 100.
+    #[default]
+    MovingAverage,
+}
+
+impl Baseline {
+    /// Both, in the order of the documentation.
+    pub const ALL: [Self; 2] = [Self::None, Self::MovingAverage];
+}
+
+impl fmt::Display for Baseline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "none",
+            Self::MovingAverage => "moving-average",
+        })
+    }
+}
+
+impl FromStr for Baseline {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Error::named("baseline", name, &Self::ALL)
+    }
+}
+
+/// β of the moving average: a memory of about 1 / (1 − β) adaptations.
 const DECAY: f64 = 0.99;
 
 /// See the head of its file for formula, cost and use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reinforce {
     samples: usize,
+    baseline: Baseline,
     /// Decayed sum of the means seen, and of their weights.
     total: f64,
     weight: f64,
 }
 
 impl Reinforce {
-    /// With `samples` samples per row, at least 1, and a baseline of zero until it has adapted.
-    pub fn new(samples: usize) -> Self {
-        Self { samples, total: 0.0, weight: 0.0 }
+    /// With `samples` samples per row.
+    ///
+    /// # Errors
+    /// No samples.
+    pub fn new(samples: usize, baseline: Baseline) -> Result<Self, Error> {
+        Ok(Self { samples: at_least(&INFO, 1, samples)?, baseline, total: 0.0, weight: 0.0 })
     }
 
-    /// The baseline c of the next estimate.
+    /// The baseline c of the next estimate: zero until it has adapted.
     pub fn baseline(&self) -> f64 {
         if self.weight == 0.0 { 0.0 } else { self.total / self.weight }
     }
@@ -59,19 +103,25 @@ impl Estimator for Reinforce {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let logits = repeat(logits, self.samples);
-        let z = sample::one_hot(logits.clone().detach(), noise)?;
-        let f = objective(&Sample { z: z.clone(), relaxed: None });
-        let log_q = categorical::log_prob(logits, z).sum_dim(2).squeeze_dims::<2>(&[2, 3]);
-        let signal = f.clone().detach() - self.baseline();
-        let value = over_samples(f.clone().detach());
-        Ok(Estimate { value, surrogate: over_samples(f + signal * log_q) })
+        let sample = Sample::hard(sample::one_hot(repeat(logits.clone().detach(), self.samples), noise)?);
+        let losses = objective.losses(&sample);
+        let loss = objective.reduce(&sample, losses.clone());
+        let signal = match objective.reduction() {
+            Reduction::Mean => (losses - self.baseline()) / self.samples as f64,
+            Reduction::LogMeanExp => {
+                (loss.clone() - self.baseline()).unsqueeze::<2>().repeat_dim(0, self.samples)
+            }
+        };
+        let cotangent = score_cotangent(logits.clone(), sample.z, signal);
+        Ok(Estimate { value: loss.clone().detach(), surrogate: with_cotangent(loss, logits, cotangent) })
     }
 
     fn adapt(&mut self, last: &Estimate) {
-        let mean = f64::from(last.value.clone().mean().into_scalar::<f32>());
-        self.total = DECAY * self.total + (1.0 - DECAY) * mean;
-        self.weight = DECAY * self.weight + (1.0 - DECAY);
+        if self.baseline == Baseline::MovingAverage {
+            let mean = last.value.clone().mean().into_scalar::<f64>();
+            self.total = DECAY * self.total + (1.0 - DECAY) * mean;
+            self.weight = DECAY * self.weight + (1.0 - DECAY);
+        }
     }
 
     fn state(&self) -> Vec<f64> {

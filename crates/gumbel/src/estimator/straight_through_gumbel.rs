@@ -6,7 +6,7 @@
 //! of ∇f. Sees: θ, ∇f at hard samples.
 //! Good for: models that must see one-hot inputs in training. Poor for: strongly curved f.
 
-use super::{Estimate, Estimator, Info, Objective, Parameters, Sample, Samples, over_samples, repeat};
+use super::{Estimate, Estimator, Evaluations, Info, Objective, Sample, Samples, at_least, repeat};
 use crate::{Error, Noise, Schedule, relax};
 use burn::tensor::Tensor;
 
@@ -17,22 +17,26 @@ pub(super) static INFO: Info = Info {
     unbiased: false,
     samples: Samples::Hard,
     needs_gradient: true,
-    evaluations: "S",
-    build: |parameters: &Parameters| {
-        Ok(Box::new(StraightThroughGumbel {
-            samples: parameters.checked_samples(&INFO)?,
-            tau: parameters.tau,
-        }))
-    },
+    tempered: true,
+    evaluations: Evaluations::Samples,
+    build: |parameters| Ok(Box::new(StraightThroughGumbel::new(parameters.samples, parameters.tau)?)),
 };
 
 /// See the head of its file for formula, bias, cost and use.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StraightThroughGumbel {
-    /// Samples S per row, at least 1.
-    pub samples: usize,
-    /// Temperature of the backward pass.
-    pub tau: Schedule,
+    samples: usize,
+    tau: Schedule,
+}
+
+impl StraightThroughGumbel {
+    /// With `samples` samples per row and the backward pass at temperature `tau`.
+    ///
+    /// # Errors
+    /// No samples.
+    pub fn new(samples: usize, tau: Schedule) -> Result<Self, Error> {
+        Ok(Self { samples: at_least(&INFO, 1, samples)?, tau })
+    }
 }
 
 impl Estimator for StraightThroughGumbel {
@@ -48,7 +52,8 @@ impl Estimator for StraightThroughGumbel {
         step: u64,
     ) -> Result<Estimate, Error> {
         let z = relax::straight_through(repeat(logits, self.samples), self.tau.at(step), noise)?;
-        let surrogate = over_samples(objective(&Sample { z, relaxed: None }));
+        let sample = Sample::hard(z);
+        let surrogate = objective.reduce(&sample, objective.losses(&sample));
         Ok(Estimate { value: surrogate.clone().detach(), surrogate })
     }
 }
