@@ -52,7 +52,7 @@ pub struct VaeConfig {
     /// Gradient estimator
     #[arg(long, default_value = "gumbel-softmax", value_name = "NAME", help_heading = "Estimator")]
     pub estimator: String,
-    /// Temperature: VALUE, exp:START:RATE:FLOOR[:EVERY], linear:START:END:STEPS or cosine:START:END:STEPS
+    /// Temperature: VALUE, exp:START:RATE:FLOOR:EVERY, linear:START:END:STEPS or cosine:START:END:STEPS
     #[arg(long, default_value = DEFAULT_TAU, value_name = "SCHEDULE", allow_negative_numbers = true)]
     #[arg(help_heading = "Estimator")]
     pub tau: Schedule,

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Gumbel-Softmax and its kin in PyTorch, JAX and gumbel-kernels, measured in one run: prints a table and writes
+# results/peers/peers.csv. Installs PyTorch and JAX from PyPI into a virtual environment of its own.
+# Usage: bench/peers/run.sh [--threads N] [--repeats N] [--shapes 65536x10,4096x1000,64x128256]
+set -euo pipefail
+here=$(realpath "$(dirname "$0")")
+cd "$here/../.."
+cargo build --release --locked -p gumbel-kernels --example throughput
+venv="$here/.venv"
+if [ ! -x "$venv/bin/python" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install -q torch jax numpy
+fi
+mkdir -p results/peers
+exec "$venv/bin/python" "$here/peers.py" --ours "${CARGO_TARGET_DIR:-target}/release/examples/throughput" \
+    --out results/peers/peers.csv "$@"
