@@ -54,6 +54,7 @@
 //! platform.
 #![forbid(unsafe_code)]
 
+mod bernoulli;
 mod binary_concrete;
 pub mod categorical;
 mod concrete;
@@ -70,6 +71,7 @@ mod rows;
 mod softmax;
 mod stream;
 
+pub use bernoulli::{bernoulli_log_prob, bernoulli_log_prob_vjp};
 pub use binary_concrete::{
     binary_concrete_log_density, binary_concrete_log_density_vjp, binary_concrete_unit_log_density,
     binary_concrete_unit_log_density_vjp,

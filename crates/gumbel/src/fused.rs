@@ -18,9 +18,9 @@ use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real};
 
-/// Logits in host memory: rows over the last axis.
+/// A tensor in host memory: rows over the last axis.
 pub(crate) struct Rows {
-    tensor: FlexTensor,
+    pub(crate) tensor: FlexTensor,
     categories: usize,
 }
 
@@ -37,9 +37,13 @@ pub(crate) fn rows<const D: usize>(tensor: &Tensor<D>) -> Option<Rows> {
     }
 }
 
+/// A type of number that the kernels and Burn share: `f32` or `f64`.
+pub(crate) trait Number: Real + Element + bytemuck::Pod {}
+impl<T: Real + Element + bytemuck::Pod> Number for T {}
+
 /// A computation over rows, in either precision, that fills `N` tensors.
 pub(crate) trait Kernel<const N: usize> {
-    fn run<T: Real + Element>(&self, logits: &[T], k: usize) -> Result<Output<N>, Error>;
+    fn run<T: Number>(&self, logits: &[T], k: usize) -> Result<Output<N>, Error>;
 }
 
 /// The flat contents of `N` tensors.
@@ -54,24 +58,27 @@ impl Rows {
     }
 }
 
-fn slice<T: Element + bytemuck::Pod>(tensor: &FlexTensor) -> &[T] {
+/// The numbers of a contiguous tensor of type `T`.
+pub(crate) fn slice<T: Number>(tensor: &FlexTensor) -> &[T] {
     tensor.as_slice().expect("rows() made it contiguous and matched its type")
 }
 
 /// How a result depends on the logits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Vjp {
     /// Through the soft sample: [`kernels::gumbel_softmax_vjp`].
     Softmax { tau: f64 },
     /// Through its logarithm: [`kernels::log_gumbel_softmax_vjp`].
     LogSoftmax { tau: f64 },
+    /// Through the likelihood of data: [`kernels::bernoulli_log_prob_vjp`].
+    Bernoulli { x: FlexTensor },
 }
 
-/// `value` as a differentiable function of `logits`, with the gradient that `vjp` computes from `sample`.
+/// `value` as a differentiable function of `logits`, with the gradient that `vjp` computes from `saved`.
 pub(crate) fn tie<const D: usize>(
     logits: Tensor<D>,
     value: Tensor<D>,
-    sample: Tensor<D>,
+    saved: Tensor<D>,
     vjp: Vjp,
 ) -> Tensor<D> {
     if !logits.is_autodiff() {
@@ -80,7 +87,7 @@ pub(crate) fn tie<const D: usize>(
     Tensor::from_dispatch(Dispatch::tie_rows(
         logits.into_dispatch(),
         value.autodiff().into_dispatch(),
-        sample.autodiff().into_dispatch(),
+        saved.autodiff().into_dispatch(),
         vjp,
     ))
 }
@@ -91,7 +98,7 @@ pub(crate) trait TieRows: Backend {
     fn tie_rows(
         logits: FloatTensor<Self>,
         value: FloatTensor<Self>,
-        sample: FloatTensor<Self>,
+        saved: FloatTensor<Self>,
         vjp: Vjp,
     ) -> FloatTensor<Self>;
 }
@@ -106,11 +113,11 @@ impl<C: CheckpointStrategy> TieRows for Autodiff<Flex, C> {
     fn tie_rows(
         logits: FloatTensor<Self>,
         value: FloatTensor<Self>,
-        sample: FloatTensor<Self>,
+        saved: FloatTensor<Self>,
         vjp: Vjp,
     ) -> FloatTensor<Self> {
         match RowsBackward.prepare::<C>([logits.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((sample.into_primitive(), vjp), value.into_primitive()),
+            OpsKind::Tracked(prep) => prep.finish((saved.into_primitive(), vjp), value.into_primitive()),
             OpsKind::UnTracked(prep) => prep.finish(value.into_primitive()),
         }
     }
@@ -123,33 +130,30 @@ impl Backward<Flex, 1> for RowsBackward {
     type State = (FlexTensor, Vjp);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let (sample, vjp) = ops.state;
-        unary::<Flex, _>(ops.parents, ops.node, grads, |grad| pull_back(sample, grad, vjp));
+        let (saved, vjp) = ops.state;
+        unary::<Flex, _>(ops.parents, ops.node, grads, |grad| pull_back(saved, grad, vjp));
     }
 }
 
-fn pull_back(sample: FlexTensor, grad: FlexTensor, vjp: Vjp) -> FlexTensor {
-    let (sample, grad) = (sample.to_contiguous(), grad.to_contiguous());
-    match sample.dtype() {
-        DType::F64 => pull_back_as::<f64>(&sample, &grad, vjp),
-        _ => pull_back_as::<f32>(&sample, &grad, vjp),
+fn pull_back(saved: FlexTensor, grad: FlexTensor, vjp: Vjp) -> FlexTensor {
+    let (saved, grad) = (saved.to_contiguous(), grad.to_contiguous());
+    match saved.dtype() {
+        DType::F64 => pull_back_as::<f64>(&saved, &grad, vjp),
+        _ => pull_back_as::<f32>(&saved, &grad, vjp),
     }
 }
 
-fn pull_back_as<T: Real + Element + bytemuck::Pod>(
-    sample: &FlexTensor,
-    grad: &FlexTensor,
-    vjp: Vjp,
-) -> FlexTensor {
-    let shape: Shape = sample.shape();
+fn pull_back_as<T: Number>(saved: &FlexTensor, grad: &FlexTensor, vjp: Vjp) -> FlexTensor {
+    let shape: Shape = saved.shape();
     let k = *shape.as_slice().last().expect("rows have an axis");
     let mut out = vec![T::zero(); shape.num_elements()];
-    let (sample, grad) = (slice::<T>(sample), slice::<T>(grad));
+    let (saved, grad) = (slice::<T>(saved), slice::<T>(grad));
     match vjp {
-        Vjp::Softmax { tau } => kernels::gumbel_softmax_vjp(sample, grad, k, T::from_f64(tau), &mut out),
+        Vjp::Softmax { tau } => kernels::gumbel_softmax_vjp(saved, grad, k, T::from_f64(tau), &mut out),
         Vjp::LogSoftmax { tau } => {
-            kernels::log_gumbel_softmax_vjp(sample, grad, k, T::from_f64(tau), &mut out)
+            kernels::log_gumbel_softmax_vjp(saved, grad, k, T::from_f64(tau), &mut out)
         }
+        Vjp::Bernoulli { x } => kernels::bernoulli_log_prob_vjp(saved, slice::<T>(&x), grad, k, &mut out),
     }
     .expect("the forward pass accepted the same temperature and row length");
     FlexTensor::from_data(TensorData::new(out, shape))

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bernoulli;
 pub mod categorical;
 mod composed;
 pub mod concrete;

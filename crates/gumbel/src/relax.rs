@@ -1,10 +1,10 @@
 //! Relaxed samples: differentiable in the logits. The name says which kind comes back: [`gumbel_softmax`]
 //! is always soft (inside the simplex), [`straight_through`] always one-hot; there is no flag.
 
-use crate::fused::{self, Kernel, Output, Rows, Vjp};
+use crate::fused::{self, Kernel, Number, Output, Rows, Vjp};
 use crate::{Error, Noise, composed};
-use burn::tensor::{DType, Element, Tensor, TensorData};
-use gumbel_kernels::{self as kernels, Real, Stream};
+use burn::tensor::{DType, Tensor, TensorData};
+use gumbel_kernels::{self as kernels, Stream};
 
 /// The Gumbel-Softmax (Concrete) sample over the last axis: **soft**, differentiable.
 ///
@@ -166,7 +166,7 @@ struct Soft {
 }
 
 impl Kernel<1> for Soft {
-    fn run<T: Real + Element>(&self, logits: &[T], k: usize) -> Result<Output<1>, Error> {
+    fn run<T: Number>(&self, logits: &[T], k: usize) -> Result<Output<1>, Error> {
         let mut out = vec![T::zero(); logits.len()];
         let kernel = if self.log { kernels::log_gumbel_softmax } else { kernels::gumbel_softmax };
         kernel(logits, k, T::from_f64(self.tau), self.stream, &mut out)?;
@@ -180,7 +180,7 @@ struct Hard {
 }
 
 impl Kernel<2> for Hard {
-    fn run<T: Real + Element>(&self, logits: &[T], k: usize) -> Result<Output<2>, Error> {
+    fn run<T: Number>(&self, logits: &[T], k: usize) -> Result<Output<2>, Error> {
         let mut soft = vec![T::zero(); logits.len()];
         let mut index = vec![0; logits.len() / k.max(1)];
         let tau = T::from_f64(self.tau);

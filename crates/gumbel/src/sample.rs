@@ -1,9 +1,9 @@
 //! Exact samples from unnormalised logits: hard, and without a gradient.
 
-use crate::fused::{self, Kernel, Output};
+use crate::fused::{self, Kernel, Number, Output};
 use crate::{Error, Noise, composed};
-use burn::tensor::{Element, Int, Tensor, TensorData};
-use gumbel_kernels::{self as kernels, Real, Stream};
+use burn::tensor::{Int, Tensor, TensorData};
+use gumbel_kernels::{self as kernels, Stream};
 
 /// The Gumbel-max trick: one categorical sample over the last axis.
 ///
@@ -66,7 +66,7 @@ struct Index {
 }
 
 impl Kernel<1> for Index {
-    fn run<T: Real + Element>(&self, logits: &[T], k: usize) -> Result<Output<1>, Error> {
+    fn run<T: Number>(&self, logits: &[T], k: usize) -> Result<Output<1>, Error> {
         let mut index = vec![0; logits.len() / k.max(1)];
         kernels::gumbel_max(logits, k, self.stream, &mut index)?;
         let length = index.len();

@@ -4,10 +4,10 @@
 
 use super::mlp::{Mlp, trainable};
 use burn::module::{Module, Param, ParamId};
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use gumbel::estimator::Sample;
 use gumbel::kl::Kl;
-use gumbel::{Noise, categorical, kl};
+use gumbel::{Noise, bernoulli, categorical, kl};
 use serde::{Deserialize, Serialize};
 
 /// The shape of a [`Vae`].
@@ -75,10 +75,7 @@ impl Vae {
 
     /// `ln p(x|z)` in nats: images `[B, P]` of zeros and ones, latents `[S, B, D, K]`, to `[S, B]`.
     pub fn log_likelihood(&self, images: Tensor<2>, z: Tensor<4>) -> Tensor<2> {
-        let logits = self.decode(z);
-        // ln Bernoulli(x; σ(l)) = x l − softplus(l)
-        let log_mass = images.unsqueeze::<3>() * logits.clone() - activation::softplus(logits, 1.0);
-        log_mass.sum_dim(2).squeeze_dim(2)
+        bernoulli::log_prob(self.decode(z), images.unsqueeze()).squeeze_dim(2)
     }
 
     /// The part of the negative ELBO that depends on the sample, given the posterior's logits `[B, D, K]`.
