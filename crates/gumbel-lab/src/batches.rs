@@ -16,11 +16,15 @@ pub struct Batches<'a> {
 }
 
 impl<'a> Batches<'a> {
-    /// Batches of `size` images, or of all if there are fewer, for a seed.
+    /// Batches of `size` images for a seed.
+    ///
+    /// # Panics
+    /// If there are fewer images, or `size` is 0.
     pub fn new(images: &'a Images, binarise: Binarisation, stream: Stream, size: usize) -> Self {
+        assert!((1..=images.count).contains(&size), "batches of {size} of {} images", images.count);
         // An image that is drawn once for ever is the same for every seed.
         let draws = if binarise == Binarisation::Fixed { Stream::new(0) } else { stream }.split(1);
-        Self { images, binarise, shuffles: stream.split(0), draws, size: size.min(images.count), epoch: None }
+        Self { images, binarise, shuffles: stream.split(0), draws, size, epoch: None }
     }
 
     /// Steps in an epoch; a last incomplete batch is left out.

@@ -18,10 +18,25 @@ pub struct Progress {
     pub step: u64,
     /// The estimator's name.
     pub estimator: String,
-    /// What it has learned.
+    /// What it has learned. Kept as bits: decimal text would lose the last of them.
+    #[serde(with = "bits")]
     pub estimator_state: Vec<f64>,
+    /// [`Dataset::digest`](crate::data::Dataset::digest) of what it was trained on.
+    pub data: String,
     /// Seconds of training so far.
     pub seconds: f64,
+}
+
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(numbers: &[f64], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(numbers.iter().map(|number| number.to_bits()))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+        Ok(Vec::<u64>::deserialize(from)?.into_iter().map(f64::from_bits).collect())
+    }
 }
 
 /// The safetensors entry that holds the optimiser's own format.
@@ -209,5 +224,28 @@ impl ModuleMapper for Loader {
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
         self.path.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_keeps_every_bit() {
+        let awkward = [-0.0, 5e-324, 0.1 + 0.2, 1.0 / 3.0, 143.247_264_862_060_55, f64::INFINITY, f64::MAX];
+        let other = (0..1000).map(|i| f64::from_bits(0x4061_e7e9_7f62_b6ae + i * 0x0123_4567_89ab));
+        let progress = Progress {
+            step: 1,
+            estimator: "reinforce".into(),
+            estimator_state: awkward.into_iter().chain(other).collect(),
+            data: String::new(),
+            seconds: 0.5,
+        };
+        let text = serde_json::to_string(&progress).unwrap();
+        let bits = |progress: &Progress| -> Vec<u64> {
+            progress.estimator_state.iter().map(|number| number.to_bits()).collect()
+        };
+        assert_eq!(bits(&serde_json::from_str(&text).unwrap()), bits(&progress));
     }
 }

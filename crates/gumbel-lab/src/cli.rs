@@ -70,7 +70,8 @@ pub struct RunFiles {
     /// Options from a TOML file, such as the config.toml of a run; the command line wins
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     pub config: Option<PathBuf>,
-    /// Go on with a run that stopped, exactly as if it had not; takes --steps and --threads only
+    /// Go on with a run that stopped, exactly as if it had not; takes --steps, --threads and
+    /// --data-dir only
     #[arg(long, value_name = "DIR", help_heading = "Files", conflicts_with_all = ["out", "config"])]
     pub resume: Option<PathBuf>,
 }
@@ -88,7 +89,7 @@ impl FromArgMatches for TrainVae {
 
 impl Args for TrainVae {
     fn augment_args(command: clap::Command) -> clap::Command {
-        RunFiles::augment_args(VaeConfig::augment_args(command))
+        RunFiles::augment_args(VaeConfig::add_options(command))
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
@@ -103,7 +104,8 @@ pub struct Generate {
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
     /// Images to draw
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 100, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub count: u32,
     /// PNG to write
     #[arg(long, default_value = "samples.png", value_name = "FILE")]

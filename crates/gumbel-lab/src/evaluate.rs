@@ -3,6 +3,7 @@
 use crate::batches::binary;
 use crate::data::{Binarisation, Images};
 use crate::model::Vae;
+use crate::watch::Watch;
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::Noise;
@@ -30,6 +31,7 @@ pub struct HeldOut<'a> {
     images: &'a Images,
     binarise: Binarisation,
     device: Device,
+    watch: Watch,
 }
 
 impl<'a> HeldOut<'a> {
@@ -39,7 +41,13 @@ impl<'a> HeldOut<'a> {
             Binarisation::Dynamic => Binarisation::Fixed,
             other => other,
         };
-        Self { images, binarise, device: Device::flex() }
+        Self { images, binarise, device: Device::flex(), watch: Watch::nothing() }
+    }
+
+    /// The same, counting its samples on a bar and stopping where it is told to.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     /// The number of images.
@@ -54,34 +62,36 @@ impl<'a> HeldOut<'a> {
         binary(self.images, chosen, self.binarise, stream, 0, &self.device)
     }
 
-    /// The negative ELBO with one hard sample per image, over the first `count` images: an upper bound on
-    /// −ln p(x) in the mean.
+    /// The negative ELBO with one hard sample per image, over `count` images: an upper bound on −ln p(x) in
+    /// the mean.
     ///
     /// # Errors
-    /// A model that gives NaN.
+    /// A model that gives NaN; [`Interrupted`](crate::watch::Interrupted).
     pub fn negative_elbo(&self, model: &Vae, count: usize, noise: &Noise) -> Result<Mean> {
         self.mean(count, noise, |images, noise| {
             let posterior = model.encode(images.clone());
             let z = gumbel::one_hot(posterior.clone(), noise)?;
+            self.watch.done(images.dims()[0])?;
             let log_likelihood = model.log_likelihood(images, z.unsqueeze()).squeeze_dim::<1>(0);
             Ok(numbers(model.categorical_kl(posterior) - log_likelihood))
         })
     }
 
-    /// The importance-weighted bound on −ln p(x) with `samples` hard samples per image, over the first
-    /// `count` images (Burda, Grosse and Salakhutdinov 2016, eq. 8).
+    /// The importance-weighted bound on −ln p(x) with `samples` hard samples per image, over `count`
+    /// images (Burda, Grosse and Salakhutdinov 2016, eq. 8).
     ///
     /// ```text
     /// −ln (1/m) Σ_s p(x, z_s) / q(z_s|x),   z_s ~ q(z|x)
     /// ```
     ///
     /// # Errors
-    /// A model that gives NaN.
+    /// A model that gives NaN; [`Interrupted`](crate::watch::Interrupted).
     pub fn importance_bound(&self, model: &Vae, samples: usize, count: usize, noise: &Noise) -> Result<Mean> {
         self.mean(count, noise, |images, noise| {
             let mut totals = vec![LogSum::default(); images.dims()[0]];
             for first in (0..samples).step_by(SAMPLES) {
                 let weights = log_weights(model, images.clone(), SAMPLES.min(samples - first), noise)?;
+                self.watch.done(weights.len())?;
                 for row in weights.chunks(totals.len()) {
                     totals.iter_mut().zip(row).for_each(|(total, &weight)| total.add(weight));
                 }
@@ -102,7 +112,7 @@ impl<'a> HeldOut<'a> {
         (0..parts.first().map_or(0, Vec::len)).map(|index| sum(index) / self.count() as f64).collect()
     }
 
-    /// The mean of `each` over the first `count` images. Noise belongs to a group of images, so the result
+    /// The mean of `each` over `count` images spread over the set. Noise belongs to a group of images, so the result
     /// does not depend on the threads.
     fn mean(
         &self,
@@ -110,7 +120,7 @@ impl<'a> HeldOut<'a> {
         noise: &Noise,
         each: impl Fn(Tensor<2>, &mut Noise) -> Result<Vec<f64>> + Sync,
     ) -> Result<Mean> {
-        let chosen: Vec<usize> = (0..count.min(self.count())).collect();
+        let chosen = spread(count, self.count());
         let groups: Vec<Vec<f64>> = chosen
             .par_chunks(IMAGES)
             .enumerate()
@@ -118,6 +128,12 @@ impl<'a> HeldOut<'a> {
             .collect::<Result<_>>()?;
         Ok(Mean::of(&groups.concat()))
     }
+}
+
+/// `count` of `total` places, or all, evenly spaced: files are often sorted by class.
+pub fn spread(count: usize, total: usize) -> Vec<usize> {
+    let count = count.min(total);
+    (0..count).map(|place| place * total / count).collect()
 }
 
 /// The label that keeps the test set's own draw apart from the training set's.
@@ -159,6 +175,10 @@ impl Default for LogSum {
 
 impl LogSum {
     fn add(&mut self, x: f64) {
+        // A term of zero; −∞ − −∞ would be NaN.
+        if x == f64::NEG_INFINITY {
+            return;
+        }
         if x <= self.largest {
             self.rest += (x - self.largest).exp();
         } else {
@@ -176,6 +196,7 @@ impl LogSum {
 mod tests {
     use super::*;
     use crate::model::vae::Shape;
+    use crate::watch::Interrupted;
 
     #[test]
     fn the_running_sum_is_that_of_all_terms_in_any_order() {
@@ -185,6 +206,40 @@ mod tests {
             let direct = -1000.0 + (1.0 + 1f64.exp() + (-2f64).exp()).ln();
             assert!((sum.ln() - direct).abs() < 1e-12);
         }
+    }
+
+    #[test]
+    fn terms_of_zero_add_nothing_wherever_they_stand() {
+        let nothing = f64::NEG_INFINITY;
+        for terms in [[nothing, -3.0], [-3.0, nothing]] {
+            let mut sum = LogSum::default();
+            terms.iter().for_each(|&x| sum.add(x));
+            assert_eq!(sum.ln(), -3.0);
+        }
+        let mut sum = LogSum::default();
+        sum.add(nothing);
+        assert_eq!(sum.ln(), nothing);
+    }
+
+    #[test]
+    fn a_choice_of_images_is_spread_over_all() {
+        assert_eq!(spread(4, 10), [0, 2, 5, 7]);
+        assert_eq!(spread(9, 3), [0, 1, 2]);
+        assert!(spread(3, 0).is_empty());
+    }
+
+    #[test]
+    fn an_evaluation_stops_when_asked() {
+        let images = Images::new(vec![255; 4], 2, 2, None);
+        let watch = Watch::nothing();
+        let held_out = HeldOut::new(&images, Binarisation::Threshold).watched(watch.clone());
+        let shape = Shape { pixels: 4, latents: 1, categories: 2, hidden: vec![], learned_prior: false };
+        let model = Vae::new(&shape, &images.mean(), &mut Noise::from_seed(3), &Device::flex());
+        assert!(held_out.importance_bound(&model, 30, 1, &Noise::from_seed(1)).is_ok());
+        assert_eq!(watch.bar.position(), 30);
+        watch.stop.wish();
+        let stopped = held_out.importance_bound(&model, 30, 1, &Noise::from_seed(1)).unwrap_err();
+        assert!(stopped.is::<Interrupted>(), "{stopped}");
     }
 
     /// With K^D = 9 states the likelihood can be summed: the ELBO must exceed −ln p(x), and the importance

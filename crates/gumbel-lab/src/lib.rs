@@ -8,11 +8,15 @@ mod cmd;
 pub mod config;
 pub mod data;
 pub mod evaluate;
+pub mod metrics;
 pub mod model;
+mod nearest;
+mod output;
 pub mod report;
 pub mod run;
 mod story;
 pub mod train;
+pub mod watch;
 mod whole_file;
 
 pub use cmd::dispatch;

@@ -2,16 +2,18 @@
 
 use crate::config::VaeConfig;
 use crate::whole_file;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A run's folder.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// Folders made for it, the innermost first.
+    made: Vec<PathBuf>,
 }
 
 impl RunFolder {
@@ -27,8 +29,38 @@ impl RunFolder {
             "{0} exists already; choose another --out, or continue it with --resume {0}",
             path.display()
         );
+        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+        let made = path.ancestors().take_while(missing).map(Path::to_path_buf).collect();
         fs::create_dir_all(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
-        Ok(Self { path })
+        Ok(Self { path, made })
+    }
+
+    /// Takes a new run back that has no checkpoint: it can neither be resumed nor be started again there.
+    pub fn discard(&self) {
+        // What cannot be removed, or holds something of the user's, stays.
+        for name in ["config.toml", "metrics.csv"] {
+            drop(fs::remove_file(self.file(name)));
+        }
+        drop(fs::remove_dir(self.file("checkpoint")));
+        self.made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
+    }
+
+    /// Removes what an earlier end of the run left, since it is not the end any more.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn reopen(&self) -> Result<()> {
+        for name in ["summary.json", "report.html", "model.safetensors", "figures"] {
+            let path = self.file(name);
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            match removed {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The folder of an earlier run.
@@ -36,7 +68,7 @@ impl RunFolder {
     /// # Errors
     /// A path that is no run.
     pub fn open(path: &Path) -> Result<Self> {
-        let run = Self { path: path.into() };
+        let run = Self { path: path.into(), made: Vec::new() };
         if !run.file("config.toml").is_file() {
             bail!("{} is not the folder of a run: it has no config.toml", path.display());
         }
@@ -68,8 +100,7 @@ impl RunFolder {
             .parent()
             .map_or(Ok(()), fs::create_dir_all)
             .and_then(|()| whole_file::write(&path, contents.as_ref()));
-        written
-            .with_context(|| format!("cannot write {}; free space, or choose another --out", path.display()))
+        written.map_err(|error| anyhow!(whole_file::refused(&path, &error)))
     }
 
     /// The configuration it was started with.
@@ -77,9 +108,7 @@ impl RunFolder {
     /// # Errors
     /// A file that is missing or not a configuration.
     pub fn config(&self) -> Result<VaeConfig> {
-        let path = self.file("config.toml");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is not a configuration", path.display()))
+        VaeConfig::from_file(&self.file("config.toml"))
     }
 }
 
@@ -89,120 +118,6 @@ fn next_free(name: &str) -> PathBuf {
         .map(|n| PathBuf::from(format!("runs/{name}-{n}")))
         .find(|path| !path.exists())
         .expect("numbers do not end")
-}
-
-/// One line of `metrics.csv`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Gradient steps done.
-    pub step: u64,
-    /// Temperature of the step.
-    pub tau: f64,
-    /// The training objective on its batch, in nats per image: relaxed if the estimator relaxes.
-    pub training_loss: f64,
-    /// Its part −ln p(x|z).
-    pub reconstruction: f64,
-    /// The rest of it.
-    pub kl: f64,
-    /// Negative ELBO of one hard sample per held-out image, in nats; at evaluations only.
-    pub hard_negative_elbo: Option<f64>,
-    /// Seconds of training, evaluations left out.
-    pub seconds: f64,
-}
-
-const HEADER: &str = "step,tau,training_loss,reconstruction,kl,hard_negative_elbo,seconds";
-
-impl Metrics {
-    fn line(&self) -> String {
-        let hard = self.hard_negative_elbo.map_or(String::new(), |nats| nats.to_string());
-        let Self { step, tau, training_loss, reconstruction, kl, seconds, .. } = self;
-        format!("{step},{tau},{training_loss},{reconstruction},{kl},{hard},{seconds:.3}")
-    }
-
-    fn parse(line: &str) -> Option<Self> {
-        let mut fields = line.split(',');
-        let mut next = || fields.next();
-        let metrics = Self {
-            step: next()?.parse().ok()?,
-            tau: next()?.parse().ok()?,
-            training_loss: next()?.parse().ok()?,
-            reconstruction: next()?.parse().ok()?,
-            kl: next()?.parse().ok()?,
-            hard_negative_elbo: Some(next()?)
-                .filter(|text| !text.is_empty())
-                .map(str::parse)
-                .transpose()
-                .ok()?,
-            seconds: next()?.parse().ok()?,
-        };
-        next().is_none().then_some(metrics)
-    }
-}
-
-/// The open `metrics.csv`.
-pub struct MetricsFile {
-    path: PathBuf,
-    file: BufWriter<File>,
-    /// All lines so far.
-    pub lines: Vec<Metrics>,
-}
-
-impl MetricsFile {
-    /// Opens the file with the lines up to `step`; later ones, of a run that stopped after its last
-    /// checkpoint, are dropped.
-    ///
-    /// # Errors
-    /// A file that cannot be read or written, or that is not one of ours.
-    pub fn open(run: &RunFolder, step: u64) -> Result<Self> {
-        let path = run.file("metrics.csv");
-        let lines: Vec<Metrics> = match path.exists() {
-            true => read_metrics(&path)?.into_iter().filter(|line| line.step <= step).collect(),
-            false => Vec::new(),
-        };
-        let text: String = lines.iter().map(|line| line.line() + "\n").collect();
-        run.write("metrics.csv", format!("{HEADER}\n{text}"))?;
-        let file = OpenOptions::new().append(true).open(&path).with_context(|| refused(&path))?;
-        Ok(Self { file: BufWriter::new(file), path, lines })
-    }
-
-    /// Adds a line.
-    ///
-    /// # Errors
-    /// A full disk.
-    pub fn add(&mut self, metrics: Metrics) -> Result<()> {
-        writeln!(self.file, "{}", metrics.line()).with_context(|| refused(&self.path))?;
-        self.lines.push(metrics);
-        Ok(())
-    }
-
-    /// Writes out what was added.
-    ///
-    /// # Errors
-    /// A full disk.
-    pub fn flush(&mut self) -> Result<()> {
-        self.file.flush().with_context(|| refused(&self.path))
-    }
-}
-
-fn refused(path: &Path) -> String {
-    format!("cannot write {}; free space, or choose another --out", path.display())
-}
-
-/// Reads a `metrics.csv`.
-///
-/// # Errors
-/// A file that cannot be read, or the first line that is not as written.
-pub fn read_metrics(path: &Path) -> Result<Vec<Metrics>> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let mut lines = Vec::new();
-    for (number, line) in BufReader::new(file).lines().enumerate().skip(1) {
-        let line = line.with_context(|| format!("cannot read {}", path.display()))?;
-        match Metrics::parse(&line) {
-            Some(metrics) => lines.push(metrics),
-            None => bail!("{}, line {}: not a line of metrics: {line}", path.display(), number + 1),
-        }
-    }
-    Ok(lines)
 }
 
 /// `summary.json`: a run in numbers.
@@ -232,6 +147,39 @@ pub struct Summary {
     pub test: Test,
     /// Of this program.
     pub version: String,
+}
+
+impl Summary {
+    /// Rounds times to milliseconds, and the pace with them: more would be noise.
+    #[must_use]
+    pub fn rounded(mut self) -> Self {
+        let round = |number: &mut f64| *number = (*number * 1e3).round() / 1e3;
+        round(&mut self.seconds);
+        round(&mut self.steps_per_second);
+        self.seconds_to_first_step.as_mut().map(round);
+        self
+    }
+
+    /// Refuses numbers that JSON cannot hold and nobody can use.
+    ///
+    /// # Errors
+    /// The first that is not finite, with the remedy.
+    pub fn check(&self) -> Result<()> {
+        let bound = &self.test.importance_bound;
+        let numbers = [
+            ("hard negative ELBO", self.test.hard_negative_elbo),
+            ("hard negative ELBO's standard error", self.test.hard_negative_elbo_standard_error),
+            ("importance-weighted bound", bound.nats),
+            ("importance-weighted bound's standard error", bound.standard_error),
+        ];
+        for (name, number) in numbers {
+            ensure!(
+                number.is_finite(),
+                "the {name} of the test set is {number}: the model has diverged; start a new run with a lower --lr"
+            );
+        }
+        Ok(())
+    }
 }
 
 /// What a run reached.
@@ -278,42 +226,6 @@ pub fn peak_memory_bytes() -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn metrics(step: u64, hard: Option<f64>) -> Metrics {
-        Metrics {
-            step,
-            tau: 0.5,
-            training_loss: 100.25,
-            reconstruction: 80.0,
-            kl: 20.25,
-            hard_negative_elbo: hard,
-            seconds: 1.5,
-        }
-    }
-
-    #[test]
-    fn metrics_are_read_as_written_and_cut_at_the_checkpoint() {
-        let folder = tempfile::tempdir().unwrap();
-        let run = RunFolder::create(Some(&folder.path().join("run")), "x").unwrap();
-        let mut file = MetricsFile::open(&run, 0).unwrap();
-        for step in [10, 20, 30] {
-            file.add(metrics(step, (step == 20).then_some(130.5))).unwrap();
-        }
-        file.flush().unwrap();
-        let reopened = MetricsFile::open(&run, 20).unwrap();
-        assert_eq!(reopened.lines, [metrics(10, None), metrics(20, Some(130.5))]);
-        assert_eq!(read_metrics(&run.file("metrics.csv")).unwrap(), reopened.lines);
-    }
-
-    #[test]
-    fn a_line_that_is_not_ours_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("metrics.csv");
-        fs::write(&path, format!("{HEADER}\n1,2,x\n")).unwrap();
-        assert!(
-            read_metrics(&path).unwrap_err().to_string().contains("line 2: not a line of metrics: 1,2,x")
-        );
-    }
-
     #[test]
     fn a_folder_in_use_is_refused_with_both_remedies() {
         let folder = tempfile::tempdir().unwrap();
@@ -321,6 +233,51 @@ mod tests {
         let message = RunFolder::create(Some(folder.path()), "x").unwrap_err().to_string();
         assert!(message.contains("choose another --out") && message.contains("--resume"), "{message}");
         assert!(RunFolder::open(folder.path()).unwrap_err().to_string().contains("no config.toml"));
+    }
+
+    fn summary(nats: f64) -> Summary {
+        let importance_bound = ImportanceBound { samples: 1, nats, standard_error: 0.5, images: 2 };
+        Summary {
+            model: "vae".into(),
+            data: "digits".into(),
+            estimator: "exact".into(),
+            steps: 3,
+            seed: 0,
+            parameters: 1,
+            seconds: 1.234_567_8,
+            steps_per_second: 2.43,
+            seconds_to_first_step: Some(0.123_456),
+            peak_memory_bytes: None,
+            test: Test {
+                hard_negative_elbo: 80.5,
+                hard_negative_elbo_standard_error: 0.5,
+                images: 2,
+                importance_bound,
+            },
+            version: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_summary_has_finite_numbers_and_times_in_milliseconds() {
+        assert!(summary(80.0).check().is_ok());
+        let message = summary(f64::INFINITY).check().unwrap_err().to_string();
+        assert!(
+            message.contains("bound of the test set is inf") && message.contains("lower --lr"),
+            "{message}"
+        );
+        let rounded = summary(80.0).rounded();
+        assert_eq!((rounded.seconds, rounded.seconds_to_first_step), (1.235, Some(0.123)));
+    }
+
+    #[test]
+    fn a_discarded_run_leaves_nothing_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(Some(&folder.path().join("a/b")), "x").unwrap();
+        run.write("config.toml", "").unwrap();
+        fs::write(folder.path().join("a/mine"), "").unwrap();
+        run.discard();
+        assert!(!run.path().exists() && folder.path().join("a/mine").exists());
     }
 
     #[cfg(unix)]

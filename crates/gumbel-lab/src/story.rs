@@ -2,10 +2,11 @@
 
 use crate::config::{KlChoice, Prior, VaeConfig};
 use crate::data::Dataset;
-use crate::evaluate::HeldOut;
+use crate::evaluate::{HeldOut, spread};
+use crate::metrics::Metrics;
 use crate::model::Vae;
 use crate::report::{Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
-use crate::run::{Metrics, RunFolder, Summary};
+use crate::run::{RunFolder, Summary};
 use crate::train::{Use, noise};
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, activation};
@@ -15,6 +16,8 @@ use gumbel::estimator::{Info, Samples};
 /// Pictures of each kind: whole rows of twelve.
 const RECONSTRUCTIONS: usize = 24;
 const PRIOR_SAMPLES: usize = 96;
+/// Images decoded at once, which bounds the memory.
+const AT_ONCE: usize = 500;
 
 /// Writes `report.html` and `figures/`.
 ///
@@ -62,7 +65,7 @@ fn report(
         training_is_bound: info.samples == Samples::Hard || config.divergence().kind.bounds_relaxed_model(),
         kl: describe_kl(config),
         headline: headline(summary),
-        metrics: metrics.iter().map(|line| point(line, info)).collect(),
+        metrics: metrics.iter().map(|line| point(line, config)).collect(),
         reconstructions: Some(Reconstructions { originals: images(originals), means: images(means) }),
         samples: Some(images(prior_samples(model, PRIOR_SAMPLES, &mut noise.fork())?)),
         usage: Some(Usage {
@@ -84,14 +87,14 @@ fn headline(summary: &Summary) -> Vec<Headline> {
     vec![elbo, importance]
 }
 
-fn point(line: &Metrics, info: &Info) -> Point {
+fn point(line: &Metrics, config: &VaeConfig) -> Point {
     Point {
         step: line.step,
         loss: line.training_loss,
         reconstruction: line.reconstruction,
         kl: line.kl,
         hard: line.hard_negative_elbo,
-        tau: info.tempered.then_some(line.tau),
+        tau: config.tempered().then_some(line.tau),
         seconds: line.seconds,
     }
 }
@@ -126,11 +129,7 @@ fn facts(data: &Dataset, summary: &Summary) -> Vec<(String, String)> {
 
 /// Test images and the decoder's means for one hard code each, as grey pixels.
 fn reconstructions(model: &Vae, held_out: &HeldOut, noise: &mut Noise) -> Result<(Vec<u8>, Vec<u8>)> {
-    let count = held_out.count();
-    // Spread over the set: files are often sorted by class.
-    let chosen: Vec<usize> =
-        (0..RECONSTRUCTIONS.min(count)).map(|i| i * count / RECONSTRUCTIONS.min(count)).collect();
-    let images = held_out.batch(&chosen);
+    let images = held_out.batch(&spread(RECONSTRUCTIONS, held_out.count()));
     let z = gumbel::one_hot(model.encode(images.clone()), noise)?;
     Ok((grey(images), grey(activation::sigmoid(model.decode(z.unsqueeze())))))
 }
@@ -140,9 +139,13 @@ fn reconstructions(model: &Vae, held_out: &HeldOut, noise: &mut Noise) -> Result
 /// # Errors
 /// A model with NaN in its prior.
 pub fn prior_samples(model: &Vae, count: usize, noise: &mut Noise) -> Result<Vec<u8>> {
-    let prior = model.prior(&Device::flex()).repeat_dim(0, count);
-    let z = gumbel::one_hot(prior, noise)?;
-    Ok(grey(activation::sigmoid(model.decode(z.unsqueeze()))))
+    let mut pixels = Vec::new();
+    for first in (0..count).step_by(AT_ONCE) {
+        let prior = model.prior(&Device::flex()).repeat_dim(0, AT_ONCE.min(count - first));
+        let z = gumbel::one_hot(prior, noise)?;
+        pixels.extend(grey(activation::sigmoid(model.decode(z.unsqueeze()))));
+    }
+    Ok(pixels)
 }
 
 fn grey<const D: usize>(means: Tensor<D>) -> Vec<u8> {

@@ -5,8 +5,9 @@ use crate::checkpoint::{self, Progress};
 use crate::config::VaeConfig;
 use crate::data::Dataset;
 use crate::evaluate::HeldOut;
+use crate::metrics::{Metrics, MetricsFile};
 use crate::model::Vae;
-use crate::run::{Metrics, MetricsFile, RunFolder};
+use crate::run::RunFolder;
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
@@ -39,8 +40,8 @@ pub fn noise(seed: u64, purpose: Use) -> Noise {
 
 /// Held-out images evaluated while training.
 const HELD_OUT: usize = 1000;
-/// About how many lines `metrics.csv` gets.
-const LINES: u64 = 1000;
+/// Steps between lines of `metrics.csv`. Not a share of all steps: a run made longer later has the same lines.
+const LINE_EVERY: u64 = 10;
 
 /// A model being trained.
 pub struct Trainer<'a> {
@@ -51,8 +52,10 @@ pub struct Trainer<'a> {
     optimizer: ModuleOptimizer,
     estimator: Box<dyn Estimator>,
     device: Device,
+    digest: String,
     step: u64,
     seconds: f64,
+    first_step: Option<Instant>,
 }
 
 /// What a step saw, in nats per image.
@@ -82,6 +85,14 @@ impl<'a> Trainer<'a> {
             "{} has no images to train or test on",
             data.name
         );
+        ensure!(
+            config.batch <= data.train.count,
+            "--batch must be at most the {} training images of {}, got {}",
+            data.train.count,
+            data.name,
+            config.batch
+        );
+        config.check_sizes(data.train.pixels_per_image())?;
         let device = Device::flex().autodiff();
         let shape = config.shape(data.train.pixels_per_image());
         let model = Vae::new(&shape, &data.train.mean(), &mut noise(config.seed, Use::Parameters), &device);
@@ -98,15 +109,17 @@ impl<'a> Trainer<'a> {
             optimizer: AdamConfig::new().with_epsilon(1e-8).init(),
             estimator: config.estimator()?,
             device,
+            digest: data.digest(),
             step: 0,
             seconds: 0.0,
+            first_step: None,
         })
     }
 
     /// Goes back to a checkpoint.
     ///
     /// # Errors
-    /// A checkpoint that is missing, corrupt, or of another model or estimator.
+    /// A checkpoint that is missing, corrupt, or of another model, estimator or data.
     pub fn restore(mut self, path: &Path) -> Result<Self> {
         let (model, optimizer, progress) = checkpoint::load_training(path, self.model, self.optimizer)?;
         ensure!(
@@ -115,6 +128,18 @@ impl<'a> Trainer<'a> {
             path.display(),
             progress.estimator,
             self.estimator.info().name
+        );
+        ensure!(
+            progress.data == self.digest,
+            "{} was trained on other images than {} holds now; put those back, or start a new run",
+            path.display(),
+            self.config.data
+        );
+        ensure!(
+            progress.step <= self.config.steps,
+            "--steps must be at least the {} steps that the run has done, got {}",
+            progress.step,
+            self.config.steps
         );
         self.estimator.restore(&progress.estimator_state).with_context(|| path.display().to_string())?;
         (self.model, self.optimizer) = (model, optimizer);
@@ -132,13 +157,20 @@ impl<'a> Trainer<'a> {
         self.seconds
     }
 
+    /// When this process finished its first step.
+    pub fn first_step(&self) -> Option<Instant> {
+        self.first_step
+    }
+
     /// The model without its gradients.
     pub fn model(&self) -> Vae {
         self.model.valid()
     }
 
     /// Trains to the last step, or until `observe` says stop; it is told of every line of metrics and is
-    /// asked after every step. Evaluates and saves every `evaluate-every` steps, and on stopping.
+    /// asked after every step. Evaluates after the first step, so that a short run has a held-out point too,
+    /// and every `evaluate-every` steps; saves then, at the end and on stopping. Lines and evaluations do not
+    /// depend on the number of steps.
     ///
     /// # Errors
     /// A loss that is no longer finite; a full disk.
@@ -148,20 +180,20 @@ impl<'a> Trainer<'a> {
         metrics: &mut MetricsFile,
         observe: &mut dyn FnMut(u64, Option<&Metrics>) -> bool,
     ) -> Result<End> {
-        let every = (self.config.steps / LINES).max(1);
         while self.step < self.config.steps {
             let started = Instant::now();
-            let step = self.advance()?;
+            let step = self.advance().with_context(|| self.breakdown())?;
+            self.first_step.get_or_insert_with(Instant::now);
             self.seconds += started.elapsed().as_secs_f64();
-            let evaluate =
-                self.step.is_multiple_of(self.config.evaluate_every) || self.step == self.config.steps;
+            let milestone = self.step.is_multiple_of(self.config.evaluate_every);
+            let evaluate = milestone || self.step == 1;
             let mut line = None;
-            if evaluate || self.step.is_multiple_of(every) {
+            if evaluate || self.step.is_multiple_of(LINE_EVERY) {
                 line = Some(self.measure(&step, evaluate)?);
                 line.map_or(Ok(()), |line| metrics.add(line))?;
             }
             let go_on = observe(self.step, line.as_ref());
-            if evaluate || !go_on {
+            if milestone || self.step == self.config.steps || !go_on {
                 metrics.flush()?;
                 self.save(folder)?;
             }
@@ -177,17 +209,19 @@ impl<'a> Trainer<'a> {
         let images = self.batches.at(self.step, &self.device);
         let (estimate, reconstruction, kl) = self.estimate(images)?;
         let loss = f64::from((estimate.value.clone() + kl.clone().detach()).mean().into_scalar::<f32>());
-        ensure!(
-            loss.is_finite(),
-            "the training objective is {loss} at step {}: lower --lr or raise --tau",
-            self.step + 1
-        );
+        ensure!(loss.is_finite(), "the training objective is {loss}");
         let gradients = (estimate.surrogate.clone() + kl).mean().backward();
         let gradients = GradientsParams::from_grads(gradients, &self.model);
         self.model = self.optimizer.step(self.config.lr, self.model.clone(), gradients);
         self.estimator.adapt(&estimate);
         self.step += 1;
         Ok(Step { loss, reconstruction })
+    }
+
+    /// What to do about a step that has no finite result.
+    fn breakdown(&self) -> String {
+        let remedy = if self.config.tempered() { "lower --lr or raise --tau" } else { "lower --lr" };
+        format!("training broke down at step {}, {remedy}", self.step + 1)
     }
 
     /// The estimate, its mean −ln p(x|z), and the part of the KL that no sample enters, `[B]`.
@@ -226,6 +260,7 @@ impl<'a> Trainer<'a> {
             step: self.step,
             estimator: self.estimator.info().name.into(),
             estimator_state: self.estimator.state(),
+            data: self.digest.clone(),
             seconds: self.seconds,
         };
         let bytes = checkpoint::training_bytes(&self.model(), &self.optimizer, &progress)?;

@@ -1,16 +1,20 @@
 //! Files that are either there in full or not at all.
 
-use std::{io, io::Write, path::Path};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use tempfile::NamedTempFile;
+
+/// How the names of unfinished files begin.
+pub(crate) const PREFIX: &str = ".partial-";
 
 /// A temporary file beside `path`, removed when dropped; readable by others as any new file is.
 pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".partial-");
+    builder.prefix(PREFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder).map_err(nameless)
 }
 
 /// Puts a finished temporary file in its place.
@@ -24,8 +28,28 @@ pub(crate) fn place(file: NamedTempFile, path: &Path) -> io::Result<()> {
 /// Writes `bytes` to `path`, in full or not at all.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = beside(path)?;
-    file.write_all(bytes)?;
+    file.write_all(bytes).map_err(nameless)?;
     place(file, path)
+}
+
+/// The error without the temporary name, which means nothing to the user.
+fn nameless(error: io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
+
+/// What was to be written, why it was not, and the remedy, in one line.
+pub(crate) fn refused(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}; {}", path.display(), remedy(error))
+}
+
+/// What to do about a file that could not be written.
+pub(crate) fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "free space",
+        ErrorKind::NotFound => "make its folder first",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a folder you may write to",
+        _ => "choose another place",
+    }
 }
 
 #[cfg(test)]
@@ -49,5 +73,14 @@ mod tests {
         write(&path, b"short").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"short");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_message_names_the_file_and_the_remedy_fits() {
+        let path = Path::new("/nonexistent/x.png");
+        let message = refused(path, &write(path, b"x").unwrap_err());
+        assert!(message.starts_with("cannot write /nonexistent/x.png: "), "{message}");
+        assert!(message.ends_with("make its folder first") && !message.contains(PREFIX), "{message}");
+        assert_eq!(remedy(&ErrorKind::StorageFull.into()), "free space");
     }
 }

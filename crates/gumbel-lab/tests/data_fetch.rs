@@ -6,7 +6,7 @@ use gumbel_lab::data::{
     idx,
     registry::{DataFile, Kind, Original, Packing, Part, Set},
 };
-use indicatif::ProgressBar;
+use gumbel_lab::watch::Watch;
 use sha2::{Digest, Sha256};
 use std::{
     io::{BufRead, BufReader, Cursor, Write},
@@ -101,7 +101,7 @@ fn listing(folder: &Path) -> Vec<String> {
 }
 
 fn get(set: &Set, folder: &Path, base: &str) -> Result<(), Error> {
-    fetch_set(set, folder, Some(base), &ProgressBar::hidden())
+    fetch_set(set, folder, Some(base), &Watch::nothing())
 }
 
 /// Fetches a set whose second file is answered by `answer`; returns the error after checking the folder.
@@ -180,14 +180,14 @@ fn mirrors_are_tried_in_turn() {
     let originals = set_.originals.iter().map(|original| Original { mirrors, ..*original }).collect();
     let good = set(set_.files.to_vec(), originals, Packing::Plain);
     let folder = tempfile::tempdir().unwrap();
-    fetch_set(&good, folder.path(), None, &ProgressBar::hidden()).unwrap();
+    fetch_set(&good, folder.path(), None, &Watch::nothing()).unwrap();
     assert_eq!(listing(folder.path()), [TEST, TRAIN]);
 
     let dead: &[&str] = &["http://127.0.0.1:1/", "http://127.0.0.1:1/b/"];
     let originals = set_.originals.iter().map(|original| Original { mirrors: dead, ..*original }).collect();
     let bad = set(set_.files.to_vec(), originals, Packing::Plain);
     let empty = tempfile::tempdir().unwrap();
-    let error = fetch_set(&bad, empty.path(), None, &ProgressBar::hidden()).unwrap_err();
+    let error = fetch_set(&bad, empty.path(), None, &Watch::nothing()).unwrap_err();
     assert!(matches!(&error, Error::AllMirrors { attempts, .. } if attempts.len() == 2), "{error}");
     assert_eq!(error.to_string().matches("connection refused").count(), 2, "{error}");
     assert_eq!(error.to_string().matches("--data-dir").count(), 1, "{error}");
@@ -212,9 +212,9 @@ fn a_target_that_cannot_be_written_is_told_before_any_request() {
 
 #[test]
 fn built_in_sets_are_not_fetched() {
-    let bar = ProgressBar::hidden();
-    assert!(matches!(gumbel_lab::data::fetch("digits", None, None, &bar), Err(Error::BuiltIn("digits"))));
-    assert!(matches!(gumbel_lab::data::fetch("mist", None, None, &bar), Err(Error::UnknownName { .. })));
+    let watch = Watch::nothing();
+    assert!(matches!(gumbel_lab::data::fetch("digits", None, None, &watch), Err(Error::BuiltIn("digits"))));
+    assert!(matches!(gumbel_lab::data::fetch("mist", None, None, &watch), Err(Error::UnknownName { .. })));
 }
 
 #[test]
@@ -295,4 +295,66 @@ fn a_broken_zip_is_told() {
     let error = get(&toy, folder.path(), &base).unwrap_err();
     assert!(matches!(error, Error::Damaged { format: "zip", .. }), "{error}");
     assert!(listing(folder.path()).is_empty());
+}
+
+#[test]
+fn a_wish_to_stop_ends_the_download_and_leaves_nothing() {
+    let (set, [train, _]) = plain_set();
+    let folder = tempfile::tempdir().unwrap();
+    let (base, requests) = serve(vec![(TRAIN, Answer::Body(train))]);
+    let watch = Watch::nothing();
+    watch.stop.wish();
+    let error = fetch_set(&set, folder.path(), Some(&base), &watch).unwrap_err();
+    assert!(matches!(error, Error::Interrupted(_)), "{error}");
+    assert!(listing(folder.path()).is_empty() && requests.load(Ordering::SeqCst) == 0);
+}
+
+/// Announces a file of MNIST's length and sends it a byte at a time, until the client hangs up.
+#[cfg(unix)]
+fn trickle() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let _ = stream.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 9912422\r\n\r\n");
+        while stream.write_all(b"x").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    });
+    base
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_fetch_leaves_nothing_half_written() {
+    use nix::sys::signal::{Signal, kill};
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("mnist");
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_gumbel"))
+        .args(["data", "fetch", "mnist", "--base-url", &trickle(), "--data-dir"])
+        .arg(root.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    while !folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        assert!(child.try_wait().unwrap().is_none(), "ended before its first byte");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(!folder.exists(), "{:?}", listing(&folder));
+}
+
+#[test]
+fn what_a_killed_download_left_is_removed_when_it_is_old() {
+    let (set, [train, test]) = plain_set();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, hours) in [(".partial-old", 2), (".partial-new", 0)] {
+        let file = std::fs::File::create(folder.path().join(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(hours * 3600))
+            .unwrap();
+    }
+    let (base, _) = serve(vec![(TRAIN, Answer::Body(train)), (TEST, Answer::Body(test))]);
+    get(&set, folder.path(), &base).unwrap();
+    assert_eq!(listing(folder.path()), [".partial-new", TEST, TRAIN]);
 }

@@ -1,7 +1,7 @@
 //! The published data sets themselves, where they are at hand: `GUMBEL_DATA`, else `shared/data` beside the checkout.
 
 use gumbel_lab::data::{Dataset, Images, Places, Presence, catalogue, fetch::fetch_set, load_from, registry};
-use indicatif::ProgressBar;
+use gumbel_lab::watch::Watch;
 use std::path::{Path, PathBuf};
 
 fn places() -> Option<Places> {
@@ -71,6 +71,6 @@ fn what_is_at_hand_is_listed_and_not_fetched_again() {
     let Some(places) = places() else { return println!("skipped: no data at hand; set GUMBEL_DATA") };
     for entry in catalogue(&places) {
         let Presence::In(folder) = &entry.presence else { continue };
-        fetch_set(&entry.set, folder, Some("http://127.0.0.1:1/"), &ProgressBar::hidden()).unwrap();
+        fetch_set(&entry.set, folder, Some("http://127.0.0.1:1/"), &Watch::nothing()).unwrap();
     }
 }

@@ -3,9 +3,11 @@
 mod data;
 mod generate;
 mod list;
+mod progress;
 mod train_vae;
 
 use crate::cli::{Cli, Command, Train, command};
+use crate::output::print;
 use anyhow::Result;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -18,10 +20,12 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
     match cli.command {
         Command::Train(Train::Vae(options)) => return train_vae::run(&options, started),
         Command::Generate(options) => generate::run(&options)?,
-        Command::Data(options) => data::run(&options)?,
-        Command::List => list::run(),
+        Command::Data(options) => return data::run(&options),
+        Command::List => list::run()?,
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut command(), "gumbel", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(), "gumbel", &mut script);
+            print(&String::from_utf8_lossy(&script))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! From grey to black and white.
 
 use super::Images;
+use crate::nearest::{meant, nearest};
 use gumbel_kernels::Stream;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -17,6 +18,9 @@ pub enum Binarisation {
     /// 1 where `p > 127`.
     Threshold,
 }
+
+/// What they are called, in the order of [`Binarisation::ALL`].
+const NAMES: [&str; 3] = ["dynamic", "fixed", "threshold"];
 
 impl Binarisation {
     /// All ways, in the order of the documentation.
@@ -73,17 +77,13 @@ fn drawn(pixel: u8, word: u32) -> f32 {
 
 impl fmt::Display for Binarisation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.pad(match self {
-            Self::Dynamic => "dynamic",
-            Self::Fixed => "fixed",
-            Self::Threshold => "threshold",
-        })
+        out.pad(NAMES[*self as usize])
     }
 }
 
 /// A word that is no [`Binarisation`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown binarisation {0:?}; use dynamic, fixed or threshold")]
+#[error("unknown binarisation {0:?}{near}; use dynamic, fixed or threshold", near = meant(&nearest(.0, NAMES)))]
 pub struct UnknownBinarisation(pub String);
 
 impl FromStr for Binarisation {
@@ -152,7 +152,8 @@ mod tests {
             assert_eq!(way.to_string().parse(), Ok(way));
             assert_eq!(serde_json::to_string(&way).unwrap(), format!("\"{way}\""));
         }
-        let error = "otsu".parse::<Binarisation>().unwrap_err();
-        assert_eq!(error.to_string(), "unknown binarisation \"otsu\"; use dynamic, fixed or threshold");
+        let message = |word: &str| word.parse::<Binarisation>().unwrap_err().to_string();
+        assert_eq!(message("otsu"), "unknown binarisation \"otsu\"; use dynamic, fixed or threshold");
+        assert!(message("dynamc").contains("(did you mean dynamic?)"), "{}", message("dynamc"));
     }
 }

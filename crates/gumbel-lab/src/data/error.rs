@@ -1,5 +1,8 @@
 //! What can go wrong with data, each with its remedy.
 
+use crate::nearest::meant;
+use crate::watch::Interrupted;
+use crate::whole_file;
 use std::{io, path::PathBuf};
 
 /// Why data could not be read, found or fetched. Every message is one line that names the value and the remedy.
@@ -70,7 +73,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file or folder could not be written.
-    #[error("cannot write {}: {source}; free space or choose another folder with --data-dir", path.display())]
+    #[error("cannot write {}: {source}; {} or choose another folder with --data-dir", path.display(), whole_file::remedy(source))]
     Write {
         /// Which.
         path: PathBuf,
@@ -171,6 +174,9 @@ pub enum Error {
         /// The published one.
         wanted: &'static str,
     },
+    /// A download that was told to stop; no half-written file is left.
+    #[error(transparent)]
+    Interrupted(Interrupted),
     /// Nothing to fetch.
     #[error("{0} is built in: there is nothing to fetch, use it as --data {0}")]
     BuiltIn(&'static str),
@@ -232,10 +238,6 @@ pub enum Error {
         /// What was unexpected.
         reason: String,
     },
-}
-
-fn meant(near: &[&str]) -> String {
-    if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(" or ")) }
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -89,17 +89,16 @@ pub fn write_labels(path: &Path, labels: &[u8]) -> Result<(), Error> {
 fn write(path: &Path, magic: u32, sizes: &[usize], items: &[u8]) -> Result<(), Error> {
     let bytes = encode(magic, sizes, items);
     let zipped = path.extension().is_some_and(|extension| extension == "gz");
-    let written = if zipped { write_gzip(path, &bytes) } else { whole_file::write(path, &bytes) };
+    let packed = if zipped { gzip(&bytes) } else { Ok(bytes) };
+    let written = packed.and_then(|bytes| whole_file::write(path, &bytes));
     written.map_err(|source| Error::write(path, source))
 }
 
-fn write_gzip(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = whole_file::beside(path)?;
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     // No name and no time inside, so that the same images make the same file.
-    let mut gzip = GzBuilder::new().write(&mut file, Compression::new(6));
+    let mut gzip = GzBuilder::new().write(Vec::new(), Compression::new(6));
     gzip.write_all(bytes)?;
-    gzip.finish()?;
-    whole_file::place(file, path)
+    gzip.finish()
 }
 
 fn encode(magic: u32, sizes: &[usize], items: &[u8]) -> Vec<u8> {

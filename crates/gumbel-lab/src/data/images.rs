@@ -1,5 +1,7 @@
 //! Images in memory.
 
+use super::idx;
+
 /// Grey images of one size, with labels where the source has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
@@ -88,6 +90,14 @@ pub struct Dataset {
     pub source: String,
     /// Whether every pixel is 0 or 255 already.
     pub binary: bool,
+}
+
+impl Dataset {
+    /// SHA-256 of the images of each part, one after the other.
+    pub fn digest(&self) -> String {
+        let parts = [Some(&self.train), self.valid.as_ref(), Some(&self.test)];
+        parts.into_iter().flatten().map(idx::images_sha256).collect::<Vec<_>>().join(" ")
+    }
 }
 
 #[cfg(test)]

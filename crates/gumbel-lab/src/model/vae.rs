@@ -25,6 +25,32 @@ pub struct Shape {
     pub learned_prior: bool,
 }
 
+impl Shape {
+    /// Numbers trained, or `u64::MAX` where they cannot be counted.
+    pub fn parameters(&self) -> u64 {
+        let layer = |inputs: u64, outputs: u64| inputs.saturating_add(1).saturating_mul(outputs);
+        let widths = self.widths();
+        let both = |pair: &[u64]| layer(pair[0], pair[1]).saturating_add(layer(pair[1], pair[0]));
+        let prior = if self.learned_prior { self.code() } else { 0 };
+        widths.windows(2).map(both).fold(prior, u64::saturating_add)
+    }
+
+    /// The widest layer, inputs and outputs included.
+    pub fn widest(&self) -> u64 {
+        self.widths().into_iter().max().unwrap_or(0)
+    }
+
+    /// Widths of all layers of the encoder.
+    fn widths(&self) -> Vec<u64> {
+        let hidden = self.hidden.iter().map(|&width| width as u64);
+        [self.pixels as u64].into_iter().chain(hidden).chain([self.code()]).collect()
+    }
+
+    fn code(&self) -> u64 {
+        (self.latents as u64).saturating_mul(self.categories as u64)
+    }
+}
+
 /// Encoder, decoder and prior.
 #[derive(Module, Debug)]
 pub struct Vae {

@@ -1,8 +1,8 @@
 //! One file over HTTP, checked as it arrives.
 
 use crate::data::{Error, idx, registry::Original};
+use crate::watch::Watch;
 use crate::whole_file;
-use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 use std::{
     io::{Read, Write},
@@ -17,15 +17,15 @@ pub(super) fn download(
     original: &Original,
     folder: &Path,
     base_url: Option<&str>,
-    bar: &ProgressBar,
+    watch: &Watch,
 ) -> Result<NamedTempFile, Error> {
     let mirrors = base_url.as_ref().map_or(original.mirrors, std::slice::from_ref);
     let mut attempts = Vec::new();
     for mirror in mirrors {
         let url = format!("{}/{}", mirror.trim_end_matches('/'), original.name);
-        match attempt(&url, original, folder, bar) {
-            // No other mirror would make room on the disk.
-            Err(failed @ Error::Write { .. }) => return Err(failed),
+        match attempt(&url, original, folder, watch) {
+            // No other mirror would make room on the disk, or is wanted after an interrupt.
+            Err(failed @ (Error::Write { .. } | Error::Interrupted(_))) => return Err(failed),
             Err(failed) => attempts.push(failed),
             done => return done,
         }
@@ -34,17 +34,19 @@ pub(super) fn download(
     Err(only.unwrap_or(Error::AllMirrors { file: original.name, attempts }))
 }
 
-fn attempt(url: &str, original: &Original, folder: &Path, bar: &ProgressBar) -> Result<NamedTempFile, Error> {
+fn attempt(url: &str, original: &Original, folder: &Path, watch: &Watch) -> Result<NamedTempFile, Error> {
+    watch.stop.check().map_err(Error::Interrupted)?;
     // Before the request: an unwritable folder should cost no traffic.
-    let mut file =
-        whole_file::beside(&folder.join(original.name)).map_err(|source| Error::write(folder, source))?;
+    let unwritable = |source| Error::write(&folder.join(original.name), source);
+    let mut file = whole_file::beside(&folder.join(original.name)).map_err(unwritable)?;
     let response = agent().get(url).call().map_err(|source| refused(url, source))?;
-    bar.set_length(original.bytes);
-    bar.set_position(0);
-    bar.set_message(original.name);
+    watch.bar.set_length(original.bytes);
+    watch.bar.set_position(0);
+    watch.bar.set_message(original.name);
     // One byte more than published is enough to know.
     let body = response.into_body().into_reader().take(original.bytes + 1);
-    let (got, sha256) = copy(body, &mut file, url, original, bar)?;
+    let write = |chunk: &[u8]| file.write_all(chunk).map_err(unwritable);
+    let (got, sha256) = copy(body, write, url, original, watch)?;
     if got != original.bytes {
         return Err(Error::WrongLength { url: url.into(), wanted: original.bytes, got });
     }
@@ -57,10 +59,10 @@ fn attempt(url: &str, original: &Original, folder: &Path, bar: &ProgressBar) -> 
 /// Copies the body; returns its length and SHA-256.
 fn copy(
     mut body: impl Read,
-    file: &mut NamedTempFile,
+    mut write: impl FnMut(&[u8]) -> Result<(), Error>,
     url: &str,
     original: &Original,
-    bar: &ProgressBar,
+    watch: &Watch,
 ) -> Result<(u64, String), Error> {
     let (mut hash, mut got, mut chunk) = (Sha256::new(), 0, vec![0; 1 << 16]);
     loop {
@@ -76,9 +78,9 @@ fn copy(
             }
         };
         hash.update(&chunk[..count]);
-        file.write_all(&chunk[..count]).map_err(|source| Error::write(file.path(), source))?;
+        write(&chunk[..count])?;
         got += count as u64;
-        bar.inc(count as u64);
+        watch.done(count).map_err(Error::Interrupted)?;
     }
 }
 

@@ -12,15 +12,17 @@ use super::{
     places::present,
     registry::{self, DataFile, Packing, Set},
 };
+use crate::watch::Watch;
 use crate::whole_file;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Downloads a named set into DIR/NAME for `data_dir`, else for `GUMBEL_DATA`, else in the system's cache folder.
 ///
 /// Returns that folder. Files that are there with the right contents are kept. `base_url` names a folder to
-/// download from instead of the known mirrors. `bar` shows one file after the other; see [`progress_bar`], or
-/// [`ProgressBar::hidden`].
+/// download from instead of the known mirrors. The bar of `watch` shows one file after the other; see
+/// [`progress_bar`].
 ///
 /// # Errors
 /// An unknown or built-in name, a folder that cannot be written, a server that does not answer as it should, or
@@ -29,11 +31,11 @@ pub fn fetch(
     name: &str,
     data_dir: Option<&Path>,
     base_url: Option<&str>,
-    bar: &ProgressBar,
+    watch: &Watch,
 ) -> Result<PathBuf, Error> {
     let set = registry::find(name)?;
     let folder = Places::new(data_dir).home(set)?;
-    fetch_set(set, &folder, base_url, bar)?;
+    fetch_set(set, &folder, base_url, watch)?;
     Ok(folder)
 }
 
@@ -41,16 +43,17 @@ pub fn fetch(
 ///
 /// # Errors
 /// As [`fetch()`].
-pub fn fetch_set(set: &Set, folder: &Path, base_url: Option<&str>, bar: &ProgressBar) -> Result<(), Error> {
+pub fn fetch_set(set: &Set, folder: &Path, base_url: Option<&str>, watch: &Watch) -> Result<(), Error> {
     if set.built_in() {
         return Err(Error::BuiltIn(set.name));
     }
     if set.files.iter().all(|file| intact(folder, file)) {
         return Ok(());
     }
+    remove_stale(folder);
     let made: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     let created = std::fs::create_dir_all(folder).map_err(|source| Error::write(folder, source));
-    let filled = created.and_then(|()| fill(set, folder, base_url, bar));
+    let filled = created.and_then(|()| fill(set, folder, base_url, watch));
     if filled.is_err() {
         // Refused, rightly, where some files arrived before the failure.
         made.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
@@ -65,8 +68,8 @@ pub fn progress_bar() -> ProgressBar {
     ProgressBar::new(0).with_style(style)
 }
 
-fn fill(set: &Set, folder: &Path, base_url: Option<&str>, bar: &ProgressBar) -> Result<(), Error> {
-    let get = |original| download::download(original, folder, base_url, bar);
+fn fill(set: &Set, folder: &Path, base_url: Option<&str>, watch: &Watch) -> Result<(), Error> {
+    let get = |original| download::download(original, folder, base_url, watch);
     if set.packing == Packing::OmniglotZips {
         let zips = set.originals.iter().map(get).collect::<Result<Vec<_>, _>>()?;
         let parts = omniglot::convert(zips.iter().map(|zip| zip.path()))?;
@@ -83,6 +86,21 @@ fn fill(set: &Set, folder: &Path, base_url: Option<&str>, bar: &ProgressBar) -> 
         }
     }
     Ok(())
+}
+
+/// Unfinished files that nobody has written to for this long belong to a download that was killed.
+const STALE: Duration = Duration::from_secs(3600);
+
+/// Removes what killed downloads left, as far as it can be: a leftover is no reason to fail.
+fn remove_stale(folder: &Path) {
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        let unfinished = entry.file_name().to_string_lossy().starts_with(whole_file::PREFIX);
+        let written = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = written.ok().and_then(|written| written.elapsed().ok());
+        if unfinished && age.is_some_and(|age| age > STALE) {
+            drop(std::fs::remove_file(entry.path()));
+        }
+    }
 }
 
 fn place(file: tempfile::NamedTempFile, path: &Path) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 mod sets;
 
 use super::Error;
+use crate::nearest::nearest;
 
 /// A named data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,12 +111,8 @@ pub fn find(name: &str) -> Result<&'static Set, Error> {
 }
 
 fn unknown(name: &str) -> Error {
-    let closeness = |set: &Set| strsim::jaro_winkler(&name.to_lowercase(), set.name);
-    let mut near: Vec<&Set> = ALL.iter().filter(|set| closeness(set) > 0.75).collect();
-    near.sort_by(|a, b| closeness(b).total_cmp(&closeness(a)));
-    let near = near.into_iter().take(2).map(|set| set.name).collect();
-    let known = ALL.map(|set| set.name).join(", ");
-    Error::UnknownName { name: name.into(), near, known }
+    let names = ALL.map(|set| set.name);
+    Error::UnknownName { name: name.into(), near: nearest(name, names), known: names.join(", ") }
 }
 
 /// Every named set, the built-in one first.

@@ -1,42 +1,46 @@
 //! The options of `gumbel train vae`: the command line, a TOML file, and the record kept with a run are one
 //! struct.
 
-use crate::data::Binarisation;
+mod file;
+mod sizes;
+mod widths;
+
+pub use widths::Widths;
+
+use crate::data::{Binarisation, registry};
 use crate::model::vae::{Divergence, Shape};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use gumbel::Schedule;
 use gumbel::estimator::{self, Estimator, Info, Parameters, Samples};
 use gumbel::kl::Kl;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// Everything that decides a training run.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct VaeConfig {
     /// digits (built in), mnist, binarized-mnist, fashion-mnist, omniglot, or a folder of IDX files
     #[arg(long, default_value = "digits", value_name = "NAME|DIR", help_heading = "Data")]
     pub data: String,
     /// Where data sets are looked for [default: $GUMBEL_DATA, then the platform's cache]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
     /// How grey becomes 0 or 1: fixed (one draw for ever), dynamic (a draw each epoch), threshold
     #[arg(long, default_value_t = Binarisation::Dynamic, value_name = "WAY", help_heading = "Data")]
     pub binarise: Binarisation,
 
     /// Number of latents, D
-    #[arg(long, default_value_t = 20, value_name = "D", help_heading = "Model")]
+    #[arg(long, default_value_t = 20, value_parser = whole::<usize>, value_name = "D", help_heading = "Model")]
     pub latents: usize,
     /// Categories of each latent, K, at least 2
-    #[arg(long, default_value_t = 10, value_name = "K", help_heading = "Model")]
+    #[arg(long, default_value_t = 10, value_parser = whole::<usize>, value_name = "K", help_heading = "Model")]
     pub categories: usize,
     /// Widths of the encoder's hidden layers (the decoder has them in reverse), or none
-    #[arg(long, default_value_t = Widths(vec![256]), value_name = "WIDTHS", help_heading = "Model")]
+    #[arg(long, default_value_t, value_name = "WIDTHS", help_heading = "Model")]
     pub hidden: Widths,
     /// uniform, or learned with the rest
     #[arg(long, default_value_t = Prior::Learned, value_enum, value_name = "PRIOR", help_heading = "Model")]
@@ -45,79 +49,49 @@ pub struct VaeConfig {
     #[arg(long, default_value_t = KlChoice::Categorical, value_enum, value_name = "KL", help_heading = "Model")]
     pub kl: KlChoice,
     /// Temperature of the prior's density, with --kl density [default: the posterior's]
-    #[arg(long, value_name = "VALUE", allow_negative_numbers = true, help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[arg(long, value_name = "VALUE", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prior_tau: Option<f64>,
 
-    /// Gradient estimator
+    /// Gradient estimator, by its name in the table
     #[arg(long, default_value = "gumbel-softmax", value_name = "NAME", help_heading = "Estimator")]
+    #[arg(help = format!("Gradient estimator: {}", estimator_names()))]
     pub estimator: String,
     /// Temperature: VALUE, exp:START:RATE:FLOOR:EVERY, linear:START:END:STEPS or cosine:START:END:STEPS
-    #[arg(long, default_value = DEFAULT_TAU, value_name = "SCHEDULE", allow_negative_numbers = true)]
-    #[arg(help_heading = "Estimator")]
+    #[arg(long, default_value = DEFAULT_TAU, value_name = "SCHEDULE", help_heading = "Estimator")]
     pub tau: Schedule,
     /// Samples per image in training, S
-    #[arg(long, default_value_t = 1, value_name = "S", help_heading = "Estimator")]
+    #[arg(long, default_value_t = 1, value_parser = whole::<usize>, value_name = "S", help_heading = "Estimator")]
     pub samples: usize,
 
     /// Gradient steps
-    #[arg(long, default_value_t = 5000, value_name = "N", help_heading = "Training")]
+    #[arg(long, default_value_t = 5000, value_parser = whole::<u64>, value_name = "N", help_heading = "Training")]
     pub steps: u64,
     /// Images per step
-    #[arg(long, default_value_t = 100, value_name = "N", help_heading = "Training")]
+    #[arg(long, default_value_t = 100, value_parser = whole::<usize>, value_name = "N", help_heading = "Training")]
     pub batch: usize,
     /// Learning rate of Adam
-    #[arg(long, default_value_t = 1e-3, value_name = "X", allow_negative_numbers = true)]
-    #[arg(help_heading = "Training")]
+    #[arg(long, default_value_t = 1e-3, value_name = "X", help_heading = "Training")]
     pub lr: f64,
     /// Decides every random number
-    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Training")]
-    #[arg(value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))] // TOML's integers
+    #[arg(long, default_value_t = 0, value_parser = whole::<u64>, value_name = "N", help_heading = "Training")]
     pub seed: u64,
     /// Threads, 0 for one per core; the result does not depend on it
-    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Training")]
+    #[arg(long, default_value_t = 0, value_parser = whole::<usize>, value_name = "N", help_heading = "Training")]
     pub threads: usize,
 
     /// Steps between evaluations of the hard objective, and between checkpoints
-    #[arg(long, default_value_t = 500, value_name = "N", help_heading = "Evaluation")]
+    #[arg(long, default_value_t = 500, value_parser = whole::<u64>, value_name = "N", help_heading = "Evaluation")]
     pub evaluate_every: u64,
     /// Samples m per image of the final importance-weighted bound
-    #[arg(long, default_value_t = 1000, value_name = "M", help_heading = "Evaluation")]
+    #[arg(long, default_value_t = 1000, value_parser = whole::<usize>, value_name = "M", help_heading = "Evaluation")]
     pub importance_samples: usize,
     /// Test images the importance-weighted bound is taken over, 0 for all
-    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Evaluation")]
+    #[arg(long, default_value_t = 0, value_parser = whole::<usize>, value_name = "N", help_heading = "Evaluation")]
     pub importance_images: usize,
 }
 
 const DEFAULT_TAU: &str = "exp:1:2e-4:0.5:100";
-
-/// Widths of hidden layers; `none` for none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Widths(pub Vec<usize>);
-
-impl FromStr for Widths {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "none" {
-            return Ok(Self(Vec::new()));
-        }
-        let width = |part: &str| match part.trim().parse() {
-            Ok(width) if width > 0 => Ok(width),
-            _ => Err(format!("'{part}' is not a width; write whole numbers such as 512,256, or none")),
-        };
-        text.split(',').map(width).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl fmt::Display for Widths {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths: Vec<String> = self.0.iter().map(usize::to_string).collect();
-        f.write_str(if widths.is_empty() { "none" } else { "" })?;
-        f.write_str(&widths.join(","))
-    }
-}
 
 /// The prior of the latents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
@@ -154,10 +128,20 @@ impl From<KlChoice> for Kl {
 impl VaeConfig {
     /// The defaults of every option.
     pub fn defaults() -> Self {
-        let command = Self::augment_args(clap::Command::new("vae").no_binary_name(true));
-        let parsed =
-            command.try_get_matches_from::<_, &str>([]).and_then(|matches| Self::from_arg_matches(&matches));
+        let matches = Self::command_line().try_get_matches_from::<_, &str>([]);
+        let parsed = matches.and_then(|matches| Self::from_arg_matches(&matches));
         parsed.expect("every option has a default")
+    }
+
+    /// The options alone, as a command without a name.
+    fn command_line() -> clap::Command {
+        Self::add_options(clap::Command::new("vae").no_binary_name(true))
+    }
+
+    /// Adds the options to a command.
+    pub(crate) fn add_options(command: clap::Command) -> clap::Command {
+        // A number below zero should meet its range, not pass for an option.
+        Self::augment_args(command).mut_args(|option| option.allow_negative_numbers(true))
     }
 
     /// Every option and its value, as one would type them.
@@ -178,7 +162,9 @@ impl VaeConfig {
     pub fn command(&self) -> String {
         let defaults = Self::defaults().options();
         let chosen = self.options().into_iter().filter(|option| !defaults.contains(option));
-        chosen.fold("gumbel train vae".into(), |command, (name, value)| format!("{command} --{name} {value}"))
+        chosen.fold("gumbel train vae".into(), |command, (name, value)| {
+            format!("{command} --{name} {}", quoted(&value))
+        })
     }
 
     /// Command-line options over those of a file over the defaults.
@@ -188,17 +174,35 @@ impl VaeConfig {
     pub fn read(matches: &ArgMatches, file: Option<&Path>) -> Result<Self> {
         let from_arguments = Self::from_arg_matches(matches)?;
         let Some(path) = file else { return Ok(from_arguments) };
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let explain = || format!("{} is not a configuration", path.display());
-        let mut merged: toml::Table = toml::from_str(&text).with_context(explain)?;
+        let mut merged = file::read(path)?.1;
         for (key, value) in toml::Table::try_from(&from_arguments)? {
-            let given = matches.value_source(&key.replace('-', "_")) == Some(ValueSource::CommandLine);
-            if given || !merged.contains_key(&key) {
+            if matches.value_source(&key.replace('-', "_")) == Some(ValueSource::CommandLine) {
                 merged.insert(key, value);
             }
         }
-        merged.try_into().with_context(explain)
+        Ok(merged.try_into()?)
+    }
+
+    /// A file over the defaults.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn from_file(path: &Path) -> Result<Self> {
+        file::read(path).map(|(config, _)| config)
+    }
+
+    /// Makes the data's folders absolute, so that the run can be resumed from anywhere.
+    ///
+    /// # Errors
+    /// A working directory that is gone.
+    pub fn make_absolute(&mut self) -> Result<()> {
+        self.data_dir = self.data_dir.as_ref().map(std::path::absolute).transpose()?;
+        if registry::find(&self.data).is_err() && Path::new(&self.data).is_dir() {
+            // A path that is no text stays as it was: TOML could not hold it.
+            self.data =
+                std::path::absolute(&self.data)?.into_os_string().into_string().unwrap_or(self.data.clone());
+        }
+        Ok(())
     }
 
     /// Refuses what cannot be trained, with the remedy.
@@ -245,6 +249,11 @@ impl VaeConfig {
         Ok(estimator::find(&self.estimator)?)
     }
 
+    /// Whether the estimator uses the temperature: REINFORCE and enumeration have none.
+    pub fn tempered(&self) -> bool {
+        self.estimator.contains("gumbel")
+    }
+
     /// A new estimator.
     ///
     /// # Errors
@@ -268,20 +277,43 @@ impl VaeConfig {
             pixels,
             latents: self.latents,
             categories: self.categories,
-            hidden: self.hidden.0.clone(),
+            hidden: self.hidden.as_slice().to_vec(),
             learned_prior: self.prior == Prior::Learned,
         }
     }
 }
 
+impl Default for VaeConfig {
+    fn default() -> Self {
+        Self::defaults()
+    }
+}
+
+fn estimator_names() -> String {
+    estimator::ALL.iter().map(|info| info.name).collect::<Vec<_>>().join(", ")
+}
+
+/// A word as a POSIX shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// A whole number of the command line. Through TOML's integers, which a run's record must hold.
+fn whole<T: TryFrom<i64>>(text: &str) -> Result<T, String> {
+    let number = text.parse::<i64>().ok().and_then(|number| T::try_from(number).ok());
+    number.ok_or_else(|| format!("it must be a whole number from 0 to {}", i64::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Command;
 
     fn read(arguments: &[&str], file: Option<&str>) -> Result<VaeConfig> {
-        let command = VaeConfig::augment_args(Command::new("vae").no_binary_name(true));
-        let matches = command.try_get_matches_from(arguments)?;
+        let matches = VaeConfig::command_line().try_get_matches_from(arguments)?;
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("run.toml");
         file.map(|text| std::fs::write(&path, text)).transpose()?;
@@ -293,7 +325,7 @@ mod tests {
         let config =
             read(&["--steps", "7"], Some("steps = 9\nlr = 0.5\nhidden = [3, 2]\ntau = 0.3")).unwrap();
         assert_eq!((config.steps, config.lr, config.batch), (7, 0.5, 100));
-        assert_eq!((config.hidden, config.tau), (Widths(vec![3, 2]), Schedule::Constant(0.3)));
+        assert_eq!((config.hidden, config.tau), ([3, 2].into_iter().collect(), Schedule::Constant(0.3)));
     }
 
     #[test]
@@ -309,6 +341,8 @@ mod tests {
         assert_eq!(VaeConfig::defaults().command(), "gumbel train vae");
         let config = read(&["--hidden", "none", "--steps", "7", "--prior", "learned"], None).unwrap();
         assert_eq!(config.command(), "gumbel train vae --hidden none --steps 7");
+        let config = read(&["--data", "/my data/it's"], None).unwrap();
+        assert_eq!(config.command(), r"gumbel train vae --data '/my data/it'\''s'");
     }
 
     #[test]
@@ -322,12 +356,13 @@ mod tests {
             (&["--samples", "0"], "at least 1, got 0"),
             (&["--tau", "0"], "must be positive and finite, got 0"),
             (&["--hidden", "512,x"], "'x' is not a width"),
+            (&["--steps", "-1"], "invalid value '-1' for '--steps <N>': it must be a whole number from 0"),
+            (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
+            (&["--binarise", "threshhold"], "did you mean threshold?"),
         ];
         for (arguments, part) in cases {
             let error = read(arguments, None).and_then(|config| config.check()).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{arguments:?}: {error:#}");
         }
-        let unknown = format!("{:#}", read(&[], Some("stpes = 3")).unwrap_err());
-        assert!(unknown.contains("unknown field `stpes`"), "{unknown}");
     }
 }

@@ -1,0 +1,95 @@
+//! What fits in memory, asked before anything is made.
+
+use super::VaeConfig;
+use anyhow::{Result, ensure};
+
+/// The most numbers a model may train: 4 GB with their gradients and Adam's two moments.
+const PARAMETERS: u64 = 250_000_000;
+/// The most numbers in one tensor of a training step: 1 GB, of which a step holds several.
+const NUMBERS: u64 = 250_000_000;
+/// The most threads.
+const THREADS: usize = 1024;
+
+impl VaeConfig {
+    /// Refuses what would not fit in memory, for images of `pixels` pixels.
+    ///
+    /// # Errors
+    /// The number that is too large, with the remedy.
+    pub fn check_sizes(&self, pixels: usize) -> Result<()> {
+        ensure!(
+            self.threads <= THREADS,
+            "--threads must be at most {THREADS}, got {}; 0 takes one per core",
+            self.threads
+        );
+        let parameters = self.shape(pixels).parameters();
+        ensure!(
+            parameters <= PARAMETERS,
+            "the model would have {} parameters, of at most {PARAMETERS}; lower --latents, --categories or --hidden",
+            number(parameters)
+        );
+        self.check_step(pixels)
+    }
+
+    fn check_step(&self, pixels: usize) -> Result<()> {
+        let widest = self.shape(pixels).widest();
+        let samples = self.samples_per_image();
+        let numbers = samples.saturating_mul(self.batch as u64).saturating_mul(widest);
+        let remedy = if self.enumerates() {
+            "lower --batch, --latents or --categories, or use --estimator reinforce"
+        } else {
+            "lower --samples or --batch"
+        };
+        ensure!(
+            numbers <= NUMBERS,
+            "{} samples of each of {} images, {widest} numbers wide, make {} numbers in a tensor, of at most {NUMBERS}; {remedy}",
+            number(samples),
+            self.batch,
+            number(numbers)
+        );
+        Ok(())
+    }
+
+    fn samples_per_image(&self) -> u64 {
+        match self.enumerates() {
+            true => (self.categories as u64).saturating_pow(u32::try_from(self.latents).unwrap_or(u32::MAX)),
+            false => self.samples as u64,
+        }
+    }
+
+    fn enumerates(&self) -> bool {
+        self.estimator == "exact"
+    }
+}
+
+/// A count that may have been too large to count.
+fn number(count: u64) -> String {
+    if count == u64::MAX { "more than 10^19".into() } else { count.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_its_number() {
+        let small = VaeConfig::defaults();
+        assert!(small.check_sizes(784).is_ok());
+        let exact = VaeConfig { estimator: "exact".into(), latents: 2, ..small.clone() };
+        assert!(exact.check_sizes(784).is_ok());
+        let cases = [
+            (VaeConfig { threads: 2000, ..small.clone() }, "--threads must be at most 1024, got 2000"),
+            (VaeConfig { latents: usize::MAX, ..small.clone() }, "more than 10^19 parameters"),
+            (
+                VaeConfig { latents: 1_000_000, ..small.clone() },
+                "parameters, of at most 250000000; lower --latents",
+            ),
+            (VaeConfig { samples: 10_000, ..small.clone() }, "784000000 numbers in a tensor"),
+            (VaeConfig { latents: 4, ..exact.clone() }, "10000 samples of each of 100 images"),
+            (VaeConfig { latents: 20, ..exact }, "use --estimator reinforce"),
+        ];
+        for (config, part) in cases {
+            let message = config.check_sizes(784).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
