@@ -1,6 +1,6 @@
 //! What the report of a run shows: pictures and numbers taken from the trained model.
 
-use crate::config::{KlChoice, Prior, VaeConfig};
+use crate::config::{Prior, VaeConfig};
 use crate::data::Dataset;
 use crate::evaluate::{HeldOut, spread};
 use crate::metrics::Metrics;
@@ -12,6 +12,7 @@ use anyhow::Result;
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::Noise;
 use gumbel::estimator::{Info, Samples};
+use gumbel::kl::Kl;
 
 /// Pictures of each kind: whole rows of twelve.
 const RECONSTRUCTIONS: usize = 24;
@@ -65,7 +66,7 @@ fn report(
         training_is_bound: info.samples == Samples::Hard || config.divergence().kind.bounds_relaxed_model(),
         kl: describe_kl(config),
         headline: headline(summary),
-        metrics: metrics.iter().map(|line| point(line, config)).collect(),
+        metrics: metrics.iter().map(|line| point(line, info)).collect(),
         reconstructions: Some(Reconstructions { originals: images(originals), means: images(means) }),
         samples: Some(images(prior_samples(model, PRIOR_SAMPLES, &mut noise.fork())?)),
         usage: Some(Usage {
@@ -87,14 +88,14 @@ fn headline(summary: &Summary) -> Vec<Headline> {
     vec![elbo, importance]
 }
 
-fn point(line: &Metrics, config: &VaeConfig) -> Point {
+fn point(line: &Metrics, info: &Info) -> Point {
     Point {
         step: line.step,
         loss: line.training_loss,
         reconstruction: line.reconstruction,
         kl: line.kl,
         hard: line.hard_negative_elbo,
-        tau: config.tempered().then_some(line.tau),
+        tau: info.tempered.then_some(line.tau),
         seconds: line.seconds,
     }
 }
@@ -102,9 +103,9 @@ fn point(line: &Metrics, config: &VaeConfig) -> Point {
 fn describe_kl(config: &VaeConfig) -> String {
     let prior = if config.prior == Prior::Learned { "the learned prior" } else { "the uniform prior" };
     match config.kl {
-        KlChoice::Categorical => format!("the KL of the categorical posterior from {prior}, in closed form"),
-        KlChoice::MassAtSample => format!("the discrete log-ratio to {prior}, weighted by the sample"),
-        KlChoice::Density => {
+        Kl::Categorical => format!("the KL of the categorical posterior from {prior}, in closed form"),
+        Kl::MassAtSample => format!("the discrete log-ratio to {prior}, weighted by the sample"),
+        Kl::Density => {
             format!("the log-ratio of the Concrete densities of posterior and {prior} at the sample")
         }
     }

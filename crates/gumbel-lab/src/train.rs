@@ -220,7 +220,7 @@ impl<'a> Trainer<'a> {
 
     /// What to do about a step that has no finite result.
     fn breakdown(&self) -> String {
-        let remedy = if self.config.tempered() { "lower --lr or raise --tau" } else { "lower --lr" };
+        let remedy = if self.estimator.info().tempered { "lower --lr or raise --tau" } else { "lower --lr" };
         format!("training broke down at step {}, {remedy}", self.step + 1)
     }
 

@@ -82,5 +82,5 @@ impl Error {
 }
 
 fn meant(nearest: &Option<String>) -> String {
-    nearest.as_ref().map_or(String::new(), |nearest| format!("; did you mean {nearest}?"))
+    nearest.as_ref().map_or(String::new(), |nearest| format!(" (did you mean {nearest}?)"))
 }

@@ -13,7 +13,7 @@ use anyhow::{Result, bail, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use gumbel::Schedule;
-use gumbel::estimator::{self, Estimator, Info, Parameters, Samples};
+use gumbel::estimator::{self, Baseline, Estimator, Info, Parameters, Samples};
 use gumbel::kl::Kl;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -45,9 +45,11 @@ pub struct VaeConfig {
     /// uniform, or learned with the rest
     #[arg(long, default_value_t = Prior::Learned, value_enum, value_name = "PRIOR", help_heading = "Model")]
     pub prior: Prior,
-    /// Divergence in the training objective
-    #[arg(long, default_value_t = KlChoice::Categorical, value_enum, value_name = "KL", help_heading = "Model")]
-    pub kl: KlChoice,
+    /// Divergence in the training objective: categorical (closed form of the discrete distributions),
+    /// mass-at-sample (their log-ratio at the sample), or density (log-ratio of the Concrete densities; the
+    /// only bound with relaxed samples)
+    #[arg(long, default_value_t = Kl::Categorical, value_name = "KL", help_heading = "Model")]
+    pub kl: Kl,
     /// Temperature of the prior's density, with --kl density [default: the posterior's]
     #[arg(long, value_name = "VALUE", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +65,9 @@ pub struct VaeConfig {
     /// Samples per image in training, S
     #[arg(long, default_value_t = 1, value_parser = whole::<usize>, value_name = "S", help_heading = "Estimator")]
     pub samples: usize,
+    /// Baseline of reinforce: none, or moving-average of earlier losses
+    #[arg(long, default_value_t = Baseline::MovingAverage, value_name = "NAME", help_heading = "Estimator")]
+    pub baseline: Baseline,
 
     /// Gradient steps
     #[arg(long, default_value_t = 5000, value_parser = whole::<u64>, value_name = "N", help_heading = "Training")]
@@ -101,28 +106,6 @@ pub enum Prior {
     Uniform,
     /// Its logits are trained
     Learned,
-}
-
-/// [`Kl`] with its descriptions for the command line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KlChoice {
-    /// Closed form of the discrete distributions; with relaxed samples the objective is no bound
-    Categorical,
-    /// Discrete log-ratio weighted by the sample; with relaxed samples no bound
-    MassAtSample,
-    /// Log-ratio of the Concrete densities at the sample; a bound for the relaxed model
-    Density,
-}
-
-impl From<KlChoice> for Kl {
-    fn from(choice: KlChoice) -> Self {
-        match choice {
-            KlChoice::Categorical => Self::Categorical,
-            KlChoice::MassAtSample => Self::MassAtSample,
-            KlChoice::Density => Self::Density,
-        }
-    }
 }
 
 impl VaeConfig {
@@ -226,7 +209,7 @@ impl VaeConfig {
     }
 
     fn check_divergence(&self) -> Result<()> {
-        let density = self.kl == KlChoice::Density;
+        let density = self.kl == Kl::Density;
         if let Some(tau) = self.prior_tau {
             ensure!(density, "--prior-tau needs --kl density: no other divergence has a prior temperature");
             ensure!(tau.is_finite() && tau > 0.0, "--prior-tau must be positive and finite, got {tau}");
@@ -249,26 +232,18 @@ impl VaeConfig {
         Ok(estimator::find(&self.estimator)?)
     }
 
-    /// Whether the estimator uses the temperature: REINFORCE and enumeration have none.
-    pub fn tempered(&self) -> bool {
-        self.estimator.contains("gumbel")
-    }
-
     /// A new estimator.
     ///
     /// # Errors
     /// An unknown name, or parameters it does not take.
     pub fn estimator(&self) -> Result<Box<dyn Estimator>> {
-        Ok((self.info()?.build)(&Parameters {
-            samples: self.samples,
-            tau: self.tau,
-            ..Parameters::default()
-        })?)
+        let parameters = Parameters { samples: self.samples, tau: self.tau, baseline: self.baseline };
+        Ok((self.info()?.build)(&parameters)?)
     }
 
     /// The divergence of the training objective.
     pub fn divergence(&self) -> Divergence {
-        Divergence { kind: self.kl.into(), prior_tau: self.prior_tau }
+        Divergence { kind: self.kl, prior_tau: self.prior_tau }
     }
 
     /// The model for images of `pixels` pixels.
@@ -359,6 +334,8 @@ mod tests {
             (&["--steps", "-1"], "invalid value '-1' for '--steps <N>': it must be a whole number from 0"),
             (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
             (&["--binarise", "threshhold"], "did you mean threshold?"),
+            (&["--kl", "densty"], "did you mean density?"),
+            (&["--estimator", "rloo"], "rloo: the number of samples must be at least 2, got 1"),
         ];
         for (arguments, part) in cases {
             let error = read(arguments, None).and_then(|config| config.check()).unwrap_err();

@@ -2,6 +2,7 @@
 
 use super::VaeConfig;
 use anyhow::{Result, ensure};
+use gumbel::estimator::Evaluations;
 
 /// The most numbers a model may train: 4 GB with their gradients and Adam's two moments.
 const PARAMETERS: u64 = 250_000_000;
@@ -32,9 +33,9 @@ impl VaeConfig {
 
     fn check_step(&self, pixels: usize) -> Result<()> {
         let widest = self.shape(pixels).widest();
-        let samples = self.samples_per_image();
+        let samples = self.samples_per_image()?;
         let numbers = samples.saturating_mul(self.batch as u64).saturating_mul(widest);
-        let remedy = if self.enumerates() {
+        let remedy = if self.info()?.evaluations == Evaluations::States {
             "lower --batch, --latents or --categories, or use --estimator reinforce"
         } else {
             "lower --samples or --batch"
@@ -49,15 +50,11 @@ impl VaeConfig {
         Ok(())
     }
 
-    fn samples_per_image(&self) -> u64 {
-        match self.enumerates() {
-            true => (self.categories as u64).saturating_pow(u32::try_from(self.latents).unwrap_or(u32::MAX)),
-            false => self.samples as u64,
-        }
-    }
-
-    fn enumerates(&self) -> bool {
-        self.estimator == "exact"
+    /// Evaluations of the objective for an image.
+    fn samples_per_image(&self) -> Result<u64> {
+        let latents = u32::try_from(self.latents).unwrap_or(u32::MAX);
+        let count = self.info()?.evaluations.count(self.samples as u64, latents, self.categories as u64);
+        Ok(count.unwrap_or(u64::MAX))
     }
 }
 
