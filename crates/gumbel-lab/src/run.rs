@@ -31,7 +31,8 @@ impl RunFolder {
         );
         let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
         let made = path.ancestors().take_while(missing).map(Path::to_path_buf).collect();
-        fs::create_dir_all(&path).with_context(|| format!("cannot make the folder {}", path.display()))?;
+        fs::create_dir_all(&path)
+            .with_context(|| format!("cannot make the folder {}; choose another --out", path.display()))?;
         Ok(Self { path, made })
     }
 

@@ -182,14 +182,15 @@ impl<'a> Trainer<'a> {
     ) -> Result<End> {
         while self.step < self.config.steps {
             let started = Instant::now();
-            let step = self.advance().with_context(|| self.breakdown())?;
+            let step = self.advance().with_context(|| self.breakdown(self.step + 1))?;
             self.first_step.get_or_insert_with(Instant::now);
             self.seconds += started.elapsed().as_secs_f64();
             let milestone = self.step.is_multiple_of(self.config.evaluate_every);
             let evaluate = milestone || self.step == 1;
             let mut line = None;
             if evaluate || self.step.is_multiple_of(LINE_EVERY) {
-                line = Some(self.measure(&step, evaluate)?);
+                let measured = self.measure(&step, evaluate);
+                line = Some(measured.with_context(|| self.breakdown(self.step))?);
                 line.map_or(Ok(()), |line| metrics.add(line))?;
             }
             let go_on = observe(self.step, line.as_ref());
@@ -219,9 +220,9 @@ impl<'a> Trainer<'a> {
     }
 
     /// What to do about a step that has no finite result.
-    fn breakdown(&self) -> String {
+    fn breakdown(&self, step: u64) -> String {
         let remedy = if self.estimator.info().tempered { "lower --lr or raise --tau" } else { "lower --lr" };
-        format!("training broke down at step {}, {remedy}", self.step + 1)
+        format!("training broke down at step {step}, {remedy}")
     }
 
     /// The estimate, its mean −ln p(x|z), and the part of the KL that no sample enters, `[B]`.

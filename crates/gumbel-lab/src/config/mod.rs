@@ -96,7 +96,9 @@ pub struct VaeConfig {
     pub importance_images: usize,
 }
 
-const DEFAULT_TAU: &str = "exp:1:2e-4:0.5:100";
+/// The most threads: more than any machine gains from, fewer than any refuses.
+const THREADS: usize = 1024;
+const DEFAULT_TAU: &str = "exp:1:0.0002:0.5:100";
 
 /// The prior of the latents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
@@ -204,6 +206,11 @@ impl VaeConfig {
         ensure!(self.evaluate_every >= 1, "--evaluate-every must be at least 1, got 0");
         ensure!(self.importance_samples >= 1, "--importance-samples must be at least 1, got 0");
         ensure!(self.lr.is_finite() && self.lr > 0.0, "--lr must be positive and finite, got {}", self.lr);
+        ensure!(
+            self.threads <= THREADS,
+            "--threads must be at most {THREADS}, got {}; 0 takes one per core",
+            self.threads
+        );
         self.check_divergence()?;
         self.estimator().map(drop)
     }

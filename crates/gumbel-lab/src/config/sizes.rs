@@ -8,8 +8,6 @@ use gumbel::estimator::Evaluations;
 const PARAMETERS: u64 = 250_000_000;
 /// The most numbers in one tensor of a training step: 1 GB, of which a step holds several.
 const NUMBERS: u64 = 250_000_000;
-/// The most threads.
-const THREADS: usize = 1024;
 
 impl VaeConfig {
     /// Refuses what would not fit in memory, for images of `pixels` pixels.
@@ -17,11 +15,6 @@ impl VaeConfig {
     /// # Errors
     /// The number that is too large, with the remedy.
     pub fn check_sizes(&self, pixels: usize) -> Result<()> {
-        ensure!(
-            self.threads <= THREADS,
-            "--threads must be at most {THREADS}, got {}; 0 takes one per core",
-            self.threads
-        );
         let parameters = self.shape(pixels).parameters();
         ensure!(
             parameters <= PARAMETERS,
@@ -74,7 +67,6 @@ mod tests {
         let exact = VaeConfig { estimator: "exact".into(), latents: 2, ..small.clone() };
         assert!(exact.check_sizes(784).is_ok());
         let cases = [
-            (VaeConfig { threads: 2000, ..small.clone() }, "--threads must be at most 1024, got 2000"),
             (VaeConfig { latents: usize::MAX, ..small.clone() }, "more than 10^19 parameters"),
             (
                 VaeConfig { latents: 1_000_000, ..small.clone() },

@@ -1,0 +1,181 @@
+//! Runs that stop and go on.
+
+mod program;
+
+use program::*;
+use std::path::Path;
+use std::process::Command;
+
+#[test]
+fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
+    for estimator in ["gumbel-softmax", "reinforce"] {
+        let ((_a, whole), (_b, parts)) = (folder(), folder());
+        let options = ["--estimator", estimator, "--binarise", "dynamic", "--steps"];
+        succeed(&train(&whole, &[&options[..], &["60"]].concat()));
+        // Between evaluations and between lines of metrics.
+        succeed(&train(&parts, &[&options[..], &["33"]].concat()));
+        let resume =
+            ["train", "vae", "--resume", parts.to_str().expect("UTF-8"), "--steps", "60", "--threads", "1"];
+        succeed(&gumbel(&resume));
+        assert!(weights(&whole) == weights(&parts), "{estimator}: the weights differ");
+        assert_eq!(metrics(&whole), metrics(&parts), "{estimator}");
+        assert_eq!(summary(&whole)["test"], summary(&parts)["test"], "{estimator}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_cleanly_with_a_checkpoint() {
+    use nix::sys::signal::{Signal, kill};
+    let ((_a, whole), (_b, stopped)) = (folder(), folder());
+    let options = [SMALL, QUICK, &["--steps", "3000", "--out", stopped.to_str().expect("UTF-8")]].concat();
+    let mut child =
+        Command::new(GUMBEL).args(options).stdout(std::process::Stdio::null()).spawn().expect("starts");
+    wait_for(&stopped.join("checkpoint/training.safetensors"), &mut child);
+    kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGINT).expect("a running child");
+    assert_eq!(child.wait().expect("a child").code(), Some(130));
+    assert!(!stopped.join("summary.json").exists());
+    succeed(&gumbel(&["train", "vae", "--resume", stopped.to_str().expect("UTF-8")]));
+    succeed(&train(&whole, &["--steps", "3000"]));
+    assert!(weights(&whole) == weights(&stopped), "the weights differ");
+}
+
+#[cfg(unix)]
+fn wait_for(file: &Path, child: &mut std::process::Child) {
+    while !file.exists() {
+        assert!(child.try_wait().expect("a child").is_none(), "ended before it wrote {}", file.display());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_the_final_evaluation_which_a_resumed_run_repeats() {
+    use nix::sys::signal::{Signal, kill};
+    let (_folder, run) = folder();
+    let path = run.to_str().expect("UTF-8");
+    // Two thousand times the samples of QUICK: minutes, unless it is stopped.
+    let more =
+        ["--steps", "20", "--importance-samples", "4000", "--importance-images", "1000", "--out", path];
+    let options = [SMALL, &["--evaluate-every", "20"], &more].concat();
+    let mut child =
+        Command::new(GUMBEL).args(&options).stdout(std::process::Stdio::piped()).spawn().expect("starts");
+    wait_for(&run.join("model.safetensors"), &mut child);
+    kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).expect("a running child");
+    let output = child.wait_with_output().expect("a child");
+    assert_eq!(output.status.code(), Some(130));
+    assert!(
+        text(&output.stdout).contains("go on with: gumbel train vae --resume"),
+        "{}",
+        text(&output.stdout)
+    );
+    assert!(!run.join("summary.json").exists());
+    let config = std::fs::read_to_string(run.join("config.toml")).expect("a configuration");
+    let small = config.replace("importance-samples = 4000", "importance-samples = 2");
+    std::fs::write(run.join("config.toml"), small).expect("written");
+    succeed(&gumbel(&["train", "vae", "--resume", path]));
+    assert_eq!(summary(&run)["steps"], 20);
+}
+
+#[test]
+fn a_folder_in_use_and_a_folder_that_is_no_run_are_refused() {
+    let (_folder, run) = folder();
+    succeed(&train(&run, &["--steps", "20"]));
+    let before = weights(&run);
+    fail(&train(&run, &["--steps", "20"]), &["exists already", "--out", "--resume"]);
+    assert!(before == weights(&run));
+    let run = run.to_str().expect("UTF-8");
+    fail(
+        &gumbel(&["train", "vae", "--resume", run, "--lr", "0.1"]),
+        &["--lr cannot change in a resumed run"],
+    );
+    let resume = |steps| gumbel(&["train", "vae", "--resume", run, "--steps", steps]);
+    fail(&resume("19"), &["--steps must be at least the 20 steps that the run has done, got 19"]);
+    fail(&gumbel(&["train", "vae", "--resume", "/"]), &["not the folder of a run"]);
+    fail(&gumbel(&["generate", "/"]), &["not the folder of a run"]);
+}
+
+#[test]
+fn a_checkpoint_that_is_cut_short_or_of_another_model_is_refused() {
+    let (_folder, run) = folder();
+    succeed(&train(&run, &["--steps", "20"]));
+    let path = run.join("checkpoint/training.safetensors");
+    let resume = || gumbel(&["train", "vae", "--resume", run.to_str().expect("UTF-8"), "--steps", "40"]);
+    let bytes = std::fs::read(&path).expect("a checkpoint");
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("written");
+    fail(&resume(), &["training.safetensors is not a safetensors file, or is cut short"]);
+    std::fs::write(&path, weights(&run)).expect("written");
+    fail(&resume(), &["was not written for this"]);
+    std::fs::remove_file(&path).expect("removed");
+    fail(&resume(), &["cannot read", "training.safetensors"]);
+    std::fs::write(&path, &bytes).expect("written");
+    let config = std::fs::read_to_string(run.join("config.toml")).expect("a configuration");
+    std::fs::write(run.join("config.toml"), config.replace("latents = 6", "latents = 7")).expect("written");
+    fail(
+        &resume(),
+        &[
+            "error: cannot resume",
+            "is of another model",
+            "encoder.layers.1.weight is [32, 24] there, [32, 28] here",
+        ],
+    );
+    fail(&gumbel(&["generate", run.to_str().expect("UTF-8")]), &["is of another model"]);
+}
+
+/// A folder of image files: `train` and `test` images of 4 x 4 equal pixels, each `ink`.
+fn images(folder: &Path, ink: u8) {
+    std::fs::create_dir_all(folder).expect("a folder");
+    for (name, count) in [("train-images-idx3-ubyte", 60u32), ("t10k-images-idx3-ubyte", 20)] {
+        let header = [[0, 0, 8, 3], count.to_be_bytes(), 4u32.to_be_bytes(), 4u32.to_be_bytes()].concat();
+        let file = [header, vec![ink; 16 * count as usize]].concat();
+        std::fs::write(folder.join(name), file).expect("written");
+    }
+}
+
+#[test]
+fn a_run_on_a_folder_is_resumed_from_anywhere_but_not_on_other_images() {
+    let (folder, run) = folder();
+    images(&folder.path().join("my data"), 90);
+    let program = |arguments: &[&str], place: &Path| {
+        Command::new(GUMBEL).args(arguments).current_dir(place).output().expect("the program starts")
+    };
+    let here = ["--data", "my data", "--steps", "20", "--out", run.to_str().expect("UTF-8")];
+    succeed(&program(&[SMALL, QUICK, &here].concat(), folder.path()));
+    let resume = ["train", "vae", "--resume", run.to_str().expect("UTF-8"), "--steps", "30"];
+    images(&folder.path().join("my data"), 91);
+    let before = std::fs::read(run.join("config.toml")).expect("a configuration");
+    fail(&program(&resume, Path::new("/")), &["was trained on other images than", "start a new run"]);
+    assert_eq!(before, std::fs::read(run.join("config.toml")).expect("a configuration"));
+    images(&folder.path().join("my data"), 90);
+    succeed(&program(&resume, Path::new("/")));
+}
+
+#[test]
+fn a_resumed_run_takes_another_folder_of_data_sets() {
+    let (folder, run) = folder();
+    succeed(&train(&run, &["--steps", "20"]));
+    let resume = ["train", "vae", "--resume", run.to_str().expect("UTF-8"), "--data-dir", "elsewhere"];
+    let output = Command::new(GUMBEL).args(resume).current_dir(folder.path()).output().expect("starts");
+    succeed(&output);
+    let config = std::fs::read_to_string(run.join("config.toml")).expect("a configuration");
+    assert!(config.contains("/elsewhere\""), "not absolute: {config}");
+}
+
+#[test]
+fn a_run_that_goes_on_drops_its_earlier_end_and_a_garbled_last_line() {
+    let (_folder, run) = folder();
+    succeed(&train(&run, &["--steps", "20"]));
+    let path = run.join("metrics.csv");
+    let garbled = std::fs::read_to_string(&path).expect("metrics") + "30,0.5,1";
+    std::fs::write(&path, garbled).expect("written");
+    // It fails after it has begun: the folder for its checkpoints is in the way.
+    std::fs::remove_dir_all(run.join("figures")).expect("removed");
+    std::fs::write(run.join("figures"), "in the way").expect("written");
+    let resume = ["train", "vae", "--resume", run.to_str().expect("UTF-8"), "--steps", "40"];
+    succeed(&gumbel(&resume));
+    assert_eq!(
+        metrics(&run).iter().map(|line| line[0].as_str()).collect::<Vec<_>>(),
+        ["step", "1", "10", "20", "30", "40"]
+    );
+    assert!(run.join("figures/objective.svg").is_file());
+}
