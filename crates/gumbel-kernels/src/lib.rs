@@ -52,7 +52,7 @@
 //! random **bits** at (seed, id, position) are the same on every machine, however the work is split. The
 //! **floats** made of them agree to a few units in the last place: ln and exp are still those of the
 //! platform.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod binary_concrete;
 pub mod categorical;
@@ -61,6 +61,8 @@ mod error;
 mod exp_concrete;
 mod gumbel_max;
 mod gumbel_softmax;
+mod level;
+mod math;
 pub mod noise;
 mod philox;
 mod real;
@@ -81,6 +83,7 @@ pub use gumbel_max::{gumbel_max, gumbel_top_k};
 pub use gumbel_softmax::{
     gumbel_softmax, gumbel_softmax_vjp, gumbel_softmax_with_index, log_gumbel_softmax, log_gumbel_softmax_vjp,
 };
+pub use level::Level;
 pub use philox::philox4x32_10;
 pub use real::Real;
 pub use relaxed::{log_relaxed, relaxed};
