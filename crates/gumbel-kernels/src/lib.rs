@@ -55,6 +55,7 @@
 #![deny(unsafe_code)]
 
 mod binary_concrete;
+mod block;
 pub mod categorical;
 mod concrete;
 mod error;
@@ -71,6 +72,7 @@ mod relaxed;
 mod rows;
 mod softmax;
 mod stream;
+mod temper;
 
 pub use binary_concrete::{
     binary_concrete_log_density, binary_concrete_log_density_vjp, binary_concrete_unit_log_density,

@@ -76,7 +76,11 @@ impl Law {
         match self {
             Law::Uniform => for_each(values, uniform_at),
             Law::Exponential => for_each(values, T::exponential::<FMA>),
-            Law::Gumbel => for_each(values, gumbel_at::<T, FMA>),
+            Law::Gumbel => {
+                // One after the other: more of the steps of one logarithm overlap than of two in a row.
+                for_each(values, T::exponential::<FMA>);
+                for_each(values, |exponential| -exponential.lane_ln_normal::<FMA>());
+            }
             Law::Logistic => for_each(values, T::logistic::<FMA>),
         }
     }
@@ -102,7 +106,7 @@ fn uniform_at<T: Real>(distance: T) -> T {
 
 #[inline(always)]
 pub(crate) fn gumbel_at<T: Real, const FMA: bool>(distance: T) -> T {
-    -T::exponential::<FMA>(distance).lane_ln::<FMA>()
+    -T::exponential::<FMA>(distance).lane_ln_normal::<FMA>()
 }
 
 /// The body of the fills, for other kernels to use inside theirs.

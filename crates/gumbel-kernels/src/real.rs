@@ -29,6 +29,8 @@ mod sealed {
         const VECTORISED: bool;
 
         fn lane_ln<const FMA: bool>(self) -> Self;
+        /// `ln` of a positive, finite number that is not subnormal.
+        fn lane_ln_normal<const FMA: bool>(self) -> Self;
         fn lane_exp<const FMA: bool>(self) -> Self;
 
         /// The uniform number that `word`, read from `stream` at `index`, stands for, as its distance in
@@ -79,12 +81,17 @@ impl Sealed for f32 {
     }
 
     #[inline(always)]
+    fn lane_ln_normal<const FMA: bool>(self) -> Self {
+        math::ln_normal::<FMA>(self)
+    }
+
+    #[inline(always)]
     fn lane_exp<const FMA: bool>(self) -> Self {
         math::exp::<FMA>(self)
     }
 
     fn distance(stream: Stream, index: u64, word: u32) -> Self {
-        if fold(word).0 < FEW_BITS { f64::distance(stream, index, word) as f32 } else { coarse(word) }
+        if has_few_bits(word) { f64::distance(stream, index, word) as f32 } else { coarse(word) }
     }
 
     #[inline(always)]
@@ -93,12 +100,13 @@ impl Sealed for f32 {
             *out = coarse(word);
         }
         // One word in 256 has too few bits: most short runs have none.
-        const RUN: usize = 32;
-        for (run, (words, out)) in words.chunks(RUN).zip(out.chunks_mut(RUN)).enumerate() {
-            if words.iter().fold(u32::MAX, |least, &word| least.min(fold(word).0)) < FEW_BITS {
-                refine(stream.skip((run * RUN) as u64), words, out);
+        let (runs, rest) = words.as_chunks::<RUN>();
+        for (index, run) in runs.iter().enumerate() {
+            if run.iter().fold(false, |any, &word| any | has_few_bits(word)) {
+                refine(stream.skip((index * RUN) as u64), run, &mut out[index * RUN..][..RUN]);
             }
         }
+        refine(stream.skip((runs.len() * RUN) as u64), rest, &mut out[runs.len() * RUN..]);
     }
 
     #[inline(always)]
@@ -122,11 +130,19 @@ fn coarse(word: u32) -> f32 {
     if upper { -distance } else { distance }
 }
 
+/// How many words are looked at together for one with few bits.
+const RUN: usize = 32;
+
+#[inline(always)]
+fn has_few_bits(word: u32) -> bool {
+    fold(word).0 < FEW_BITS
+}
+
 #[cold]
 #[inline(never)]
 fn refine(stream: Stream, words: &[u32], out: &mut [f32]) {
     for (index, (out, &word)) in out.iter_mut().zip(words).enumerate() {
-        if fold(word).0 < FEW_BITS {
+        if has_few_bits(word) {
             *out = f32::distance(stream, index as u64, word);
         }
     }
@@ -146,6 +162,11 @@ impl Sealed for f64 {
 
     #[inline(always)]
     fn lane_ln<const FMA: bool>(self) -> Self {
+        self.ln()
+    }
+
+    #[inline(always)]
+    fn lane_ln_normal<const FMA: bool>(self) -> Self {
         self.ln()
     }
 

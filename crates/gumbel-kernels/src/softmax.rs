@@ -5,7 +5,8 @@
 
 use crate::Real;
 use crate::error::{Error, logit_fault};
-use crate::reduce::{max, sum, sum_of, sum_of_pairs};
+use crate::reduce::{max, sum_of, sum_of_pairs};
+use crate::relaxed::{Noise, relax};
 use crate::rows::{count_rows, same_length};
 
 /// The maximum `m` of a row and `Σ exp(lᵢ − m)`.
@@ -81,25 +82,7 @@ pub fn log_sum_exp<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(),
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    count_rows(logits.len(), k)?;
-    same_length("out", out.len(), logits.len());
-    for (row, (logits, out)) in logits.chunks_exact(k).zip(out.chunks_exact_mut(k)).enumerate() {
-        let max = max(logits);
-        for (out, &logit) in out.iter_mut().zip(logits) {
-            *out = (logit - max).exp();
-        }
-        normalise(out).ok_or_else(|| fault(row, logits))?;
-    }
-    Ok(())
-}
-
-/// Divides a row by its sum, unless that is NaN.
-pub(crate) fn normalise<T: Real>(row: &mut [T]) -> Option<()> {
-    let sum = sum(row);
-    for value in row {
-        *value = *value / sum;
-    }
-    (!sum.is_nan()).then_some(())
+    relax(logits, k, T::one(), Noise::Absent, false, out, &mut [])
 }
 
 /// Log-probabilities of each row.
@@ -126,16 +109,7 @@ pub(crate) fn normalise<T: Real>(row: &mut [T]) -> Option<()> {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    count_rows(logits.len(), k)?;
-    same_length("out", out.len(), logits.len());
-    for (row, (logits, out)) in logits.chunks_exact(k).zip(out.chunks_exact_mut(k)).enumerate() {
-        let (max, sum) = shifted_sum(row, logits)?;
-        let log_sum = sum.ln();
-        for (out, &logit) in out.iter_mut().zip(logits) {
-            *out = unless_masked(logit, logit - max - log_sum);
-        }
-    }
-    Ok(())
+    relax(logits, k, T::one(), Noise::Absent, true, out, &mut [])
 }
 
 /// Vector-Jacobian product of [`log_sum_exp`].
