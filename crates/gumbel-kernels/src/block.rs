@@ -5,7 +5,7 @@
 //! written again with the next row.
 
 use crate::Real;
-use crate::reduce::{LANES, fold_lanes};
+use crate::reduce::LANES;
 
 /// How many numbers a block of short rows has at most.
 pub(crate) const BLOCK: usize = 512;
@@ -23,28 +23,96 @@ pub(crate) fn new_block<T: Real>() -> Block<T> {
     [T::zero(); BLOCK + LANES]
 }
 
-/// `out[r] = op(… op(op(identity, row[0]), row[1]) …)` for each row, in the order of lanes.
+/// Space for the steps of a reduction.
+pub(crate) struct Scratch<T> {
+    lanes: Block<T>,
+    windows: [Block<T>; 2],
+    whole: Block<T>,
+}
+
+impl<T: Real> Scratch<T> {
+    pub fn new() -> Self {
+        Self { lanes: new_block(), windows: [new_block(), new_block()], whole: new_block() }
+    }
+
+    /// `out[r] = op(row[0], op(row[1], …))` for each row, in an order that depends on `k` alone.
+    #[inline(always)]
+    pub fn reduce_rows(&mut self, block: &Block<T>, k: usize, op: impl Fn(T, T) -> T + Copy, out: &mut [T]) {
+        match k {
+            1 => out.copy_from_slice(&block[..out.len()]),
+            2 => reduce_tiny::<T, 2>(block, op, out),
+            3 => reduce_tiny::<T, 3>(block, op, out),
+            4 => reduce_tiny::<T, 4>(block, op, out),
+            _ if k <= LANES => slide(block, k, op, &mut self.windows, &mut self.whole, out),
+            _ => {
+                condense(block, k, op, out.len(), &mut self.lanes);
+                slide(&self.lanes, LANES, op, &mut self.windows, &mut self.whole, out);
+            }
+        }
+    }
+}
+
 #[inline(always)]
-pub(crate) fn reduce_rows<T: Real>(
-    block: &Block<T>,
-    k: usize,
-    identity: T,
-    op: impl Fn(T, T) -> T + Copy,
-    out: &mut [T],
-) {
+fn reduce_tiny<T: Real, const K: usize>(block: &Block<T>, op: impl Fn(T, T) -> T, out: &mut [T]) {
+    for (out, row) in out.iter_mut().zip(block.as_chunks::<K>().0) {
+        let mut value = row[0];
+        for &next in &row[1..] {
+            value = op(value, next);
+        }
+        *out = value;
+    }
+}
+
+/// Reduces each row to a row of lanes.
+#[inline(always)]
+fn condense<T: Real>(block: &Block<T>, k: usize, op: impl Fn(T, T) -> T, rows: usize, to: &mut Block<T>) {
     let last = (k - 1) / LANES * LANES;
-    for (row, out) in out.iter_mut().enumerate() {
-        let mut lanes = [identity; LANES];
-        for column in (0..last).step_by(LANES) {
+    for (row, to) in to.as_chunks_mut::<LANES>().0[..rows].iter_mut().enumerate() {
+        let mut lanes = vector(block, row * k);
+        for column in (LANES..last).step_by(LANES) {
             let vector = vector(block, row * k + column);
             lanes = core::array::from_fn(|lane| op(lanes[lane], vector[lane]));
         }
         let vector = vector(block, row * k + last);
-        lanes = core::array::from_fn(|lane| {
-            op(lanes[lane], if lane < k - last { vector[lane] } else { identity })
-        });
-        *out = fold_lanes(lanes, op);
+        let both: [T; LANES] = core::array::from_fn(|lane| op(lanes[lane], vector[lane]));
+        *to = core::array::from_fn(|lane| if lane < k - last { both[lane] } else { lanes[lane] });
     }
+}
+
+/// Reduces rows of length `k` at most [`LANES`]: at every place of the block a window of 2, 4, 8, … numbers,
+/// each from two of half the width, so that vectors need no steps across their lanes.
+#[inline(always)]
+fn slide<T: Real>(
+    block: &Block<T>,
+    k: usize,
+    op: impl Fn(T, T) -> T + Copy,
+    [windows, next]: &mut [Block<T>; 2],
+    whole: &mut Block<T>,
+    out: &mut [T],
+) {
+    let len = out.len() * k;
+    let (mut windows, mut next) = (windows, next);
+    windows[..len].copy_from_slice(&block[..len]);
+    let (mut width, mut covered) = (1, 0);
+    loop {
+        if k & width != 0 {
+            if covered == 0 {
+                whole[..len].copy_from_slice(&windows[..len]);
+            } else {
+                let whole = whole[..len].iter_mut().zip(&windows[covered..]);
+                whole.for_each(|(whole, &window)| *whole = op(*whole, window));
+            }
+            covered += width;
+        }
+        if covered == k {
+            break;
+        }
+        let halves = windows.iter().zip(&windows[width..]);
+        next[..len].iter_mut().zip(halves).for_each(|(next, (&a, &b))| *next = op(a, b));
+        core::mem::swap(&mut windows, &mut next);
+        width *= 2;
+    }
+    out.iter_mut().zip(whole.iter().step_by(k)).for_each(|(out, &value)| *out = value);
 }
 
 /// `to[r, i] = map(from[r, i], per_row[r])`.
@@ -54,15 +122,48 @@ pub(crate) fn map_rows<T: Real>(
     k: usize,
     per_row: &[T],
     to: &mut Block<T>,
-    map: impl Fn(T, T) -> T,
+    map: impl Fn(T, T) -> T + Copy,
 ) {
-    for (row, &value) in per_row.iter().enumerate() {
-        for column in (0..k).step_by(LANES) {
-            let vector = vector(from, row * k + column);
-            let mapped: [T; LANES] = core::array::from_fn(|lane| map(vector[lane], value));
-            to[row * k + column..][..LANES].copy_from_slice(&mapped);
+    match k {
+        1 => map_tiny::<T, 1>(from, per_row, to, map),
+        2 => map_tiny::<T, 2>(from, per_row, to, map),
+        3 => map_tiny::<T, 3>(from, per_row, to, map),
+        4 => map_tiny::<T, 4>(from, per_row, to, map),
+        _ if k <= LANES => {
+            for (row, &value) in per_row.iter().enumerate() {
+                map_vector(from, row * k, value, to, map);
+            }
+        }
+        _ => {
+            for (row, &value) in per_row.iter().enumerate() {
+                for column in (0..k).step_by(LANES) {
+                    map_vector(from, row * k + column, value, to, map);
+                }
+            }
         }
     }
+}
+
+#[inline(always)]
+fn map_tiny<T: Real, const K: usize>(
+    from: &Block<T>,
+    per_row: &[T],
+    to: &mut Block<T>,
+    map: impl Fn(T, T) -> T,
+) {
+    let rows = from.as_chunks::<K>().0.iter().zip(per_row);
+    for (to, (from, &value)) in to.as_chunks_mut::<K>().0.iter_mut().zip(rows) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = map(from, value);
+        }
+    }
+}
+
+#[inline(always)]
+fn map_vector<T: Real>(from: &Block<T>, at: usize, value: T, to: &mut Block<T>, map: impl Fn(T, T) -> T) {
+    let vector = vector(from, at);
+    let mapped: [T; LANES] = core::array::from_fn(|lane| map(vector[lane], value));
+    to[at..][..LANES].copy_from_slice(&mapped);
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! The tempered softmax of perturbed logits: what [`gumbel_softmax`](crate::gumbel_softmax) does with its
 //! noise. The gap to the row's largest perturbed logit is divided by `tau`, so nothing overflows on the way.
 
-use crate::block::{BLOCK, SHORT, block_len, larger, map_into, map_rows, new_block, plus, reduce_rows};
+use crate::block::{BLOCK, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus};
 use crate::error::{Error, check_temperature, logit_fault};
 use crate::noise::{Law, fill_with};
 use crate::reduce::{Best, Lanes, max, position};
@@ -134,20 +134,20 @@ impl<T: Real> Relax<'_, T> {
     fn short_rows<const FMA: bool>(self, rows: Sampled<'_, T>) -> Result<(), Error> {
         let (k, [logits], [out]) = (self.k, rows.inputs, rows.outputs);
         let (mut keys, mut gaps, mut weights) = (new_block::<T>(), new_block::<T>(), new_block::<T>());
-        let (mut max, mut sum) = ([T::zero(); BLOCK], [T::zero(); BLOCK]);
+        let (mut max, mut sum, mut scratch) = ([T::zero(); BLOCK], [T::zero(); BLOCK], Scratch::new());
         let step = block_len(k);
         for (block, (logits, out)) in logits.chunks(step).zip(out.chunks_mut(step)).enumerate() {
             let (len, count) = (out.len(), out.len() / k);
             let first = block * (step / k);
             let (max, sum) = (&mut max[..count], &mut sum[..count]);
             self.noise.perturb::<FMA>((rows.first + first) * k, logits, &mut keys[..len]);
-            reduce_rows(&keys, k, T::neg_infinity(), larger, max);
+            scratch.reduce_rows(&keys, k, larger, max);
             if let Some(index) = rows.indices.get_mut(first..first + count) {
                 positions(&keys, k, max, index);
             }
             self.temper.rows::<FMA>(&keys, k, max, &mut gaps);
             map_into(&gaps[..len], &mut weights[..len], T::lane_exp::<FMA>);
-            reduce_rows(&weights, k, T::zero(), plus, sum);
+            scratch.reduce_rows(&weights, k, plus, sum);
             self.check(rows.first + first, logits, sum)?;
             if self.log {
                 sum.iter_mut().for_each(|sum| *sum = sum.lane_ln::<FMA>());
