@@ -19,6 +19,12 @@ pub(crate) fn block_len(k: usize) -> usize {
     BLOCK / k * k
 }
 
+/// A flat pass over a block goes on to the end of a pair of vectors: garbage in, garbage out, and no steps with
+/// fewer lanes.
+pub(crate) fn whole_vectors(len: usize) -> usize {
+    len.next_multiple_of(2 * LANES)
+}
+
 pub(crate) fn new_block<T: Real>() -> Block<T> {
     [T::zero(); BLOCK + LANES]
 }
@@ -26,13 +32,12 @@ pub(crate) fn new_block<T: Real>() -> Block<T> {
 /// Space for the steps of a reduction.
 pub(crate) struct Scratch<T> {
     lanes: Block<T>,
-    windows: [Block<T>; 2],
-    whole: Block<T>,
+    windows: [Block<T>; 4],
 }
 
 impl<T: Real> Scratch<T> {
     pub fn new() -> Self {
-        Self { lanes: new_block(), windows: [new_block(), new_block()], whole: new_block() }
+        Self { lanes: new_block(), windows: [new_block(); 4] }
     }
 
     /// `out[r] = op(row[0], op(row[1], …))` for each row, in an order that depends on `k` alone.
@@ -43,10 +48,10 @@ impl<T: Real> Scratch<T> {
             2 => reduce_tiny::<T, 2>(block, op, out),
             3 => reduce_tiny::<T, 3>(block, op, out),
             4 => reduce_tiny::<T, 4>(block, op, out),
-            _ if k <= LANES => slide(block, k, op, &mut self.windows, &mut self.whole, out),
+            _ if k <= LANES => slide(block, k, op, &mut self.windows, out),
             _ => {
                 condense(block, k, op, out.len(), &mut self.lanes);
-                slide(&self.lanes, LANES, op, &mut self.windows, &mut self.whole, out);
+                slide(&self.lanes, LANES, op, &mut self.windows, out);
             }
         }
     }
@@ -79,40 +84,38 @@ fn condense<T: Real>(block: &Block<T>, k: usize, op: impl Fn(T, T) -> T, rows: u
     }
 }
 
-/// Reduces rows of length `k` at most [`LANES`]: at every place of the block a window of 2, 4, 8, … numbers,
+/// Reduces rows of length `k`, from 2 to [`LANES`]: at every place of the block a window of 2, 4, 8, … numbers,
 /// each from two of half the width, so that vectors need no steps across their lanes.
 #[inline(always)]
 fn slide<T: Real>(
     block: &Block<T>,
     k: usize,
     op: impl Fn(T, T) -> T + Copy,
-    [windows, next]: &mut [Block<T>; 2],
-    whole: &mut Block<T>,
+    windows: &mut [Block<T>; 4],
     out: &mut [T],
 ) {
-    let len = out.len() * k;
-    let (mut windows, mut next) = (windows, next);
-    windows[..len].copy_from_slice(&block[..len]);
-    let (mut width, mut covered) = (1, 0);
-    loop {
-        if k & width != 0 {
-            if covered == 0 {
-                whole[..len].copy_from_slice(&windows[..len]);
-            } else {
-                let whole = whole[..len].iter_mut().zip(&windows[covered..]);
-                whole.for_each(|(whole, &window)| *whole = op(*whole, window));
-            }
-            covered += width;
-        }
-        if covered == k {
-            break;
-        }
-        let halves = windows.iter().zip(&windows[width..]);
-        next[..len].iter_mut().zip(halves).for_each(|(next, (&a, &b))| *next = op(a, b));
-        core::mem::swap(&mut windows, &mut next);
-        width *= 2;
+    let len = whole_vectors(out.len() * k);
+    join(&block[..len], &block[1..], &mut windows[0], op);
+    let levels = k.ilog2() as usize;
+    for level in 1..levels {
+        let (narrow, wide) = windows.split_at_mut(level);
+        let narrow = &narrow[level - 1];
+        join(&narrow[..len], &narrow[1 << level..], &mut wide[0], op);
     }
-    out.iter_mut().zip(whole.iter().step_by(k)).for_each(|(out, &value)| *out = value);
+    let (narrow, wide) = windows.split_at_mut(levels - 1);
+    let mut covered = 1 << levels;
+    for level in (0..levels).rev().filter(|level| k >> level & 1 == 1) {
+        let rest = if level == 0 { block } else { &narrow[level - 1] };
+        let wide = wide[0][..len].iter_mut().zip(&rest[covered..]);
+        wide.for_each(|(wide, &rest)| *wide = op(*wide, rest));
+        covered += 1 << level;
+    }
+    out.iter_mut().zip(wide[0].iter().step_by(k)).for_each(|(out, &value)| *out = value);
+}
+
+#[inline(always)]
+fn join<T: Real>(left: &[T], right: &[T], to: &mut [T], op: impl Fn(T, T) -> T) {
+    to.iter_mut().zip(left.iter().zip(right)).for_each(|(to, (&left, &right))| *to = op(left, right));
 }
 
 /// `to[r, i] = map(from[r, i], per_row[r])`.

@@ -33,13 +33,17 @@ impl<T: Real> Lanes<T> {
 
     #[inline(always)]
     pub fn add(&mut self, values: &[T]) {
+        let mut lanes = self.0;
         let (vectors, rest) = values.as_chunks::<WIDE>();
         for vector in vectors {
-            self.0 = core::array::from_fn(|lane| self.0[lane] + vector[lane]);
+            for (lane, &value) in lanes.iter_mut().zip(vector) {
+                *lane = *lane + value;
+            }
         }
-        for (lane, &value) in self.0.iter_mut().zip(rest) {
+        for (lane, &value) in lanes.iter_mut().zip(rest) {
             *lane = *lane + value;
         }
+        self.0 = lanes;
     }
 
     #[inline(always)]
@@ -55,7 +59,9 @@ pub(crate) fn max<T: Real>(row: &[T]) -> T {
     let mut lanes = [T::neg_infinity(); WIDE];
     let (vectors, rest) = row.as_chunks::<WIDE>();
     for vector in vectors {
-        lanes = core::array::from_fn(|lane| larger(lanes[lane], vector[lane]));
+        for (lane, &value) in lanes.iter_mut().zip(vector) {
+            *lane = larger(*lane, value);
+        }
     }
     for (lane, &value) in lanes.iter_mut().zip(rest) {
         *lane = larger(*lane, value);

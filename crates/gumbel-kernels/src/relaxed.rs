@@ -1,7 +1,9 @@
 //! The tempered softmax of perturbed logits: what [`gumbel_softmax`](crate::gumbel_softmax) does with its
 //! noise. The gap to the row's largest perturbed logit is divided by `tau`, so nothing overflows on the way.
 
-use crate::block::{BLOCK, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus};
+use crate::block::{
+    BLOCK, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus, whole_vectors,
+};
 use crate::error::{Error, check_temperature, logit_fault};
 use crate::noise::{Law, fill_with};
 use crate::reduce::{Best, Lanes, max, position};
@@ -93,7 +95,7 @@ pub(crate) enum Noise<'a, T> {
 }
 
 impl<T: Real> Noise<'_, T> {
-    /// Writes `logits + noise` into `keys`; the first logit is number `at` of all.
+    /// Writes `logits + noise` into `keys`, which may be longer; the first logit is number `at` of all.
     #[inline(always)]
     pub fn perturb<const FMA: bool>(self, at: usize, logits: &[T], keys: &mut [T]) {
         match self {
@@ -105,7 +107,7 @@ impl<T: Real> Noise<'_, T> {
                 let pairs = noise[at..][..logits.len()].iter().zip(logits);
                 keys.iter_mut().zip(pairs).for_each(|(key, (&noise, &logit))| *key = noise + logit);
             }
-            Noise::Absent => keys.copy_from_slice(logits),
+            Noise::Absent => keys[..logits.len()].copy_from_slice(logits),
         }
     }
 }
@@ -137,7 +139,7 @@ impl<T: Real> Relax<'_, T> {
         let (mut max, mut sum, mut scratch) = ([T::zero(); BLOCK], [T::zero(); BLOCK], Scratch::new());
         let step = block_len(k);
         for (block, (logits, out)) in logits.chunks(step).zip(out.chunks_mut(step)).enumerate() {
-            let (len, count) = (out.len(), out.len() / k);
+            let (len, count) = (whole_vectors(out.len()), out.len() / k);
             let first = block * (step / k);
             let (max, sum) = (&mut max[..count], &mut sum[..count]);
             self.noise.perturb::<FMA>((rows.first + first) * k, logits, &mut keys[..len]);
@@ -157,7 +159,7 @@ impl<T: Real> Relax<'_, T> {
             } else {
                 sum.iter_mut().for_each(|sum| *sum = sum.recip());
                 map_rows(&weights, k, sum, &mut gaps, |weight, scale| weight * scale);
-                out.copy_from_slice(&gaps[..len]);
+                out.copy_from_slice(&gaps[..out.len()]);
             }
         }
         Ok(())
