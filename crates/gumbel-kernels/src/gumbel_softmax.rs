@@ -7,7 +7,7 @@
 use crate::error::{Error, check_temperature};
 use crate::relaxed::{Noise, relax};
 use crate::rows::{count_rows, same_length};
-use crate::softmax::{log_tempered_vjp, tempered_vjp};
+use crate::vjp::tempered_vjp;
 use crate::{Real, Stream};
 
 /// One relaxed one-hot sample per row.
@@ -139,7 +139,7 @@ pub fn log_gumbel_softmax<T: Real>(
 /// ```
 pub fn gumbel_softmax_vjp<T: Real>(y: &[T], dy: &[T], k: usize, tau: T, out: &mut [T]) -> Result<(), Error> {
     check_temperature(tau)?;
-    tempered_vjp(y, dy, k, tau, out)
+    tempered_vjp(y, dy, k, tau, false, out)
 }
 
 /// Vector-Jacobian product of [`log_gumbel_softmax`] in the logits, from its output `log_y`.
@@ -174,7 +174,7 @@ pub fn log_gumbel_softmax_vjp<T: Real>(
     out: &mut [T],
 ) -> Result<(), Error> {
     check_temperature(tau)?;
-    log_tempered_vjp(log_y, dy, k, tau, out)
+    tempered_vjp(log_y, dy, k, tau, true, out)
 }
 
 #[cfg(test)]

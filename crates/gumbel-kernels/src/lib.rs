@@ -73,6 +73,7 @@ mod rows;
 mod softmax;
 mod stream;
 mod temper;
+mod vjp;
 
 pub use binary_concrete::{
     binary_concrete_log_density, binary_concrete_log_density_vjp, binary_concrete_unit_log_density,

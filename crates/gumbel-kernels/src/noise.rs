@@ -115,9 +115,28 @@ pub(crate) fn fill_with<T: Real, const FMA: bool>(stream: Stream, law: Law, out:
     let mut buffer = [[0; 4]; WORDS / 4 + 1];
     for (block, values) in out.chunks_mut(WORDS).enumerate() {
         let here = stream.skip((block * WORDS) as u64);
-        T::distances(here, here.read(values.len(), &mut buffer), values);
-        law.transform::<T, FMA>(values);
+        fill_from::<T, FMA>(here, here.read(values.len(), &mut buffer), law, values);
     }
+}
+
+/// The noise of words that were read from the stream.
+#[inline(always)]
+pub(crate) fn fill_from<T: Real, const FMA: bool>(stream: Stream, words: &[u32], law: Law, out: &mut [T]) {
+    T::distances(stream, words, out);
+    law.transform::<T, FMA>(out);
+}
+
+/// No Gumbel number made of one of the words, at any level, is larger.
+#[inline(always)]
+pub(crate) fn gumbel_bound<T: Real, const FMA: bool>(words: &[u32]) -> T {
+    let largest = words.iter().fold(0, |largest, &word| largest.max(word));
+    // So near to one the further bits decide; and below one half no bound is worth its while.
+    if !(1 << 31..u32::MAX - (1 << 24)).contains(&largest) {
+        return T::infinity();
+    }
+    // The next word stands for a larger number, and the margin for all roundings.
+    let distance = T::from_f64(f64::from(!(largest + 1)) / -4_294_967_296.0);
+    gumbel_at::<T, FMA>(distance) + T::from_f64(1e-5)
 }
 
 #[derive(Clone, Copy)]

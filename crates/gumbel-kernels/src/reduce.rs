@@ -6,7 +6,7 @@ use crate::Real;
 /// width; lanes also keep the rounding error of long rows small.
 pub(crate) const LANES: usize = 16;
 /// Four vectors at a time: an addition waits for the one before in its lane.
-const WIDE: usize = 4 * LANES;
+pub(crate) const WIDE: usize = 4 * LANES;
 
 /// Lanes to one number, in pairs.
 #[inline(always)]
@@ -52,10 +52,15 @@ impl<T: Real> Lanes<T> {
     }
 }
 
-/// The largest number; −∞ for an empty row; NaN is passed over.
+/// The larger, passing over NaN in the second.
 #[inline(always)]
-pub(crate) fn max<T: Real>(row: &[T]) -> T {
-    let larger = |max: T, value: T| if value > max { value } else { max };
+fn larger<T: Real>(max: T, value: T) -> T {
+    if value > max { value } else { max }
+}
+
+/// The largest of the numbers that fall into each lane; −∞ where there is none; NaN is passed over.
+#[inline(always)]
+pub(crate) fn lane_maxima<T: Real>(row: &[T]) -> [T; WIDE] {
     let mut lanes = [T::neg_infinity(); WIDE];
     let (vectors, rest) = row.as_chunks::<WIDE>();
     for vector in vectors {
@@ -66,7 +71,13 @@ pub(crate) fn max<T: Real>(row: &[T]) -> T {
     for (lane, &value) in lanes.iter_mut().zip(rest) {
         *lane = larger(*lane, value);
     }
-    fold_wide(lanes, larger)
+    lanes
+}
+
+/// The largest number; −∞ for an empty row; NaN is passed over.
+#[inline(always)]
+pub(crate) fn max<T: Real>(row: &[T]) -> T {
+    fold_wide(lane_maxima(row), larger)
 }
 
 /// The first place of a number; 0 if there is none.
@@ -104,6 +115,7 @@ impl<T: Real> Best<T> {
 }
 
 /// The first index of the largest number.
+#[cfg(test)]
 pub(crate) fn arg_max<T: Real>(row: &[T]) -> usize {
     let max = max(row);
     position(row, max) as usize

@@ -230,7 +230,7 @@ fn blame<T: Real>(first: usize, logits: &[T], k: usize, sums: &[T]) -> Error {
 
 /// The first place of each row's largest key.
 #[inline(always)]
-fn positions<T: Real>(keys: &[T], k: usize, max: &[T], out: &mut [u32]) {
+pub(crate) fn positions<T: Real>(keys: &[T], k: usize, max: &[T], out: &mut [u32]) {
     for ((keys, &max), out) in keys.chunks_exact(k).zip(max).zip(out) {
         *out = position(keys, max);
     }

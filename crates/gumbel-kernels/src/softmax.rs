@@ -5,9 +5,10 @@
 
 use crate::Real;
 use crate::error::{Error, logit_fault};
-use crate::reduce::{max, sum_of, sum_of_pairs};
+use crate::reduce::{max, sum_of};
 use crate::relaxed::{Noise, relax};
 use crate::rows::{count_rows, same_length};
+use crate::vjp::tempered_vjp;
 
 /// The maximum `m` of a row and `Σ exp(lᵢ − m)`.
 pub(crate) fn shifted_sum<T: Real>(row: usize, logits: &[T]) -> Result<(T, T), Error> {
@@ -168,21 +169,7 @@ pub fn log_sum_exp_vjp<T: Real>(logits: &[T], d: &[T], k: usize, out: &mut [T]) 
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn softmax_vjp<T: Real>(y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    tempered_vjp(y, dy, k, T::one(), out)
-}
-
-/// [`softmax_vjp`] of `softmax(logits / tau)`.
-pub(crate) fn tempered_vjp<T: Real>(y: &[T], dy: &[T], k: usize, tau: T, out: &mut [T]) -> Result<(), Error> {
-    count_rows(y.len(), k)?;
-    same_length("dy", dy.len(), y.len());
-    same_length("out", out.len(), y.len());
-    for ((y, dy), out) in y.chunks_exact(k).zip(dy.chunks_exact(k)).zip(out.chunks_exact_mut(k)) {
-        let mean = sum_of_pairs(y, dy, weighted);
-        for ((out, &y), &dy) in out.iter_mut().zip(y).zip(dy) {
-            *out = weighted(y, dy - mean) / tau;
-        }
-    }
-    Ok(())
+    tempered_vjp(y, dy, k, T::one(), false, out)
 }
 
 /// `weight · value`, and 0 for weight 0 even if the value is not finite.
@@ -216,28 +203,7 @@ pub(crate) fn weighted<T: Real>(weight: T, value: T) -> T {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_softmax_vjp<T: Real>(log_y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    log_tempered_vjp(log_y, dy, k, T::one(), out)
-}
-
-/// [`log_softmax_vjp`] of `log_softmax(logits / tau)`.
-pub(crate) fn log_tempered_vjp<T: Real>(
-    log_y: &[T],
-    dy: &[T],
-    k: usize,
-    tau: T,
-    out: &mut [T],
-) -> Result<(), Error> {
-    count_rows(log_y.len(), k)?;
-    same_length("dy", dy.len(), log_y.len());
-    same_length("out", out.len(), log_y.len());
-    let unless_zero = |log_y: T, value: T| if log_y == T::neg_infinity() { T::zero() } else { value };
-    for ((log_y, dy), out) in log_y.chunks_exact(k).zip(dy.chunks_exact(k)).zip(out.chunks_exact_mut(k)) {
-        let total = sum_of_pairs(log_y, dy, unless_zero);
-        for ((out, &log_y), &dy) in out.iter_mut().zip(log_y).zip(dy) {
-            *out = unless_zero(log_y, (dy - log_y.exp() * total) / tau);
-        }
-    }
-    Ok(())
+    tempered_vjp(log_y, dy, k, T::one(), true, out)
 }
 
 #[cfg(test)]
