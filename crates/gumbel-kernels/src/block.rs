@@ -5,7 +5,7 @@
 //! written again with the next row.
 
 use crate::Real;
-use crate::reduce::LANES;
+use crate::reduce::{LANES, position};
 
 /// How many numbers a block of short rows has at most.
 pub(crate) const BLOCK: usize = 512;
@@ -54,6 +54,32 @@ impl<T: Real> Scratch<T> {
                 slide(&self.lanes, LANES, op, &mut self.windows, out);
             }
         }
+    }
+}
+
+/// The first place of `max[r]` in row `r`.
+#[inline(always)]
+pub(crate) fn positions<T: Real>(block: &Block<T>, k: usize, max: &[T], out: &mut [u32]) {
+    match k {
+        2 => positions_tiny::<T, 2>(block, max, out),
+        3 => positions_tiny::<T, 3>(block, max, out),
+        4 => positions_tiny::<T, 4>(block, max, out),
+        _ => {
+            for ((keys, &max), out) in block.chunks_exact(k).zip(max).zip(out) {
+                *out = position(keys, max);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn positions_tiny<T: Real, const K: usize>(block: &Block<T>, max: &[T], out: &mut [u32]) {
+    for ((out, row), &max) in out.iter_mut().zip(block.as_chunks::<K>().0).zip(max) {
+        let mut place = 0;
+        for at in (0..K).rev() {
+            place = if row[at] == max { at as u32 } else { place };
+        }
+        *out = place;
     }
 }
 

@@ -3,11 +3,11 @@
 //! Yellott (1977); Maddison, Tarlow and Minka, "A* sampling" (2014); Kool, van Hoof and Welling,
 //! "Stochastic beams and where to find them" (2019).
 
-use crate::block::{BLOCK, SHORT, Scratch, block_len, larger, new_block, whole_vectors};
+use crate::block::{BLOCK, SHORT, Scratch, block_len, larger, new_block, positions, whole_vectors};
 use crate::error::{Error, logit_fault};
 use crate::noise::{Law, fill_from, gumbel_bound};
-use crate::reduce::{Best, LANES, WIDE, lane_maxima, max};
-use crate::relaxed::{Noise, positions};
+use crate::reduce::{Best, LANES, WIDE, lane_maxima, lane_maxima_of_words, max};
+use crate::relaxed::Noise;
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::{Real, Stream};
 use core::cmp::Ordering;
@@ -80,8 +80,8 @@ impl GumbelMax {
         Ok(())
     }
 
-    /// Reads the words of a chunk first: unless its largest word and its largest logit together could beat the
-    /// best key so far, its noise need not be computed.
+    /// Reads the words of a chunk first: unless they could beat the best key so far, their noise need not be
+    /// computed.
     #[inline(always)]
     fn long_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 0>) -> Result<(), Error> {
         let (k, [logits]) = (self.k, rows.inputs);
@@ -95,7 +95,7 @@ impl GumbelMax {
                 }
                 let here = self.stream.skip((row * k + chunk * BLOCK) as u64);
                 let words = here.read(logits.len(), &mut words);
-                if max(logits) + gumbel_bound::<T, FMA>(words) <= best.key {
+                if !may_exceed::<T, FMA>(best.key, logits, words) {
                     continue;
                 }
                 let keys = &mut keys[..logits.len()];
@@ -115,10 +115,21 @@ impl GumbelMax {
     }
 }
 
+/// Whether a chunk may have a key above `best`: whether in some lane the largest logit and the noise of the
+/// largest word together are above it.
+#[inline(always)]
+fn may_exceed<T: Real, const FMA: bool>(best: T, logits: &[T], words: &[u32]) -> bool {
+    let (logits, words) = (lane_maxima(logits), lane_maxima_of_words(words));
+    logits
+        .iter()
+        .zip(&words)
+        .fold(false, |any, (&logit, &word)| any | (logit + gumbel_bound::<T, FMA>(word) > best))
+}
+
 /// Whether no number is NaN or +∞.
 #[inline(always)]
 fn all_below_infinity<T: Real>(values: &[T]) -> bool {
-    !values.iter().fold(false, |any, &value| any | !(value < T::infinity()))
+    values.iter().fold(true, |all, &value| all & (value < T::infinity()))
 }
 
 #[cold]

@@ -126,17 +126,12 @@ pub(crate) fn fill_from<T: Real, const FMA: bool>(stream: Stream, words: &[u32],
     law.transform::<T, FMA>(out);
 }
 
-/// No Gumbel number made of one of the words, at any level, is larger.
+/// No Gumbel number made of this word or of a smaller one is larger, with a margin for all roundings.
 #[inline(always)]
-pub(crate) fn gumbel_bound<T: Real, const FMA: bool>(words: &[u32]) -> T {
-    let largest = words.iter().fold(0, |largest, &word| largest.max(word));
-    // So near to one the further bits decide; and below one half no bound is worth its while.
-    if !(1 << 31..u32::MAX - (1 << 24)).contains(&largest) {
-        return T::infinity();
-    }
-    // The next word stands for a larger number, and the margin for all roundings.
-    let distance = T::from_f64(f64::from(!(largest + 1)) / -4_294_967_296.0);
-    gumbel_at::<T, FMA>(distance) + T::from_f64(1e-5)
+pub(crate) fn gumbel_bound<T: Real, const FMA: bool>(word: u32) -> T {
+    // The next word stands for a larger number than this one with any further bits.
+    let bound = gumbel_at::<T, FMA>(T::coarse(word.wrapping_add(1))) + T::from_f64(1e-5);
+    if word < u32::MAX - 1 { bound } else { T::infinity() }
 }
 
 #[derive(Clone, Copy)]

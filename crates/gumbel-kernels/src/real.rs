@@ -36,6 +36,8 @@ mod sealed {
         /// The uniform number that `word`, read from `stream` at `index`, stands for, as its distance in
         /// (0, 1/2] to the nearer end of the unit interval, with a minus sign if that end is one.
         fn distance(stream: Stream, index: u64, word: u32) -> Self;
+        /// The distance without further bits; 0 for the last word.
+        fn coarse(word: u32) -> Self;
         /// The distances of words read from `stream`.
         fn distances(stream: Stream, words: &[u32], out: &mut [Self]);
         /// `-ln u` of the uniform number at a distance.
@@ -91,13 +93,21 @@ impl Sealed for f32 {
     }
 
     fn distance(stream: Stream, index: u64, word: u32) -> Self {
-        if has_few_bits(word) { f64::distance(stream, index, word) as f32 } else { coarse(word) }
+        if has_few_bits(word) { f64::distance(stream, index, word) as f32 } else { Self::coarse(word) }
+    }
+
+    /// No half here: adding it would cost the last of the 24 bits just above the limit.
+    #[inline(always)]
+    fn coarse(word: u32) -> Self {
+        let (folded, upper) = fold(word);
+        let distance = folded as i32 as f32 * WORD_ULP; // it has 31 bits: this conversion is one instruction
+        if upper { -distance } else { distance }
     }
 
     #[inline(always)]
     fn distances(stream: Stream, words: &[u32], out: &mut [Self]) {
         for (out, &word) in out.iter_mut().zip(words) {
-            *out = coarse(word);
+            *out = Self::coarse(word);
         }
         // One word in 256 has too few bits: most short runs have none.
         let (runs, rest) = words.as_chunks::<RUN>();
@@ -120,14 +130,6 @@ impl Sealed for f32 {
         let lower_side = math::ln_normal::<FMA>(nearer) - math::ln_complement::<FMA>(nearer);
         if distance < 0.0 { -lower_side } else { lower_side }
     }
-}
-
-/// No half here: adding it would cost the last of the 24 bits just above the limit.
-#[inline(always)]
-fn coarse(word: u32) -> f32 {
-    let (folded, upper) = fold(word);
-    let distance = folded as i32 as f32 * WORD_ULP; // it has 31 bits, and this conversion is one instruction
-    if upper { -distance } else { distance }
 }
 
 /// How many words are looked at together for one with few bits.
@@ -180,6 +182,13 @@ impl Sealed for f64 {
         let (folded, upper) = fold(word);
         let more = stream.refinement(index);
         if upper { -midpoint(folded, !more) } else { midpoint(folded, more) }
+    }
+
+    #[inline(always)]
+    fn coarse(word: u32) -> Self {
+        let (folded, upper) = fold(word);
+        let distance = f64::from(folded) * f64::from(WORD_ULP);
+        if upper { -distance } else { distance }
     }
 
     fn distances(stream: Stream, words: &[u32], out: &mut [Self]) {

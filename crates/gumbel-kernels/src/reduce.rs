@@ -8,6 +8,9 @@ pub(crate) const LANES: usize = 16;
 /// Four vectors at a time: an addition waits for the one before in its lane.
 pub(crate) const WIDE: usize = 4 * LANES;
 
+/// The terms of a sum are computed this many at a time, in a loop of their own.
+const PIECE: usize = 4 * WIDE;
+
 /// Lanes to one number, in pairs.
 #[inline(always)]
 pub(crate) fn fold_lanes<T: Real>(lanes: [T; LANES], op: impl Fn(T, T) -> T) -> T {
@@ -74,6 +77,17 @@ pub(crate) fn lane_maxima<T: Real>(row: &[T]) -> [T; WIDE] {
     lanes
 }
 
+#[inline(always)]
+pub(crate) fn lane_maxima_of_words(row: &[u32]) -> [u32; WIDE] {
+    let mut lanes = [0; WIDE];
+    for vector in row.chunks(WIDE) {
+        for (lane, &value) in lanes.iter_mut().zip(vector) {
+            *lane = value.max(*lane);
+        }
+    }
+    lanes
+}
+
 /// The largest number; −∞ for an empty row; NaN is passed over.
 #[inline(always)]
 pub(crate) fn max<T: Real>(row: &[T]) -> T {
@@ -125,28 +139,29 @@ pub(crate) fn sum<T: Real>(row: &[T]) -> T {
     sum_of(row, |value| value)
 }
 
-/// `Σ term(row[i])`.
+/// `Σ term(row[i])`, in lanes.
 #[inline(always)]
 pub(crate) fn sum_of<T: Real>(row: &[T], term: impl Fn(T) -> T) -> T {
-    let mut lanes = [T::zero(); LANES];
-    for chunk in row.chunks(LANES) {
-        for (lane, &value) in lanes.iter_mut().zip(chunk) {
-            *lane = *lane + term(value);
-        }
+    let (mut terms, mut sum) = ([T::zero(); PIECE], Lanes::new());
+    for row in row.chunks(PIECE) {
+        let terms = &mut terms[..row.len()];
+        terms.iter_mut().zip(row).for_each(|(to, &value)| *to = term(value));
+        sum.add(terms);
     }
-    lanes.into_iter().sum()
+    sum.total()
 }
 
-/// `Σ term(left[i], right[i])`.
+/// `Σ term(left[i], right[i])`, in lanes.
 #[inline(always)]
 pub(crate) fn sum_of_pairs<T: Real>(left: &[T], right: &[T], term: impl Fn(T, T) -> T) -> T {
-    let mut lanes = [T::zero(); LANES];
-    for (left, right) in left.chunks(LANES).zip(right.chunks(LANES)) {
-        for ((lane, &left), &right) in lanes.iter_mut().zip(left).zip(right) {
-            *lane = *lane + term(left, right);
-        }
+    let (mut terms, mut sum) = ([T::zero(); PIECE], Lanes::new());
+    for (left, right) in left.chunks(PIECE).zip(right.chunks(PIECE)) {
+        let terms = &mut terms[..left.len()];
+        let pairs = left.iter().zip(right);
+        terms.iter_mut().zip(pairs).for_each(|(to, (&left, &right))| *to = term(left, right));
+        sum.add(terms);
     }
-    lanes.into_iter().sum()
+    sum.total()
 }
 
 #[cfg(test)]

@@ -2,11 +2,11 @@
 //! noise. The gap to the row's largest perturbed logit is divided by `tau`, so nothing overflows on the way.
 
 use crate::block::{
-    BLOCK, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus, whole_vectors,
+    BLOCK, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus, positions, whole_vectors,
 };
 use crate::error::{Error, check_temperature, logit_fault};
 use crate::noise::{Law, fill_with};
-use crate::reduce::{Best, Lanes, max, position};
+use crate::reduce::{Best, Lanes, max};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::softmax::unless_masked;
 use crate::temper::Temper;
@@ -226,12 +226,4 @@ fn blame<T: Real>(first: usize, logits: &[T], k: usize, sums: &[T]) -> Error {
     let index = sums.iter().position(|sum| sum.is_nan()).unwrap_or(0);
     let row = first + index;
     logit_fault(row, &logits[index * k..][..k]).unwrap_or(Error::Noise { row })
-}
-
-/// The first place of each row's largest key.
-#[inline(always)]
-pub(crate) fn positions<T: Real>(keys: &[T], k: usize, max: &[T], out: &mut [u32]) {
-    for ((keys, &max), out) in keys.chunks_exact(k).zip(max).zip(out) {
-        *out = position(keys, max);
-    }
 }

@@ -7,7 +7,7 @@ use crate::Real;
 use crate::error::{Error, logit_fault};
 use crate::reduce::{max, sum_of};
 use crate::relaxed::{Noise, relax};
-use crate::rows::{count_rows, same_length};
+use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::vjp::tempered_vjp;
 
 /// The maximum `m` of a row and `Σ exp(lᵢ − m)`.
@@ -52,12 +52,30 @@ pub(crate) fn unless_masked<T: Real>(logit: T, log_prob: T) -> T {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_sum_exp<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    same_length("out", out.len(), count_rows(logits.len(), k)?);
-    for (row, (logits, out)) in logits.chunks_exact(k).zip(out).enumerate() {
-        let (max, sum) = shifted_sum(row, logits)?;
-        *out = max + sum.ln();
+    let count = count_rows(logits.len(), k)?;
+    same_length("out", out.len(), count);
+    Rows { first: 0, count, inputs: [logits], outputs: [out], indices: &mut [] }.run(LogSumExp { k })
+}
+
+#[derive(Clone, Copy)]
+struct LogSumExp {
+    k: usize,
+}
+
+impl<T: Real> RowKernel<T, 1, 1> for LogSumExp {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
+        let ([logits], [out]) = (rows.inputs, rows.outputs);
+        for (row, (logits, out)) in logits.chunks_exact(self.k).zip(out).enumerate() {
+            let max = max(logits);
+            let sum = sum_of(logits, |logit| (logit - max).lane_exp::<FMA>());
+            if sum.is_nan() {
+                return Err(fault(rows.first + row, logits));
+            }
+            *out = max + sum.lane_ln::<FMA>();
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Probabilities of each row.
