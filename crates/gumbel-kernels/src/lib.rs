@@ -49,9 +49,16 @@
 //! # Reproducibility
 //!
 //! Randomness is an argument: a [`Stream`], which is a position in the sequence that (seed, id) names. The
-//! random **bits** at (seed, id, position) are the same on every machine, however the work is split. The
-//! **floats** made of them agree to a few units in the last place: ln and exp are still those of the
-//! platform.
+//! random **bits** at (seed, id, position) are the same on every machine, however the work is split. So are
+//! the `f32` **floats** made of them wherever multiplication and addition are fused (every [`Level`] but the
+//! baseline); without that they differ by a few units in the last place. For `f64`, ln and exp are those of
+//! the platform.
+//!
+//! # Speed
+//!
+//! `f32` kernels are compiled for several vector instruction sets, and the best one is chosen at run time: see
+//! [`Level`]. Work on more than 65 536 numbers is divided by rows between the threads of the current rayon
+//! pool; no result depends on their number.
 #![deny(unsafe_code)]
 
 mod binary_concrete;
