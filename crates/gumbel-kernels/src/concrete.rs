@@ -6,7 +6,7 @@ use crate::Real;
 use crate::error::{Error, check_temperature};
 use crate::exp_concrete::{Tilted, check_vjp_shapes, count, fault};
 use crate::reduce::{max, sum_of};
-use crate::rows::{count_rows, same_length};
+use crate::rows::{RowKernel, Rows, count_rows, same_length};
 
 /// Log-density of points of the simplex.
 ///
@@ -48,17 +48,32 @@ pub fn concrete_log_density<T: Real>(
     check_temperature(tau)?;
     same_length("out", out.len(), count_rows(logits.len(), k)?);
     same_length("x", x.len(), logits.len());
-    let (mut tilted, mut log_x) = (Tilted::new(k, tau), vec![T::zero(); k]);
-    for (row, ((x, logits), out)) in x.chunks_exact(k).zip(logits.chunks_exact(k)).zip(out).enumerate() {
-        logarithms(x, &mut log_x);
-        tilted.set(&log_x, logits).ok_or_else(|| fault(row, x, &log_x, logits))?;
-        *out = if tilted.off_support() {
-            limit(&tilted, &log_x, logits, tau)
-        } else {
-            tilted.log_density() - sum_of(&log_x, finite_or_zero)
-        };
+    let rows = Rows { first: 0, count: out.len(), inputs: [x, logits], outputs: [out], indices: &mut [] };
+    rows.run(LogDensity { k, tau })
+}
+
+#[derive(Clone, Copy)]
+struct LogDensity<T> {
+    k: usize,
+    tau: T,
+}
+
+impl<T: Real> RowKernel<T, 2, 1> for LogDensity<T> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 2, 1>) -> Result<(), Error> {
+        let ([x, logits], [out], k) = (rows.inputs, rows.outputs, self.k);
+        let (mut tilted, mut log_x) = (Tilted::new(k, self.tau), vec![T::zero(); k]);
+        for (row, ((x, logits), out)) in x.chunks_exact(k).zip(logits.chunks_exact(k)).zip(out).enumerate() {
+            logarithms::<T, FMA>(x, &mut log_x);
+            tilted.set(&log_x, logits).ok_or_else(|| fault(rows.first + row, x, &log_x, logits))?;
+            *out = if tilted.off_support() {
+                limit(&tilted, &log_x, logits, self.tau)
+            } else {
+                tilted.log_density::<FMA>() - sum_of(&log_x, finite_or_zero)
+            };
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Vector-Jacobian product of [`concrete_log_density`] in all three arguments.
@@ -105,25 +120,43 @@ pub fn concrete_log_density_vjp<T: Real>(
 ) -> Result<(), Error> {
     check_temperature(tau)?;
     check_vjp_shapes(logits.len(), k, [d.len(), d_tau.len()], [x.len(), d_x.len(), d_logits.len()])?;
-    let (mut tilted, mut log_x) = (Tilted::new(k, tau), vec![T::zero(); k]);
-    let outputs = d_x.chunks_exact_mut(k).zip(d_logits.chunks_exact_mut(k)).zip(d_tau);
-    for (row, ((d_x, d_logits), d_tau)) in outputs.enumerate() {
-        let (x, logits, d) = (&x[row * k..][..k], &logits[row * k..][..k], d[row]);
-        logarithms(x, &mut log_x);
-        tilted.set(&log_x, logits).ok_or_else(|| fault(row, x, &log_x, logits))?;
-        *d_tau = tilted.vjp(&log_x, d, d_logits);
-        let defined = !tilted.off_support();
-        for ((d_x, &d_logit), &x) in d_x.iter_mut().zip(&*d_logits).zip(x) {
-            // On the support an x of 0 is a masked one.
-            *d_x = if defined && x > T::zero() { -(tau * d_logit + d) / x } else { T::zero() };
-        }
-    }
-    Ok(())
+    let count = d.len();
+    let rows =
+        Rows { first: 0, count, inputs: [x, logits, d], outputs: [d_x, d_logits, d_tau], indices: &mut [] };
+    rows.run(LogDensityVjp { k, tau })
 }
 
-fn logarithms<T: Real>(x: &[T], out: &mut [T]) {
+#[derive(Clone, Copy)]
+struct LogDensityVjp<T> {
+    k: usize,
+    tau: T,
+}
+
+impl<T: Real> RowKernel<T, 3, 3> for LogDensityVjp<T> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 3, 3>) -> Result<(), Error> {
+        let ([x, logits, d], [d_x, d_logits, d_tau], k) = (rows.inputs, rows.outputs, self.k);
+        let (mut tilted, mut log_x) = (Tilted::new(k, self.tau), vec![T::zero(); k]);
+        let outputs = d_x.chunks_exact_mut(k).zip(d_logits.chunks_exact_mut(k)).zip(d_tau);
+        for (row, ((d_x, d_logits), d_tau)) in outputs.enumerate() {
+            let (x, logits, d) = (&x[row * k..][..k], &logits[row * k..][..k], d[row]);
+            logarithms::<T, FMA>(x, &mut log_x);
+            tilted.set(&log_x, logits).ok_or_else(|| fault(rows.first + row, x, &log_x, logits))?;
+            *d_tau = tilted.vjp::<FMA>(&log_x, d, d_logits);
+            let defined = !tilted.off_support();
+            for ((d_x, &d_logit), &x) in d_x.iter_mut().zip(&*d_logits).zip(x) {
+                // On the support an x of 0 is a masked one.
+                *d_x = if defined && x > T::zero() { -(self.tau * d_logit + d) / x } else { T::zero() };
+            }
+        }
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn logarithms<T: Real, const FMA: bool>(x: &[T], out: &mut [T]) {
     for (out, &x) in out.iter_mut().zip(x) {
-        *out = x.ln();
+        *out = x.lane_ln::<FMA>();
     }
 }
 

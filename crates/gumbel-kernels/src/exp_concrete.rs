@@ -7,7 +7,7 @@
 use crate::Real;
 use crate::error::{Error, check_temperature, logit_fault};
 use crate::reduce::{max, sum, sum_of, sum_of_pairs};
-use crate::rows::{count_rows, same_length};
+use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::softmax::weighted;
 
 /// Log-density of points in log space.
@@ -53,12 +53,27 @@ pub fn exp_concrete_log_density<T: Real>(
     check_temperature(tau)?;
     same_length("out", out.len(), count_rows(logits.len(), k)?);
     same_length("y", y.len(), logits.len());
-    let mut tilted = Tilted::new(k, tau);
-    for (row, ((y, logits), out)) in y.chunks_exact(k).zip(logits.chunks_exact(k)).zip(out).enumerate() {
-        tilted.set(y, logits).ok_or_else(|| fault(row, y, y, logits))?;
-        *out = if tilted.off_support() { T::neg_infinity() } else { tilted.log_density() };
+    let rows = Rows { first: 0, count: out.len(), inputs: [y, logits], outputs: [out], indices: &mut [] };
+    rows.run(LogDensity { k, tau })
+}
+
+#[derive(Clone, Copy)]
+struct LogDensity<T> {
+    k: usize,
+    tau: T,
+}
+
+impl<T: Real> RowKernel<T, 2, 1> for LogDensity<T> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 2, 1>) -> Result<(), Error> {
+        let ([y, logits], [out], k) = (rows.inputs, rows.outputs, self.k);
+        let mut tilted = Tilted::new(k, self.tau);
+        for (row, ((y, logits), out)) in y.chunks_exact(k).zip(logits.chunks_exact(k)).zip(out).enumerate() {
+            tilted.set(y, logits).ok_or_else(|| fault(rows.first + row, y, y, logits))?;
+            *out = if tilted.off_support() { T::neg_infinity() } else { tilted.log_density::<FMA>() };
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Vector-Jacobian product of [`exp_concrete_log_density`] in all three arguments.
@@ -105,17 +120,34 @@ pub fn exp_concrete_log_density_vjp<T: Real>(
 ) -> Result<(), Error> {
     check_temperature(tau)?;
     check_vjp_shapes(logits.len(), k, [d.len(), d_tau.len()], [y.len(), d_y.len(), d_logits.len()])?;
-    let mut tilted = Tilted::new(k, tau);
-    let outputs = d_y.chunks_exact_mut(k).zip(d_logits.chunks_exact_mut(k)).zip(d_tau);
-    for (row, ((d_y, d_logits), d_tau)) in outputs.enumerate() {
-        let (y, logits) = (&y[row * k..][..k], &logits[row * k..][..k]);
-        tilted.set(y, logits).ok_or_else(|| fault(row, y, y, logits))?;
-        *d_tau = tilted.vjp(y, d[row], d_logits);
-        for (d_y, &d_logit) in d_y.iter_mut().zip(&*d_logits) {
-            *d_y = -tau * d_logit;
+    let count = d.len();
+    let rows =
+        Rows { first: 0, count, inputs: [y, logits, d], outputs: [d_y, d_logits, d_tau], indices: &mut [] };
+    rows.run(LogDensityVjp { k, tau })
+}
+
+#[derive(Clone, Copy)]
+struct LogDensityVjp<T> {
+    k: usize,
+    tau: T,
+}
+
+impl<T: Real> RowKernel<T, 3, 3> for LogDensityVjp<T> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 3, 3>) -> Result<(), Error> {
+        let ([y, logits, d], [d_y, d_logits, d_tau], k) = (rows.inputs, rows.outputs, self.k);
+        let mut tilted = Tilted::new(k, self.tau);
+        let outputs = d_y.chunks_exact_mut(k).zip(d_logits.chunks_exact_mut(k)).zip(d_tau);
+        for (row, ((d_y, d_logits), d_tau)) in outputs.enumerate() {
+            let (y, logits) = (&y[row * k..][..k], &logits[row * k..][..k]);
+            tilted.set(y, logits).ok_or_else(|| fault(rows.first + row, y, y, logits))?;
+            *d_tau = tilted.vjp::<FMA>(y, d[row], d_logits);
+            for (d_y, &d_logit) in d_y.iter_mut().zip(&*d_logits) {
+                *d_y = -self.tau * d_logit;
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Lengths of a density's VJP: those of one number a row, and those of the logits' shape.
@@ -170,19 +202,20 @@ impl<T: Real> Tilted<T> {
     }
 
     /// Takes the next row; `None` if it has a number that it must not have.
+    #[inline(always)]
     pub(crate) fn set(&mut self, y: &[T], logits: &[T]) -> Option<()> {
-        (self.n, self.zeros, self.mass_on_mask) = (0, 0, false);
-        let mut sound = true;
+        let (mut n, mut zeros, mut mass_on_mask, mut sound) = (0u32, 0u32, false, true);
         for ((a, &y), &logit) in self.a.iter_mut().zip(y).zip(logits) {
-            sound &= y < T::infinity() && logit < T::infinity();
+            sound &= (y < T::infinity()) & (logit < T::infinity());
             let (masked, zero) = (logit == T::neg_infinity(), y == T::neg_infinity());
-            self.n += usize::from(!masked);
-            self.zeros += usize::from(!masked && zero);
-            self.mass_on_mask |= masked && !zero;
+            n += u32::from(!masked);
+            zeros += u32::from(!masked & zero);
+            mass_on_mask |= masked & !zero;
             *a = if masked { logit } else { tilt(logit, self.tau, y) };
         }
-        let mass = self.mass_on_mask || self.zeros < self.n;
-        (sound && mass && self.n > 0).then_some(())
+        (self.n, self.zeros, self.mass_on_mask) = (n as usize, zeros as usize, mass_on_mask);
+        let mass = mass_on_mask || zeros < n;
+        (sound && mass && n > 0).then_some(())
     }
 
     pub(crate) fn off_support(&self) -> bool {
@@ -190,10 +223,11 @@ impl<T: Real> Tilted<T> {
     }
 
     /// The log-density of a point on the support.
-    pub(crate) fn log_density(&self) -> T {
+    #[inline(always)]
+    pub(crate) fn log_density<const FMA: bool>(&self) -> T {
         let max = max(&self.a);
         let gaps = sum_of(&self.a, |a| if a == T::neg_infinity() { T::zero() } else { a - max });
-        let log_sum = sum_of(&self.a, |a| (a - max).exp()).ln();
+        let log_sum = sum_of(&self.a, |a| (a - max).lane_exp::<FMA>()).lane_ln::<FMA>();
         self.constant() + gaps - count::<T>(self.n) * log_sum
     }
 
@@ -203,12 +237,13 @@ impl<T: Real> Tilted<T> {
     }
 
     /// Writes the gradient in the logits and returns that in `tau`, times `d`.
-    pub(crate) fn vjp(&self, y: &[T], d: T, d_logits: &mut [T]) -> T {
+    #[inline(always)]
+    pub(crate) fn vjp<const FMA: bool>(&self, y: &[T], d: T, d_logits: &mut [T]) -> T {
         if self.off_support() {
             d_logits.fill(T::zero());
             return T::zero();
         }
-        self.deviations(d_logits);
+        self.deviations::<FMA>(d_logits);
         let slope = sum_of_pairs(d_logits, y, weighted);
         for d_logit in d_logits {
             *d_logit = weighted(*d_logit, d);
@@ -217,10 +252,11 @@ impl<T: Real> Tilted<T> {
     }
 
     /// `1 − n softmax(a)ᵢ`, and 0 at masks.
-    fn deviations(&self, out: &mut [T]) {
+    #[inline(always)]
+    fn deviations<const FMA: bool>(&self, out: &mut [T]) {
         let max = max(&self.a);
         for (out, &a) in out.iter_mut().zip(&self.a) {
-            *out = (a - max).exp();
+            *out = (a - max).lane_exp::<FMA>();
         }
         let scale = count::<T>(self.n) / sum(out);
         for (out, &a) in out.iter_mut().zip(&self.a) {
@@ -230,9 +266,12 @@ impl<T: Real> Tilted<T> {
 }
 
 /// `logit − tau · y`, infinite only if `y` is.
+#[inline(always)]
 fn tilt<T: Real>(logit: T, tau: T, y: T) -> T {
     let a = logit - tau * y;
-    if y.is_finite() { a.max(T::min_value()).min(T::max_value()) } else { a }
+    let above = if a < T::min_value() { T::min_value() } else { a };
+    let between = if above > T::max_value() { T::max_value() } else { above };
+    if y.abs() < T::infinity() { between } else { a }
 }
 
 fn log_constant<T: Real>(n: usize, tau: T) -> T {

@@ -3,19 +3,14 @@
 //! Yellott (1977); Maddison, Tarlow and Minka, "A* sampling" (2014); Kool, van Hoof and Welling,
 //! "Stochastic beams and where to find them" (2019).
 
+use crate::block::{BLOCK, SHORT, Scratch, block_len, larger, new_block, positions, whole_vectors};
 use crate::error::{Error, logit_fault};
-use crate::reduce::{arg_max, max};
-use crate::rows::{count_rows, same_length};
-use crate::{Real, Stream, noise};
+use crate::noise::{Law, fill_from, gumbel_bound};
+use crate::reduce::{Best, LANES, WIDE, lane_maxima, lane_maxima_of_words, max};
+use crate::relaxed::Noise;
+use crate::rows::{RowKernel, Rows, count_rows, same_length};
+use crate::{Real, Stream};
 use core::cmp::Ordering;
-
-/// About how many numbers are perturbed at a time, to stay in the first-level cache.
-const BLOCK: usize = 1024;
-
-/// How many rows of length `k` make a block.
-pub(crate) fn rows_per_block(k: usize) -> usize {
-    (BLOCK / k).max(1)
-}
 
 /// One categorical sample per row.
 ///
@@ -46,11 +41,103 @@ pub(crate) fn rows_per_block(k: usize) -> usize {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn gumbel_max<T: Real>(logits: &[T], k: usize, stream: Stream, out: &mut [u32]) -> Result<(), Error> {
-    same_length("out", out.len(), count_rows(logits.len(), k)?);
-    for_perturbed_rows(logits, k, stream, |row, keys| {
-        out[row] = arg_max(keys) as u32;
+    let count = count_rows(logits.len(), k)?;
+    same_length("out", out.len(), count);
+    Rows { first: 0, count, inputs: [logits], outputs: [], indices: out }.run(GumbelMax { k, stream })
+}
+
+#[derive(Clone, Copy)]
+struct GumbelMax {
+    k: usize,
+    stream: Stream,
+}
+
+impl<T: Real> RowKernel<T, 1, 0> for GumbelMax {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 0>) -> Result<(), Error> {
+        if self.k <= SHORT { self.short_rows::<T, FMA>(rows) } else { self.long_rows::<T, FMA>(rows) }
+    }
+}
+
+impl GumbelMax {
+    #[inline(always)]
+    fn short_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 0>) -> Result<(), Error> {
+        let (k, [logits]) = (self.k, rows.inputs);
+        let (mut keys, mut max, mut scratch) = (new_block::<T>(), [T::zero(); BLOCK], Scratch::new());
+        let step = block_len(k);
+        for (block, (logits, out)) in logits.chunks(step).zip(rows.indices.chunks_mut(step / k)).enumerate() {
+            let first = rows.first + block * (step / k);
+            let len = whole_vectors(logits.len());
+            Noise::Drawn(self.stream).perturb::<FMA>(first * k, logits, &mut keys[..len]);
+            let max = &mut max[..out.len()];
+            scratch.reduce_rows(&keys, k, larger, max);
+            if !(all_below_infinity(&keys[..logits.len()]) && max.iter().all(|&max| max > T::neg_infinity()))
+            {
+                return Err(first_fault(first, logits, k));
+            }
+            positions(&keys, k, max, out);
+        }
         Ok(())
-    })
+    }
+
+    /// Reads the words of a chunk first: unless they could beat the best key so far, their noise need not be
+    /// computed.
+    #[inline(always)]
+    fn long_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 0>) -> Result<(), Error> {
+        let (k, [logits]) = (self.k, rows.inputs);
+        let (mut keys, mut words) = ([T::zero(); BLOCK], [[0; 4]; BLOCK / 4 + 1]);
+        for (index, (logits, out)) in logits.chunks_exact(k).zip(rows.indices).enumerate() {
+            let row = rows.first + index;
+            let mut best = Best::none();
+            for (chunk, logits) in logits.chunks(BLOCK).enumerate() {
+                if !all_below_infinity(logits) {
+                    return Err(first_fault(row, &rows.inputs[0][index * k..], k));
+                }
+                let here = self.stream.skip((row * k + chunk * BLOCK) as u64);
+                let words = here.read(logits.len(), &mut words);
+                if !may_exceed::<T, FMA>(best.key, logits, words) {
+                    continue;
+                }
+                let keys = &mut keys[..logits.len()];
+                fill_from::<T, FMA>(here, words, Law::Gumbel, keys);
+                keys.iter_mut().zip(logits).for_each(|(key, &logit)| *key = *key + logit);
+                let max = max(keys);
+                if max > best.key {
+                    best = Best { key: max, chunk: chunk * BLOCK };
+                    *out = best.index(keys);
+                }
+            }
+            if best.key == T::neg_infinity() {
+                return Err(first_fault(row, logits, k));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a chunk may have a key above `best`: whether in some lane the largest logit and the noise of the
+/// largest word together are above it.
+#[inline(always)]
+fn may_exceed<T: Real, const FMA: bool>(best: T, logits: &[T], words: &[u32]) -> bool {
+    let (logits, words) = (lane_maxima(logits), lane_maxima_of_words(words));
+    logits
+        .iter()
+        .zip(&words)
+        .fold(false, |any, (&logit, &word)| any | (logit + gumbel_bound::<T, FMA>(word) > best))
+}
+
+/// Whether no number is NaN or +∞.
+#[inline(always)]
+fn all_below_infinity<T: Real>(values: &[T]) -> bool {
+    values.iter().fold(true, |all, &value| all & (value < T::infinity()))
+}
+
+#[cold]
+#[inline(never)]
+fn first_fault<T: Real>(first: usize, logits: &[T], k: usize) -> Error {
+    let mut rows = logits.chunks_exact(k).enumerate();
+    rows.find_map(|(row, logits)| logit_fault(first + row, logits))
+        .expect("finite noise keeps sound logits sound")
 }
 
 /// `count` different categories per row, in decreasing order of their perturbed logits: a sample without
@@ -87,18 +174,65 @@ pub fn gumbel_top_k<T: Real>(
     count: usize,
     out: &mut [u32],
 ) -> Result<(), Error> {
-    same_length("out", out.len(), count_rows(logits.len(), k)? * count);
-    let mut order: Vec<u32> = Vec::with_capacity(k);
-    for_perturbed_rows(logits, k, stream, |row, keys| {
-        order.clear();
-        order.extend((0..k as u32).filter(|&index| keys[index as usize] > T::neg_infinity()));
-        if count > order.len() {
-            return Err(Error::TooFew { row, wanted: count, available: order.len() });
+    let rows = count_rows(logits.len(), k)?;
+    same_length("out", out.len(), rows * count);
+    let rows = Rows { first: 0, count: rows, inputs: [logits], outputs: [], indices: out };
+    rows.run(GumbelTopK { k, stream, count })
+}
+
+#[derive(Clone, Copy)]
+struct GumbelTopK {
+    k: usize,
+    stream: Stream,
+    count: usize,
+}
+
+impl<T: Real> RowKernel<T, 1, 0> for GumbelTopK {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 0>) -> Result<(), Error> {
+        let (k, count, [logits]) = (self.k, self.count, rows.inputs);
+        let step = (BLOCK / k).max(1) * k;
+        let mut keys = vec![T::zero(); step.min(logits.len())];
+        let mut order = Vec::new();
+        for (block, logits) in logits.chunks(step).enumerate() {
+            let first = block * (step / k);
+            let keys = &mut keys[..logits.len()];
+            Noise::Drawn(self.stream).perturb::<FMA>((rows.first + first) * k, logits, keys);
+            for (index, (logits, keys)) in logits.chunks_exact(k).zip(keys.chunks_exact(k)).enumerate() {
+                let row = first + index;
+                if !all_below_infinity(keys) || max(keys) == T::neg_infinity() {
+                    return Err(first_fault(rows.first + row, logits, k));
+                }
+                candidates(keys, count, &mut order);
+                if order.len() < count {
+                    let available = keys.iter().filter(|&&key| key > T::neg_infinity()).count();
+                    return Err(Error::TooFew { row: rows.first + row, wanted: count, available });
+                }
+                keep_largest(&mut order, keys, count);
+                rows.indices[row * count..][..count].copy_from_slice(&order[..count]);
+            }
         }
-        keep_largest(&mut order, keys, count);
-        out[row * count..][..count].copy_from_slice(&order[..count]);
         Ok(())
-    })
+    }
+}
+
+/// Unmasked places that hold the `count` largest keys, in increasing order, with few others.
+#[inline(always)]
+fn candidates<T: Real>(keys: &[T], count: usize, places: &mut Vec<u32>) {
+    let threshold = if keys.len() < 4 * WIDE || count > WIDE || count == 0 {
+        T::neg_infinity()
+    } else {
+        // Each of `count` lanes has a key that is at least as large.
+        let mut largest = lane_maxima(keys);
+        *largest.select_nth_unstable_by(count - 1, |a, b| b.partial_cmp(a).unwrap_or(Ordering::Equal)).1
+    };
+    places.clear();
+    for (run, keys) in keys.chunks(LANES).enumerate() {
+        if keys.iter().fold(false, |any, &key| any | (key >= threshold)) {
+            let chosen = (0..).zip(keys).filter(|&(_, &key)| key >= threshold && key > T::neg_infinity());
+            places.extend(chosen.map(|(lane, _)| (run * LANES) as u32 + lane));
+        }
+    }
 }
 
 /// Moves the indices of the `count` largest keys to the front, in decreasing order of the keys.
@@ -113,45 +247,11 @@ fn keep_largest<T: Real>(order: &mut [u32], keys: &[T], count: usize) {
     order[..count].sort_unstable_by(by_key);
 }
 
-/// Calls `each(row, keys)` with `keys = logits + noise` of every row.
-fn for_perturbed_rows<T: Real>(
-    logits: &[T],
-    k: usize,
-    stream: Stream,
-    mut each: impl FnMut(usize, &[T]) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let rows = rows_per_block(k);
-    let mut keys = vec![T::zero(); logits.len().min(rows * k)];
-    for (block, logits) in logits.chunks(rows * k).enumerate() {
-        let keys = &mut keys[..logits.len()];
-        noise::gumbel(stream.skip((block * rows * k) as u64), keys);
-        for (index, (logits, keys)) in logits.chunks_exact(k).zip(keys.chunks_exact_mut(k)).enumerate() {
-            let row = block * rows + index;
-            perturb(logits, keys).ok_or_else(|| fault(row, logits))?;
-            each(row, keys)?;
-        }
-    }
-    Ok(())
-}
-
-/// Adds the logits to their noise; `None` if a logit is NaN or +∞, or if all are −∞.
-fn perturb<T: Real>(logits: &[T], noise: &mut [T]) -> Option<()> {
-    let mut sound = true;
-    for (noise, &logit) in noise.iter_mut().zip(logits) {
-        *noise = *noise + logit;
-        sound &= *noise < T::infinity();
-    }
-    (sound && max(noise) > T::neg_infinity()).then_some(())
-}
-
-#[cold]
-fn fault<T: Real>(row: usize, logits: &[T]) -> Error {
-    logit_fault(row, logits).expect("finite noise keeps sound logits sound")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::noise;
+    use crate::reduce::arg_max;
     use proptest::prelude::*;
 
     const MASK: f64 = f64::NEG_INFINITY;

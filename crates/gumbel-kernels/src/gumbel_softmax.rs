@@ -5,12 +5,10 @@
 //! (logit −∞) is exactly 0.
 
 use crate::error::{Error, check_temperature};
-use crate::gumbel_max::rows_per_block;
-use crate::reduce::arg_max;
-use crate::relaxed::{for_rows, log_relax, perturb, relax, tempered_softmax};
+use crate::relaxed::{Noise, relax};
 use crate::rows::{count_rows, same_length};
-use crate::softmax::{log_tempered_vjp, tempered_vjp};
-use crate::{Real, Stream, noise};
+use crate::vjp::tempered_vjp;
+use crate::{Real, Stream};
 
 /// One relaxed one-hot sample per row.
 ///
@@ -45,8 +43,7 @@ pub fn gumbel_softmax<T: Real>(
     stream: Stream,
     out: &mut [T],
 ) -> Result<(), Error> {
-    check_temperature(tau)?;
-    for_noisy_rows(logits, k, stream, out, |_, logits, out| relax(logits, out, tau))
+    relax(logits, k, tau, Noise::Drawn(stream), false, out, &mut [])
 }
 
 /// [`gumbel_softmax`], with the index of the largest perturbed logit of each row.
@@ -78,13 +75,8 @@ pub fn gumbel_softmax_with_index<T: Real>(
     out: &mut [T],
     index: &mut [u32],
 ) -> Result<(), Error> {
-    check_temperature(tau)?;
     same_length("index", index.len(), count_rows(logits.len(), k)?);
-    for_noisy_rows(logits, k, stream, out, |row, logits, out| {
-        perturb(logits, out);
-        index[row] = arg_max(out) as u32;
-        tempered_softmax(out, tau)
-    })
+    relax(logits, k, tau, Noise::Drawn(stream), false, out, index)
 }
 
 /// The logarithm of [`gumbel_softmax`], which never saturates: an ExpConcrete sample.
@@ -119,8 +111,7 @@ pub fn log_gumbel_softmax<T: Real>(
     stream: Stream,
     out: &mut [T],
 ) -> Result<(), Error> {
-    check_temperature(tau)?;
-    for_noisy_rows(logits, k, stream, out, |_, logits, out| log_relax(logits, out, tau))
+    relax(logits, k, tau, Noise::Drawn(stream), true, out, &mut [])
 }
 
 /// Vector-Jacobian product of [`gumbel_softmax`] in the logits, from its output `y`.
@@ -148,7 +139,7 @@ pub fn log_gumbel_softmax<T: Real>(
 /// ```
 pub fn gumbel_softmax_vjp<T: Real>(y: &[T], dy: &[T], k: usize, tau: T, out: &mut [T]) -> Result<(), Error> {
     check_temperature(tau)?;
-    tempered_vjp(y, dy, k, tau, out)
+    tempered_vjp(y, dy, k, tau, false, out)
 }
 
 /// Vector-Jacobian product of [`log_gumbel_softmax`] in the logits, from its output `log_y`.
@@ -183,32 +174,13 @@ pub fn log_gumbel_softmax_vjp<T: Real>(
     out: &mut [T],
 ) -> Result<(), Error> {
     check_temperature(tau)?;
-    log_tempered_vjp(log_y, dy, k, tau, out)
-}
-
-/// Fills `out` with Gumbel noise, block by block, and calls `each(row, logits, noise)`, which replaces the
-/// noise.
-fn for_noisy_rows<T: Real>(
-    logits: &[T],
-    k: usize,
-    stream: Stream,
-    out: &mut [T],
-    mut each: impl FnMut(usize, &[T], &mut [T]) -> Option<()>,
-) -> Result<(), Error> {
-    count_rows(logits.len(), k)?;
-    same_length("out", out.len(), logits.len());
-    let rows = rows_per_block(k);
-    for (block, (logits, out)) in logits.chunks(rows * k).zip(out.chunks_mut(rows * k)).enumerate() {
-        noise::gumbel(stream.skip((block * rows * k) as u64), out);
-        for_rows(block * rows, logits, k, out, &mut each)?;
-    }
-    Ok(())
+    tempered_vjp(log_y, dy, k, tau, true, out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{gumbel_max, log_relaxed, relaxed};
+    use crate::{gumbel_max, log_relaxed, noise, relaxed};
     use proptest::prelude::*;
 
     const MASK: f64 = f64::NEG_INFINITY;

@@ -49,19 +49,29 @@
 //! # Reproducibility
 //!
 //! Randomness is an argument: a [`Stream`], which is a position in the sequence that (seed, id) names. The
-//! random **bits** at (seed, id, position) are the same on every machine, however the work is split. The
-//! **floats** made of them agree to a few units in the last place: ln and exp are still those of the
-//! platform.
-#![forbid(unsafe_code)]
+//! random **bits** at (seed, id, position) are the same on every machine, however the work is split. So are
+//! the `f32` **floats** made of them wherever multiplication and addition are fused (every [`Level`] but the
+//! baseline); without that they differ by a few units in the last place. For `f64`, ln and exp are those of
+//! the platform.
+//!
+//! # Speed
+//!
+//! `f32` kernels are compiled for several vector instruction sets, and the best one is chosen at run time: see
+//! [`Level`]. Work on more than 65 536 numbers is divided by rows between the threads of the current rayon
+//! pool; no result depends on their number.
+#![deny(unsafe_code)]
 
 mod bernoulli;
 mod binary_concrete;
+mod block;
 pub mod categorical;
 mod concrete;
 mod error;
 mod exp_concrete;
 mod gumbel_max;
 mod gumbel_softmax;
+mod level;
+mod math;
 pub mod noise;
 mod philox;
 mod real;
@@ -70,6 +80,8 @@ mod relaxed;
 mod rows;
 mod softmax;
 mod stream;
+mod temper;
+mod vjp;
 
 pub use bernoulli::{bernoulli_log_prob, bernoulli_log_prob_vjp};
 pub use binary_concrete::{
@@ -83,6 +95,7 @@ pub use gumbel_max::{gumbel_max, gumbel_top_k};
 pub use gumbel_softmax::{
     gumbel_softmax, gumbel_softmax_vjp, gumbel_softmax_with_index, log_gumbel_softmax, log_gumbel_softmax_vjp,
 };
+pub use level::Level;
 pub use philox::philox4x32_10;
 pub use real::Real;
 pub use relaxed::{log_relaxed, relaxed};

@@ -5,10 +5,9 @@
 //! to 67.2, with at least 24 significant bits in the uniform down to 2^-64 from **either** end, so the
 //! probability of every event of size 10^-19 and more is right.
 
-use crate::{Real, stream::Stream};
-
-/// Words are drawn this many at a time, to stay in the first-level cache.
-const BLOCK: usize = 256;
+use crate::rows::{RowKernel, Rows};
+use crate::stream::{Stream, WORDS};
+use crate::{Error, Real};
 
 /// Fills `out` with uniform noise on the open interval (0, 1).
 ///
@@ -19,7 +18,7 @@ const BLOCK: usize = 256;
 /// assert!((u[0] - 0x6627_e8d5_u32 as f64 / 2f64.powi(32)).abs() < 1e-9); // Philox's first known answer
 /// ```
 pub fn uniform<T: Real>(stream: Stream, out: &mut [T]) {
-    fill(stream, out, uniform_at);
+    fill(stream, Law::Uniform, out);
 }
 
 /// Fills `out` with Exponential(1) noise, `E = -ln u`.
@@ -32,7 +31,7 @@ pub fn uniform<T: Real>(stream: Stream, out: &mut [T]) {
 /// assert!((mean - 1.0).abs() < 4.0 / 1e5f32.sqrt()); // four standard errors
 /// ```
 pub fn exponential<T: Real>(stream: Stream, out: &mut [T]) {
-    fill(stream, out, exponential_at);
+    fill(stream, Law::Exponential, out);
 }
 
 /// Fills `out` with standard Gumbel noise, `g = -ln E = -ln(-ln u)`.
@@ -45,7 +44,7 @@ pub fn exponential<T: Real>(stream: Stream, out: &mut [T]) {
 /// assert!((mean - 0.5772157).abs() < 4.0 * 1.2825498 / 1e5f32.sqrt()); // Euler's constant, sd π/√6
 /// ```
 pub fn gumbel<T: Real>(stream: Stream, out: &mut [T]) {
-    fill(stream, out, gumbel_at);
+    fill(stream, Law::Gumbel, out);
 }
 
 /// Fills `out` with standard logistic noise, `ln u - ln(1 - u)`: the difference of two Gumbels.
@@ -58,49 +57,108 @@ pub fn gumbel<T: Real>(stream: Stream, out: &mut [T]) {
 /// assert!((1.0 / (1.0 + (-l[0]).exp()) - u[0]).abs() < 1e-15); // the sigmoid undoes it
 /// ```
 pub fn logistic<T: Real>(stream: Stream, out: &mut [T]) {
-    fill(stream, out, logistic_at);
+    fill(stream, Law::Logistic, out);
+}
+
+/// A law of noise, as a function of the uniform number.
+#[derive(Clone, Copy)]
+pub(crate) enum Law {
+    Uniform,
+    Exponential,
+    Gumbel,
+    Logistic,
+}
+
+impl Law {
+    /// Replaces the distances of uniform numbers by the noise.
+    #[inline(always)]
+    fn transform<T: Real, const FMA: bool>(self, values: &mut [T]) {
+        match self {
+            Law::Uniform => for_each(values, uniform_at),
+            Law::Exponential => for_each(values, T::exponential::<FMA>),
+            Law::Gumbel => {
+                // One after the other: more of the steps of one logarithm overlap than of two in a row.
+                for_each(values, T::exponential::<FMA>);
+                for_each(values, |exponential| -exponential.lane_ln_normal::<FMA>());
+            }
+            Law::Logistic => for_each(values, T::logistic::<FMA>),
+        }
+    }
+}
+
+#[inline(always)]
+fn for_each<T: Real>(values: &mut [T], map: impl Fn(T) -> T) {
+    for value in values {
+        *value = map(*value);
+    }
 }
 
 /// `u`; what would round to one is kept below it.
-#[inline]
-fn uniform_at<T: Real>(distance: T, upper: bool) -> T {
-    if upper { (T::one() - distance).min(T::BELOW_ONE) } else { distance }
-}
-
-/// `-ln u`, from the logarithm that is accurate on the side where `u` lies.
-#[inline]
-fn exponential_at<T: Real>(distance: T, upper: bool) -> T {
-    if upper { -(-distance).ln_1p() } else { -distance.ln() }
-}
-
-#[inline]
-fn gumbel_at<T: Real>(distance: T, upper: bool) -> T {
-    -exponential_at(distance, upper).ln()
-}
-
-/// Odd about the middle.
-#[inline]
-fn logistic_at<T: Real>(distance: T, upper: bool) -> T {
-    let lower_side = distance.ln() - (-distance).ln_1p();
-    if upper { -lower_side } else { lower_side }
-}
-
-#[inline]
-fn fill<T: Real>(stream: Stream, out: &mut [T], map: impl Fn(T, bool) -> T) {
-    let mut words = [0; BLOCK];
-    for (block, values) in out.chunks_mut(BLOCK).enumerate() {
-        let here = stream.skip((block * BLOCK) as u64);
-        here.words(&mut words[..values.len()]);
-        for (index, (value, &word)) in values.iter_mut().zip(&words).enumerate() {
-            let (distance, upper) = T::distance(here, index as u64, word);
-            *value = map(distance, upper);
-        }
+#[inline(always)]
+fn uniform_at<T: Real>(distance: T) -> T {
+    if distance < T::zero() {
+        let u = T::one() + distance;
+        if u < T::BELOW_ONE { u } else { T::BELOW_ONE }
+    } else {
+        distance
     }
+}
+
+#[inline(always)]
+pub(crate) fn gumbel_at<T: Real, const FMA: bool>(distance: T) -> T {
+    -T::exponential::<FMA>(distance).lane_ln_normal::<FMA>()
+}
+
+/// The body of the fills, for other kernels to use inside theirs.
+#[inline(always)]
+pub(crate) fn fill_with<T: Real, const FMA: bool>(stream: Stream, law: Law, out: &mut [T]) {
+    let mut buffer = [[0; 4]; WORDS / 4 + 1];
+    for (block, values) in out.chunks_mut(WORDS).enumerate() {
+        let here = stream.skip((block * WORDS) as u64);
+        fill_from::<T, FMA>(here, here.read(values.len(), &mut buffer), law, values);
+    }
+}
+
+/// The noise of words that were read from the stream.
+#[inline(always)]
+pub(crate) fn fill_from<T: Real, const FMA: bool>(stream: Stream, words: &[u32], law: Law, out: &mut [T]) {
+    T::distances(stream, words, out);
+    law.transform::<T, FMA>(out);
+}
+
+/// No Gumbel number made of this word or of a smaller one is larger, with a margin for all roundings.
+#[inline(always)]
+pub(crate) fn gumbel_bound<T: Real, const FMA: bool>(word: u32) -> T {
+    // The next word stands for a larger number than this one with any further bits.
+    let bound = gumbel_at::<T, FMA>(T::coarse(word.wrapping_add(1))) + T::from_f64(1e-5);
+    if word < u32::MAX - 1 { bound } else { T::infinity() }
+}
+
+#[derive(Clone, Copy)]
+struct Fill {
+    stream: Stream,
+    law: Law,
+}
+
+impl<T: Real> RowKernel<T, 0, 1> for Fill {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 0, 1>) -> Result<(), Error> {
+        let [out] = rows.outputs;
+        fill_with::<T, FMA>(self.stream.skip(rows.first as u64), self.law, out);
+        Ok(())
+    }
+}
+
+/// Every number is a row of its own.
+fn fill<T: Real>(stream: Stream, law: Law, out: &mut [T]) {
+    let rows = Rows { first: 0, count: out.len(), inputs: [], outputs: [out], indices: &mut [] };
+    rows.run(Fill { stream, law }).expect("a fill has no input to refuse");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::real::Sealed;
 
     type Fill<T> = fn(Stream, &mut [T]);
 
@@ -175,12 +233,13 @@ mod tests {
     #[test]
     fn ends_are_finite_and_far() {
         let [low, high] = [0, u32::MAX].map(|word| f32::distance(Stream::new(0), 0, word));
-        assert!(gumbel_at(low.0, low.1) < -3.0 && gumbel_at(high.0, high.1) > 22.0);
+        let gumbel_at = gumbel_at::<f32, false>;
+        assert!(gumbel_at(low) < -3.0 && gumbel_at(high) > 22.0);
         let last = 2f32.powi(-97);
-        assert!((gumbel_at(last, true) - 67.235).abs() < 1e-3);
-        assert!((gumbel_at(last, false) + 4.208).abs() < 1e-3);
-        assert!((logistic_at(last, true) - 67.235).abs() < 1e-3);
-        assert!(uniform_at(last, false) > 0.0 && uniform_at(last, true) < 1.0);
-        assert!(uniform_at(f64::from(last), true) < 1.0);
+        assert!((gumbel_at(-last) - 67.235).abs() < 1e-3);
+        assert!((gumbel_at(last) + 4.208).abs() < 1e-3);
+        assert!((f32::logistic::<false>(-last) - 67.235).abs() < 1e-3);
+        assert!(uniform_at(last) > 0.0 && uniform_at(-last) < 1.0);
+        assert!(uniform_at(-f64::from(last)) < 1.0);
     }
 }

@@ -13,7 +13,7 @@ const ROUNDS: u32 = 10;
 /// let words = gumbel_kernels::philox4x32_10([0; 4], [0; 2]);
 /// assert_eq!(words[0], 0x6627_e8d5); // the first of Random123's known answers
 /// ```
-#[inline]
+#[inline(always)]
 pub fn philox4x32_10(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     for _ in 0..ROUNDS {
         counter = round(counter, key);

@@ -1,31 +1,50 @@
 //! The two number types.
 
+use crate::math;
 use crate::stream::Stream;
 use core::fmt::{Debug, Display};
 use core::iter::Sum;
 use num_traits::Float;
+pub(crate) use sealed::Sealed;
 
 /// `f32` or `f64`.
 ///
 /// An `f64` draw is the `f32` draw with more digits: both read the same word, and `f64` always reads the
 /// further bits that `f32` needs only near the ends. So `f64` serves as the oracle for `f32`.
-pub trait Real: Float + Sum + Debug + Display + Send + Sync + Into<f64> + sealed::Sealed + 'static {
+pub trait Real: Float + Sum + Debug + Display + Send + Sync + Into<f64> + Sealed + 'static {
     /// The largest number below one.
     const BELOW_ONE: Self;
 
     /// Rounds an `f64` constant.
     fn from_f64(value: f64) -> Self;
-
-    /// The uniform number that `word`, read from `stream` at `index`, stands for, as its distance in
-    /// (0, 1/2] to the nearer end of the unit interval, and whether that end is one.
-    #[doc(hidden)]
-    fn distance(stream: Stream, index: u64, word: u32) -> (Self, bool);
 }
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+    use crate::Stream;
+
+    /// What the two types do differently inside a kernel: `f32` has functions that become vector
+    /// instructions, `f64` is the plain oracle with those of the platform.
+    pub trait Sealed: Sized {
+        /// Whether kernels of this type are compiled for vector instructions.
+        const VECTORISED: bool;
+
+        fn lane_ln<const FMA: bool>(self) -> Self;
+        /// `ln` of a positive, finite number that is not subnormal.
+        fn lane_ln_normal<const FMA: bool>(self) -> Self;
+        fn lane_exp<const FMA: bool>(self) -> Self;
+
+        /// The uniform number that `word`, read from `stream` at `index`, stands for, as its distance in
+        /// (0, 1/2] to the nearer end of the unit interval, with a minus sign if that end is one.
+        fn distance(stream: Stream, index: u64, word: u32) -> Self;
+        /// The distance without further bits; 0 for the last word.
+        fn coarse(word: u32) -> Self;
+        /// The distances of words read from `stream`.
+        fn distances(stream: Stream, words: &[u32], out: &mut [Self]);
+        /// `-ln u` of the uniform number at a distance.
+        fn exponential<const FMA: bool>(distance: Self) -> Self;
+        /// `ln u - ln(1 - u)` of the uniform number at a distance.
+        fn logistic<const FMA: bool>(distance: Self) -> Self;
+    }
 }
 
 /// Below 2^23 a folded word has fewer than 24 significant bits: more are read.
@@ -41,11 +60,6 @@ fn fold(word: u32) -> (u32, bool) {
     (if upper { !word } else { word }, upper)
 }
 
-fn full_distance(stream: Stream, index: u64, folded: u32, upper: bool) -> f64 {
-    let more = stream.refinement(index);
-    midpoint(folded, if upper { !more } else { more })
-}
-
 /// All 96 bits. The half keeps the result off the end: it is at least 2^-97.
 fn midpoint(folded: u32, more: u64) -> f64 {
     ((u128::from(folded) << 64 | u128::from(more)) as f64 + 0.5) * FULL_ULP
@@ -58,17 +72,81 @@ impl Real for f32 {
     fn from_f64(value: f64) -> Self {
         value as f32
     }
+}
 
-    #[inline]
-    fn distance(stream: Stream, index: u64, word: u32) -> (Self, bool) {
+impl Sealed for f32 {
+    const VECTORISED: bool = true;
+
+    #[inline(always)]
+    fn lane_ln<const FMA: bool>(self) -> Self {
+        math::ln::<FMA>(self)
+    }
+
+    #[inline(always)]
+    fn lane_ln_normal<const FMA: bool>(self) -> Self {
+        math::ln_normal::<FMA>(self)
+    }
+
+    #[inline(always)]
+    fn lane_exp<const FMA: bool>(self) -> Self {
+        math::exp::<FMA>(self)
+    }
+
+    fn distance(stream: Stream, index: u64, word: u32) -> Self {
+        if has_few_bits(word) { f64::distance(stream, index, word) as f32 } else { Self::coarse(word) }
+    }
+
+    /// No half here: adding it would cost the last of the 24 bits just above the limit.
+    #[inline(always)]
+    fn coarse(word: u32) -> Self {
         let (folded, upper) = fold(word);
-        let distance = if folded >= FEW_BITS {
-            // No half here: adding it would cost the last of the 24 bits just above the limit.
-            folded as f32 * WORD_ULP
-        } else {
-            full_distance(stream, index, folded, upper) as f32
-        };
-        (distance, upper)
+        let distance = folded as i32 as f32 * WORD_ULP; // it has 31 bits: this conversion is one instruction
+        if upper { -distance } else { distance }
+    }
+
+    #[inline(always)]
+    fn distances(stream: Stream, words: &[u32], out: &mut [Self]) {
+        for (out, &word) in out.iter_mut().zip(words) {
+            *out = Self::coarse(word);
+        }
+        // One word in 256 has too few bits: most short runs have none.
+        let (runs, rest) = words.as_chunks::<RUN>();
+        for (index, run) in runs.iter().enumerate() {
+            if run.iter().fold(false, |any, &word| any | has_few_bits(word)) {
+                refine(stream.skip((index * RUN) as u64), run, &mut out[index * RUN..][..RUN]);
+            }
+        }
+        refine(stream.skip((runs.len() * RUN) as u64), rest, &mut out[runs.len() * RUN..]);
+    }
+
+    #[inline(always)]
+    fn exponential<const FMA: bool>(distance: Self) -> Self {
+        math::exponential::<FMA>(distance)
+    }
+
+    #[inline(always)]
+    fn logistic<const FMA: bool>(distance: Self) -> Self {
+        let nearer = distance.abs();
+        let lower_side = math::ln_normal::<FMA>(nearer) - math::ln_complement::<FMA>(nearer);
+        if distance < 0.0 { -lower_side } else { lower_side }
+    }
+}
+
+/// How many words are looked at together for one with few bits.
+const RUN: usize = 32;
+
+#[inline(always)]
+fn has_few_bits(word: u32) -> bool {
+    fold(word).0 < FEW_BITS
+}
+
+#[cold]
+#[inline(never)]
+fn refine(stream: Stream, words: &[u32], out: &mut [f32]) {
+    for (index, (out, &word)) in out.iter_mut().zip(words).enumerate() {
+        if has_few_bits(word) {
+            *out = f32::distance(stream, index as u64, word);
+        }
     }
 }
 
@@ -79,11 +157,56 @@ impl Real for f64 {
     fn from_f64(value: f64) -> Self {
         value
     }
+}
+
+impl Sealed for f64 {
+    const VECTORISED: bool = false;
+
+    #[inline(always)]
+    fn lane_ln<const FMA: bool>(self) -> Self {
+        self.ln()
+    }
+
+    #[inline(always)]
+    fn lane_ln_normal<const FMA: bool>(self) -> Self {
+        self.ln()
+    }
+
+    #[inline(always)]
+    fn lane_exp<const FMA: bool>(self) -> Self {
+        self.exp()
+    }
 
     #[inline]
-    fn distance(stream: Stream, index: u64, word: u32) -> (Self, bool) {
+    fn distance(stream: Stream, index: u64, word: u32) -> Self {
         let (folded, upper) = fold(word);
-        (full_distance(stream, index, folded, upper), upper)
+        let more = stream.refinement(index);
+        if upper { -midpoint(folded, !more) } else { midpoint(folded, more) }
+    }
+
+    #[inline(always)]
+    fn coarse(word: u32) -> Self {
+        let (folded, upper) = fold(word);
+        let distance = f64::from(folded) * f64::from(WORD_ULP);
+        if upper { -distance } else { distance }
+    }
+
+    fn distances(stream: Stream, words: &[u32], out: &mut [Self]) {
+        for (index, (out, &word)) in out.iter_mut().zip(words).enumerate() {
+            *out = Self::distance(stream, index as u64, word);
+        }
+    }
+
+    /// From the logarithm that is accurate on the side where `u` lies.
+    #[inline(always)]
+    fn exponential<const FMA: bool>(distance: Self) -> Self {
+        if distance < 0.0 { -distance.ln_1p() } else { -distance.ln() }
+    }
+
+    #[inline(always)]
+    fn logistic<const FMA: bool>(distance: Self) -> Self {
+        let lower_side = distance.abs().ln() - (-distance.abs()).ln_1p();
+        if distance < 0.0 { -lower_side } else { lower_side }
     }
 }
 
@@ -97,10 +220,9 @@ mod tests {
 
     fn both(index: u64, word: u32) -> (f32, f64) {
         let stream = Stream::new(1);
-        let (single, upper) = f32::distance(stream, index, word);
-        let (double, same) = f64::distance(stream, index, word);
-        assert_eq!((upper, same), (word >> 31 == 1, upper));
-        (single, double)
+        let (single, double) = (f32::distance(stream, index, word), f64::distance(stream, index, word));
+        assert_eq!((single < 0.0, double < 0.0), (word >> 31 == 1, word >> 31 == 1));
+        (single.abs(), double.abs())
     }
 
     #[test]

@@ -1,12 +1,16 @@
-//! The tempered softmax of perturbed logits: what [`gumbel_softmax`](crate::gumbel_softmax) does once it has
-//! its noise. The gap to the row's largest perturbed logit is divided by `tau`, so nothing overflows on the
-//! way.
+//! The tempered softmax of perturbed logits: what [`gumbel_softmax`](crate::gumbel_softmax) does with its
+//! noise. The gap to the row's largest perturbed logit is divided by `tau`, so nothing overflows on the way.
 
-use crate::Real;
+use crate::block::{
+    BLOCK, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus, positions, whole_vectors,
+};
 use crate::error::{Error, check_temperature, logit_fault};
-use crate::reduce::{max, sum_of};
-use crate::rows::{count_rows, same_length};
-use crate::softmax::{normalise, unless_masked};
+use crate::noise::{Law, fill_with};
+use crate::reduce::{Best, Lanes, max};
+use crate::rows::{RowKernel, Rows, count_rows, same_length};
+use crate::softmax::unless_masked;
+use crate::temper::Temper;
+use crate::{Real, Stream};
 
 /// [`gumbel_softmax`](crate::gumbel_softmax) of noise that the caller brings: a pure function, for noise of
 /// another law, antithetic or conditional noise.
@@ -31,12 +35,8 @@ use crate::softmax::{normalise, unless_masked};
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn relaxed<T: Real>(logits: &[T], noise: &[T], k: usize, tau: T, out: &mut [T]) -> Result<(), Error> {
-    check_temperature(tau)?;
-    count_rows(logits.len(), k)?;
     same_length("noise", noise.len(), logits.len());
-    same_length("out", out.len(), logits.len());
-    out.copy_from_slice(noise);
-    for_rows(0, logits, k, out, |_, logits, out| relax(logits, out, tau))
+    relax(logits, k, tau, Noise::Given(noise), false, out, &mut [])
 }
 
 /// The logarithm of [`relaxed`]: [`log_gumbel_softmax`](crate::log_gumbel_softmax) of noise that the caller
@@ -62,65 +62,168 @@ pub fn relaxed<T: Real>(logits: &[T], noise: &[T], k: usize, tau: T, out: &mut [
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_relaxed<T: Real>(logits: &[T], noise: &[T], k: usize, tau: T, out: &mut [T]) -> Result<(), Error> {
-    check_temperature(tau)?;
-    count_rows(logits.len(), k)?;
     same_length("noise", noise.len(), logits.len());
-    same_length("out", out.len(), logits.len());
-    out.copy_from_slice(noise);
-    for_rows(0, logits, k, out, |_, logits, out| log_relax(logits, out, tau))
+    relax(logits, k, tau, Noise::Given(noise), true, out, &mut [])
 }
 
-/// Calls `each(row, logits, noise)` on every row; `None` from it is blamed on the logits, else on the noise.
-pub(crate) fn for_rows<T: Real>(
-    first_row: usize,
+/// Relaxed samples, and unless `index` is empty the index of the largest of each row.
+pub(crate) fn relax<T: Real>(
     logits: &[T],
     k: usize,
+    tau: T,
+    noise: Noise<'_, T>,
+    log: bool,
     out: &mut [T],
-    mut each: impl FnMut(usize, &[T], &mut [T]) -> Option<()>,
+    index: &mut [u32],
 ) -> Result<(), Error> {
-    for (index, (logits, out)) in logits.chunks_exact(k).zip(out.chunks_exact_mut(k)).enumerate() {
-        let row = first_row + index;
-        each(row, logits, out).ok_or_else(|| logit_fault(row, logits).unwrap_or(Error::Noise { row }))?;
+    check_temperature(tau)?;
+    let count = count_rows(logits.len(), k)?;
+    same_length("out", out.len(), logits.len());
+    let rows = Rows { first: 0, count, inputs: [logits], outputs: [out], indices: index };
+    rows.run(Relax { k, temper: Temper::new(tau), noise, log })
+}
+
+/// Where the noise of a relaxed sample comes from.
+#[derive(Clone, Copy)]
+pub(crate) enum Noise<'a, T> {
+    /// Standard Gumbel noise of a stream.
+    Drawn(Stream),
+    /// One number for each logit.
+    Given(&'a [T]),
+    /// No noise: a plain softmax.
+    Absent,
+}
+
+impl<T: Real> Noise<'_, T> {
+    /// Writes `logits + noise` into `keys`, which may be longer; the first logit is number `at` of all.
+    #[inline(always)]
+    pub fn perturb<const FMA: bool>(self, at: usize, logits: &[T], keys: &mut [T]) {
+        match self {
+            Noise::Drawn(stream) => {
+                fill_with::<T, FMA>(stream.skip(at as u64), Law::Gumbel, keys);
+                keys.iter_mut().zip(logits).for_each(|(key, &logit)| *key = *key + logit);
+            }
+            Noise::Given(noise) => {
+                let pairs = noise[at..][..logits.len()].iter().zip(logits);
+                keys.iter_mut().zip(pairs).for_each(|(key, (&noise, &logit))| *key = noise + logit);
+            }
+            Noise::Absent => keys[..logits.len()].copy_from_slice(logits),
+        }
     }
-    Ok(())
 }
 
-pub(crate) fn perturb<T: Real>(logits: &[T], noise: &mut [T]) {
-    for (noise, &logit) in noise.iter_mut().zip(logits) {
-        *noise = *noise + logit;
+/// The tempered softmax of perturbed logits, or its logarithm.
+#[derive(Clone, Copy)]
+pub(crate) struct Relax<'a, T> {
+    pub k: usize,
+    pub temper: Temper<T>,
+    pub noise: Noise<'a, T>,
+    pub log: bool,
+}
+
+/// Rows of logits and of the output, and the index of the largest of each row where there is room for it.
+type Sampled<'a, T> = Rows<'a, T, 1, 1>;
+
+impl<T: Real> RowKernel<T, 1, 1> for Relax<'_, T> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Sampled<'_, T>) -> Result<(), Error> {
+        if self.k <= SHORT { self.short_rows::<FMA>(rows) } else { self.long_rows::<FMA>(rows) }
     }
 }
 
-/// Replaces the noise of a row by its relaxed sample.
-pub(crate) fn relax<T: Real>(logits: &[T], noise: &mut [T], tau: T) -> Option<()> {
-    perturb(logits, noise);
-    tempered_softmax(noise, tau)
-}
-
-pub(crate) fn tempered_softmax<T: Real>(row: &mut [T], tau: T) -> Option<()> {
-    let max = max(row);
-    for value in row.iter_mut() {
-        *value = tempered_gap(*value, max, tau).exp();
+impl<T: Real> Relax<'_, T> {
+    #[inline(always)]
+    fn short_rows<const FMA: bool>(self, rows: Sampled<'_, T>) -> Result<(), Error> {
+        let (k, [logits], [out]) = (self.k, rows.inputs, rows.outputs);
+        let (mut keys, mut gaps, mut weights) = (new_block::<T>(), new_block::<T>(), new_block::<T>());
+        let (mut max, mut sum, mut scratch) = ([T::zero(); BLOCK], [T::zero(); BLOCK], Scratch::new());
+        let step = block_len(k);
+        for (block, (logits, out)) in logits.chunks(step).zip(out.chunks_mut(step)).enumerate() {
+            let (len, count) = (whole_vectors(out.len()), out.len() / k);
+            let first = block * (step / k);
+            let (max, sum) = (&mut max[..count], &mut sum[..count]);
+            self.noise.perturb::<FMA>((rows.first + first) * k, logits, &mut keys[..len]);
+            scratch.reduce_rows(&keys, k, larger, max);
+            if let Some(index) = rows.indices.get_mut(first..first + count) {
+                positions(&keys, k, max, index);
+            }
+            self.temper.rows::<FMA>(&keys, k, max, &mut gaps);
+            map_into(&gaps[..len], &mut weights[..len], T::lane_exp::<FMA>);
+            scratch.reduce_rows(&weights, k, plus, sum);
+            self.check(rows.first + first, logits, sum)?;
+            if self.log {
+                sum.iter_mut().for_each(|sum| *sum = sum.lane_ln::<FMA>());
+                map_rows(&gaps, k, sum, &mut weights, |gap, log_sum| gap - log_sum);
+                let log_probs = weights.iter().zip(&keys).map(|(&log, &key)| unless_masked(key, log));
+                out.iter_mut().zip(log_probs).for_each(|(out, log)| *out = log);
+            } else {
+                sum.iter_mut().for_each(|sum| *sum = sum.recip());
+                map_rows(&weights, k, sum, &mut gaps, |weight, scale| weight * scale);
+                out.copy_from_slice(&gaps[..out.len()]);
+            }
+        }
+        Ok(())
     }
-    normalise(row)
-}
 
-pub(crate) fn log_relax<T: Real>(logits: &[T], noise: &mut [T], tau: T) -> Option<()> {
-    perturb(logits, noise);
-    let max = max(noise);
-    let log_sum = sum_of(noise, |value| tempered_gap(value, max, tau).exp()).ln();
-    for value in noise.iter_mut() {
-        *value = unless_masked(*value, tempered_gap(*value, max, tau) - log_sum);
+    #[inline(always)]
+    fn long_rows<const FMA: bool>(self, rows: Sampled<'_, T>) -> Result<(), Error> {
+        let (k, [logits], [out]) = (self.k, rows.inputs, rows.outputs);
+        for (row, (logits, out)) in logits.chunks_exact(k).zip(out.chunks_exact_mut(k)).enumerate() {
+            let mut best = Best::none();
+            let chunks = logits.chunks(BLOCK).zip(out.chunks_mut(BLOCK));
+            for (at, (logits, keys)) in chunks.enumerate().map(|(chunk, pair)| (chunk * BLOCK, pair)) {
+                self.noise.perturb::<FMA>((rows.first + row) * k + at, logits, keys);
+                best.meet(max(keys), at);
+            }
+            if let Some(index) = rows.indices.get_mut(row) {
+                *index = best.index(&out[best.chunk..]);
+            }
+            let sum = self.weigh::<FMA>(best.key, out);
+            self.check(rows.first + row, logits, &[sum])?;
+            if self.log {
+                let log_sum = sum.lane_ln::<FMA>();
+                self.temper.each::<FMA>(out, best.key, |gap, key| unless_masked(key, gap - log_sum));
+            } else {
+                let scale = sum.recip();
+                out.iter_mut().for_each(|out| *out = *out * scale);
+            }
+        }
+        Ok(())
     }
-    (!log_sum.is_nan()).then_some(())
+
+    /// The sum of the weights of the keys, which take the place of the keys unless those are needed again.
+    #[inline(always)]
+    fn weigh<const FMA: bool>(self, max: T, keys: &mut [T]) -> T {
+        let mut sum = Lanes::new();
+        let mut copy = [T::zero(); BLOCK];
+        for keys in keys.chunks_mut(BLOCK) {
+            let weights = if self.log {
+                let weights = &mut copy[..keys.len()];
+                weights.copy_from_slice(keys);
+                weights
+            } else {
+                keys
+            };
+            self.temper.each::<FMA>(weights, max, |gap, _| gap.lane_exp::<FMA>());
+            sum.add(weights);
+        }
+        sum.total()
+    }
+
+    /// Refuses a row whose sum of weights is NaN: exactly one with a key that is NaN or +∞ (∞ − ∞), or where
+    /// all keys are −∞.
+    #[inline(always)]
+    fn check(self, first: usize, logits: &[T], sums: &[T]) -> Result<(), Error> {
+        let unsound = sums.iter().fold(false, |any, sum| any | sum.is_nan());
+        if unsound { Err(blame(first, logits, self.k, sums)) } else { Ok(()) }
+    }
 }
 
-/// `(value − max) / tau`. Taken in halves, an exact scaling, since the gap of two finite numbers can
-/// overflow; divided, since `1 / tau` overflows at small temperatures.
-#[inline(always)]
-fn tempered_gap<T: Real>(value: T, max: T, tau: T) -> T {
-    let half = T::from_f64(0.5);
-    let gap = value * half - max * half;
-    let halved = gap / tau;
-    halved + halved
+/// Whose fault it is that a sum is NaN: of the logits, or else of the noise.
+#[cold]
+#[inline(never)]
+fn blame<T: Real>(first: usize, logits: &[T], k: usize, sums: &[T]) -> Error {
+    let index = sums.iter().position(|sum| sum.is_nan()).unwrap_or(0);
+    let row = first + index;
+    logit_fault(row, &logits[index * k..][..k]).unwrap_or(Error::Noise { row })
 }

@@ -1,6 +1,7 @@
 //! The shape convention: flat slices of rows of `k` numbers.
 
-use crate::Error;
+use crate::level::{self, Kernel};
+use crate::{Error, Real};
 
 /// The number of rows of length `k` in a slice of `len` numbers.
 #[track_caller]
@@ -15,4 +16,108 @@ pub(crate) fn count_rows(len: usize, k: usize) -> Result<usize, Error> {
 #[track_caller]
 pub(crate) fn same_length(name: &str, len: usize, expected: usize) {
     assert!(len == expected, "{name} has length {len}, expected {expected}");
+}
+
+/// Rows to work on: of each slice the same number, and `first` is the index of the first of them.
+pub(crate) struct Rows<'a, T, const I: usize, const O: usize> {
+    pub first: usize,
+    pub count: usize,
+    pub inputs: [&'a [T]; I],
+    pub outputs: [&'a mut [T]; O],
+    pub indices: &'a mut [u32],
+}
+
+/// Work on rows, each by itself.
+pub(crate) trait RowKernel<T, const I: usize, const O: usize>: Copy + Send + Sync {
+    /// Must be `#[inline(always)]`, as [`Kernel::run`].
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, I, O>) -> Result<(), Error>;
+}
+
+/// Work on fewer numbers than this is not divided between threads: about 20 microseconds.
+const GRAIN: usize = 1 << 14;
+
+impl<T: Real, const I: usize, const O: usize> Rows<'_, T, I, O> {
+    /// Runs the kernel at the current level, on the threads of the current rayon pool if there is enough to
+    /// do. Of several errors that of the first row is returned.
+    pub fn run(self, kernel: impl RowKernel<T, I, O>) -> Result<(), Error> {
+        let numbers = self.inputs.iter().map(|slice| slice.len());
+        let numbers = numbers.chain(self.outputs.iter().map(|slice| slice.len())).max().unwrap_or(0);
+        if numbers < 4 * GRAIN || rayon::current_num_threads() == 1 {
+            self.run_here(kernel)
+        } else {
+            let pieces = numbers / GRAIN;
+            self.run_divided(kernel, pieces)
+        }
+    }
+
+    fn run_divided(self, kernel: impl RowKernel<T, I, O>, pieces: usize) -> Result<(), Error> {
+        if self.count < 2 || pieces < 2 {
+            return self.run_here(kernel);
+        }
+        let (left, right) = self.halves();
+        let (left, right) = rayon::join(
+            || left.run_divided(kernel, pieces / 2),
+            || right.run_divided(kernel, pieces - pieces / 2),
+        );
+        left.and(right)
+    }
+
+    fn run_here(self, kernel: impl RowKernel<T, I, O>) -> Result<(), Error> {
+        let task = Task { kernel, rows: self };
+        if T::VECTORISED { level::run(task) } else { task.run::<false>() }
+    }
+
+    fn halves(self) -> (Self, Self) {
+        let (count, half) = (self.count, self.count / 2);
+        let cut = |len: usize| len / count * half;
+        let inputs = self.inputs.map(|slice| slice.split_at(cut(slice.len())));
+        let outputs = self.outputs.map(|slice| {
+            let at = cut(slice.len());
+            slice.split_at_mut(at)
+        });
+        let (left_outputs, right_outputs) = unzip(outputs);
+        let at = cut(self.indices.len());
+        let (left_indices, right_indices) = self.indices.split_at_mut(at);
+        (
+            Self {
+                first: self.first,
+                count: half,
+                inputs: inputs.map(|(left, _)| left),
+                outputs: left_outputs,
+                indices: left_indices,
+            },
+            Self {
+                first: self.first + half,
+                count: count - half,
+                inputs: inputs.map(|(_, right)| right),
+                outputs: right_outputs,
+                indices: right_indices,
+            },
+        )
+    }
+}
+
+/// An array of pairs as a pair of arrays.
+fn unzip<A, const N: usize>(pairs: [(A, A); N]) -> ([A; N], [A; N]) {
+    let mut right = [const { None }; N];
+    let mut place = right.iter_mut();
+    let left = pairs.map(|(left, value)| {
+        *place.next().expect("as many places as pairs") = Some(value);
+        left
+    });
+    (left, right.map(|value| value.expect("every place was filled")))
+}
+
+struct Task<'a, T, K, const I: usize, const O: usize> {
+    kernel: K,
+    rows: Rows<'a, T, I, O>,
+}
+
+impl<T: Real, K: RowKernel<T, I, O>, const I: usize, const O: usize> Kernel for Task<'_, T, K, I, O> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> Result<(), Error> {
+        self.kernel.run::<FMA>(self.rows)
+    }
 }

@@ -5,8 +5,10 @@
 
 use crate::Real;
 use crate::error::{Error, logit_fault};
-use crate::reduce::{max, sum, sum_of, sum_of_pairs};
-use crate::rows::{count_rows, same_length};
+use crate::reduce::{max, sum_of};
+use crate::relaxed::{Noise, relax};
+use crate::rows::{RowKernel, Rows, count_rows, same_length};
+use crate::vjp::tempered_vjp;
 
 /// The maximum `m` of a row and `Σ exp(lᵢ − m)`.
 pub(crate) fn shifted_sum<T: Real>(row: usize, logits: &[T]) -> Result<(T, T), Error> {
@@ -50,12 +52,30 @@ pub(crate) fn unless_masked<T: Real>(logit: T, log_prob: T) -> T {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_sum_exp<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    same_length("out", out.len(), count_rows(logits.len(), k)?);
-    for (row, (logits, out)) in logits.chunks_exact(k).zip(out).enumerate() {
-        let (max, sum) = shifted_sum(row, logits)?;
-        *out = max + sum.ln();
+    let count = count_rows(logits.len(), k)?;
+    same_length("out", out.len(), count);
+    Rows { first: 0, count, inputs: [logits], outputs: [out], indices: &mut [] }.run(LogSumExp { k })
+}
+
+#[derive(Clone, Copy)]
+struct LogSumExp {
+    k: usize,
+}
+
+impl<T: Real> RowKernel<T, 1, 1> for LogSumExp {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
+        let ([logits], [out]) = (rows.inputs, rows.outputs);
+        for (row, (logits, out)) in logits.chunks_exact(self.k).zip(out).enumerate() {
+            let max = max(logits);
+            let sum = sum_of(logits, |logit| (logit - max).lane_exp::<FMA>());
+            if sum.is_nan() {
+                return Err(fault(rows.first + row, logits));
+            }
+            *out = max + sum.lane_ln::<FMA>();
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Probabilities of each row.
@@ -81,25 +101,7 @@ pub fn log_sum_exp<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(),
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    count_rows(logits.len(), k)?;
-    same_length("out", out.len(), logits.len());
-    for (row, (logits, out)) in logits.chunks_exact(k).zip(out.chunks_exact_mut(k)).enumerate() {
-        let max = max(logits);
-        for (out, &logit) in out.iter_mut().zip(logits) {
-            *out = (logit - max).exp();
-        }
-        normalise(out).ok_or_else(|| fault(row, logits))?;
-    }
-    Ok(())
-}
-
-/// Divides a row by its sum, unless that is NaN.
-pub(crate) fn normalise<T: Real>(row: &mut [T]) -> Option<()> {
-    let sum = sum(row);
-    for value in row {
-        *value = *value / sum;
-    }
-    (!sum.is_nan()).then_some(())
+    relax(logits, k, T::one(), Noise::Absent, false, out, &mut [])
 }
 
 /// Log-probabilities of each row.
@@ -126,16 +128,7 @@ pub(crate) fn normalise<T: Real>(row: &mut [T]) -> Option<()> {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    count_rows(logits.len(), k)?;
-    same_length("out", out.len(), logits.len());
-    for (row, (logits, out)) in logits.chunks_exact(k).zip(out.chunks_exact_mut(k)).enumerate() {
-        let (max, sum) = shifted_sum(row, logits)?;
-        let log_sum = sum.ln();
-        for (out, &logit) in out.iter_mut().zip(logits) {
-            *out = unless_masked(logit, logit - max - log_sum);
-        }
-    }
-    Ok(())
+    relax(logits, k, T::one(), Noise::Absent, true, out, &mut [])
 }
 
 /// Vector-Jacobian product of [`log_sum_exp`].
@@ -194,21 +187,7 @@ pub fn log_sum_exp_vjp<T: Real>(logits: &[T], d: &[T], k: usize, out: &mut [T]) 
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn softmax_vjp<T: Real>(y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    tempered_vjp(y, dy, k, T::one(), out)
-}
-
-/// [`softmax_vjp`] of `softmax(logits / tau)`.
-pub(crate) fn tempered_vjp<T: Real>(y: &[T], dy: &[T], k: usize, tau: T, out: &mut [T]) -> Result<(), Error> {
-    count_rows(y.len(), k)?;
-    same_length("dy", dy.len(), y.len());
-    same_length("out", out.len(), y.len());
-    for ((y, dy), out) in y.chunks_exact(k).zip(dy.chunks_exact(k)).zip(out.chunks_exact_mut(k)) {
-        let mean = sum_of_pairs(y, dy, weighted);
-        for ((out, &y), &dy) in out.iter_mut().zip(y).zip(dy) {
-            *out = weighted(y, dy - mean) / tau;
-        }
-    }
-    Ok(())
+    tempered_vjp(y, dy, k, T::one(), false, out)
 }
 
 /// `weight · value`, and 0 for weight 0 even if the value is not finite.
@@ -242,28 +221,7 @@ pub(crate) fn weighted<T: Real>(weight: T, value: T) -> T {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_softmax_vjp<T: Real>(log_y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    log_tempered_vjp(log_y, dy, k, T::one(), out)
-}
-
-/// [`log_softmax_vjp`] of `log_softmax(logits / tau)`.
-pub(crate) fn log_tempered_vjp<T: Real>(
-    log_y: &[T],
-    dy: &[T],
-    k: usize,
-    tau: T,
-    out: &mut [T],
-) -> Result<(), Error> {
-    count_rows(log_y.len(), k)?;
-    same_length("dy", dy.len(), log_y.len());
-    same_length("out", out.len(), log_y.len());
-    let unless_zero = |log_y: T, value: T| if log_y == T::neg_infinity() { T::zero() } else { value };
-    for ((log_y, dy), out) in log_y.chunks_exact(k).zip(dy.chunks_exact(k)).zip(out.chunks_exact_mut(k)) {
-        let total = sum_of_pairs(log_y, dy, unless_zero);
-        for ((out, &log_y), &dy) in out.iter_mut().zip(log_y).zip(dy) {
-            *out = unless_zero(log_y, (dy - log_y.exp() * total) / tau);
-        }
-    }
-    Ok(())
+    tempered_vjp(log_y, dy, k, T::one(), true, out)
 }
 
 #[cfg(test)]

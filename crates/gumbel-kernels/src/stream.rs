@@ -1,5 +1,6 @@
 //! A place in an endless, reproducible sequence of random numbers.
 
+use crate::level::{self, Kernel};
 use crate::philox::philox4x32_10;
 use core::convert::Infallible;
 use rand_core::{SeedableRng, TryRng};
@@ -76,16 +77,20 @@ impl Stream {
 
     /// Fills `out` with the words from the position on.
     pub fn words(self, out: &mut [u32]) {
-        let lead = ((4 - self.position % 4) % 4).min(out.len() as u64) as usize;
-        let (head, body) = out.split_at_mut(lead);
-        for (index, word) in head.iter_mut().enumerate() {
-            *word = self.word(index as u64);
+        level::run(Words { stream: self, out });
+    }
+
+    /// Reads `count` words, at most [`WORDS`], into a buffer of whole blocks.
+    #[inline(always)]
+    pub(crate) fn read(self, count: usize, buffer: &mut WordBuffer) -> &[u32] {
+        let skipped = (self.position % 4) as usize;
+        let blocks = &mut buffer[..(skipped + count).div_ceil(4)];
+        let first = self.position / 4;
+        // Blocks beside each other: the compiler computes as many at once as there are lanes.
+        for (index, block) in blocks.iter_mut().enumerate() {
+            *block = self.block(Purpose::Words, first + index as u64);
         }
-        let first = self.position.div_ceil(4);
-        for (index, chunk) in body.chunks_mut(4).enumerate() {
-            let block = self.block(Purpose::Words, first + index as u64);
-            chunk.copy_from_slice(&block[..chunk.len()]);
-        }
+        &blocks.as_flattened()[skipped..][..count]
     }
 
     /// Sixty-four further bits for the number `index` places after the position.
@@ -94,6 +99,7 @@ impl Stream {
         u64::from(high) << 32 | u64::from(low)
     }
 
+    #[inline(always)]
     fn block(self, purpose: Purpose, index: u64) -> [u32; 4] {
         philox4x32_10(counter((purpose as u64) << 62 | index, self.id), halves(self.seed))
     }
@@ -104,10 +110,35 @@ impl Stream {
     }
 }
 
+/// How many words are drawn at a time: some buffers of as many `f32` fit into the first-level cache.
+pub(crate) const WORDS: usize = 512;
+
+/// One block more, since the first may begin before the position.
+pub(crate) type WordBuffer = [[u32; 4]; WORDS / 4 + 1];
+
+struct Words<'a> {
+    stream: Stream,
+    out: &'a mut [u32],
+}
+
+impl Kernel for Words<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let mut buffer = [[0; 4]; WORDS / 4 + 1];
+        for (index, out) in self.out.chunks_mut(WORDS).enumerate() {
+            out.copy_from_slice(self.stream.skip((index * WORDS) as u64).read(out.len(), &mut buffer));
+        }
+    }
+}
+
+#[inline(always)]
 fn halves(x: u64) -> [u32; 2] {
     [x as u32, (x >> 32) as u32]
 }
 
+#[inline(always)]
 fn counter(index: u64, id: u64) -> [u32; 4] {
     let ([a, b], [c, d]) = (halves(index), halves(id));
     [a, b, c, d]

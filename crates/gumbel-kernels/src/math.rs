@@ -1,0 +1,198 @@
+//! `ln` and `exp` of `f32`, as plain arithmetic without branches or tables, so that a flat loop over them
+//! becomes vector instructions.
+//!
+//! Polynomials are minimax fits (Remez) of the relative error. Error bounds are in units in the last place of
+//! the result, with and without fused multiply-add, over every `f32`: see the test `exhaustive`.
+
+/// `a · b + c`. Without the instruction a fused one is a call of the library, so two roundings it is.
+#[inline(always)]
+pub(crate) fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// ln 2 in two parts; the first has so few bits that its product with an exponent is exact.
+const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+/// √½, where the range of reduced arguments begins.
+const LEAST: u32 = 0x3f35_04f3;
+
+/// `ln x` for every `x`, within 1 ulp.
+#[inline(always)]
+pub(crate) fn ln<const FMA: bool>(x: f32) -> f32 {
+    const UP: f32 = (1 << 23) as f32;
+    let subnormal = x < f32::MIN_POSITIVE;
+    let (normal, shift) = if subnormal { (x * UP, 23) } else { (x, 0) };
+    let (exponent, rest) = split(normal);
+    let inside = ln_of_parts::<FMA>((exponent - shift) as f32, rest);
+    let above_zero = if x < f32::INFINITY { inside } else { x };
+    if x > 0.0 {
+        above_zero
+    } else if x == 0.0 {
+        f32::NEG_INFINITY
+    } else {
+        f32::NAN
+    }
+}
+
+/// `ln x` for a positive, finite `x` that is not subnormal.
+#[inline(always)]
+pub(crate) fn ln_normal<const FMA: bool>(x: f32) -> f32 {
+    let (exponent, rest) = split(x);
+    ln_of_parts::<FMA>(exponent as f32, rest)
+}
+
+/// `ln(1 − x)` for `x` in [0, ½], within 1 ulp. Both reduced arguments are exact.
+#[inline(always)]
+pub(crate) fn ln_complement<const FMA: bool>(x: f32) -> f32 {
+    let (exponent, rest) = complement(x);
+    ln_of_parts::<FMA>(exponent, rest)
+}
+
+/// `−ln u` within 1 ulp for a uniform `u` given as its distance in (0, ½] to the nearer end, with a minus
+/// sign if that end is one.
+#[inline(always)]
+pub(crate) fn exponential<const FMA: bool>(signed: f32) -> f32 {
+    let (exponent, rest) = split(signed.abs());
+    let (exponent, rest) = if signed < 0.0 { complement(-signed) } else { (exponent as f32, rest) };
+    -ln_of_parts::<FMA>(exponent, rest)
+}
+
+/// `1 − x = 2^exponent (1 + rest)` for `x` in [0, ½].
+#[inline(always)]
+fn complement(x: f32) -> (f32, f32) {
+    if x < 1.0 - core::f32::consts::FRAC_1_SQRT_2 { (0.0, -x) } else { (-1.0, 1.0 - 2.0 * x) }
+}
+
+/// `x = 2^exponent (1 + rest)` with `1 + rest` in [√½, √2).
+#[inline(always)]
+fn split(x: f32) -> (i32, f32) {
+    let offset = x.to_bits().wrapping_sub(LEAST);
+    let mantissa = f32::from_bits((offset & 0x007f_ffff) + LEAST);
+    (offset as i32 >> 23, mantissa - 1.0)
+}
+
+/// `exponent · ln 2 + ln(1 + f)`, where `ln(1 + f) = f − f²/2 + f³ P(f)`.
+#[inline(always)]
+fn ln_of_parts<const FMA: bool>(exponent: f32, f: f32) -> f32 {
+    let square = f * f;
+    let p = polynomial::<FMA>(f, square);
+    let small = mul_add::<FMA>(p * f, square, exponent * LN_2[1]);
+    mul_add::<FMA>(exponent, LN_2[0], f + mul_add::<FMA>(-0.5, square, small))
+}
+
+/// `P(f)`, in the order of Estrin: a third as many steps that wait for each other as in that of Horner.
+#[inline(always)]
+fn polynomial<const FMA: bool>(f: f32, square: f32) -> f32 {
+    let line = |slope, constant| mul_add::<FMA>(slope, f, constant);
+    let low = mul_add::<FMA>(line(-0.166_233_57, 0.200_012_27), square, line(-0.250_008_2, 0.333_333_3));
+    let high = mul_add::<FMA>(line(-0.076_344_95, 0.127_615_75), square, line(-0.131_601_82, 0.142_017_58));
+    mul_add::<FMA>(high, square * square, low)
+}
+
+/// `exp x` for every `x`, within 1 ulp.
+#[inline(always)]
+pub(crate) fn exp<const FMA: bool>(x: f32) -> f32 {
+    // Beyond these the result rounds to 0 and to infinity. A NaN passes.
+    const LOWEST: f32 = -104.0;
+    const HIGHEST: f32 = 89.0;
+    // Adding it rounds to an integer, which then stands in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    let x = if x < LOWEST { LOWEST } else { x };
+    let x = if x > HIGHEST { HIGHEST } else { x };
+    let shifted = mul_add::<FMA>(x, core::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = mul_add::<FMA>(n, -LN_2[1], mul_add::<FMA>(n, -LN_2[0], x));
+    let square = r * r;
+    let high = mul_add::<FMA>(0.001_381_446_4, square, mul_add::<FMA>(0.008_368_78, r, 0.041_668_396));
+    let q = mul_add::<FMA>(high, square, mul_add::<FMA>(0.166_665_2, r, 0.499_999_94));
+    let p = 1.0 + mul_add::<FMA>(q, square, r);
+    // In two factors, since 2^n itself may be too large or too small.
+    let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
+    let half = n >> 1;
+    p * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) << 23) as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rayon::prelude::*;
+
+    /// The error in units in the last place of the exact result.
+    fn ulps(value: f32, exact: f64) -> f64 {
+        let nearest = exact as f32;
+        if value == nearest || value.is_nan() && nearest.is_nan() {
+            return 0.0;
+        }
+        let ulp = (nearest.abs().next_up() - nearest.abs()).max(f32::from_bits(1));
+        ((f64::from(value) - exact) / f64::from(ulp)).abs()
+    }
+
+    /// The largest errors of `ln` and `exp` over every `step`-th bit pattern, and of the logarithms of
+    /// uniform noise over every `step`-th distance.
+    fn largest_errors<const FMA: bool>(step: usize) -> [f64; 4] {
+        let pieces = (0..256u32).into_par_iter().map(|piece| errors_of_piece::<FMA>(piece, step));
+        pieces.reduce(|| [0.0; 4], |a, b| core::array::from_fn(|which| a[which].max(b[which])))
+    }
+
+    /// The part of all floats with these leading bits.
+    fn errors_of_piece<const FMA: bool>(piece: u32, step: usize) -> [f64; 4] {
+        let mut largest = [0f64; 4];
+        let mut note = |which: usize, x: f32, value: f32, exact: f64| {
+            let error = ulps(value, exact);
+            assert!(!error.is_nan(), "function {which} of {x:e} is {value}, not {exact}");
+            largest[which] = largest[which].max(error);
+        };
+        let first = piece as usize % step;
+        for bits in (first..1 << 24).step_by(step) {
+            let x = f32::from_bits(piece << 24 | bits as u32);
+            let wide = f64::from(x);
+            note(0, x, ln::<FMA>(x), wide.ln());
+            note(1, x, exp::<FMA>(x), wide.exp());
+            if (2f32.powi(-97)..=0.5).contains(&x) {
+                note(2, x, exponential::<FMA>(x), -wide.ln());
+                note(3, x, exponential::<FMA>(-x), -(-wide).ln_1p());
+                assert_eq!(exponential::<FMA>(-x), -ln_complement::<FMA>(x));
+                assert_eq!(ln_normal::<FMA>(x), ln::<FMA>(x));
+            }
+        }
+        largest
+    }
+
+    fn assert_bounds(step: usize) {
+        for (fma, errors) in [(false, largest_errors::<false>(step)), (true, largest_errors::<true>(step))] {
+            println!(
+                "fused {fma}: ln {:.3}, exp {:.3}, -ln u {:.3} and {:.3} ulp",
+                errors[0], errors[1], errors[2], errors[3]
+            );
+            assert!(errors.iter().all(|&error| error < 1.0));
+        }
+    }
+
+    #[test]
+    fn bounds_hold_on_a_sample_of_all_floats() {
+        assert_bounds(997);
+    }
+
+    /// `cargo test --release -p gumbel-kernels --lib -- --ignored exhaustive`: some minutes.
+    #[test]
+    #[ignore = "all 2^32 inputs take minutes"]
+    fn exhaustive() {
+        assert_bounds(1);
+    }
+
+    #[test]
+    fn ends_are_exact() {
+        assert_eq!(ln::<false>(1.0), 0.0);
+        assert_eq!(ln::<false>(0.0), f32::NEG_INFINITY);
+        assert_eq!(ln::<false>(f32::INFINITY), f32::INFINITY);
+        assert!(ln::<false>(-1.0).is_nan() && ln::<false>(f32::NAN).is_nan());
+        assert_eq!(exp::<false>(0.0), 1.0);
+        assert_eq!(exp::<false>(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp::<false>(f32::INFINITY), f32::INFINITY);
+        assert!(exp::<false>(f32::NAN).is_nan());
+    }
+}

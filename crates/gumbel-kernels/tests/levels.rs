@@ -1,0 +1,255 @@
+//! Every level that this machine has against scalar oracles: the same kernel in `f64`, or a few plain lines.
+
+use gumbel_kernels::*;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const MASK: f32 = f32::NEG_INFINITY;
+
+/// The level is one for the process: tests that force it take turns.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn at_every_level(mut check: impl FnMut(Level)) {
+    let _turn = turn();
+    for level in Level::available() {
+        level.force();
+        check(level);
+    }
+}
+
+/// All small lengths, and those around every block and vector.
+fn lengths() -> Vec<usize> {
+    (0..68).chain([127, 128, 129, 254, 255, 256, 257, 258, 511, 512, 513, 514, 1000, 1024, 1100]).collect()
+}
+
+/// Logits of ordinary size with a few masks and, now and then, a huge one.
+fn logits(rows: usize, k: usize) -> Vec<f32> {
+    let mut logits = vec![0.0; rows * k];
+    noise::logistic(Stream::new(77).split(k as u64), &mut logits);
+    for (index, logit) in logits.iter_mut().enumerate() {
+        if index % 11 == 5 && index % k != 0 {
+            *logit = MASK;
+        }
+        if index % 97 == 50 {
+            *logit *= 1e37;
+        }
+    }
+    logits
+}
+
+fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|&value| value.into()).collect()
+}
+
+#[track_caller]
+fn assert_close(case: &str, single: &[f32], double: &[f64], absolute: f64, relative: f64) {
+    for (index, (&single, &double)) in single.iter().zip(double).enumerate() {
+        let same = f64::from(single) == double || single == double as f32;
+        let error = (f64::from(single) - double).abs();
+        assert!(
+            same || error <= absolute + relative * double.abs(),
+            "{case}, {index}: {single} for {double}"
+        );
+    }
+}
+
+#[test]
+fn words_are_those_of_the_stream_read_one_by_one() {
+    at_every_level(|level| {
+        for start in 0..5 {
+            let stream = Stream::from_parts(5, 6, start);
+            for len in lengths() {
+                let mut words = vec![0; len];
+                stream.words(&mut words);
+                let expected: Vec<u32> = (0..len as u64).map(|index| stream.word(index)).collect();
+                assert_eq!(words, expected, "{level}, {len} from {start}");
+            }
+        }
+    });
+}
+
+#[test]
+fn noise_is_that_of_the_oracle_in_any_slice() {
+    type Fill<T> = fn(Stream, &mut [T]);
+    let laws: [(Fill<f32>, Fill<f64>); 4] = [
+        (noise::uniform, noise::uniform),
+        (noise::exponential, noise::exponential),
+        (noise::gumbel, noise::gumbel),
+        (noise::logistic, noise::logistic),
+    ];
+    at_every_level(|level| {
+        let (stream, len) = (Stream::from_parts(1, 2, 3), 1300);
+        for (law, (single, double)) in laws.into_iter().enumerate() {
+            let (mut whole, mut exact) = (vec![0f32; len], vec![0f64; len]);
+            single(stream, &mut whole);
+            double(stream, &mut exact);
+            // Two ulp; the last two laws have zeros where only the absolute error is small.
+            assert_close(
+                &format!("{level}, law {law}"),
+                &whole,
+                &exact,
+                if law < 2 { 0.0 } else { 2.5e-7 },
+                2.5e-7,
+            );
+            for len in lengths() {
+                let offset = len % 7;
+                let mut buffer = vec![9f32; len + offset + 1];
+                single(stream.skip(offset as u64), &mut buffer[offset..][..len]);
+                assert_eq!(&buffer[offset..][..len], &whole[offset..][..len], "{level}, law {law}, {len}");
+                assert_eq!(buffer[offset + len], 9.0);
+            }
+        }
+    });
+}
+
+#[test]
+fn samples_are_those_of_the_oracle() {
+    at_every_level(|level| {
+        for k in lengths().into_iter().skip(1) {
+            for (rows, tau) in [(1, 0.5f32), (3, 1.0), (1100 / k + 2, 7.0)] {
+                let (case, stream) =
+                    (format!("{level}, {rows} rows of {k}"), Stream::from_parts(4, 0, k as u64));
+                let (logits, len) = (logits(rows, k), rows * k);
+                let exact = wide(&logits);
+                let (mut y, mut log_y, mut index) = (vec![9f32; len], vec![9f32; len], vec![9; rows]);
+                let (mut exact_y, mut exact_log) = (vec![9f64; len], vec![9f64; len]);
+                gumbel_softmax_with_index(&logits, k, tau, stream, &mut y, &mut index).unwrap();
+                gumbel_softmax(&exact, k, tau.into(), stream, &mut exact_y).unwrap();
+                // Perturbed logits of size 20 are rounded to a millionth, and divided by tau.
+                assert_close(&case, &y, &exact_y, 1e-37, 1e-5);
+                log_gumbel_softmax(&logits, k, tau, stream, &mut log_y).unwrap();
+                log_gumbel_softmax(&exact, k, tau.into(), stream, &mut exact_log).unwrap();
+                assert_close(&case, &log_y, &exact_log, 1e-5, 1e-6);
+                let mut plain = vec![9f32; len];
+                gumbel_softmax(&logits, k, tau, stream, &mut plain).unwrap();
+                assert_eq!(plain, y, "{case}");
+                softmax(&logits, k, &mut y).unwrap();
+                softmax(&exact, k, &mut exact_y).unwrap();
+                assert_close(&case, &y, &exact_y, 1e-37, 1e-5);
+                let (mut sums, mut exact_sums) = (vec![9f32; rows], vec![9f64; rows]);
+                log_sum_exp(&logits, k, &mut sums).unwrap();
+                log_sum_exp(&exact, k, &mut exact_sums).unwrap();
+                assert_close(&case, &sums, &exact_sums, 1e-6, 3e-7);
+                check_choices(&case, &logits, k, stream, &index);
+            }
+        }
+    });
+}
+
+/// Indices against a sort of the keys, which must be equal.
+fn check_choices(case: &str, logits: &[f32], k: usize, stream: Stream, index: &[u32]) {
+    let mut keys = vec![0f32; logits.len()];
+    noise::gumbel(stream, &mut keys);
+    keys.iter_mut().zip(logits).for_each(|(key, logit)| *key += logit);
+    let mut drawn = vec![9; index.len()];
+    gumbel_max(logits, k, stream, &mut drawn).unwrap();
+    assert_eq!(drawn, index, "{case}");
+    for count in [1, 2, 8, 50, 64, 65].into_iter().filter(|count| 2 * count <= k) {
+        let mut top = vec![9; index.len() * count];
+        gumbel_top_k(logits, k, stream, count, &mut top).unwrap();
+        for ((keys, top), &index) in keys.chunks(k).zip(top.chunks(count)).zip(index) {
+            let mut sorted: Vec<u32> = (0..k as u32).collect();
+            sorted.sort_by(|&a, &b| keys[b as usize].total_cmp(&keys[a as usize]));
+            assert_eq!(top, &sorted[..count], "{case}");
+            assert_eq!(top[0], index, "{case}");
+        }
+    }
+}
+
+/// Pruning must not lose the winner, wherever in a long row it is.
+#[test]
+fn largest_of_long_rows_is_found() {
+    at_every_level(|level| {
+        for seed in 0..40 {
+            let (k, stream) = (20_000, Stream::new(seed));
+            let mut logits = vec![0f32; k];
+            logits[(seed * 499) as usize] = seed as f32 / 4.0;
+            let (mut index, mut y) = ([9], vec![0f32; k]);
+            gumbel_softmax_with_index(&logits, k, 1.0, stream, &mut y, &mut index).unwrap();
+            check_choices(&level.to_string(), &logits, k, stream, &index);
+        }
+    });
+}
+
+#[test]
+fn products_and_densities_are_those_of_the_oracle() {
+    at_every_level(|level| {
+        for k in lengths().into_iter().skip(1) {
+            let (rows, tau) = (600 / k + 2, 0.7f32);
+            let (case, len) = (format!("{level}, {rows} rows of {k}"), rows * k);
+            let mut logits = logits(rows, k);
+            logits.iter_mut().filter(|logit| logit.is_finite()).for_each(|logit| *logit %= 30.0);
+            let (mut y, mut log_y, mut dy) = (vec![0f32; len], vec![0f32; len], vec![0f32; len]);
+            gumbel_softmax(&logits, k, tau, Stream::new(1), &mut y).unwrap();
+            log_gumbel_softmax(&logits, k, tau, Stream::new(1), &mut log_y).unwrap();
+            noise::uniform(Stream::new(2), &mut dy);
+            let (exact, exact_dy, exact_log) = (wide(&logits), wide(&dy), wide(&log_y));
+            let (mut out, mut exact_out) = (vec![9f32; len], vec![9f64; len]);
+            gumbel_softmax_vjp(&y, &dy, k, tau, &mut out).unwrap();
+            gumbel_softmax_vjp(&wide(&y), &exact_dy, k, tau.into(), &mut exact_out).unwrap();
+            assert_close(&case, &out, &exact_out, 1e-6, 1e-6);
+            log_gumbel_softmax_vjp(&log_y, &dy, k, tau, &mut out).unwrap();
+            log_gumbel_softmax_vjp(&exact_log, &exact_dy, k, tau.into(), &mut exact_out).unwrap();
+            assert_close(&case, &out, &exact_out, 1e-5, 1e-5);
+            let (mut sums, mut exact_sums) = (vec![9f32; rows], vec![9f64; rows]);
+            exp_concrete_log_density(&log_y, &logits, k, tau, &mut sums).unwrap();
+            exp_concrete_log_density(&exact_log, &exact, k, tau.into(), &mut exact_sums).unwrap();
+            assert_close(&case, &sums, &exact_sums, 1e-5 * k as f64, 1e-5);
+        }
+    });
+}
+
+#[test]
+fn extremes_are_those_of_the_oracle() {
+    let row = [3e38f32, -3e38, MASK, 0.0, f32::MIN_POSITIVE, 3e38, 1e-45, -1e30, 1e30, MASK, 5.0];
+    at_every_level(|level| {
+        for tau in [1e-40f32, 1e-30, 9e-31, 0.1, 1.0, 1e10, 1e30, 2e30, 3e38] {
+            for k in [2, 5, 11, 33, 400] {
+                let logits: Vec<f32> = row.iter().cycle().take(k).copied().collect();
+                let given = vec![0.5f32; k];
+                let (mut y, mut exact_y) = (vec![9f32; k], vec![9f64; k]);
+                relaxed(&logits, &given, k, tau, &mut y).unwrap();
+                relaxed(&wide(&logits), &wide(&given), k, tau.into(), &mut exact_y).unwrap();
+                // At low temperatures keys that are equal in `f32` are not in `f64`.
+                if tau > 1.0 || k < 6 {
+                    assert_close(&format!("{level}, tau {tau}, k {k}"), &y, &exact_y, 1e-37, 2e-5);
+                }
+                assert!((y.iter().map(|&y| f64::from(y)).sum::<f64>() - 1.0).abs() < 1e-6);
+            }
+        }
+    });
+}
+
+#[test]
+fn threads_and_levels_with_fused_arithmetic_change_no_bit() {
+    let _turn = turn();
+    for (rows, k) in [(20_001, 10), (201, 1000), (3, 100_000)] {
+        let logits = logits(rows, k);
+        let mut samples: Vec<(Vec<f32>, Vec<u32>)> = Vec::new();
+        for level in Level::available().into_iter().skip(1) {
+            level.force();
+            for threads in 1..4 {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let (mut y, mut index) = (vec![0.0; rows * k], vec![0; rows]);
+                let run = || gumbel_softmax_with_index(&logits, k, 0.5, Stream::new(3), &mut y, &mut index);
+                pool.install(run).unwrap();
+                samples.push((y, index));
+            }
+        }
+        assert!(samples.windows(2).all(|pair| pair[0] == pair[1]), "{rows} rows of {k}");
+    }
+}
+
+/// Of several bad rows the first is named, whoever finds it.
+#[test]
+fn first_bad_row_is_named_on_any_number_of_threads() {
+    let mut logits = vec![0f32; 300_000];
+    logits[290_000..].fill(f32::NAN);
+    logits[123_456] = f32::NAN;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    let run = || softmax(&logits, 10, &mut vec![0.0; 300_000]);
+    let error = pool.install(run).unwrap_err();
+    assert!(matches!(error, Error::Logit { row: 12_345, column: 6, .. }), "{error}");
+}
