@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::real::Real;
-use crate::rows::{count_rows, same_length};
+use crate::reduce::LANES;
+use crate::rows::{RowKernel, Rows, count_rows, same_length};
 
 /// `ln p(x)` of each row of `x` under Bernoulli variables with log-odds `logits`.
 ///
@@ -31,11 +32,9 @@ use crate::rows::{count_rows, same_length};
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn bernoulli_log_prob<T: Real>(logits: &[T], x: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    same_length("out", out.len(), rows_of(logits, x, k)?);
-    for ((logits, x), out) in logits.chunks_exact(k).zip(x.chunks_exact(k).cycle()).zip(out) {
-        *out = row_log_prob(logits, x);
-    }
-    Ok(())
+    let count = rows_of(logits, x, k)?;
+    same_length("out", out.len(), count);
+    Rows { first: 0, count, inputs: [logits], outputs: [out], indices: &mut [] }.run(LogProb { x, k })
 }
 
 /// Vector-Jacobian product of [`bernoulli_log_prob`] in the logits.
@@ -66,15 +65,10 @@ pub fn bernoulli_log_prob_vjp<T: Real>(
     k: usize,
     out: &mut [T],
 ) -> Result<(), Error> {
-    same_length("d", d.len(), rows_of(logits, x, k)?);
+    let count = rows_of(logits, x, k)?;
+    same_length("d", d.len(), count);
     same_length("out", out.len(), logits.len());
-    let rows = logits.chunks_exact(k).zip(x.chunks_exact(k).cycle());
-    for (((logits, x), out), &d) in rows.zip(out.chunks_exact_mut(k)).zip(d) {
-        for ((out, &logit), &x) in out.iter_mut().zip(logits).zip(x) {
-            *out = (x - sigmoid(logit)) * d;
-        }
-    }
-    Ok(())
+    Rows { first: 0, count, inputs: [logits, d], outputs: [out], indices: &mut [] }.run(Vjp { x, k })
 }
 
 #[track_caller]
@@ -87,28 +81,84 @@ fn rows_of<T>(logits: &[T], x: &[T], k: usize) -> Result<usize, Error> {
     Ok(rows)
 }
 
-/// Columns that share a lane, so that a product of that many factors below two stays below 2^16.
-const LANES: usize = 16;
-
-fn row_log_prob<T: Real>(logits: &[T], x: &[T]) -> T {
-    let blocks = logits.chunks(LANES * LANES).zip(x.chunks(LANES * LANES));
-    blocks.map(|(logits, x)| block_log_prob(logits, x)).sum()
+/// The rows of data that belong to the rows of logits from `first` on.
+#[inline(always)]
+fn data<T>(x: &[T], k: usize, first: usize) -> impl Iterator<Item = &[T]> {
+    x.chunks_exact(k).cycle().skip(first % (x.len() / k).max(1))
 }
+
+#[derive(Clone, Copy)]
+struct LogProb<'a, T> {
+    x: &'a [T],
+    k: usize,
+}
+
+impl<T: Real> RowKernel<T, 1, 1> for LogProb<'_, T> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
+        let ([logits], [out]) = (rows.inputs, rows.outputs);
+        let pairs = logits.chunks_exact(self.k).zip(data(self.x, self.k, rows.first));
+        for ((logits, x), out) in pairs.zip(out) {
+            let blocks = logits.chunks(BLOCK).zip(x.chunks(BLOCK));
+            *out = blocks.map(|(logits, x)| block_log_prob::<T, FMA>(logits, x)).sum();
+        }
+        Ok(())
+    }
+}
+
+/// So that a lane's product of factors below two stays below 2^16.
+const BLOCK: usize = LANES * LANES;
 
 /// `softplus(l) = max(l, 0) + ln(1 + e^−|l|)`; the logarithms of a lane are one logarithm of a product.
-fn block_log_prob<T: Real>(logits: &[T], x: &[T]) -> T {
+#[inline(always)]
+fn block_log_prob<T: Real, const FMA: bool>(logits: &[T], x: &[T]) -> T {
     let (mut linear, mut product) = ([T::zero(); LANES], [T::one(); LANES]);
-    for (logits, x) in logits.chunks(LANES).zip(x.chunks(LANES)) {
-        for (lane, (&logit, &x)) in logits.iter().zip(x).enumerate() {
-            linear[lane] = linear[lane] + (x * logit - logit.max(T::zero()));
-            product[lane] = product[lane] * (T::one() + (-logit.abs()).exp());
+    let ((vectors, rest), (data, data_rest)) = (logits.as_chunks::<LANES>(), x.as_chunks::<LANES>());
+    for (logits, x) in vectors.iter().zip(data) {
+        for lane in 0..LANES {
+            let (term, factor) = parts::<T, FMA>(logits[lane], x[lane]);
+            linear[lane] = linear[lane] + term;
+            product[lane] = product[lane] * factor;
         }
     }
-    linear.into_iter().zip(product).map(|(linear, product)| linear - product.ln()).sum()
+    for (lane, (&logit, &x)) in rest.iter().zip(data_rest).enumerate() {
+        let (term, factor) = parts::<T, FMA>(logit, x);
+        linear[lane] = linear[lane] + term;
+        product[lane] = product[lane] * factor;
+    }
+    let sum = linear.into_iter().zip(product).map(|(linear, product)| linear - product.lane_ln::<FMA>());
+    sum.sum()
 }
 
-fn sigmoid<T: Real>(logit: T) -> T {
-    let e = (-logit.abs()).exp();
+#[inline(always)]
+fn parts<T: Real, const FMA: bool>(logit: T, x: T) -> (T, T) {
+    let positive = if logit > T::zero() { logit } else { T::zero() };
+    (x * logit - positive, T::one() + (-logit.abs()).lane_exp::<FMA>())
+}
+
+#[derive(Clone, Copy)]
+struct Vjp<'a, T> {
+    x: &'a [T],
+    k: usize,
+}
+
+impl<T: Real> RowKernel<T, 2, 1> for Vjp<'_, T> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 2, 1>) -> Result<(), Error> {
+        let ([logits, d], [out]) = (rows.inputs, rows.outputs);
+        let pairs = logits.chunks_exact(self.k).zip(data(self.x, self.k, rows.first));
+        for (((logits, x), out), &d) in pairs.zip(out.chunks_exact_mut(self.k)).zip(d) {
+            for ((out, &logit), &x) in out.iter_mut().zip(logits).zip(x) {
+                *out = (x - sigmoid::<T, FMA>(logit)) * d;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn sigmoid<T: Real, const FMA: bool>(logit: T) -> T {
+    let e = (-logit.abs()).lane_exp::<FMA>();
     let larger = T::one() / (T::one() + e);
     if logit < T::zero() { e * larger } else { larger }
 }
@@ -118,7 +168,7 @@ mod tests {
     use super::*;
     use crate::{Stream, noise};
 
-    fn data(rows: usize, k: usize) -> (Vec<f64>, Vec<f64>) {
+    fn example(rows: usize, k: usize) -> (Vec<f64>, Vec<f64>) {
         let (mut logits, mut x) = (vec![0.0; rows * k], vec![0.0; k]);
         noise::logistic(Stream::new(1), &mut logits);
         noise::uniform(Stream::new(2), &mut x);
@@ -128,7 +178,7 @@ mod tests {
     #[test]
     fn agrees_with_the_formula_for_every_length() {
         for k in (1..67).chain([255, 256, 257, 784]) {
-            let (logits, x) = data(3, k);
+            let (logits, x) = example(3, k);
             let mut out = [0.0; 3];
             bernoulli_log_prob(&logits, &x, k, &mut out).unwrap();
             for (row, out) in logits.chunks(k).zip(out) {
@@ -140,7 +190,7 @@ mod tests {
 
     #[test]
     fn single_precision_agrees_with_double() {
-        let (logits, x) = data(4, 784);
+        let (logits, x) = example(4, 784);
         let narrow = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<_>>();
         let (mut wide, mut single) = ([0.0; 4], [0.0; 4]);
         bernoulli_log_prob(&logits, &x, 784, &mut wide).unwrap();
@@ -152,7 +202,7 @@ mod tests {
 
     #[test]
     fn the_gradient_is_that_of_finite_differences() {
-        let (logits, x) = data(2, 20);
+        let (logits, x) = example(2, 20);
         let d = [1.5, -0.5];
         let mut analytic = vec![0.0; 40];
         bernoulli_log_prob_vjp(&logits, &x, &d, 20, &mut analytic).unwrap();
@@ -169,6 +219,18 @@ mod tests {
             };
             let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6;
             assert!((difference - slope).abs() < 1e-7, "{index}: {difference} against {slope}");
+        }
+    }
+
+    #[test]
+    fn shared_data_falls_to_the_same_rows_when_the_work_is_divided() {
+        let (logits, x) = example(900, 100);
+        let both = [&x[..], &x[..]].concat();
+        let (mut shared, mut alone) = (vec![0.0; 900], [0.0; 1]);
+        bernoulli_log_prob(&logits, &both, 100, &mut shared).unwrap();
+        for (row, shared) in logits.chunks(100).zip(shared) {
+            bernoulli_log_prob(row, &x, 100, &mut alone).unwrap();
+            assert_eq!(alone[0], shared);
         }
     }
 
