@@ -5,6 +5,9 @@
 //! exactly one.
 
 use crate::Real;
+use crate::block::{
+    BLOCK, Block, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus, whole_vectors,
+};
 use crate::error::{Error, check_temperature, logit_fault};
 use crate::reduce::{max, sum, sum_of, sum_of_pairs};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
@@ -68,11 +71,84 @@ impl<T: Real> RowKernel<T, 2, 1> for LogDensity<T> {
     fn run<const FMA: bool>(self, rows: Rows<'_, T, 2, 1>) -> Result<(), Error> {
         let ([y, logits], [out], k) = (rows.inputs, rows.outputs, self.k);
         let mut tilted = Tilted::new(k, self.tau);
-        for (row, ((y, logits), out)) in y.chunks_exact(k).zip(logits.chunks_exact(k)).zip(out).enumerate() {
-            tilted.set(y, logits).ok_or_else(|| fault(rows.first + row, y, y, logits))?;
+        if k > SHORT {
+            return self.each_row::<FMA>(rows.first, y, logits, out, &mut tilted);
+        }
+        let (step, mut short) = (block_len(k), ShortRows::new());
+        let blocks = y.chunks(step).zip(logits.chunks(step)).zip(out.chunks_mut(step / k));
+        for (block, ((y, logits), out)) in blocks.enumerate() {
+            if !short.log_densities::<FMA>(self, tilted.full_constant, y, logits, out) {
+                let first = rows.first + block * (step / k);
+                self.each_row::<FMA>(first, y, logits, out, &mut tilted)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<T: Real> LogDensity<T> {
+    #[inline(always)]
+    fn each_row<const FMA: bool>(
+        self,
+        first: usize,
+        y: &[T],
+        logits: &[T],
+        out: &mut [T],
+        tilted: &mut Tilted<T>,
+    ) -> Result<(), Error> {
+        let rows = y.chunks_exact(self.k).zip(logits.chunks_exact(self.k)).zip(out);
+        for (row, ((y, logits), out)) in rows.enumerate() {
+            tilted.set(y, logits).ok_or_else(|| fault(first + row, y, y, logits))?;
             *out = if tilted.off_support() { T::neg_infinity() } else { tilted.log_density::<FMA>() };
         }
         Ok(())
+    }
+}
+
+/// Space for a block of short rows.
+struct ShortRows<T> {
+    a: Block<T>,
+    gaps: Block<T>,
+    per_row: [[T; BLOCK]; 2],
+    scratch: Scratch<T>,
+}
+
+impl<T: Real> ShortRows<T> {
+    fn new() -> Self {
+        let per_row = [[T::zero(); BLOCK]; 2];
+        Self { a: new_block(), gaps: new_block(), per_row, scratch: Scratch::new() }
+    }
+
+    /// The log-densities of rows of finite numbers; does nothing and returns false if there is another.
+    #[inline(always)]
+    fn log_densities<const FMA: bool>(
+        &mut self,
+        LogDensity { k, tau }: LogDensity<T>,
+        constant: T,
+        y: &[T],
+        logits: &[T],
+        out: &mut [T],
+    ) -> bool {
+        let mut finite = true;
+        for ((a, &y), &logit) in self.a.iter_mut().zip(y).zip(logits) {
+            finite &= (y.abs() < T::infinity()) & (logit.abs() < T::infinity());
+            *a = tilt(logit, tau, y);
+        }
+        if !finite {
+            return false;
+        }
+        let [max, sum] = &mut self.per_row;
+        let (max, sum, len) = (&mut max[..out.len()], &mut sum[..out.len()], whole_vectors(y.len()));
+        self.scratch.reduce_rows(&self.a, k, larger, max);
+        map_rows(&self.a, k, max, &mut self.gaps, |a, max| a - max);
+        map_into(&self.gaps[..len], &mut self.a, T::lane_exp::<FMA>);
+        self.scratch.reduce_rows(&self.a, k, plus, sum);
+        self.scratch.reduce_rows(&self.gaps, k, plus, out);
+        let n = count::<T>(k);
+        for (out, &sum) in out.iter_mut().zip(&*sum) {
+            *out = constant + *out - n * sum.lane_ln::<FMA>();
+        }
+        true
     }
 }
 

@@ -4,6 +4,9 @@
 //! of −∞ is a mask: probability 0 and gradient exactly 0.
 
 use crate::Real;
+use crate::block::{
+    BLOCK, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus, whole_vectors,
+};
 use crate::error::{Error, logit_fault};
 use crate::reduce::{max, sum_of};
 use crate::relaxed::{Noise, relax};
@@ -65,6 +68,35 @@ struct LogSumExp {
 impl<T: Real> RowKernel<T, 1, 1> for LogSumExp {
     #[inline(always)]
     fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
+        if self.k <= SHORT { self.short_rows::<T, FMA>(rows) } else { self.long_rows::<T, FMA>(rows) }
+    }
+}
+
+impl LogSumExp {
+    #[inline(always)]
+    fn short_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
+        let (k, [logits], [out]) = (self.k, rows.inputs, rows.outputs);
+        let (mut keys, mut gaps, mut scratch) = (new_block::<T>(), new_block::<T>(), Scratch::new());
+        let (mut max, mut sum, step) = ([T::zero(); BLOCK], [T::zero(); BLOCK], block_len(k));
+        for (block, (logits, out)) in logits.chunks(step).zip(out.chunks_mut(step / k)).enumerate() {
+            let (max, sum, len) = (&mut max[..out.len()], &mut sum[..out.len()], logits.len());
+            keys[..len].copy_from_slice(logits);
+            scratch.reduce_rows(&keys, k, larger, max);
+            map_rows(&keys, k, max, &mut gaps, |key, max| key - max);
+            map_into(&gaps[..whole_vectors(len)], &mut keys, T::lane_exp::<FMA>);
+            scratch.reduce_rows(&keys, k, plus, sum);
+            for (row, (out, (&max, &sum))) in out.iter_mut().zip(max.iter().zip(&*sum)).enumerate() {
+                *out = max + sum.lane_ln::<FMA>();
+                if sum.is_nan() {
+                    return Err(fault(rows.first + block * (step / k) + row, &logits[row * k..][..k]));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn long_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
         let ([logits], [out]) = (rows.inputs, rows.outputs);
         for (row, (logits, out)) in logits.chunks_exact(self.k).zip(out).enumerate() {
             let max = max(logits);
