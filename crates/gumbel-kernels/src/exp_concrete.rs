@@ -1,7 +1,7 @@
 //! The ExpConcrete density: that of the logarithm of a Gumbel-Softmax sample.
 //!
 //! Maddison, Mnih and Teh (2017), appendix C. The logarithm never saturates, so this is the density to
-//! train with: in `f32` a third of the samples of three categories at `tau` = 0.1 have a coordinate that is
+//! train with: in `f32` a quarter of the samples of three equal categories at `tau` = 0.1 have a coordinate that is
 //! exactly one.
 
 use crate::Real;
