@@ -99,8 +99,11 @@ impl<T: Real> RowKernel<T, 1, 1> for LogProb<'_, T> {
         let ([logits], [out]) = (rows.inputs, rows.outputs);
         let pairs = logits.chunks_exact(self.k).zip(data(self.x, self.k, rows.first));
         for ((logits, x), out) in pairs.zip(out) {
-            let blocks = logits.chunks(BLOCK).zip(x.chunks(BLOCK));
-            *out = blocks.map(|(logits, x)| block_log_prob::<T, FMA>(logits, x)).sum();
+            *out = T::zero();
+            // A loop, not a sum of a map: a closure would be compiled without the level's instructions.
+            for (logits, x) in logits.chunks(BLOCK).zip(x.chunks(BLOCK)) {
+                *out = *out + block_log_prob::<T, FMA>(logits, x);
+            }
         }
         Ok(())
     }
@@ -126,8 +129,11 @@ fn block_log_prob<T: Real, const FMA: bool>(logits: &[T], x: &[T]) -> T {
         linear[lane] = linear[lane] + term;
         product[lane] = product[lane] * factor;
     }
-    let sum = linear.into_iter().zip(product).map(|(linear, product)| linear - product.lane_ln::<FMA>());
-    sum.sum()
+    let mut total = T::zero();
+    for lane in 0..LANES {
+        total = total + (linear[lane] - product[lane].lane_ln::<FMA>());
+    }
+    total
 }
 
 #[inline(always)]
