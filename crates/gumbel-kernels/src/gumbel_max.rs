@@ -18,7 +18,7 @@ use core::cmp::Ordering;
 /// out[r] = argmaxᵢ logits[r, i] + gᵢ  ~  softmax(logits[r]),   g standard Gumbel noise
 /// ```
 ///
-/// Element `r·k + i` of [`noise::gumbel`] of the stream goes to logit (r, i). Logits need no normalising.
+/// Element `r·k + i` of [`noise::gumbel`](crate::noise::gumbel) of the stream goes to logit (r, i). Logits need no normalising.
 /// The first index wins a tie (two sums that round to the same number). A masked category is never sampled.
 ///
 /// # Shapes

@@ -16,7 +16,7 @@ use crate::{Real, Stream};
 /// out[r, i] = exp((lᵢ + gᵢ) / tau) / Σⱼ exp((lⱼ + gⱼ) / tau),   l = logits[r]
 /// ```
 ///
-/// Element `r·k + i` of [`noise::gumbel`] of the stream goes to logit (r, i). The largest entry of a row is
+/// Element `r·k + i` of [`noise::gumbel`](crate::noise::gumbel) of the stream goes to logit (r, i). The largest entry of a row is
 /// the sample of [`gumbel_max`](crate::gumbel_max) for the same stream, at every temperature.
 ///
 /// # Shapes
