@@ -16,7 +16,7 @@ use crate::rows::{RowKernel, Rows, count_rows, same_length};
 ///
 /// # Shapes
 /// `logits` [rows, k]; `x` [n, k] with n a divisor of rows: its rows are used again and again, as when S samples
-/// share the data; `out` [rows].
+/// share the data; `out` `[rows]`.
 ///
 /// # Errors
 /// [`Error::Categories`] if `k` is zero.
@@ -44,7 +44,7 @@ pub fn bernoulli_log_prob<T: Real>(logits: &[T], x: &[T], k: usize, out: &mut [T
 /// ```
 ///
 /// # Shapes
-/// As [`bernoulli_log_prob`]; `d` [rows], `out` [rows, k].
+/// As [`bernoulli_log_prob`]; `d` `[rows]`, `out` `[rows, k]`.
 ///
 /// # Errors
 /// [`Error::Categories`] if `k` is zero.
