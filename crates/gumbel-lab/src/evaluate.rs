@@ -88,9 +88,12 @@ impl<'a> HeldOut<'a> {
     /// A model that gives NaN; [`Interrupted`](crate::watch::Interrupted).
     pub fn importance_bound(&self, model: &Vae, samples: usize, count: usize, noise: &Noise) -> Result<Mean> {
         self.mean(count, noise, |images, noise| {
+            let posterior = model.encode(images.clone());
             let mut totals = vec![LogSum::default(); images.dims()[0]];
             for first in (0..samples).step_by(SAMPLES) {
-                let weights = log_weights(model, images.clone(), SAMPLES.min(samples - first), noise)?;
+                let copies = posterior.clone().unsqueeze::<4>().repeat_dim(0, SAMPLES.min(samples - first));
+                let z = gumbel::one_hot(copies, noise)?;
+                let weights = numbers(model.log_weights(images.clone(), posterior.clone(), z));
                 self.watch.done(weights.len())?;
                 for row in weights.chunks(totals.len()) {
                     totals.iter_mut().zip(row).for_each(|(total, &weight)| total.add(weight));
@@ -147,12 +150,6 @@ impl Mean {
             values.iter().map(|v| (v - nats).powi(2)).sum::<f64>() / (images as f64 - 1.0).max(1.0);
         Self { nats, standard_error: (variance / images as f64).sqrt(), images }
     }
-}
-
-fn log_weights(model: &Vae, images: Tensor<2>, samples: usize, noise: &mut Noise) -> Result<Vec<f64>> {
-    let posterior = model.encode(images.clone());
-    let z = gumbel::one_hot(posterior.clone().unsqueeze::<4>().repeat_dim(0, samples), noise)?;
-    Ok(numbers(model.log_weights(images, posterior, z)))
 }
 
 fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {

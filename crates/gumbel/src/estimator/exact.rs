@@ -62,8 +62,8 @@ impl Estimator for Exact {
         let log_mass = categorical::log_prob(logits.unsqueeze(), z.clone()).sum_dim(2);
         let mass = log_mass.squeeze_dims::<2>(&[2, 3]).exp();
         let losses = objective.losses(&Sample { z, relaxed: None, weights: Some(mass.clone().detach()) });
-        let surrogate = (mass * losses).sum_dim(0).squeeze_dim::<1>(0);
-        Ok(Estimate { value: surrogate.clone().detach(), surrogate })
+        let loss = (mass * losses).sum_dim(0).squeeze_dim::<1>(0);
+        Ok(Estimate::of(loss))
     }
 }
 

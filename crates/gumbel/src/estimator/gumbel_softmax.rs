@@ -57,7 +57,7 @@ impl Estimator for GumbelSoftmax {
         let log_z = relax::log_gumbel_softmax(repeat(logits, self.samples), tau, noise)?;
         let z = log_z.clone().exp();
         let sample = Sample { z, relaxed: Some(Relaxed { log_z, tau }), weights: None };
-        let surrogate = objective.reduce(&sample, objective.losses(&sample));
-        Ok(Estimate { value: surrogate.clone().detach(), surrogate })
+        let loss = objective.reduce(&sample, objective.losses(&sample));
+        Ok(Estimate::of(loss))
     }
 }

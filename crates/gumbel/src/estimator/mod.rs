@@ -38,6 +38,22 @@ pub struct Estimate {
     pub surrogate: Tensor<1>,
 }
 
+impl Estimate {
+    /// Whatever differentiating the loss `[B]` gives, and nothing besides.
+    fn of(loss: Tensor<1>) -> Self {
+        Self { value: loss.clone().detach(), surrogate: loss }
+    }
+
+    /// The gradient of the loss `[B]` and, for the logits, `cotangent` `[B, D, K]` besides.
+    fn with_cotangent(loss: Tensor<1>, logits: Tensor<3>, cotangent: Tensor<3>) -> Self {
+        // Masked logits are infinite; their cotangent is zero.
+        let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
+        let product = logits.mask_fill(masked, 0.0) * cotangent.detach();
+        let added = product.sum_dim(2).sum_dim(1).squeeze_dims::<1>(&[1, 2]);
+        Self { value: loss.clone().detach(), surrogate: loss + added }
+    }
+}
+
 /// A gradient estimator.
 pub trait Estimator: fmt::Debug + Send {
     /// Its row in the table.
@@ -211,14 +227,6 @@ fn score_cotangent(logits: Tensor<3>, z: Tensor<4>, signal: Tensor<2>) -> Tensor
     let mass = burn::tensor::activation::softmax(logits.detach(), 2).unsqueeze::<4>();
     let signal = signal.detach().unsqueeze_dims::<4>(&[2, 3]);
     ((z - mass) * signal).sum_dim(0).squeeze_dim(0)
-}
-
-/// A surrogate with the gradient of `loss` `[B]` and, for the logits, `cotangent` `[B, D, K]` besides.
-fn with_cotangent(loss: Tensor<1>, logits: Tensor<3>, cotangent: Tensor<3>) -> Tensor<1> {
-    // Masked logits are infinite; their cotangent is zero.
-    let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
-    let product = logits.mask_fill(masked, 0.0) * cotangent.detach();
-    loss + product.sum_dim(2).sum_dim(1).squeeze_dims::<1>(&[1, 2])
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 
 use super::{
     Estimate, Estimator, Evaluations, Info, Objective, Reduction, Sample, Samples, at_least, check_state,
-    repeat, score_cotangent, with_cotangent,
+    repeat, score_cotangent,
 };
 use crate::{Error, Noise, sample};
 use burn::tensor::Tensor;
@@ -113,7 +113,7 @@ impl Estimator for Reinforce {
             }
         };
         let cotangent = score_cotangent(logits.clone(), sample.z, signal);
-        Ok(Estimate { value: loss.clone().detach(), surrogate: with_cotangent(loss, logits, cotangent) })
+        Ok(Estimate::with_cotangent(loss, logits, cotangent))
     }
 
     fn adapt(&mut self, last: &Estimate) {

@@ -8,7 +8,7 @@
 
 use super::{
     Estimate, Estimator, Evaluations, Info, Objective, Reduction, Sample, Samples, at_least, repeat,
-    score_cotangent, with_cotangent,
+    score_cotangent,
 };
 use crate::{Error, Noise, sample};
 use burn::tensor::Tensor;
@@ -61,6 +61,6 @@ impl Estimator for Rloo {
         let loss = objective.reduce(&sample, losses.clone());
         let signal = (losses.clone() - losses.mean_dim(0)) / (self.samples - 1) as f64;
         let cotangent = score_cotangent(logits.clone(), sample.z, signal);
-        Ok(Estimate { value: loss.clone().detach(), surrogate: with_cotangent(loss, logits, cotangent) })
+        Ok(Estimate::with_cotangent(loss, logits, cotangent))
     }
 }

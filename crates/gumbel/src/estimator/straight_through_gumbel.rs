@@ -53,7 +53,7 @@ impl Estimator for StraightThroughGumbel {
     ) -> Result<Estimate, Error> {
         let z = relax::straight_through(repeat(logits, self.samples), self.tau.at(step), noise)?;
         let sample = Sample::hard(z);
-        let surrogate = objective.reduce(&sample, objective.losses(&sample));
-        Ok(Estimate { value: surrogate.clone().detach(), surrogate })
+        let loss = objective.reduce(&sample, objective.losses(&sample));
+        Ok(Estimate::of(loss))
     }
 }
