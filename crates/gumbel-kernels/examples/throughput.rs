@@ -2,17 +2,18 @@
 //!
 //! `cargo run --release -p gumbel-kernels --example throughput -- --op forward --rows 4096 --cols 1000`
 //!
-//! Options: `--op` one of `OPERATIONS`, `--rows`, `--cols`, `--tau`, `--count` (of topk), `--threads`,
-//! `--level` (baseline, avx2, avx512, neon) and `--repeats`. `words`, `exponential` and `noise` in turn add
-//! the random words, the first and the second logarithm, so a stage that lost its vectors shows. `naive` is
-//! the forward pass with the scalar functions of the platform, and `copy` moves the same bytes.
+//! Options: `--op` one of `OPERATIONS`, or `naive-` and its name, `--rows`, `--cols`, `--tau`, `--count` (of
+//! topk), `--threads`, `--level` (baseline, avx2, avx512, neon) and `--repeats`. `words`, `exponential` and
+//! `noise` in turn add the random words, the first and the second logarithm, so a stage that lost its vectors
+//! shows. `copy` moves the bytes of the logits, and `naive-forward` is what one would write first.
 
-use gumbel_kernels::*;
+#[path = "../benches/kernels/operations/mod.rs"]
+mod operations;
+
+use gumbel_kernels::Level;
+use operations::{OPERATIONS, Problem};
 use std::hint::black_box;
 use std::time::Instant;
-
-const OPERATIONS: &str = "copy words uniform exponential noise logistic softmax logsumexp forward hard log vjp logvjp argmax topk \
-     logprob logprobvjp concrete naive";
 
 struct Options {
     op: String,
@@ -73,85 +74,23 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Options, String>
 /// Nanoseconds per element of each repeat, which runs for some tenths of a millisecond at least.
 fn measure(options: &Options) -> Result<Vec<f64>, String> {
     let len = options.rows * options.cols;
-    let mut run = operation(options)?;
+    let run = operation(&options.op)?;
+    let problem = Problem::new(options.rows, options.cols, options.tau, options.count);
+    let mut problem = problem.map_err(|error| error.to_string())?;
     let calls = (200_000 / len.max(1)).max(1);
-    run(); // touches every page
+    run(&mut problem); // touches every page
     let repeat = |_| {
         let start = Instant::now();
-        (0..calls).for_each(|_| run());
+        (0..calls).for_each(|_| black_box(run)(black_box(&mut problem)));
         start.elapsed().as_secs_f64() * 1e9 / (calls * len) as f64
     };
     Ok((0..options.repeats).map(repeat).collect())
 }
 
-/// The operation with its buffers.
-fn operation(options: &Options) -> Result<Box<dyn FnMut() + Send>, String> {
-    let &Options { rows, cols: k, tau, count, .. } = options;
-    let (stream, len) = (Stream::new(1), rows * k);
-    let mut logits = vec![0.0f32; len];
-    noise::logistic(stream.split(0), &mut logits);
-    let (mut out, mut other, mut index) = (vec![0.0f32; len], vec![0.0f32; len], vec![0u32; rows]);
-    let (mut per_row, ones) = (vec![0.0f32; rows], vec![1.0f32; rows]);
-    let mut sample = vec![0.0f32; len];
-    let log_space = ["logvjp", "logprob", "logprobvjp"].contains(&options.op.as_str());
-    let make = if log_space { log_gumbel_softmax } else { gumbel_softmax };
-    make(&logits, k, tau, stream, &mut sample).map_err(|error| error.to_string())?;
-    let mut words = vec![0u32; if options.op == "words" { len } else { 0 }];
-    let mut top = vec![0u32; if options.op == "topk" { rows * count } else { 0 }];
-    let fine = "inputs made here are sound";
-    Ok(match options.op.as_str() {
-        "copy" => Box::new(move || black_box(&mut out).copy_from_slice(black_box(&logits))),
-        "words" => Box::new(move || stream.words(black_box(&mut words))),
-        "uniform" => Box::new(move || noise::uniform(stream, black_box(&mut out))),
-        "exponential" => Box::new(move || noise::exponential(stream, black_box(&mut out))),
-        "noise" => Box::new(move || noise::gumbel(stream, black_box(&mut out))),
-        "logistic" => Box::new(move || noise::logistic(stream, black_box(&mut out))),
-        "softmax" => Box::new(move || softmax(&logits, k, black_box(&mut out)).expect(fine)),
-        "logsumexp" => Box::new(move || log_sum_exp(&logits, k, black_box(&mut per_row)).expect(fine)),
-        "forward" => {
-            Box::new(move || gumbel_softmax(&logits, k, tau, stream, black_box(&mut out)).expect(fine))
-        }
-        "hard" => Box::new(move || {
-            gumbel_softmax_with_index(&logits, k, tau, stream, black_box(&mut out), &mut index).expect(fine)
-        }),
-        "log" => {
-            Box::new(move || log_gumbel_softmax(&logits, k, tau, stream, black_box(&mut out)).expect(fine))
-        }
-        "vjp" => {
-            Box::new(move || gumbel_softmax_vjp(&sample, &logits, k, tau, black_box(&mut out)).expect(fine))
-        }
-        "logvjp" => Box::new(move || {
-            log_gumbel_softmax_vjp(&sample, &logits, k, tau, black_box(&mut out)).expect(fine)
-        }),
-        "argmax" => Box::new(move || gumbel_max(&logits, k, stream, black_box(&mut index)).expect(fine)),
-        "topk" => Box::new(move || gumbel_top_k(&logits, k, stream, count, black_box(&mut top)).expect(fine)),
-        "logprob" => Box::new(move || {
-            exp_concrete_log_density(&sample, &logits, k, tau, black_box(&mut per_row)).expect(fine)
-        }),
-        "concrete" => Box::new(move || {
-            concrete_log_density(&sample, &logits, k, tau, black_box(&mut per_row)).expect(fine)
-        }),
-        "logprobvjp" => Box::new(move || {
-            let (d_y, d_logits) = (black_box(&mut out), &mut other);
-            exp_concrete_log_density_vjp(&sample, &logits, k, tau, &ones, d_y, d_logits, &mut per_row)
-                .expect(fine)
-        }),
-        "naive" => Box::new(move || naive(&logits, k, tau, stream, black_box(&mut out))),
-        other => return Err(format!("no operation {other:?}; there are {OPERATIONS}")),
-    })
-}
-
-/// What one would write first.
-fn naive(logits: &[f32], k: usize, tau: f32, stream: Stream, out: &mut [f32]) {
-    let mut rng = StreamRng::new(stream);
-    for (logits, out) in logits.chunks_exact(k).zip(out.chunks_exact_mut(k)) {
-        for (out, logit) in out.iter_mut().zip(logits) {
-            let u = (rand_core::Rng::next_u32(&mut rng) as f32 + 0.5) / 4_294_967_296.0;
-            *out = (logit - (-u.ln()).ln()) / tau;
-        }
-        let max = out.iter().fold(f32::NEG_INFINITY, |max, &value| max.max(value));
-        out.iter_mut().for_each(|value| *value = (*value - max).exp());
-        let sum: f32 = out.iter().sum();
-        out.iter_mut().for_each(|value| *value /= sum);
-    }
+fn operation(name: &str) -> Result<fn(&mut Problem), String> {
+    let plain = name.strip_prefix("naive-").unwrap_or(name);
+    let named = OPERATIONS.iter().find(|operation| operation.name == plain);
+    let run = named.and_then(|named| if plain == name { Some(named.kernel) } else { named.naive });
+    let names: Vec<&str> = OPERATIONS.iter().map(|operation| operation.name).collect();
+    run.ok_or(format!("no operation {name:?}; there are {}", names.join(" ")))
 }

@@ -1,0 +1,100 @@
+//! Every kernel on rows from 2 to 128 256 categories, on one and two threads, beside a copy, the stages that it
+//! consists of, and a naive version: `cargo bench -p gumbel-kernels`, with a filter such as
+//! `-- '1024x1000/forward'` for a part of it.
+//!
+//! Criterion prints the time of a call. The table at the end, which also stands in `target/criterion/kernels.csv`,
+//! has criterion's medians in nanoseconds per element.
+
+mod operations;
+mod table;
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
+use operations::{OPERATIONS, Operation, Problem};
+use std::hint::black_box;
+use std::time::{Duration, SystemTime};
+
+const TAU: f32 = 0.7;
+/// About a million elements each, as far as 65 536 rows reach.
+const SHAPES: [(usize, usize); 6] =
+    [(65_536, 2), (65_536, 10), (32_768, 32), (1024, 1000), (20, 50_257), (8, 128_256)];
+const THREADS: [usize; 2] = [1, 2];
+/// Label of the naive version, which has one thread.
+const NAIVE: &str = "naive";
+
+fn main() {
+    let start = SystemTime::now();
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(50))
+        .measurement_time(Duration::from_millis(200))
+        .sample_size(10)
+        .nresamples(1000)
+        .configure_from_args();
+    for (rows, k) in shapes() {
+        measure(&mut criterion, rows, k);
+    }
+    criterion.final_summary();
+    table::write(start).expect("criterion's estimates can be read");
+}
+
+/// The large shapes, then one row of each width.
+fn shapes() -> impl Iterator<Item = (usize, usize)> {
+    SHAPES.into_iter().chain(SHAPES.map(|(_, k)| (1, k)))
+}
+
+fn measure(criterion: &mut Criterion, rows: usize, k: usize) {
+    let mut group = criterion.benchmark_group(format!("{rows}x{k}"));
+    group.sampling_mode(SamplingMode::Flat).throughput(Throughput::Elements((rows * k) as u64));
+    let mut problem = Lazy { rows, k, made: None };
+    for operation in OPERATIONS.iter().filter(|operation| applies(operation, k)) {
+        for &threads in if rows == 1 { &THREADS[..1] } else { &THREADS } {
+            let id = BenchmarkId::new(operation.name, label(threads));
+            time(&mut group, id, threads, &mut problem, operation.kernel);
+        }
+        if let Some(naive) = operation.naive.filter(|_| rows > 1) {
+            time(&mut group, BenchmarkId::new(operation.name, NAIVE), 1, &mut problem, naive);
+        }
+    }
+}
+
+/// Top-k is for long rows.
+fn applies(operation: &Operation, k: usize) -> bool {
+    operation.name != "topk" || top(k) < k / 100
+}
+
+/// How many are drawn without replacement: 8 of 1000, 50 of 128 256.
+fn top(k: usize) -> usize {
+    if k > 1000 { 50 } else { 8 }
+}
+
+fn label(threads: usize) -> String {
+    format!("t{threads}")
+}
+
+fn time(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    id: BenchmarkId,
+    threads: usize,
+    problem: &mut Lazy,
+    run: fn(&mut Problem),
+) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    group.bench_function(id, |bencher| {
+        let problem = problem.get();
+        pool.install(|| bencher.iter(|| black_box(run)(black_box(problem))));
+    });
+}
+
+/// A problem that is made when the filter lets a benchmark through.
+struct Lazy {
+    rows: usize,
+    k: usize,
+    made: Option<Problem>,
+}
+
+impl Lazy {
+    fn get(&mut self) -> &mut Problem {
+        self.made
+            .get_or_insert_with(|| Problem::new(self.rows, self.k, TAU, top(self.k)).expect("sound logits"))
+    }
+}
