@@ -1,7 +1,8 @@
 """Times the same operations in PyTorch (eager, compiled), JAX (jit) and gumbel-kernels.
 
 Every system is measured in turn, several times over; the figure is the median in nanoseconds per element, with the
-smallest beside it. All are single precision, on rows of unnormalised logits, at temperature 0.7.
+smallest beside it and the quotient by ours. All are single precision, on rows of unnormalised logits, at temperature
+0.7. `tables.py` prints the CSV as Markdown.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import subprocess
 import time
 
 TAU = 0.7
+WINDOW = 0.25  # seconds that a measurement takes
 OPERATIONS = {
     "forward": "Gumbel-Softmax, forward",
     "forward+backward": "Gumbel-Softmax, forward and backward",
@@ -76,15 +78,20 @@ def torch_operations(rows, cols, threads, compiled):
     }
     if not compiled:
         return operations
+    torch.compiler.reset()  # else the second shape makes the code general
+
+    def compile(function):
+        return torch.compile(function, dynamic=False)
+
     # The backward pass is traced from a compiled forward one.
-    soft = torch.compile(lambda x: functional.gumbel_softmax(x, tau=TAU))
-    straight = torch.compile(lambda x: functional.gumbel_softmax(x, tau=TAU, hard=True))
+    soft = compile(lambda x: functional.gumbel_softmax(x, tau=TAU))
+    straight = compile(lambda x: functional.gumbel_softmax(x, tau=TAU, hard=True))
     return {
-        "forward": torch.compile(forward),
+        "forward": compile(forward),
         "forward+backward": lambda: torch.autograd.grad(soft(leaf), leaf, upstream)[0],
         "hard": lambda: torch.autograd.grad(straight(leaf), leaf, upstream)[0],
-        "argmax": torch.compile(argmax),
-        "logprob": torch.compile(logprob),
+        "argmax": compile(argmax),
+        "logprob": compile(logprob),
     }
 
 
@@ -134,21 +141,24 @@ def jax_operations(rows, cols):
     }
 
 
-def best_time(operation, elements):
-    """Nanoseconds per element: the mean over enough calls for a quarter of a second."""
-    start = time.perf_counter()
+def call_time(operation, elements):
+    """Nanoseconds per element: the median over calls that take a quarter of a second, after one to warm up."""
     operation()
-    once = time.perf_counter() - start
-    calls = max(1, min(200, int(0.25 / max(once, 1e-6))))
-    start = time.perf_counter()
-    for _ in range(calls):
+    times = []
+    while sum(times) < WINDOW and len(times) < 200:
+        start = time.perf_counter()
         operation()
-    return 1e9 * (time.perf_counter() - start) / calls / elements
+        times.append(time.perf_counter() - start)
+    return 1e9 * statistics.median(times) / elements
 
 
 def ours_time(program, name, rows, cols, threads):
+    """The same of ours, which is a program of its own."""
+    calls = min(200, max(3, round(WINDOW / (2e-9 * rows * cols))))
+
     def run(op):
-        command = [program, "--op", op, "--rows", rows, "--cols", cols, "--threads", threads, "--tau", TAU]
+        command = [program, "--op", op, "--rows", rows, "--cols", cols]
+        command += ["--threads", threads, "--tau", TAU, "--repeats", calls]
         line = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True).stdout
         return json.loads(line)["ns_per_element_median"]
 
@@ -156,7 +166,7 @@ def ours_time(program, name, rows, cols, threads):
 
 
 def measure(options, rows, cols):
-    """Yields (operation, system, [time of each repeat])."""
+    """Yields (operation, {system: [nanoseconds per element of each repeat]})."""
     makers = {
         "torch": lambda: torch_operations(rows, cols, options.threads, compiled=False),
         "torch.compile": lambda: torch_operations(rows, cols, options.threads, compiled=True),
@@ -172,12 +182,19 @@ def measure(options, rows, cols):
         for _ in range(options.repeats):
             for system in systems:
                 if system == "ours":
-                    seconds = ours_time(options.ours, name, rows, cols, options.threads)
+                    figure = ours_time(options.ours, name, rows, cols, options.threads)
                 else:
-                    seconds = best_time(made[system][name], rows * cols)
-                times[system].append(seconds)
-        for system in systems:
-            yield name, system, times[system]
+                    figure = call_time(made[system][name], rows * cols)
+                times[system].append(figure)
+        yield name, times
+
+
+def versions(systems):
+    import jax
+    import torch
+
+    named = {"torch": f"PyTorch {torch.__version__}", "jax": f"JAX {jax.__version__}"}
+    return ", ".join(named[system] for system in systems if system in named)
 
 
 def main():
@@ -187,23 +204,22 @@ def main():
     systems = options.systems.split(",")
     with open(options.out + ".partial", "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["rows", "cols", "threads", "operation", "system", "ns_median", "ns_min", "repeats"])
+        columns = ["rows", "cols", "threads", "operation", "system", "ns_median", "ns_min", "times_ours", "repeats"]
+        writer.writerow(columns)
         print(f"ns per element, median of {options.repeats}, {options.threads} thread(s), float32; ratio to ours")
+        print(versions(systems))
         for shape in options.shapes.split(","):
             rows, cols = map(int, shape.split("x"))
             print(f"\n[{rows}, {cols}]")
             print(f"{'':40}" + "".join(f"{system:>20}" for system in systems))
-            line = {}
-            for name, system, times in measure(options, rows, cols):
-                median = statistics.median(times)
-                line[system] = median
-                writer.writerow(
-                    [rows, cols, options.threads, name, system, f"{median:.3f}", f"{min(times):.3f}", len(times)]
-                )
-                if system == systems[-1]:
-                    ours = line.get("ours", math.nan)
-                    cells = "".join(f"{line[s]:>11.2f} ({line[s] / ours:>4.1f}x)" for s in systems)
-                    print(f"{OPERATIONS[name]:40}{cells}", flush=True)
+            for name, times in measure(options, rows, cols):
+                median = {system: statistics.median(times[system]) for system in systems}
+                ratio = {system: median[system] / median.get("ours", math.nan) for system in systems}
+                for system in systems:
+                    figures = [f"{median[system]:.3f}", f"{min(times[system]):.3f}", f"{ratio[system]:.2f}"]
+                    writer.writerow([rows, cols, options.threads, name, system, *figures, options.repeats])
+                cells = "".join(f"{median[s]:>11.2f} ({ratio[s]:>4.1f}x)" for s in systems)
+                print(f"{OPERATIONS[name]:40}{cells}", flush=True)
     os.replace(options.out + ".partial", options.out)
 
 
