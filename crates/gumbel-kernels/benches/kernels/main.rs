@@ -28,7 +28,7 @@ fn main() {
         .warm_up_time(Duration::from_millis(50))
         .measurement_time(Duration::from_millis(200))
         .sample_size(10)
-        .nresamples(1000)
+        .nresamples(2000)
         .configure_from_args();
     for (rows, k) in shapes() {
         measure(&mut criterion, rows, k);
