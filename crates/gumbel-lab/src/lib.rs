@@ -1,6 +1,7 @@
 //! Data, models, training and reports for models with discrete latent variables: the library behind the
 //! program `gumbel`.
 
+mod adam;
 mod batches;
 pub mod checkpoint;
 pub mod cli;

@@ -1,5 +1,6 @@
 //! The training loop.
 
+use crate::adam::FusedAdam;
 use crate::batches::Batches;
 use crate::checkpoint::{self, Progress};
 use crate::config::VaeConfig;
@@ -10,7 +11,7 @@ use crate::model::Vae;
 use crate::run::RunFolder;
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
+use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use gumbel::Noise;
 use gumbel::estimator::{Estimate, Estimator, Objective};
@@ -106,7 +107,7 @@ impl<'a> Trainer<'a> {
             ),
             held_out: HeldOut::new(data.valid.as_ref().unwrap_or(&data.test), config.binarise),
             model,
-            optimizer: AdamConfig::new().with_epsilon(1e-8).init(),
+            optimizer: FusedAdam::default().into(),
             estimator: config.estimator()?,
             device,
             digest: data.digest(),
@@ -213,7 +214,9 @@ impl<'a> Trainer<'a> {
         ensure!(loss.is_finite(), "the training objective is {loss}");
         let gradients = (estimate.surrogate.clone() + kl).mean().backward();
         let gradients = GradientsParams::from_grads(gradients, &self.model);
-        self.model = self.optimizer.step(self.config.lr, self.model.clone(), gradients);
+        // Taken, not cloned: parameters that nobody else holds are updated in place.
+        let model = std::mem::take(&mut self.model);
+        self.model = self.optimizer.step(self.config.lr, model, gradients);
         self.estimator.adapt(&estimate);
         self.step += 1;
         Ok(Step { loss, reconstruction })

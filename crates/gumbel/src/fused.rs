@@ -17,6 +17,7 @@ use burn::backend::{
 use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real};
+use std::ops::Range;
 
 /// A tensor in host memory: rows over the last axis.
 pub(crate) struct Rows {
@@ -136,25 +137,57 @@ impl Backward<Flex, 1> for RowsBackward {
 }
 
 fn pull_back(saved: FlexTensor, grad: FlexTensor, vjp: Vjp) -> FlexTensor {
-    let (saved, grad) = (saved.to_contiguous(), grad.to_contiguous());
     match saved.dtype() {
-        DType::F64 => pull_back_as::<f64>(&saved, &grad, vjp),
-        _ => pull_back_as::<f32>(&saved, &grad, vjp),
+        DType::F64 => pull_back_as::<f64>(saved, grad, vjp),
+        _ => pull_back_as::<f32>(saved, grad, vjp),
     }
 }
 
-fn pull_back_as<T: Number>(saved: &FlexTensor, grad: &FlexTensor, vjp: Vjp) -> FlexTensor {
+fn pull_back_as<T: Number>(saved: FlexTensor, mut grad: FlexTensor, vjp: Vjp) -> FlexTensor {
+    let saved = saved.to_contiguous();
+    // Replaces the old handle, so that a gradient that nobody else holds is overwritten where it is.
+    grad = grad.to_contiguous();
     let shape: Shape = saved.shape();
     let k = *shape.as_slice().last().expect("rows have an axis");
-    let mut out = vec![T::zero(); shape.num_elements()];
-    let (saved, grad) = (slice::<T>(saved), slice::<T>(grad));
-    match vjp {
-        Vjp::Softmax { tau } => kernels::gumbel_softmax_vjp(saved, grad, k, T::from_f64(tau), &mut out),
-        Vjp::LogSoftmax { tau } => {
-            kernels::log_gumbel_softmax_vjp(saved, grad, k, T::from_f64(tau), &mut out)
+    let saved = slice::<T>(&saved);
+    let product = match vjp {
+        Vjp::Softmax { tau } => in_place(
+            grad.storage_mut(),
+            |dy, out, at| kernels::gumbel_softmax_vjp(&saved[at], dy, k, T::from_f64(tau), out),
+            k,
+        ),
+        Vjp::LogSoftmax { tau } => in_place(
+            grad.storage_mut(),
+            |dy, out, at| kernels::log_gumbel_softmax_vjp(&saved[at], dy, k, T::from_f64(tau), out),
+            k,
+        ),
+        Vjp::Bernoulli { x } => {
+            let mut out = vec![T::zero(); saved.len()];
+            let product = kernels::bernoulli_log_prob_vjp(saved, slice(&x), slice(&grad), k, &mut out);
+            grad = FlexTensor::from_data(TensorData::new(out, shape));
+            product
         }
-        Vjp::Bernoulli { x } => kernels::bernoulli_log_prob_vjp(saved, slice::<T>(&x), grad, k, &mut out),
+    };
+    product.expect("the forward pass accepted the same temperature and row length");
+    grad
+}
+
+/// Numbers of a gradient that are worked on at a time, from a copy that stays in a cache.
+const BLOCK: usize = 1 << 17;
+
+/// Overwrites a gradient by its product: no new memory of its size, whose pages cost more than the kernel.
+fn in_place<T: Number>(
+    grad: &mut [T],
+    kernel: impl Fn(&[T], &mut [T], Range<usize>) -> Result<(), kernels::Error>,
+    k: usize,
+) -> Result<(), kernels::Error> {
+    let mut copy = vec![T::zero(); grad.len().min(k * (BLOCK / k).max(1))];
+    let (step, mut start) = (copy.len().max(1), 0);
+    for out in grad.chunks_mut(step) {
+        let (copy, end) = (&mut copy[..out.len()], start + out.len());
+        copy.copy_from_slice(out);
+        kernel(copy, out, start..end)?;
+        start = end;
     }
-    .expect("the forward pass accepted the same temperature and row length");
-    FlexTensor::from_data(TensorData::new(out, shape))
+    Ok(())
 }

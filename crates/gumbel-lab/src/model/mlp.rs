@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, activation};
 use gumbel::Noise;
 
 /// Linear layers with rectifiers between them (none after the last).
-#[derive(Module, Debug)]
+#[derive(Module, Debug, Default)]
 pub struct Mlp {
     layers: Vec<Linear>,
 }

@@ -51,8 +51,8 @@ impl Shape {
     }
 }
 
-/// Encoder, decoder and prior.
-#[derive(Module, Debug)]
+/// Encoder, decoder and prior; the default has no layers and stands where a model was taken from.
+#[derive(Module, Debug, Default)]
 pub struct Vae {
     encoder: Mlp,
     decoder: Mlp,
