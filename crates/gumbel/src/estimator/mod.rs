@@ -7,32 +7,67 @@
 //! What an estimator adds to the gradient that automatic differentiation of `f` gives is one tensor, the
 //! cotangent of the logits. So one backward pass serves all, and no derivative of a derivative is needed.
 
+mod decoupled;
 mod exact;
+mod gapped;
+mod gumbel_rao;
 mod gumbel_softmax;
 mod objective;
 mod paper;
 mod parameters;
 mod parts;
 mod reinforce;
+mod reinmax;
 mod rloo;
+mod straight_through;
 mod straight_through_gumbel;
+mod zgr;
 
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use std::fmt;
 
+pub use decoupled::Decoupled;
 pub use exact::Exact;
+pub use gapped::{Gap, Gapped};
+pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
 pub use objective::{Objective, Reduction, Relaxed, Sample};
 pub use paper::{Paper, Venue};
 pub use parameters::{Choice, Parameter, Parameters};
 pub use reinforce::{Baseline, Reinforce};
+pub use reinmax::ReinMax;
 pub use rloo::Rloo;
+pub use straight_through::{Backward, StraightThrough};
 pub use straight_through_gumbel::StraightThroughGumbel;
+pub use zgr::Zgr;
 
 /// Every estimator there is, in the order of the documentation.
-pub static ALL: &[&Info] =
-    &[&exact::INFO, &reinforce::INFO, &rloo::INFO, &gumbel_softmax::INFO, &straight_through_gumbel::INFO];
+pub static ALL: &[&Info] = &[
+    &exact::INFO,
+    &reinforce::INFO,
+    &rloo::INFO,
+    &straight_through::INFO,
+    &straight_through_gumbel::INFO,
+    &decoupled::INFO,
+    &gapped::INFO,
+    &gumbel_rao::INFO,
+    &reinmax::INFO,
+    &zgr::INFO,
+    &gumbel_softmax::INFO,
+];
+
+/// Hard samples with a gradient, as pure functions of the logits and the sample.
+///
+/// Each returns `hard`, bit for bit, as a differentiable function of the logits: sample with
+/// [`one_hot`](crate::one_hot), attach a gradient, and go on. See the estimator of the same name.
+pub mod path {
+    pub use super::gapped::gapped;
+    pub use super::gumbel_rao::gumbel_rao;
+    pub use super::reinmax::reinmax;
+    pub use super::straight_through::{identity, probabilities};
+    pub use super::zgr::zgr;
+}
 
 /// What an estimator returns.
 #[derive(Clone, Debug)]

@@ -43,8 +43,13 @@ impl StraightThroughGumbel {
     /// With `samples` samples per row and the backward pass at temperature `tau`.
     ///
     /// # Errors
-    /// No samples.
+    /// No samples; a temperature above 1 at any step.
     pub fn new(samples: usize, tau: Schedule) -> Result<Self, Error> {
+        let (_, largest) = tau.range();
+        if largest > 1.0 {
+            let reason = format!("tau must be at most 1, got {tau}; above 1 use reinmax");
+            return Err(Error::Parameter { estimator: INFO.name, reason });
+        }
         Ok(Self { samples: at_least(&INFO, 1, samples)?, tau })
     }
 }
