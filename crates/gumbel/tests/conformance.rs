@@ -256,6 +256,71 @@ fn extreme_and_masked_logits_give_finite_gradients_and_none_at_masks() {
     }
 }
 
+/// Mean gradients of two problems that are the same in distribution, compared in standard errors.
+fn assert_same_means(name: &str, left: &[Vec<f64>], right: &[Vec<f64>]) {
+    let (n, m) = (left.len() as f64, right.len() as f64);
+    for i in 0..LOGITS.len() {
+        let [(a, va), (b, vb)] = [left, right].map(|rows| {
+            let mean = rows.iter().map(|row| row[i]).sum::<f64>() / rows.len() as f64;
+            (mean, rows.iter().map(|row| (row[i] - mean).powi(2)).sum::<f64>() / (rows.len() - 1) as f64)
+        });
+        let z = (a - b) / (va / n + vb / m).sqrt().max(1e-7);
+        assert!(z.abs() < 4.0, "{name}, coordinate {i}: {a} and {b}, {z:.1} standard errors apart");
+    }
+}
+
+#[test]
+fn a_shift_of_a_latents_logits_changes_nothing_and_its_gradient_sums_to_zero() {
+    for info in estimator::ALL {
+        let [_, categories] = shape(info);
+        let at = |shift: f32| {
+            let logits = tiled(shape(info), LOGITS.map(|logit| logit + shift), 2000);
+            gradients(run(build(info).as_ref(), logits.clone(), &curved(&phi()), 12), &logits)
+        };
+        let (here, there) = (at(0.0), at(4.0));
+        let far = |(a, b): &(&Vec<f64>, &Vec<f64>)| {
+            a.iter().zip(*b).any(|(a, b)| (a - b).abs() > 1e-3 * (1.0 + a.abs()))
+        };
+        let moved = here.iter().zip(&there).filter(far).count();
+        // Rounding decides an argmax otherwise in one row of some thousands, and its gradient with it.
+        assert!(moved <= 2, "{}: {moved} of 2000 rows moved", info.name);
+        for row in here.iter().flat_map(|row| row.chunks(categories)) {
+            let size = row.iter().map(|g| g.abs()).sum::<f64>();
+            let sum = row.iter().sum::<f64>().abs();
+            assert!(sum < 1e-5 * (1.0 + size), "{}: {row:?} sums to {sum}", info.name);
+        }
+    }
+}
+
+#[test]
+fn permuted_categories_permute_the_gradient_in_distribution() {
+    for info in estimator::ALL {
+        let [_, categories] = shape(info);
+        let rotated = |row: &[f64]| {
+            let mut row = row.to_vec();
+            row.chunks_mut(categories).for_each(|latent| latent.rotate_left(1));
+            row
+        };
+        let here = {
+            let logits = tiled(shape(info), LOGITS, REPLICATES / 2);
+            gradients(run(build(info).as_ref(), logits.clone(), &curved(&phi()), 13), &logits)
+        };
+        let moved: Vec<f32> = rotated(&LOGITS.map(f64::from)).into_iter().map(|logit| logit as f32).collect();
+        let logits = tiled(shape(info), moved.try_into().expect("six"), REPLICATES / 2);
+        // The objective sees the categories in their old order.
+        let phi = phi();
+        let back = |sample: &Sample| {
+            let z = sample.z.clone();
+            let last = z.clone().narrow(3, categories - 1, 1);
+            let z = Tensor::cat(vec![last, z.narrow(3, 0, categories - 1)], 3);
+            curved(&phi)(&Sample { z, ..sample.clone() })
+        };
+        let there = gradients(run(build(info).as_ref(), logits.clone(), &back, 14), &logits);
+        let here: Vec<Vec<f64>> = here.iter().map(|row| rotated(row)).collect();
+        assert_same_means(info.name, &here, &there);
+    }
+}
+
 #[test]
 fn the_objective_is_evaluated_as_often_as_declared() {
     for info in estimator::ALL {
