@@ -7,7 +7,10 @@
 //! What an estimator adds to the gradient that automatic differentiation of `f` gives is one tensor, the
 //! cotangent of the logits. So one backward pass serves all, and no derivative of a derivative is needed.
 
+mod arm;
+mod arms;
 mod decoupled;
+mod disarm;
 mod exact;
 mod gapped;
 mod gumbel_rao;
@@ -27,7 +30,10 @@ use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use std::fmt;
 
+pub use arm::Arm;
+pub use arms::Arms;
 pub use decoupled::Decoupled;
+pub use disarm::DisArm;
 pub use exact::Exact;
 pub use gapped::{Gap, Gapped};
 pub use gumbel_rao::GumbelRao;
@@ -47,6 +53,9 @@ pub static ALL: &[&Info] = &[
     &exact::INFO,
     &reinforce::INFO,
     &rloo::INFO,
+    &arm::INFO,
+    &disarm::INFO,
+    &arms::INFO,
     &straight_through::INFO,
     &straight_through_gumbel::INFO,
     &decoupled::INFO,

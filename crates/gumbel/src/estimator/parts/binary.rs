@@ -2,7 +2,7 @@
 //! ℓ = θ₁ − θ₀.
 
 use super::super::Info;
-use crate::{Error, sample};
+use crate::{Error, Noise, sample};
 use burn::tensor::Tensor;
 
 /// The log-odds `[B, D]` of logits `[B, D, 2]`, detached; ±∞ where one of the two is masked.
@@ -28,4 +28,15 @@ pub(in super::super) fn one_hot(bits: Tensor<3>) -> Tensor<4> {
 /// A cotangent of the log-odds `[B, D]` as one of the logits `[B, D, 2]`.
 pub(in super::super) fn cotangent(log_odds: Tensor<2>) -> Tensor<3> {
     Tensor::stack(vec![log_odds.clone().neg(), log_odds], 2)
+}
+
+/// Uniform numbers `[P, B, D]` of the logits' kind.
+pub(in super::super) fn uniform(noise: &mut Noise, logits: &Tensor<3>, shape: [usize; 3]) -> Tensor<3> {
+    like(noise.uniform(shape, &logits.device().inner()), logits)
+}
+
+/// Noise in the precision of the logits, and in a graph if they are in one.
+pub(in super::super) fn like(noise: Tensor<3>, logits: &Tensor<3>) -> Tensor<3> {
+    let noise = noise.cast(logits.dtype());
+    if logits.is_autodiff() { noise.autodiff() } else { noise }
 }

@@ -1,5 +1,6 @@
 //! What several estimators share.
 
+pub(super) mod antithetic;
 pub(super) mod binary;
 pub(super) mod coefficient;
 pub(super) mod inner;
