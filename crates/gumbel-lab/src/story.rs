@@ -95,7 +95,7 @@ fn point(line: &Metrics, info: &Info) -> Point {
         reconstruction: line.reconstruction,
         kl: line.kl,
         hard: line.hard_negative_elbo,
-        tau: info.tempered.then_some(line.tau),
+        tau: info.tempered().then_some(line.tau),
         seconds: line.seconds,
     }
 }

@@ -13,8 +13,8 @@ use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
-use gumbel::Noise;
 use gumbel::estimator::{Estimate, Estimator, Objective};
+use gumbel::{Noise, Schedule};
 use std::cell::Cell;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -52,6 +52,7 @@ pub struct Trainer<'a> {
     model: Vae,
     optimizer: ModuleOptimizer,
     estimator: Box<dyn Estimator>,
+    tau: Option<Schedule>,
     device: Device,
     digest: String,
     step: u64,
@@ -109,6 +110,7 @@ impl<'a> Trainer<'a> {
             model,
             optimizer: FusedAdam::default().into(),
             estimator: config.estimator()?,
+            tau: config.choice()?.schedule()?,
             device,
             digest: data.digest(),
             step: 0,
@@ -224,7 +226,8 @@ impl<'a> Trainer<'a> {
 
     /// What to do about a step that has no finite result.
     fn breakdown(&self, step: u64) -> String {
-        let remedy = if self.estimator.info().tempered { "lower --lr or raise --tau" } else { "lower --lr" };
+        let remedy =
+            if self.estimator.info().tempered() { "lower --lr or raise --tau" } else { "lower --lr" };
         format!("training broke down at step {step}, {remedy}")
     }
 
@@ -250,7 +253,7 @@ impl<'a> Trainer<'a> {
             evaluate.then(|| self.held_out.negative_elbo(&self.model(), HELD_OUT, &noise)).transpose()?;
         Ok(Metrics {
             step: self.step,
-            tau: self.config.tau.at(self.step - 1),
+            tau: self.tau.map_or(1.0, |tau| tau.at(self.step - 1)),
             training_loss: step.loss,
             reconstruction: step.reconstruction,
             kl: step.loss - step.reconstruction,

@@ -62,7 +62,7 @@ fn gumbel<T: Real + Element>(stream: Stream, shape: Shape) -> TensorData {
 }
 
 /// Reads back two flags; the logits themselves only if one of them is unfit.
-fn check<const D: usize>(logits: &Tensor<D>) -> Result<(), Error> {
+pub(crate) fn check<const D: usize>(logits: &Tensor<D>) -> Result<(), Error> {
     let logits = logits.clone().inner();
     let largest = logits.clone().max_dim(D - 1);
     let unfit =

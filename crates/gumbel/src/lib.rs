@@ -14,6 +14,7 @@ mod sample;
 mod schedule;
 
 pub use error::Error;
+pub use estimator::path;
 pub use noise::Noise;
 pub use relax::{gumbel_softmax, log_gumbel_softmax, straight_through};
 pub use sample::{gumbel_max, one_hot};

@@ -61,6 +61,24 @@ pub fn one_hot<const D: usize>(logits: Tensor<D>, noise: &mut Noise) -> Result<T
     Ok(composed::scatter_one(zeros, index))
 }
 
+/// Refuses logits that nothing can be sampled from: NaN or `+inf` among them, a row with every category masked.
+pub(crate) fn check<const D: usize>(logits: &Tensor<D>) -> Result<(), Error> {
+    let logits = composed::at_least_single(logits.clone().inner());
+    match fused::rows(&logits) {
+        Some(rows) => rows.run(&Check).map(|[]| ()),
+        None => composed::check(&logits),
+    }
+}
+
+struct Check;
+
+impl Kernel<0> for Check {
+    fn run<T: Number>(&self, logits: &[T], k: usize) -> Result<Output<0>, Error> {
+        kernels::log_sum_exp(logits, k, &mut vec![T::zero(); logits.len() / k.max(1)])?;
+        Ok([])
+    }
+}
+
 struct Index {
     stream: Stream,
 }

@@ -72,6 +72,25 @@ impl Schedule {
         }
     }
 
+    /// The least and the largest value it ever takes.
+    ///
+    /// ```
+    /// let tau: gumbel::Schedule = "exp:1:1e-4:0.5:500".parse()?;
+    /// assert_eq!(tau.range(), (0.5, 1.0));
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
+    pub fn range(&self) -> (f64, f64) {
+        match *self {
+            Self::Constant(value) => (value, value),
+            Self::Exponential { start, floor, rate, .. } => {
+                (if rate > 0.0 { floor } else { start.max(floor) }, start.max(floor))
+            }
+            Self::Linear { start, end, .. } | Self::Cosine { start, end, .. } => {
+                (start.min(end), start.max(end))
+            }
+        }
+    }
+
     /// Checks that every value it will take is positive and finite, and every length at least one step.
     fn check(self) -> Result<Self, String> {
         let positive = |name: &str, value: f64| match value.is_finite() && value > 0.0 {

@@ -171,7 +171,7 @@ fn every_float_type_is_served_throughout() {
                 let [samples, rows, ..] = sample.z.dims();
                 (sample.z.clone() * weights.clone()).sum_dim(3).reshape([samples, rows])
             });
-            let estimator = (info.build)(&Parameters { samples: 2, ..Parameters::default() }).unwrap();
+            let estimator = info.build(&Parameters::default()).unwrap();
             let estimate = estimator.estimate(leaf.clone(), &objective, &mut Noise::from_seed(1), 0).unwrap();
             let gradient = leaf.grad(&estimate.surrogate.sum().backward()).unwrap();
             assert_eq!(gradient.dtype(), dtype, "{}", info.name);

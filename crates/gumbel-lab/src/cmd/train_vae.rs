@@ -119,14 +119,13 @@ impl Run<'_> {
     fn describe(&self, trainer: &Trainer) -> String {
         let Self { config, data, .. } = self;
         format!(
-            "{} latents of {} categories on {} ({} training images), {} parameters, {} at tau {}",
+            "{} latents of {} categories on {} ({} training images), {} parameters, {}",
             config.latents,
             config.categories,
             data.name,
             data.train.count,
             trainer.model().num_params(),
-            config.estimator,
-            config.tau
+            config.choice().expect("checked before training").complete()
         )
     }
 

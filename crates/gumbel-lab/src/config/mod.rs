@@ -13,7 +13,7 @@ use anyhow::{Result, bail, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use gumbel::Schedule;
-use gumbel::estimator::{self, Baseline, Estimator, Info, Parameters, Samples};
+use gumbel::estimator::{self, Choice, Estimator, Info, Samples};
 use gumbel::kl::Kl;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -55,19 +55,18 @@ pub struct VaeConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prior_tau: Option<f64>,
 
-    /// Gradient estimator, by its name in the table
-    #[arg(long, default_value = "gumbel-softmax", value_name = "NAME", help_heading = "Estimator")]
-    #[arg(help = format!("Gradient estimator: {}", estimator_names()))]
+    /// Gradient estimator, by its name in the table, with parameters of its own
+    #[arg(long, default_value = "gumbel-softmax", value_name = "NAME[:PARAMETER=VALUE...]")]
+    #[arg(help_heading = "Estimator", help = estimator_help())]
     pub estimator: String,
-    /// Temperature: VALUE, exp:START:RATE:FLOOR:EVERY, linear:START:END:STEPS or cosine:START:END:STEPS
-    #[arg(long, default_value = DEFAULT_TAU, value_name = "SCHEDULE", help_heading = "Estimator")]
-    pub tau: Schedule,
+    /// Its temperature: VALUE, exp:START:RATE:FLOOR:EVERY, linear:START:END:STEPS or cosine:START:END:STEPS
+    #[arg(long, value_name = "SCHEDULE", help_heading = "Estimator")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tau: Option<Schedule>,
     /// Samples per image in training, S
-    #[arg(long, default_value_t = 1, value_parser = whole::<usize>, value_name = "S", help_heading = "Estimator")]
-    pub samples: usize,
-    /// Baseline of reinforce: none, or moving-average of earlier losses
-    #[arg(long, default_value_t = Baseline::MovingAverage, value_name = "NAME", help_heading = "Estimator")]
-    pub baseline: Baseline,
+    #[arg(long, value_parser = whole::<usize>, value_name = "S", help_heading = "Estimator")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<usize>,
 
     /// Gradient steps
     #[arg(long, default_value_t = 5000, value_parser = whole::<u64>, value_name = "N", help_heading = "Training")]
@@ -98,7 +97,6 @@ pub struct VaeConfig {
 
 /// The most threads: more than any machine gains from, fewer than any refuses.
 const THREADS: usize = 1024;
-const DEFAULT_TAU: &str = "exp:1:0.0002:0.5:100";
 
 /// The prior of the latents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
@@ -236,7 +234,22 @@ impl VaeConfig {
     /// # Errors
     /// An unknown name.
     pub fn info(&self) -> Result<&'static Info> {
-        Ok(estimator::find(&self.estimator)?)
+        Ok(self.choice()?.info)
+    }
+
+    /// The estimator with its parameters: those of `--estimator`, and `--tau` and `--samples`.
+    ///
+    /// # Errors
+    /// An unknown name, or a parameter it does not take.
+    pub fn choice(&self) -> Result<Choice> {
+        let mut choice: Choice = self.estimator.parse()?;
+        let tau = self.tau.map(|tau| ("tau", tau.to_string()));
+        let samples = self.samples.map(|samples| ("samples", samples.to_string()));
+        for (name, value) in tau.into_iter().chain(samples) {
+            ensure!(choice.info.takes(name), "--{name} is no parameter of --estimator {}", choice.info);
+            choice.parameters = choice.parameters.with(name, value);
+        }
+        Ok(choice)
     }
 
     /// A new estimator.
@@ -244,8 +257,7 @@ impl VaeConfig {
     /// # Errors
     /// An unknown name, or parameters it does not take.
     pub fn estimator(&self) -> Result<Box<dyn Estimator>> {
-        let parameters = Parameters { samples: self.samples, tau: self.tau, baseline: self.baseline };
-        Ok((self.info()?.build)(&parameters)?)
+        Ok(self.choice()?.build()?)
     }
 
     /// The divergence of the training objective.
@@ -271,8 +283,9 @@ impl Default for VaeConfig {
     }
 }
 
-fn estimator_names() -> String {
-    estimator::ALL.iter().map(|info| info.name).collect::<Vec<_>>().join(", ")
+fn estimator_help() -> String {
+    let names = estimator::ALL.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
+    format!("Gradient estimator, such as gumbel-softmax:tau=0.5 or rloo:samples=4; see gumbel list: {names}")
 }
 
 /// A word as a POSIX shell takes it.
@@ -307,7 +320,10 @@ mod tests {
         let config =
             read(&["--steps", "7"], Some("steps = 9\nlr = 0.5\nhidden = [3, 2]\ntau = 0.3")).unwrap();
         assert_eq!((config.steps, config.lr, config.batch), (7, 0.5, 100));
-        assert_eq!((config.hidden, config.tau), ([3, 2].into_iter().collect(), Schedule::Constant(0.3)));
+        assert_eq!(
+            (config.hidden, config.tau),
+            ([3, 2].into_iter().collect(), Some(Schedule::Constant(0.3)))
+        );
     }
 
     #[test]
@@ -336,13 +352,14 @@ mod tests {
             (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
             (&["--prior-tau", "0.5"], "needs --kl density"),
             (&["--samples", "0"], "at least 1, got 0"),
+            (&["--estimator", "rloo", "--tau", "1"], "--tau is no parameter of --estimator rloo"),
             (&["--tau", "0"], "must be positive and finite, got 0"),
             (&["--hidden", "512,x"], "'x' is not a width"),
             (&["--steps", "-1"], "invalid value '-1' for '--steps <N>': it must be a whole number from 0"),
             (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
             (&["--binarise", "threshhold"], "did you mean threshold?"),
             (&["--kl", "densty"], "did you mean density?"),
-            (&["--estimator", "rloo"], "rloo: the number of samples must be at least 2, got 1"),
+            (&["--estimator", "rloo:samples=1"], "rloo: the number of samples must be at least 2, got 1"),
         ];
         for (arguments, part) in cases {
             let error = read(arguments, None).and_then(|config| config.check()).unwrap_err();

@@ -2,7 +2,6 @@
 
 use super::VaeConfig;
 use anyhow::{Result, ensure};
-use gumbel::estimator::Evaluations;
 
 /// The most numbers a model may train: 4 GB with their gradients and Adam's two moments.
 const PARAMETERS: u64 = 250_000_000;
@@ -28,7 +27,7 @@ impl VaeConfig {
         let widest = self.shape(pixels).widest();
         let samples = self.samples_per_image()?;
         let numbers = samples.saturating_mul(self.batch as u64).saturating_mul(widest);
-        let remedy = if self.info()?.evaluations == Evaluations::States {
+        let remedy = if self.info()?.name == "exact" {
             "lower --batch, --latents or --categories, or use --estimator reinforce"
         } else {
             "lower --samples or --batch"
@@ -45,9 +44,7 @@ impl VaeConfig {
 
     /// Evaluations of the objective for an image.
     fn samples_per_image(&self) -> Result<u64> {
-        let latents = u32::try_from(self.latents).unwrap_or(u32::MAX);
-        let count = self.info()?.evaluations.count(self.samples as u64, latents, self.categories as u64);
-        Ok(count.unwrap_or(u64::MAX))
+        Ok(self.choice()?.evaluations(self.latents as u64, self.categories as u64).unwrap_or(u64::MAX))
     }
 }
 
@@ -72,7 +69,7 @@ mod tests {
                 VaeConfig { latents: 1_000_000, ..small.clone() },
                 "parameters, of at most 250000000; lower --latents",
             ),
-            (VaeConfig { samples: 10_000, ..small.clone() }, "784000000 numbers in a tensor"),
+            (VaeConfig { samples: Some(10_000), ..small.clone() }, "784000000 numbers in a tensor"),
             (VaeConfig { latents: 4, ..exact.clone() }, "10000 samples of each of 100 images"),
             (VaeConfig { latents: 20, ..exact }, "use --estimator reinforce"),
         ];

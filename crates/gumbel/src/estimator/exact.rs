@@ -1,11 +1,13 @@
 //! Exact enumeration: the oracle that every other estimator is measured against.
 //!
-//! ∇ Σ_z q(z) f(z), the sum over all K^D states z of a row's D latents.
+//! ĝ = ∇ Σ_z q(z) f(z), the sum over all K^D states z of a row's D latents.
+//! As marginalisation of a latent class: Kingma et al. 2014, eq. 9; Jang, Gu and Poole 2017, section 4.3.
 //! Unbiased, without variance. Cost: K^D evaluations of f. Sees: θ, f values.
 //! Good for: K^D up to 2^16. Poor for: anything larger.
 
 use super::{
-    Estimate, Estimator, Evaluations, Info, Objective, Parameters, Reduction, Sample, Samples, at_least,
+    EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, SAMPLES, Sample,
+    Samples, Venue, at_least,
 };
 use crate::{Error, Noise, categorical};
 use burn::tensor::{Int, Tensor};
@@ -13,14 +15,30 @@ use burn::tensor::{Int, Tensor};
 pub(super) static INFO: Info = Info {
     name: "exact",
     title: "exact enumeration of all states",
-    paper: "the definition; as marginalisation in Jang, Gu and Poole 2017, Categorical reparameterization with \
-            Gumbel-Softmax, section 4.3",
+    papers: &[KINGMA],
+    place: "eq. 9, the sum over classes",
+    source: include_str!("exact.rs"),
+    serves: Latents::Categorical,
+    reductions: EITHER,
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
-    tempered: false,
-    evaluations: Evaluations::States,
-    build: |parameters: &Parameters| Ok(Box::new(Exact::new(parameters.samples)?)),
+    parameters: &[SAMPLES],
+    evaluations: STATES,
+    make: |given| Ok(Box::new(Exact::new(given.read(&INFO, "samples")?)?)),
+};
+
+const KINGMA: Paper = Paper {
+    key: "kingma2014semi",
+    authors: "Diederik P. Kingma and Danilo J. Rezende and Shakir Mohamed and Max Welling",
+    title: "Semi-supervised Learning with Deep Generative Models",
+    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
+    year: 2014,
+};
+
+const STATES: Evaluations = Evaluations {
+    formula: "K^D",
+    count: |_, latents, categories| categories.checked_pow(u32::try_from(latents).ok()?),
 };
 
 /// The largest number of states that is enumerated.
@@ -70,7 +88,7 @@ impl Estimator for Exact {
 /// `[K^D, B, D, K]`: state `s` has latent `d` in category `⌊s / K^d⌋ mod K`.
 fn all_states(logits: &Tensor<3>) -> Result<Tensor<4>, Error> {
     let [rows, latents, categories] = logits.dims();
-    let states = Evaluations::States.count(1, latents as u32, categories as u64);
+    let states = (STATES.count)(1, latents as u64, categories as u64);
     let Some(states) = states.filter(|&states| states <= LARGEST) else {
         let what = format!("{categories}^{latents} states (at most {LARGEST} are enumerated)");
         return Err(INFO.unserved(what, "use rloo or gumbel-softmax"));

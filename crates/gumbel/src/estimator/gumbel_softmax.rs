@@ -3,24 +3,50 @@
 //! Jang, Gu and Poole 2017, eq. 2; Maddison, Mnih and Teh 2017, eq. 10.
 //! ĝ = ∇ f(y),   y = softmax((θ + g) / τ),   g ~ Gumbel.
 //! Biased for the discrete objective (unbiased for the relaxed one); the bias goes to 0 with τ while the
-//! variance grows as 1/τ. Cost: S evaluations of f and of ∇f. Sees: θ, ∇f at relaxed points.
+//! variance grows as 1/τ. For K = 2 it is the Binary Concrete: a difference of two Gumbels is logistic.
+//! Cost: S evaluations of f and of ∇f. Sees: θ, ∇f at relaxed points.
 //! Good for: smooth f that means something inside the simplex. Poor for: f defined on vertices only.
 
-use super::{Estimate, Estimator, Evaluations, Info, Objective, Relaxed, Sample, Samples, at_least, repeat};
+use super::{
+    EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Relaxed, SAMPLES,
+    Sample, Samples, TAU, Venue, at_least, repeat,
+};
 use crate::{Error, Noise, Schedule, relax};
 use burn::tensor::Tensor;
 
 pub(super) static INFO: Info = Info {
     name: "gumbel-softmax",
     title: "pathwise gradient of a relaxed sample",
-    paper: "Jang, Gu and Poole 2017, Categorical reparameterization with Gumbel-Softmax, eq. 2; Maddison, Mnih \
-            and Teh 2017, The Concrete distribution, eq. 10",
+    papers: &[JANG, MADDISON],
+    place: "eq. 2",
+    source: include_str!("gumbel_softmax.rs"),
+    serves: Latents::Categorical,
+    reductions: EITHER,
     unbiased: false,
     samples: Samples::Relaxed,
     needs_gradient: true,
-    tempered: true,
-    evaluations: Evaluations::Samples,
-    build: |parameters| Ok(Box::new(GumbelSoftmax::new(parameters.samples, parameters.tau)?)),
+    parameters: &[SAMPLES, ANNEALED],
+    evaluations: Evaluations::SAMPLES,
+    make: |given| Ok(Box::new(GumbelSoftmax::new(given.read(&INFO, "samples")?, given.read(&INFO, "tau")?)?)),
+};
+
+/// From 1 to 0.5, as the paper anneals it.
+pub(super) const ANNEALED: Parameter = Parameter { default: "exp:1:0.0002:0.5:100", ..TAU };
+
+pub(super) const JANG: Paper = Paper {
+    key: "jang2017categorical",
+    authors: "Eric Jang and Shixiang Gu and Ben Poole",
+    title: "Categorical Reparameterization with Gumbel-Softmax",
+    venue: Venue::Conference("International Conference on Learning Representations"),
+    year: 2017,
+};
+
+const MADDISON: Paper = Paper {
+    key: "maddison2017concrete",
+    authors: "Chris J. Maddison and Andriy Mnih and Yee Whye Teh",
+    title: "The Concrete Distribution: A Continuous Relaxation of Discrete Random Variables",
+    venue: Venue::Conference("International Conference on Learning Representations"),
+    year: 2017,
 };
 
 /// See the head of its file for formula, bias, cost and use.

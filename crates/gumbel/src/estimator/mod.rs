@@ -7,27 +7,76 @@
 //! What an estimator adds to the gradient that automatic differentiation of `f` gives is one tensor, the
 //! cotangent of the logits. So one backward pass serves all, and no derivative of a derivative is needed.
 
+mod arm;
+mod arms;
+mod decoupled;
+mod disarm;
 mod exact;
+mod gapped;
+mod gumbel_rao;
 mod gumbel_softmax;
 mod objective;
+mod paper;
+mod parameters;
+mod parts;
 mod reinforce;
+mod reinmax;
 mod rloo;
+mod straight_through;
 mod straight_through_gumbel;
+mod zgr;
 
-use crate::{Error, Noise, Schedule};
+use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use std::fmt;
 
+pub use arm::Arm;
+pub use arms::Arms;
+pub use decoupled::Decoupled;
+pub use disarm::DisArm;
 pub use exact::Exact;
+pub use gapped::{Gap, Gapped};
+pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
 pub use objective::{Objective, Reduction, Relaxed, Sample};
+pub use paper::{Paper, Venue};
+pub use parameters::{Choice, Parameter, Parameters};
 pub use reinforce::{Baseline, Reinforce};
+pub use reinmax::ReinMax;
 pub use rloo::Rloo;
+pub use straight_through::{Backward, StraightThrough};
 pub use straight_through_gumbel::StraightThroughGumbel;
+pub use zgr::Zgr;
 
 /// Every estimator there is, in the order of the documentation.
-pub static ALL: &[&Info] =
-    &[&exact::INFO, &reinforce::INFO, &rloo::INFO, &gumbel_softmax::INFO, &straight_through_gumbel::INFO];
+pub static ALL: &[&Info] = &[
+    &exact::INFO,
+    &reinforce::INFO,
+    &rloo::INFO,
+    &arm::INFO,
+    &disarm::INFO,
+    &arms::INFO,
+    &straight_through::INFO,
+    &straight_through_gumbel::INFO,
+    &decoupled::INFO,
+    &gapped::INFO,
+    &gumbel_rao::INFO,
+    &reinmax::INFO,
+    &zgr::INFO,
+    &gumbel_softmax::INFO,
+];
+
+/// Hard samples with a gradient, as pure functions of the logits and the sample.
+///
+/// Each returns `hard`, bit for bit, as a differentiable function of the logits: sample with
+/// [`one_hot`](crate::one_hot), attach a gradient, and go on. See the estimator of the same name.
+pub mod path {
+    pub use super::gapped::gapped;
+    pub use super::gumbel_rao::gumbel_rao;
+    pub use super::reinmax::reinmax;
+    pub use super::straight_through::{identity, probabilities};
+    pub use super::zgr::zgr;
+}
 
 /// What an estimator returns.
 #[derive(Clone, Debug)]
@@ -36,21 +85,43 @@ pub struct Estimate {
     pub value: Tensor<1>,
     /// `[B]`: its gradient is the estimate of the gradient of the expected loss. Its value means nothing.
     pub surrogate: Tensor<1>,
+    /// What [`Estimator::adapt`] learns from, detached; the layout is the estimator's own.
+    pub lesson: Option<Tensor<1>>,
 }
 
 impl Estimate {
     /// Whatever differentiating the loss `[B]` gives, and nothing besides.
-    fn of(loss: Tensor<1>) -> Self {
-        Self { value: loss.clone().detach(), surrogate: loss }
+    pub fn of(loss: Tensor<1>) -> Self {
+        Self { value: loss.clone().detach(), surrogate: loss, lesson: None }
     }
 
     /// The gradient of the loss `[B]` and, for the logits, `cotangent` `[B, D, K]` besides.
-    fn with_cotangent(loss: Tensor<1>, logits: Tensor<3>, cotangent: Tensor<3>) -> Self {
+    pub fn with_cotangent(loss: Tensor<1>, logits: Tensor<3>, cotangent: Tensor<3>) -> Self {
         // Masked logits are infinite; their cotangent is zero.
         let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
         let product = logits.mask_fill(masked, 0.0) * cotangent.detach();
         let added = product.sum_dim(2).sum_dim(1).squeeze_dims::<1>(&[1, 2]);
-        Self { value: loss.clone().detach(), surrogate: loss + added }
+        Self { value: loss.clone().detach(), surrogate: loss + added, lesson: None }
+    }
+
+    /// The same, with something to learn from.
+    #[must_use]
+    pub fn teaching(self, lesson: Tensor<1>) -> Self {
+        Self { lesson: Some(lesson.detach()), ..self }
+    }
+
+    /// `[B]`: the value, with the gradient of the surrogate. As part of another objective it makes estimators of
+    /// several stochastic layers compose.
+    pub fn loss(&self) -> Tensor<1> {
+        // The bracket is exactly zero.
+        self.value.clone() + (self.surrogate.clone() - self.surrogate.clone().detach())
+    }
+
+    /// The numbers of the lesson; none if there is none.
+    fn lesson_numbers(&self) -> Vec<f64> {
+        let numbers =
+            |lesson: Tensor<1>| lesson.into_data().convert::<f64>().try_to_vec().expect("converted");
+        self.lesson.clone().map_or(Vec::new(), numbers)
     }
 }
 
@@ -108,31 +179,49 @@ pub enum Samples {
     Relaxed,
 }
 
-/// How often an estimator evaluates the objective for a row.
+/// Which latents an estimator serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Evaluations {
-    /// Once for each of S samples.
-    Samples,
-    /// Once for each of the K^D states.
-    States,
+pub enum Latents {
+    /// Any number of categories.
+    Categorical,
+    /// Two categories.
+    Binary,
+}
+
+impl fmt::Display for Latents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Categorical => "categorical",
+            Self::Binary => "binary",
+        })
+    }
+}
+
+/// How often an estimator evaluates the objective for a row, in S samples, D latents and K categories.
+#[derive(Clone, Copy)]
+pub struct Evaluations {
+    /// The formula.
+    pub formula: &'static str,
+    /// The number, or `None` above 2^64.
+    pub count: fn(samples: u64, latents: u64, categories: u64) -> Option<u64>,
 }
 
 impl Evaluations {
-    /// The number, or `None` above 2^64.
-    pub fn count(self, samples: u64, latents: u32, categories: u64) -> Option<u64> {
-        match self {
-            Self::Samples => Some(samples),
-            Self::States => categories.checked_pow(latents),
-        }
+    /// Once for each sample.
+    pub const SAMPLES: Self = Self { formula: "S", count: |samples, _, _| Some(samples) };
+    /// Twice for each sample: once for the gradient inside the estimate.
+    pub const TWICE: Self = Self { formula: "2S", count: |samples, _, _| samples.checked_mul(2) };
+}
+
+impl fmt::Debug for Evaluations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.formula)
     }
 }
 
 impl fmt::Display for Evaluations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Samples => "S",
-            Self::States => "K^D",
-        })
+        f.pad(self.formula)
     }
 }
 
@@ -143,20 +232,28 @@ pub struct Info {
     pub name: &'static str,
     /// A few words.
     pub title: &'static str,
-    /// Authors, year, title, and where in it.
-    pub paper: &'static str,
+    /// Its sources, the first the one that its formula is from.
+    pub papers: &'static [Paper],
+    /// Where in that paper.
+    pub place: &'static str,
+    /// The source text of its file, which begins with a [`header`](Self::header).
+    pub source: &'static str,
+    /// Which latents it serves.
+    pub serves: Latents,
+    /// How losses may combine over samples.
+    pub reductions: &'static [Reduction],
     /// Whether its mean is the gradient of the discrete objective.
     pub unbiased: bool,
-    /// What it evaluates the objective at.
+    /// What it evaluates the objective at; what its `value` estimates.
     pub samples: Samples,
     /// Whether it differentiates the objective with respect to `z`.
     pub needs_gradient: bool,
-    /// Whether it has a temperature.
-    pub tempered: bool,
+    /// What it takes, with defaults.
+    pub parameters: &'static [Parameter],
     /// Evaluations of the objective.
     pub evaluations: Evaluations,
-    /// Makes one.
-    pub build: fn(&Parameters) -> Result<Box<dyn Estimator>, Error>,
+    /// Makes one from parameters that it takes; [`build`](Self::build) checks that.
+    pub make: fn(&Parameters) -> Result<Box<dyn Estimator>, Error>,
 }
 
 impl fmt::Display for Info {
@@ -165,26 +262,49 @@ impl fmt::Display for Info {
     }
 }
 
+/// Samples per row, with the default of most estimators.
+const SAMPLES: Parameter =
+    Parameter { name: "samples", default: "1", meaning: "a number of samples S, at least 1" };
+/// The temperature of a relaxation.
+const TAU: Parameter = Parameter {
+    name: "tau",
+    default: "1",
+    meaning: "a temperature, positive: a number or a schedule such as exp:1:1e-4:0.5:500",
+};
+/// Both.
+const EITHER: &[Reduction] = &[Reduction::Mean, Reduction::LogMeanExp];
+
 impl Info {
+    /// What its file says of it: formula, bias, cost, when it is good and when poor, and our choices.
+    ///
+    /// ```
+    /// let header = gumbel::estimator::find("rloo")?.header();
+    /// assert!(header.contains("Unbiased") && header.contains("Cost:"));
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
+    pub fn header(&self) -> String {
+        let lines = self.source.lines().map_while(|line| line.strip_prefix("//!"));
+        lines.fold(String::new(), |text, line| text + line.strip_prefix(' ').unwrap_or(line) + "\n")
+    }
+
+    /// Whether it has a temperature.
+    pub fn tempered(&self) -> bool {
+        self.takes("tau")
+    }
+
     fn unserved(&self, what: impl Into<String>, instead: &'static str) -> Error {
         Error::Unserved { estimator: self.name, what: what.into(), instead }
     }
-}
 
-/// The parameters that estimators choose from.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Parameters {
-    /// Samples `S` per row.
-    pub samples: usize,
-    /// Temperature of the relaxed ones.
-    pub tau: Schedule,
-    /// Baseline of `reinforce`.
-    pub baseline: Baseline,
-}
-
-impl Default for Parameters {
-    fn default() -> Self {
-        Self { samples: 1, tau: Schedule::Constant(1.0), baseline: Baseline::default() }
+    /// Refuses an objective whose reduction it does not serve.
+    fn check_reduction(&self, objective: &Objective) -> Result<(), Error> {
+        match (self.reductions.contains(&objective.reduction()), objective.reduction()) {
+            (true, _) => Ok(()),
+            (false, Reduction::LogMeanExp) => {
+                Err(self.unserved("a log-mean-exp over samples", "use vimco, reinforce or gumbel-softmax"))
+            }
+            (false, Reduction::Mean) => Err(self.unserved("a mean over samples", "use rloo")),
+        }
     }
 }
 
@@ -239,8 +359,26 @@ mod tests {
         let names: BTreeSet<_> = ALL.iter().map(|info| info.name).collect();
         assert_eq!(names.len(), ALL.len());
         for info in ALL {
-            let has_year = info.paper.split(|c: char| !c.is_ascii_digit()).any(|word| word.len() == 4);
-            assert!(has_year, "{}: '{}' names no year", info.name, info.paper);
+            assert!(!info.papers.is_empty() && !info.place.is_empty(), "{} cites nothing", info.name);
+            for paper in info.papers {
+                assert!((1950..2030).contains(&paper.year), "{}: {paper:?}", info.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_header_says_what_a_user_must_know() {
+        for info in ALL {
+            let header = info.header();
+            for part in ["ĝ", "iased", "Cost:", "Sees:", "Good for:", "Poor for:"] {
+                assert!(header.contains(part), "{}: its header has no '{part}'", info.name);
+            }
+            let biased = header.contains("Biased");
+            assert_ne!(biased, info.unbiased, "{}: header and table disagree on the bias", info.name);
+            let first = header.lines().take(4).collect::<String>();
+            let surname = info.papers[0].to_string();
+            let surname = surname.split([' ', ',']).next().expect("a name");
+            assert!(header.contains(surname), "{}: {surname} is not named in {first}", info.name);
         }
     }
 
@@ -258,7 +396,7 @@ mod tests {
             .expect("the source folder")
             .map(|entry| entry.expect("a file").path())
             .map(|path| path.file_stem().expect("a name").to_string_lossy().replace('_', "-"))
-            .filter(|name| !["mod", "objective"].contains(&name.as_str()))
+            .filter(|name| !["mod", "objective", "paper", "parameters", "parts"].contains(&name.as_str()))
             .collect();
         assert_eq!(files, ALL.iter().map(|info| info.name.to_string()).collect());
     }

@@ -9,8 +9,8 @@
 //! score is weighted by the whole row's loss.
 
 use super::{
-    Estimate, Estimator, Evaluations, Info, Objective, Reduction, Sample, Samples, at_least, check_state,
-    repeat, score_cotangent,
+    EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES,
+    Sample, Samples, Venue, at_least, check_state, repeat, score_cotangent,
 };
 use crate::{Error, Noise, sample};
 use burn::tensor::Tensor;
@@ -20,14 +20,30 @@ use std::{fmt, str::FromStr};
 pub(super) static INFO: Info = Info {
     name: "reinforce",
     title: "score function, with or without a moving-average baseline",
-    paper: "Williams 1992, Simple statistical gradient-following algorithms for connectionist reinforcement \
-            learning, eq. 4",
+    papers: &[WILLIAMS],
+    place: "eq. 4",
+    source: include_str!("reinforce.rs"),
+    serves: Latents::Categorical,
+    reductions: EITHER,
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
-    tempered: false,
-    evaluations: Evaluations::Samples,
-    build: |parameters| Ok(Box::new(Reinforce::new(parameters.samples, parameters.baseline)?)),
+    parameters: &[
+        SAMPLES,
+        Parameter { name: "baseline", default: "moving-average", meaning: "none or moving-average" },
+    ],
+    evaluations: Evaluations::SAMPLES,
+    make: |given| {
+        Ok(Box::new(Reinforce::new(given.read(&INFO, "samples")?, given.read(&INFO, "baseline")?)?))
+    },
+};
+
+const WILLIAMS: Paper = Paper {
+    key: "williams1992simple",
+    authors: "Ronald J. Williams",
+    title: "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning",
+    venue: Venue::Journal("Machine Learning"),
+    year: 1992,
 };
 
 /// What is subtracted from the loss.

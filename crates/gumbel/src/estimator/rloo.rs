@@ -7,8 +7,8 @@
 //! Good for: the default where f is a black box; nothing to tune. Poor for: f so dear that S must be 1.
 
 use super::{
-    Estimate, Estimator, Evaluations, Info, Objective, Reduction, Sample, Samples, at_least, repeat,
-    score_cotangent,
+    Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, Sample, Samples,
+    Venue, at_least, repeat, score_cotangent,
 };
 use crate::{Error, Noise, sample};
 use burn::tensor::Tensor;
@@ -16,13 +16,33 @@ use burn::tensor::Tensor;
 pub(super) static INFO: Info = Info {
     name: "rloo",
     title: "score function with a leave-one-out baseline",
-    paper: "Kool, van Hoof and Welling 2019, Buy 4 REINFORCE samples, get a baseline for free!, section 2",
+    papers: &[KOOL, RICHTER],
+    place: "section 2",
+    source: include_str!("rloo.rs"),
+    serves: Latents::Categorical,
+    reductions: &[Reduction::Mean],
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
-    tempered: false,
-    evaluations: Evaluations::Samples,
-    build: |parameters| Ok(Box::new(Rloo::new(parameters.samples)?)),
+    parameters: &[Parameter { name: "samples", default: "2", meaning: "a number of samples S, at least 2" }],
+    evaluations: Evaluations::SAMPLES,
+    make: |given| Ok(Box::new(Rloo::new(given.read(&INFO, "samples")?)?)),
+};
+
+const KOOL: Paper = Paper {
+    key: "kool2019buy",
+    authors: "Wouter Kool and Herke van Hoof and Max Welling",
+    title: "Buy 4 REINFORCE Samples, Get a Baseline for Free!",
+    venue: Venue::Conference("ICLR Workshop on Deep Reinforcement Learning Meets Structured Prediction"),
+    year: 2019,
+};
+
+const RICHTER: Paper = Paper {
+    key: "richter2020vargrad",
+    authors: "Lorenz Richter and Ayman Boustati and Nikolas Nüsken and Francisco J. R. Ruiz and Ömer Deniz Akyildiz",
+    title: "VarGrad: A Low-Variance Gradient Estimator for Variational Inference",
+    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
+    year: 2020,
 };
 
 /// See the head of its file for formula, cost and use.
@@ -53,9 +73,7 @@ impl Estimator for Rloo {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        if objective.reduction() == Reduction::LogMeanExp {
-            return Err(INFO.unserved("a log-mean-exp over samples", "use reinforce or gumbel-softmax"));
-        }
+        INFO.check_reduction(objective)?;
         let sample = Sample::hard(sample::one_hot(repeat(logits.clone().detach(), self.samples), noise)?);
         let losses = objective.losses(&sample);
         let loss = objective.reduce(&sample, losses.clone());

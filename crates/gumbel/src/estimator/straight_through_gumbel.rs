@@ -6,20 +6,30 @@
 //! of ∇f. Sees: θ, ∇f at hard samples.
 //! Good for: models that must see one-hot inputs in training. Poor for: strongly curved f.
 
-use super::{Estimate, Estimator, Evaluations, Info, Objective, Sample, Samples, at_least, repeat};
+use super::gumbel_softmax::{ANNEALED, JANG};
+use super::{
+    EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, SAMPLES, Sample, Samples, at_least,
+    repeat,
+};
 use crate::{Error, Noise, Schedule, relax};
 use burn::tensor::Tensor;
 
 pub(super) static INFO: Info = Info {
     name: "straight-through-gumbel",
     title: "hard sample forward, relaxed sample backward",
-    paper: "Jang, Gu and Poole 2017, Categorical reparameterization with Gumbel-Softmax, section 2.2",
+    papers: &[JANG],
+    place: "section 2.2",
+    source: include_str!("straight_through_gumbel.rs"),
+    serves: Latents::Categorical,
+    reductions: EITHER,
     unbiased: false,
     samples: Samples::Hard,
     needs_gradient: true,
-    tempered: true,
-    evaluations: Evaluations::Samples,
-    build: |parameters| Ok(Box::new(StraightThroughGumbel::new(parameters.samples, parameters.tau)?)),
+    parameters: &[SAMPLES, ANNEALED],
+    evaluations: Evaluations::SAMPLES,
+    make: |given| {
+        Ok(Box::new(StraightThroughGumbel::new(given.read(&INFO, "samples")?, given.read(&INFO, "tau")?)?))
+    },
 };
 
 /// See the head of its file for formula, bias, cost and use.
@@ -33,8 +43,13 @@ impl StraightThroughGumbel {
     /// With `samples` samples per row and the backward pass at temperature `tau`.
     ///
     /// # Errors
-    /// No samples.
+    /// No samples; a temperature above 1 at any step.
     pub fn new(samples: usize, tau: Schedule) -> Result<Self, Error> {
+        let (_, largest) = tau.range();
+        if largest > 1.0 {
+            let reason = format!("tau must be at most 1, got {tau}; above 1 use reinmax");
+            return Err(Error::Parameter { estimator: INFO.name, reason });
+        }
         Ok(Self { samples: at_least(&INFO, 1, samples)?, tau })
     }
 }

@@ -1,0 +1,7 @@
+//! What several estimators share.
+
+pub(super) mod antithetic;
+pub(super) mod binary;
+pub(super) mod coefficient;
+pub(super) mod inner;
+pub(super) mod network;

@@ -1,0 +1,137 @@
+//! A small network of an estimator's own: a baseline or a control variate, with one hidden layer.
+//!
+//! It never sees a gradient of the logits. Its parameters are plain numbers: an estimate computes the gradient
+//! of its own loss in them (the lesson), and `learn` takes a step of Adam. So an estimate stays a pure function.
+
+use crate::Noise;
+use burn::tensor::{Device, Tensor, TensorData, activation};
+
+/// Parameters and Adam's moments.
+#[derive(Clone, Debug, PartialEq)]
+pub(in super::super) struct Network {
+    inputs: usize,
+    hidden: usize,
+    /// Of the hidden layer `inputs · hidden` weights and `hidden` biases, of the output `hidden` weights and a
+    /// bias; then the first moments of all, then the second.
+    numbers: Vec<f64>,
+    steps: u64,
+}
+
+/// The parameters as leaves of a graph.
+pub(in super::super) struct Leaves {
+    all: Tensor<1>,
+    inputs: usize,
+    hidden: usize,
+}
+
+impl Network {
+    /// Small random weights of the hidden layer, zeros elsewhere: its first answer is 0.
+    pub fn new(inputs: usize, hidden: usize) -> Self {
+        let weights = inputs * hidden;
+        let scale = (1.0 / inputs as f64).sqrt();
+        let start: Tensor<1> = Noise::from_seed(0).uniform([weights], &Device::flex());
+        let start = start.into_data().convert::<f64>().try_to_vec::<f64>().expect("converted");
+        let mut numbers: Vec<f64> = start.into_iter().map(|u| scale * (2.0 * u - 1.0)).collect();
+        numbers.resize(3 * (weights + 2 * hidden + 1), 0.0);
+        Self { inputs, hidden, numbers, steps: 0 }
+    }
+
+    fn count(&self) -> usize {
+        self.inputs * self.hidden + 2 * self.hidden + 1
+    }
+
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// The parameters as tracked leaves, for a forward pass and its lesson.
+    pub fn leaves(&self, device: &Device) -> Leaves {
+        let values: Vec<f32> = self.numbers[..self.count()].iter().map(|&v| v as f32).collect();
+        let all = Tensor::from_data(TensorData::new(values, [self.count()]), &device.clone().inner());
+        Leaves { all: all.autodiff().require_grad(), inputs: self.inputs, hidden: self.hidden }
+    }
+
+    /// A step of Adam along a lesson.
+    pub fn learn(&mut self, lesson: &[f64], rate: f64) {
+        const DECAYS: [f64; 2] = [0.9, 0.999];
+        if lesson.iter().any(|slope| !slope.is_finite()) {
+            return;
+        }
+        self.steps += 1;
+        let correct = DECAYS.map(|decay| 1.0 - decay.powf(self.steps as f64));
+        let count = self.count();
+        let (weights, moments) = self.numbers.split_at_mut(count);
+        let (first, second) = moments.split_at_mut(count);
+        for (((weight, first), second), slope) in weights.iter_mut().zip(first).zip(second).zip(lesson) {
+            *first = DECAYS[0] * *first + (1.0 - DECAYS[0]) * slope;
+            *second = DECAYS[1] * *second + (1.0 - DECAYS[1]) * slope * slope;
+            *weight -= rate * (*first / correct[0]) / ((*second / correct[1]).sqrt() + 1e-8);
+        }
+    }
+
+    /// Sizes, steps, and all numbers.
+    pub fn state(&self) -> Vec<f64> {
+        let head = [self.inputs as f64, self.hidden as f64, self.steps as f64];
+        head.into_iter().chain(self.numbers.iter().copied()).collect()
+    }
+
+    /// `None` if the numbers are no network's state.
+    pub fn from_state(state: &[f64]) -> Option<Self> {
+        let [inputs, hidden, steps, numbers @ ..] = state else { return None };
+        let (inputs, hidden) = (*inputs as usize, *hidden as usize);
+        let network = Self { inputs, hidden, numbers: numbers.to_vec(), steps: *steps as u64 };
+        let wanted = inputs.checked_mul(hidden)?.checked_add(2 * hidden + 1)?.checked_mul(3)?;
+        (network.numbers.len() == wanted).then_some(network)
+    }
+}
+
+impl Leaves {
+    /// Inputs `[N, inputs]` to outputs `[N]`; the hidden layer is leaky.
+    pub fn forward(&self, inputs: Tensor<2>) -> Tensor<1> {
+        let Self { all, inputs: width, hidden } = self;
+        let mut at = 0;
+        let mut next = |length: usize| {
+            at += length;
+            all.clone().narrow(0, at - length, length)
+        };
+        let (weights, biases) = (next(width * hidden), next(*hidden));
+        let (output, bias) = (next(*hidden), next(1));
+        let layer = inputs.matmul(weights.reshape([*width, *hidden])) + biases.reshape([1, *hidden]);
+        let layer = activation::leaky_relu(layer, 0.3);
+        (layer.matmul(output.reshape([*hidden, 1])) + bias.reshape([1, 1])).squeeze_dim(1)
+    }
+
+    /// The gradient of the network's own loss in its parameters, `[count]`.
+    pub fn lesson(self, loss: Tensor<1>) -> Tensor<1> {
+        let gradients = loss.sum().backward();
+        self.all.grad(&gradients).expect("the loss depends on the parameters").autodiff()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_learns_a_product_and_its_state_is_all_of_it() {
+        let device = Device::flex().autodiff();
+        let points = Noise::from_seed(3).logistic::<2>([500, 2], &Device::flex()).clamp(-2.0, 2.0).autodiff();
+        let target: Tensor<1> = points.clone().prod_dim(1).squeeze_dim(1);
+        let mut network = Network::new(2, 30);
+        let step = |network: &mut Network| {
+            let leaves = network.leaves(&device);
+            let loss = (leaves.forward(points.clone()) - target.clone()).square().mean();
+            let value = loss.clone().into_scalar::<f32>();
+            let lesson = leaves.lesson(loss).into_data().convert::<f64>().try_to_vec::<f64>().unwrap();
+            network.learn(&lesson, 0.01);
+            value
+        };
+        let first = step(&mut network);
+        let last = (0..300).map(|_| step(&mut network)).last().unwrap();
+        assert!(last < 0.1 * first, "{first} to {last}");
+        let mut again = Network::from_state(&network.state()).expect("a state");
+        assert_eq!(step(&mut network), step(&mut again));
+        assert_eq!(network, again);
+        assert_eq!(Network::from_state(&network.state()[1..]), None);
+    }
+}
