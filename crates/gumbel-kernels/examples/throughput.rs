@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 const OPERATIONS: &str = "copy words uniform exponential noise logistic softmax logsumexp forward hard log vjp logvjp argmax topk \
-     logprob logprobvjp concrete naive";
+     logprob logprobvjp concrete concretevjp binary binaryvjp unit unitvjp categorical entropy kl logsumexpvjp naive";
 
 struct Options {
     op: String,
@@ -93,9 +93,11 @@ fn operation(options: &Options) -> Result<Box<dyn FnMut() + Send>, String> {
     let (mut out, mut other, mut index) = (vec![0.0f32; len], vec![0.0f32; len], vec![0u32; rows]);
     let (mut per_row, ones) = (vec![0.0f32; rows], vec![1.0f32; rows]);
     let mut sample = vec![0.0f32; len];
-    let log_space = ["logvjp", "logprob", "logprobvjp"].contains(&options.op.as_str());
+    let log_space = ["logvjp", "logprob", "logprobvjp", "binary", "binaryvjp"].contains(&options.op.as_str());
     let make = if log_space { log_gumbel_softmax } else { gumbel_softmax };
     make(&logits, k, tau, stream, &mut sample).map_err(|error| error.to_string())?;
+    let every = if options.op.ends_with("vjp") { len } else { 0 };
+    let (mut whole, one_each) = (vec![0.0f32; every], vec![1.0f32; every]);
     let mut words = vec![0u32; if options.op == "words" { len } else { 0 }];
     let mut top = vec![0u32; if options.op == "topk" { rows * count } else { 0 }];
     let fine = "inputs made here are sound";
@@ -136,6 +138,35 @@ fn operation(options: &Options) -> Result<Box<dyn FnMut() + Send>, String> {
             exp_concrete_log_density_vjp(&sample, &logits, k, tau, &ones, d_y, d_logits, &mut per_row)
                 .expect(fine)
         }),
+        "concretevjp" => Box::new(move || {
+            let (d_x, d_logits) = (black_box(&mut out), &mut other);
+            concrete_log_density_vjp(&sample, &logits, k, tau, &ones, d_x, d_logits, &mut per_row)
+                .expect(fine)
+        }),
+        "binary" => Box::new(move || {
+            binary_concrete_log_density(&sample, &logits, tau, black_box(&mut out)).expect(fine)
+        }),
+        "binaryvjp" => Box::new(move || {
+            let (d_y, d_log_odds, d_tau) = (black_box(&mut out), &mut other, &mut whole);
+            binary_concrete_log_density_vjp(&sample, &logits, tau, &one_each, d_y, d_log_odds, d_tau)
+                .expect(fine)
+        }),
+        "unit" => Box::new(move || {
+            binary_concrete_unit_log_density(&sample, &logits, tau, black_box(&mut out)).expect(fine)
+        }),
+        "unitvjp" => Box::new(move || {
+            let (d_x, d_log_odds, d_tau) = (black_box(&mut out), &mut other, &mut whole);
+            binary_concrete_unit_log_density_vjp(&sample, &logits, tau, &one_each, d_x, d_log_odds, d_tau)
+                .expect(fine)
+        }),
+        "categorical" => {
+            Box::new(move || categorical::log_prob(&logits, k, &index, black_box(&mut per_row)).expect(fine))
+        }
+        "entropy" => Box::new(move || categorical::entropy(&logits, k, black_box(&mut per_row)).expect(fine)),
+        "kl" => Box::new(move || categorical::kl(&logits, &sample, k, black_box(&mut per_row)).expect(fine)),
+        "logsumexpvjp" => {
+            Box::new(move || log_sum_exp_vjp(&logits, &ones, k, black_box(&mut out)).expect(fine))
+        }
         "naive" => Box::new(move || naive(&logits, k, tau, stream, black_box(&mut out))),
         other => return Err(format!("no operation {other:?}; there are {OPERATIONS}")),
     })

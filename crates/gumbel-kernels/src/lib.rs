@@ -66,6 +66,7 @@ mod binary_concrete;
 mod block;
 pub mod categorical;
 mod concrete;
+mod density;
 mod error;
 mod exp_concrete;
 mod gumbel_max;
@@ -81,6 +82,8 @@ mod rows;
 mod softmax;
 mod stream;
 mod temper;
+mod tilted;
+mod tilted_rows;
 mod vjp;
 
 pub use bernoulli::{bernoulli_log_prob, bernoulli_log_prob_vjp};
