@@ -112,7 +112,8 @@ impl<T: Real> Space<T> for Simplex {
 
     #[inline(always)]
     fn d_sample(x: T, d_logit: T, tau: T, d: T) -> T {
-        -(tau * d_logit + d) / x
+        // On the support an x of 0 is a masked one.
+        if x > T::zero() { -(tau * d_logit + d) / x } else { T::zero() }
     }
 
     fn limit(tilted: &Tilted<T>, log_x: &[T], logits: &[T]) -> T {

@@ -18,7 +18,7 @@ pub(crate) trait Space<T>: Copy + Send + Sync {
     /// The logarithms of a sample, if need be in the buffer.
     fn logs<'a, const FMA: bool>(sample: &'a [T], buffer: &'a mut [T]) -> &'a [T];
 
-    /// The slope in the sample, times `d`, at an unmasked category of a point on the support.
+    /// The slope in the sample, times `d`, of a point on the support; 0 at a mask, where `d_logit` is.
     fn d_sample(sample: T, d_logit: T, tau: T, d: T) -> T;
 
     /// The log-density off the support, or at its edge.

@@ -84,9 +84,8 @@ impl<T: Real> Tilted<T> {
         if self.off_support() {
             return out.fill(T::zero());
         }
-        for (out, ((&sample, &d_logit), &a)) in out.iter_mut().zip(sample.iter().zip(d_logits).zip(&self.a)) {
-            let masked = a == T::neg_infinity();
-            *out = if masked { T::zero() } else { S::d_sample(sample, d_logit, self.tau, d) };
+        for (out, (&sample, &d_logit)) in out.iter_mut().zip(sample.iter().zip(d_logits)) {
+            *out = S::d_sample(sample, d_logit, self.tau, d);
         }
     }
 

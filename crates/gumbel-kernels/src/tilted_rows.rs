@@ -55,6 +55,9 @@ impl<T: Real> TiltedRows<T> {
         map_rows(&self.a, self.k, max, &mut self.gaps, |a, max| a - max);
         map_into(&self.gaps[..len], &mut self.weights, T::lane_exp::<FMA>);
         self.scratch.reduce_rows(&self.weights, self.k, plus, sum);
+        if self.masked {
+            clear_masked(&self.a, &mut self.gaps);
+        }
         true
     }
 
@@ -90,11 +93,12 @@ impl<T: Real> TiltedRows<T> {
     /// The log-densities of the rows, in a space where `y` are the logarithms of the sample.
     #[inline(always)]
     pub(crate) fn log_densities<const FMA: bool, S: Space<T>>(&mut self, y: &[T], out: &mut [T]) {
-        let terms = self.weights.iter_mut().zip(&self.gaps).zip(&self.a).zip(y);
-        for (((term, &gap), &a), &y) in terms {
-            *term = if a == T::neg_infinity() { T::zero() } else { if S::VOLUME { gap - y } else { gap } };
+        if S::VOLUME {
+            for (gap, &y) in self.gaps.iter_mut().zip(y) {
+                *gap = *gap - if y == T::neg_infinity() { T::zero() } else { y };
+            }
         }
-        self.scratch.reduce_rows(&self.weights, self.k, plus, out);
+        self.scratch.reduce_rows(&self.gaps, self.k, plus, out);
         for ((out, &sum), &n) in out.iter_mut().zip(&self.sum).zip(&self.n) {
             *out = *out - n * sum.lane_ln_normal::<FMA>();
         }
@@ -123,9 +127,11 @@ impl<T: Real> TiltedRows<T> {
             *sum = n / *sum;
         }
         map_rows(&self.weights, self.k, sum, &mut self.gaps, |weight, scale| T::one() - weight * scale);
-        for (((term, slope), &a), &y) in self.weights.iter_mut().zip(&mut self.gaps).zip(&self.a).zip(y) {
-            *slope = if a == T::neg_infinity() { T::zero() } else { *slope };
-            *term = weighted(*slope, y);
+        if self.masked {
+            clear_masked(&self.a, &mut self.gaps);
+        }
+        for ((term, &slope), &y) in self.weights.iter_mut().zip(&self.gaps).zip(y) {
+            *term = weighted(slope, y);
         }
         self.scratch.reduce_rows(&self.weights, self.k, plus, slopes);
         let mut numbers = true;
@@ -139,19 +145,25 @@ impl<T: Real> TiltedRows<T> {
     /// The cotangents of the sample, the logits and `tau`, after [`Self::deviate`].
     #[inline(always)]
     pub(crate) fn vjps<S: Space<T>>(&mut self, samples: &[T], d: &[T], outputs: [&mut [T]; 3]) {
-        let [d_samples, d_logits, d_tau] = outputs;
+        let ([d_samples, d_logits, d_tau], tau) = (outputs, self.tau);
         for ((d_tau, &slope), &d) in d_tau.iter_mut().zip(&self.max).zip(d) {
             *d_tau = slope * d;
         }
         map_rows(&self.a, self.k, d, &mut self.weights, |_, d| d);
-        for ((d_logit, &slope), &d) in d_logits.iter_mut().zip(&self.gaps).zip(&self.weights) {
+        let inputs = samples.iter().zip(&self.gaps).zip(&self.weights);
+        for ((d_sample, d_logit), ((&sample, &slope), &d)) in
+            d_samples.iter_mut().zip(&mut *d_logits).zip(inputs)
+        {
             *d_logit = weighted(slope, d);
+            *d_sample = S::d_sample(sample, *d_logit, tau, d);
         }
-        let tau = self.tau;
-        let inputs = samples.iter().zip(&*d_logits).zip(&self.weights).zip(&self.a);
-        for (d_sample, (((&sample, &d_logit), &d), &a)) in d_samples.iter_mut().zip(inputs) {
-            let slope = S::d_sample(sample, d_logit, tau, d);
-            *d_sample = if a == T::neg_infinity() { T::zero() } else { slope };
-        }
+    }
+}
+
+/// Writes 0 where `a` is −∞.
+#[inline(always)]
+fn clear_masked<T: Real>(a: &[T], values: &mut [T]) {
+    for (value, &a) in values.iter_mut().zip(a) {
+        *value = if a == T::neg_infinity() { T::zero() } else { *value };
     }
 }
