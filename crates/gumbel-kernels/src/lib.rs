@@ -79,6 +79,7 @@ mod real;
 mod reduce;
 mod relaxed;
 mod rows;
+mod shifted;
 mod softmax;
 mod stream;
 mod temper;
