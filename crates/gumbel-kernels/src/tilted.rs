@@ -71,11 +71,24 @@ impl<T: Real> Tilted<T> {
             return T::zero();
         }
         self.deviations::<FMA>(d_logits);
-        let slope = sum_of_pairs(d_logits, y, weighted);
+        let slope = self.slope_in_tau(d_logits, y);
         for d_logit in d_logits {
             *d_logit = weighted(*d_logit, d);
         }
-        (count::<T>(self.n - 1) / self.tau - slope) * d
+        slope * d
+    }
+
+    /// `(n − 1) / tau − Σᵢ yᵢ cᵢ`.
+    #[inline(always)]
+    fn slope_in_tau(&self, deviations: &[T], y: &[T]) -> T {
+        let n = count::<T>(self.n - 1);
+        let slope = n / self.tau - sum_of_pairs(deviations, y, weighted);
+        if slope.abs() < T::infinity() {
+            return slope;
+        }
+        // Its parts may have overflowed, and the order of the sum must not make a NaN of them.
+        let down = T::from_f64(2f64.powi(-40));
+        (n * down / self.tau - sum_of_pairs(deviations, y, |c, y| weighted(c, y * down))) / down
     }
 
     /// The gradient in the sample, given that in the logits.

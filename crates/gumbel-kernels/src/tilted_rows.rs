@@ -119,7 +119,7 @@ impl<T: Real> TiltedRows<T> {
     }
 
     /// Finds `1 − n softmax(a)ᵢ`, the slope in each logit, and of each row that in `tau`; false if one of the latter
-    /// is not a number, since not even the order of the sum may decide that.
+    /// overflows.
     #[inline(always)]
     pub(crate) fn deviate(&mut self, y: &[T], rows: usize) -> bool {
         let (tau, sum, slopes) = (self.tau, &mut self.sum[..rows], &mut self.max[..rows]);
@@ -134,12 +134,12 @@ impl<T: Real> TiltedRows<T> {
             *term = weighted(slope, y);
         }
         self.scratch.reduce_rows(&self.weights, self.k, plus, slopes);
-        let mut numbers = true;
+        let mut finite = true;
         for (slope, &n) in slopes.iter_mut().zip(&self.n) {
             *slope = (n - T::one()) / tau - *slope;
-            numbers &= !slope.is_nan();
+            finite &= slope.abs() < T::infinity();
         }
-        numbers
+        finite
     }
 
     /// The cotangents of the sample, the logits and `tau`, after [`Self::deviate`].
