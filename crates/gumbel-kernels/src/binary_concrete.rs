@@ -3,6 +3,10 @@
 //! Maddison, Mnih and Teh (2017), appendix B. With logistic noise L the sample is
 //! `y = (log_odds + L) / tau` in logit space, or `x = sigmoid(y)`. As in the categorical case, prefer logit
 //! space: the sigmoid saturates.
+//!
+//! In `f32` the logarithm `ln(1 + e^−|a|)` is good to 3 units in the last place and `tanh(a / 2)` to 3. What else a
+//! result loses is in the rounding of `a`: a density differs from its formula by at most 5e-7 max(1, |result|) +
+//! 1.2e-7 (|log_odds| + |tau y|), and each slope by as much times its scale.
 
 use crate::Real;
 use crate::block::BLOCK;
