@@ -3,10 +3,11 @@
 //! `p = softmax(logits)`; a logit of −∞ is a category of probability exactly 0, and 0 · ln 0 = 0.
 
 use crate::Real;
-use crate::error::Error;
-use crate::reduce::{sum_of, sum_of_pairs};
-use crate::rows::{count_rows, same_length};
-use crate::softmax::{shifted_sum, unless_masked, weighted};
+use crate::error::{Error, logit_fault};
+use crate::reduce::sum_of_pairs;
+use crate::rows::{RowKernel, Rows, count_rows, same_length};
+use crate::shifted::{Shifted, fault, step};
+use crate::softmax::unless_masked;
 
 /// Log-probability of one category in each row.
 ///
@@ -33,15 +34,62 @@ use crate::softmax::{shifted_sum, unless_masked, weighted};
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_prob<T: Real>(logits: &[T], k: usize, index: &[u32], out: &mut [T]) -> Result<(), Error> {
-    let rows = count_rows(logits.len(), k)?;
-    same_length("index", index.len(), rows);
-    same_length("out", out.len(), rows);
-    for (row, ((logits, &index), out)) in logits.chunks_exact(k).zip(index).zip(out).enumerate() {
-        let (max, sum) = shifted_sum(row, logits)?;
-        let logit = *logits.get(index as usize).ok_or(Error::Index { row, index, categories: k })?;
-        *out = unless_masked(logit, logit - max - sum.ln());
+    let count = count_rows(logits.len(), k)?;
+    same_length("index", index.len(), count);
+    same_length("out", out.len(), count);
+    Rows { first: 0, count, inputs: [logits], outputs: [out], indices: &mut [] }.run(LogProb { index, k })
+}
+
+#[derive(Clone, Copy)]
+struct LogProb<'a> {
+    index: &'a [u32],
+    k: usize,
+}
+
+impl<T: Real> RowKernel<T, 1, 1> for LogProb<'_> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
+        let (k, [logits], [out], mut shifted) = (self.k, rows.inputs, rows.outputs, Shifted::new(self.k));
+        let (step, mut first) = (step(k), rows.first);
+        for (logits, out) in logits.chunks(step).zip(out.chunks_mut(step / k)) {
+            let index = &self.index[first..][..out.len()];
+            if !(shifted.set::<FMA>(logits) && pick(logits, k, index, out)) {
+                return Err(index_fault(first, logits, k, index));
+            }
+            for ((out, &max), &sum) in out.iter_mut().zip(&shifted.max).zip(&shifted.sum) {
+                *out = unless_masked(*out, *out - max - sum.lane_ln_normal::<FMA>());
+            }
+            first += out.len();
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Writes the logit of each row that the index names; false if one names none.
+#[inline(always)]
+fn pick<T: Real>(logits: &[T], k: usize, index: &[u32], out: &mut [T]) -> bool {
+    let mut sound = true;
+    for ((out, row), &index) in out.iter_mut().zip(logits.chunks_exact(k)).zip(index) {
+        sound &= (index as usize) < k;
+        *out = row[(index as usize).min(k - 1)];
+    }
+    sound
+}
+
+/// What is wrong with the first row that has an unsound logit or index.
+#[cold]
+fn index_fault<T: Real>(first: usize, logits: &[T], k: usize, index: &[u32]) -> Error {
+    let wrong = index.iter().position(|&index| index as usize >= k);
+    match wrong {
+        Some(row) if rows_are_sound(&logits[..(row + 1) * k], k) => {
+            Error::Index { row: first + row, index: index[row], categories: k }
+        }
+        _ => fault(first, logits, k),
+    }
+}
+
+fn rows_are_sound<T: Real>(logits: &[T], k: usize) -> bool {
+    logits.chunks_exact(k).all(|row| logit_fault(0, row).is_none())
 }
 
 /// Entropy of each row, in nats.
@@ -66,14 +114,34 @@ pub fn log_prob<T: Real>(logits: &[T], k: usize, index: &[u32], out: &mut [T]) -
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn entropy<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    same_length("out", out.len(), count_rows(logits.len(), k)?);
-    for (row, (logits, out)) in logits.chunks_exact(k).zip(out).enumerate() {
-        let (max, sum) = shifted_sum(row, logits)?;
-        // With gaps d = l − max ≤ 0: H = ln Σ e^d − Σ d e^d / Σ e^d, where both parts are ≥ 0.
-        let weighted_gaps = sum_of(logits, |logit| weighted((logit - max).exp(), logit - max));
-        *out = sum.ln() - weighted_gaps / sum;
+    let count = count_rows(logits.len(), k)?;
+    same_length("out", out.len(), count);
+    Rows { first: 0, count, inputs: [logits], outputs: [out], indices: &mut [] }.run(Entropy { k })
+}
+
+#[derive(Clone, Copy)]
+struct Entropy {
+    k: usize,
+}
+
+impl<T: Real> RowKernel<T, 1, 1> for Entropy {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
+        let (k, [logits], [out], mut shifted) = (self.k, rows.inputs, rows.outputs, Shifted::new(self.k));
+        let (step, mut first) = (step(k), rows.first);
+        for (logits, out) in logits.chunks(step).zip(out.chunks_mut(step / k)) {
+            if !shifted.set::<FMA>(logits) {
+                return Err(fault(first, logits, k));
+            }
+            shifted.weighted_gaps::<FMA>(logits, out);
+            for (out, &sum) in out.iter_mut().zip(&shifted.sum) {
+                // With gaps d = l − max ≤ 0: H = ln Σ e^d − Σ d e^d / Σ e^d, where both parts are ≥ 0.
+                *out = sum.lane_ln_normal::<FMA>() - *out / sum;
+            }
+            first += out.len();
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Kullback-Leibler divergence of each row's two distributions, in nats.
@@ -101,43 +169,74 @@ pub fn entropy<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Err
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn kl<T: Real>(p_logits: &[T], q_logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    same_length("out", out.len(), count_rows(p_logits.len(), k)?);
+    let count = count_rows(p_logits.len(), k)?;
+    same_length("out", out.len(), count);
     same_length("q_logits", q_logits.len(), p_logits.len());
-    let pairs = p_logits.chunks_exact(k).zip(q_logits.chunks_exact(k));
-    for (row, ((p, q), out)) in pairs.zip(out).enumerate() {
-        let log_p = LogProbs::new(row, p)?;
-        let log_q = LogProbs::new(row, q)?;
-        let divergence = sum_of_pairs(p, q, |p, q| divergence_term(log_p.of(p), log_q.of(q)));
-        *out = divergence.max(T::zero());
-    }
-    Ok(())
+    let inputs = [p_logits, q_logits];
+    Rows { first: 0, count, inputs, outputs: [out], indices: &mut [] }.run(Divergence { k })
 }
 
-/// `p (ln p − ln q)`.
-fn divergence_term<T: Real>(log_p: T, log_q: T) -> T {
-    let masked = T::neg_infinity();
-    match (log_p == masked, log_q == masked) {
-        (true, _) => T::zero(),
-        (false, true) => T::infinity(),
-        (false, false) => log_p.exp() * (log_p - log_q),
+#[derive(Clone, Copy)]
+struct Divergence {
+    k: usize,
+}
+
+impl<T: Real> RowKernel<T, 2, 1> for Divergence {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 2, 1>) -> Result<(), Error> {
+        let (k, [p, q], [out]) = (self.k, rows.inputs, rows.outputs);
+        let (mut of_p, mut of_q, step, mut first) = (Shifted::new(k), Shifted::new(k), step(k), rows.first);
+        for ((p, q), out) in p.chunks(step).zip(q.chunks(step)).zip(out.chunks_mut(step / k)) {
+            // Both first, so that the fault of the first row is found, whosever it is.
+            let sound = [of_p.set::<FMA>(p), of_q.set::<FMA>(q)];
+            if sound != [true; 2] {
+                return Err(pair_fault(first, p, q, k));
+            }
+            divergences::<T, FMA>([p, q], [&mut of_p, &mut of_q], out);
+            for out in &mut *out {
+                *out = if *out > T::zero() { *out } else { T::zero() };
+            }
+            first += out.len();
+        }
+        Ok(())
     }
 }
 
-/// A row's normaliser, kept apart from its maximum for precision.
-struct LogProbs<T> {
-    max: T,
-    log_sum: T,
+#[cold]
+fn pair_fault<T: Real>(first: usize, p: &[T], q: &[T], k: usize) -> Error {
+    let rows = p.chunks_exact(k).zip(q.chunks_exact(k)).enumerate();
+    let mut faults =
+        rows.flat_map(|(row, (p, q))| [logit_fault(first + row, p), logit_fault(first + row, q)]).flatten();
+    faults.next().expect("a finite maximum gives a finite sum")
 }
 
-impl<T: Real> LogProbs<T> {
-    fn new(row: usize, logits: &[T]) -> Result<Self, Error> {
-        let (max, sum) = shifted_sum(row, logits)?;
-        Ok(Self { max, log_sum: sum.ln() })
+#[inline(always)]
+fn divergences<T: Real, const FMA: bool>([p, q]: [&[T]; 2], of: [&mut Shifted<T>; 2], out: &mut [T]) {
+    let [of_p, of_q] = of;
+    of_p.log_sums::<FMA>(out.len());
+    of_q.log_sums::<FMA>(out.len());
+    if !of_p.short() {
+        let ([max_p, max_q], [log_p, log_q]) = ([of_p.max[0], of_q.max[0]], [of_p.sum[0], of_q.sum[0]]);
+        out[0] =
+            sum_of_pairs(p, q, |p, q| divergence_term::<T, FMA>(p, q, p - max_p - log_p, q - max_q - log_q));
+        return;
     }
+    of_p.log_probs(out.len());
+    of_q.log_probs(out.len());
+    let log_probs = of_p.weights.iter().zip(&of_q.weights);
+    for ((term, (&log_p, &log_q)), (&p, &q)) in of_p.gaps.iter_mut().zip(log_probs).zip(p.iter().zip(q)) {
+        *term = divergence_term::<T, FMA>(p, q, log_p, log_q);
+    }
+    of_p.sum_gaps(out);
+}
 
-    fn of(&self, logit: T) -> T {
-        unless_masked(logit, logit - self.max - self.log_sum)
-    }
+/// `p (ln p − ln q)`, given the logits too, which tell a mask from an improbable category.
+#[inline(always)]
+fn divergence_term<T: Real, const FMA: bool>(p: T, q: T, log_p: T, log_q: T) -> T {
+    let (log_p, log_q) = (log_p.max(T::min_value()), log_q.max(T::min_value()));
+    let term = log_p.lane_exp::<FMA>() * (log_p - log_q);
+    let unless_q_masked = if q == T::neg_infinity() { T::infinity() } else { term };
+    if p == T::neg_infinity() { T::zero() } else { unless_q_masked }
 }
 
 #[cfg(test)]

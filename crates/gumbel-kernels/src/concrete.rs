@@ -3,10 +3,10 @@
 //! Maddison, Mnih and Teh (2017), definition 1; Jang, Gu and Poole (2017), appendix B.
 
 use crate::Real;
-use crate::error::{Error, check_temperature};
-use crate::exp_concrete::{Tilted, check_vjp_shapes, count, fault};
+use crate::density::{Space, log_density, log_density_vjp};
+use crate::error::Error;
 use crate::reduce::{max, sum_of};
-use crate::rows::{RowKernel, Rows, count_rows, same_length};
+use crate::tilted::{Tilted, count};
 
 /// Log-density of points of the simplex.
 ///
@@ -45,35 +45,7 @@ pub fn concrete_log_density<T: Real>(
     tau: T,
     out: &mut [T],
 ) -> Result<(), Error> {
-    check_temperature(tau)?;
-    same_length("out", out.len(), count_rows(logits.len(), k)?);
-    same_length("x", x.len(), logits.len());
-    let rows = Rows { first: 0, count: out.len(), inputs: [x, logits], outputs: [out], indices: &mut [] };
-    rows.run(LogDensity { k, tau })
-}
-
-#[derive(Clone, Copy)]
-struct LogDensity<T> {
-    k: usize,
-    tau: T,
-}
-
-impl<T: Real> RowKernel<T, 2, 1> for LogDensity<T> {
-    #[inline(always)]
-    fn run<const FMA: bool>(self, rows: Rows<'_, T, 2, 1>) -> Result<(), Error> {
-        let ([x, logits], [out], k) = (rows.inputs, rows.outputs, self.k);
-        let (mut tilted, mut log_x) = (Tilted::new(k, self.tau), vec![T::zero(); k]);
-        for (row, ((x, logits), out)) in x.chunks_exact(k).zip(logits.chunks_exact(k)).zip(out).enumerate() {
-            logarithms::<T, FMA>(x, &mut log_x);
-            tilted.set(&log_x, logits).ok_or_else(|| fault(rows.first + row, x, &log_x, logits))?;
-            *out = if tilted.off_support() {
-                limit(&tilted, &log_x, logits, self.tau)
-            } else {
-                tilted.log_density::<FMA>() - sum_of(&log_x, finite_or_zero)
-            };
-        }
-        Ok(())
-    }
+    log_density(Simplex, x, logits, k, tau, out)
 }
 
 /// Vector-Jacobian product of [`concrete_log_density`] in all three arguments.
@@ -118,45 +90,34 @@ pub fn concrete_log_density_vjp<T: Real>(
     d_logits: &mut [T],
     d_tau: &mut [T],
 ) -> Result<(), Error> {
-    check_temperature(tau)?;
-    check_vjp_shapes(logits.len(), k, [d.len(), d_tau.len()], [x.len(), d_x.len(), d_logits.len()])?;
-    let count = d.len();
-    let rows =
-        Rows { first: 0, count, inputs: [x, logits, d], outputs: [d_x, d_logits, d_tau], indices: &mut [] };
-    rows.run(LogDensityVjp { k, tau })
+    log_density_vjp(Simplex, k, tau, [x, logits, d], [d_x, d_logits, d_tau])
 }
 
+/// The simplex itself.
 #[derive(Clone, Copy)]
-struct LogDensityVjp<T> {
-    k: usize,
-    tau: T,
-}
+struct Simplex;
 
-impl<T: Real> RowKernel<T, 3, 3> for LogDensityVjp<T> {
+impl<T: Real> Space<T> for Simplex {
+    const SAMPLE: &'static str = "x";
+    const VOLUME: bool = true;
+
     #[inline(always)]
-    fn run<const FMA: bool>(self, rows: Rows<'_, T, 3, 3>) -> Result<(), Error> {
-        let ([x, logits, d], [d_x, d_logits, d_tau], k) = (rows.inputs, rows.outputs, self.k);
-        let (mut tilted, mut log_x) = (Tilted::new(k, self.tau), vec![T::zero(); k]);
-        let outputs = d_x.chunks_exact_mut(k).zip(d_logits.chunks_exact_mut(k)).zip(d_tau);
-        for (row, ((d_x, d_logits), d_tau)) in outputs.enumerate() {
-            let (x, logits, d) = (&x[row * k..][..k], &logits[row * k..][..k], d[row]);
-            logarithms::<T, FMA>(x, &mut log_x);
-            tilted.set(&log_x, logits).ok_or_else(|| fault(rows.first + row, x, &log_x, logits))?;
-            *d_tau = tilted.vjp::<FMA>(&log_x, d, d_logits);
-            let defined = !tilted.off_support();
-            for ((d_x, &d_logit), &x) in d_x.iter_mut().zip(&*d_logits).zip(x) {
-                // On the support an x of 0 is a masked one.
-                *d_x = if defined && x > T::zero() { -(self.tau * d_logit + d) / x } else { T::zero() };
-            }
+    fn logs<'a, const FMA: bool>(x: &'a [T], buffer: &'a mut [T]) -> &'a [T] {
+        let logs = &mut buffer[..x.len()];
+        for (log, &x) in logs.iter_mut().zip(x) {
+            *log = x.lane_ln::<FMA>();
         }
-        Ok(())
+        logs
     }
-}
 
-#[inline(always)]
-fn logarithms<T: Real, const FMA: bool>(x: &[T], out: &mut [T]) {
-    for (out, &x) in out.iter_mut().zip(x) {
-        *out = x.lane_ln::<FMA>();
+    #[inline(always)]
+    fn d_sample(x: T, d_logit: T, tau: T, d: T) -> T {
+        // On the support an x of 0 is a masked one.
+        if x > T::zero() { -(tau * d_logit + d) / x } else { T::zero() }
+    }
+
+    fn limit(tilted: &Tilted<T>, log_x: &[T], logits: &[T]) -> T {
+        limit(tilted, log_x, logits)
     }
 }
 
@@ -166,25 +127,26 @@ fn finite_or_zero<T: Real>(log_x: T) -> T {
 }
 
 /// The log-density where some unmasked `x` are 0 or some masked ones are not.
-fn limit<T: Real>(tilted: &Tilted<T>, log_x: &[T], logits: &[T], tau: T) -> T {
+fn limit<T: Real>(tilted: &Tilted<T>, log_x: &[T], logits: &[T]) -> T {
     let (n, zeros) = (count::<T>(tilted.n), count::<T>(tilted.zeros));
-    let exponent = (n - zeros) * tau - zeros;
+    let exponent = (n - zeros) * tilted.tau - zeros;
     if tilted.mass_on_mask || exponent > T::zero() {
         T::neg_infinity()
     } else if exponent < T::zero() {
         T::infinity()
     } else {
-        balanced_limit(tilted, log_x, logits, tau)
+        balanced_limit(tilted, log_x, logits)
     }
 }
 
 /// The limit where the powers of `ε` cancel: in the sum of exponentials only the zeros count.
-fn balanced_limit<T: Real>(tilted: &Tilted<T>, log_x: &[T], logits: &[T], tau: T) -> T {
+fn balanced_limit<T: Real>(tilted: &Tilted<T>, log_x: &[T], logits: &[T]) -> T {
     let unmasked = || logits.iter().zip(log_x).filter(|(logit, _)| **logit > T::neg_infinity());
     let at_zeros: Vec<T> =
         unmasked().filter(|(_, log_x)| log_x.is_infinite()).map(|(&logit, _)| logit).collect();
     let max = max(&at_zeros);
     let log_sum = max + sum_of(&at_zeros, |logit| (logit - max).exp()).ln();
-    let terms = unmasked().map(|(&logit, &log_x)| logit - log_sum - (tau + T::one()) * finite_or_zero(log_x));
+    let terms =
+        unmasked().map(|(&logit, &log_x)| logit - log_sum - (tilted.tau + T::one()) * finite_or_zero(log_x));
     tilted.constant() + terms.sum::<T>()
 }

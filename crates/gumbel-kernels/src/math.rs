@@ -116,6 +116,28 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) << 23) as u32)
 }
 
+/// `ln(1 + x)` for `x` in [0, 1], within 1.5 ulp.
+#[inline(always)]
+pub(crate) fn ln_1p<const FMA: bool>(x: f32) -> f32 {
+    // 1 + x = 2^exponent (1 + rest); above one half exactly so, and between within half a unit in the last place.
+    let wide = x >= core::f32::consts::SQRT_2 - 1.0;
+    let (exponent, rest) = if wide { (1.0, (x - 1.0) * 0.5) } else { (0.0, x) };
+    ln_of_parts::<FMA>(exponent, rest)
+}
+
+/// `tanh(x / 2)` for every `x`, within 3 ulp.
+#[inline(always)]
+pub(crate) fn tanh_half<const FMA: bool>(x: f32) -> f32 {
+    let (half, square) = (0.5 * x, 0.25 * x * x);
+    // The first five terms of the power series: where 1 − e^−|x| has lost digits.
+    let high = mul_add::<FMA>(62.0 / 2835.0, square, -17.0 / 315.0);
+    let low = mul_add::<FMA>(mul_add::<FMA>(high, square, 2.0 / 15.0), square, -1.0 / 3.0);
+    let near = mul_add::<FMA>(low * square, half, half);
+    let e = exp::<FMA>(-x.abs());
+    let far = ((1.0 - e) / (1.0 + e)).copysign(x);
+    if x.abs() < 0.6 { near } else { far }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +209,27 @@ mod tests {
     #[ignore = "all 2^32 inputs take minutes"]
     fn exhaustive_fused() {
         assert_bounds::<true>(1);
+    }
+
+    #[test]
+    fn functions_of_the_logistic_law_keep_their_bounds() {
+        let mut largest = [0f64; 2];
+        for bits in (0..f32::INFINITY.to_bits()).step_by(61) {
+            let x = f32::from_bits(bits);
+            let wide = f64::from(x);
+            if x <= 1.0 {
+                let values = [ln_1p::<false>(x), ln_1p::<true>(x)];
+                largest[0] = values.into_iter().fold(largest[0], |max, v| max.max(ulps(v, wide.ln_1p())));
+            }
+            for (x, wide) in [(x, wide), (-x, -wide)] {
+                let values = [tanh_half::<false>(x), tanh_half::<true>(x)];
+                largest[1] =
+                    values.into_iter().fold(largest[1], |max, v| max.max(ulps(v, (wide / 2.0).tanh())));
+            }
+        }
+        println!("ln(1 + x), tanh(x / 2): {largest:.3?} ulp");
+        assert!(largest[0] < 1.5 && largest[1] < 3.0, "{largest:?} ulp");
+        assert!(tanh_half::<false>(f32::NAN).is_nan() && tanh_half::<false>(f32::NEG_INFINITY) == -1.0);
     }
 
     #[test]

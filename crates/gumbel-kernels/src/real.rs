@@ -32,6 +32,11 @@ mod sealed {
         /// `ln` of a positive, finite number that is not subnormal.
         fn lane_ln_normal<const FMA: bool>(self) -> Self;
         fn lane_exp<const FMA: bool>(self) -> Self;
+        /// `ln(1 + x)` for `x` in [0, 1].
+        fn lane_ln_1p<const FMA: bool>(self) -> Self;
+        /// `ln(1 − x)` for `x` in [0, 1/2].
+        fn lane_ln_complement<const FMA: bool>(self) -> Self;
+        fn lane_tanh_half<const FMA: bool>(self) -> Self;
 
         /// The uniform number that `word`, read from `stream` at `index`, stands for, as its distance in
         /// (0, 1/2] to the nearer end of the unit interval, with a minus sign if that end is one.
@@ -90,6 +95,21 @@ impl Sealed for f32 {
     #[inline(always)]
     fn lane_exp<const FMA: bool>(self) -> Self {
         math::exp::<FMA>(self)
+    }
+
+    #[inline(always)]
+    fn lane_ln_1p<const FMA: bool>(self) -> Self {
+        math::ln_1p::<FMA>(self)
+    }
+
+    #[inline(always)]
+    fn lane_ln_complement<const FMA: bool>(self) -> Self {
+        math::ln_complement::<FMA>(self)
+    }
+
+    #[inline(always)]
+    fn lane_tanh_half<const FMA: bool>(self) -> Self {
+        math::tanh_half::<FMA>(self)
     }
 
     fn distance(stream: Stream, index: u64, word: u32) -> Self {
@@ -175,6 +195,21 @@ impl Sealed for f64 {
     #[inline(always)]
     fn lane_exp<const FMA: bool>(self) -> Self {
         self.exp()
+    }
+
+    #[inline(always)]
+    fn lane_ln_1p<const FMA: bool>(self) -> Self {
+        self.ln_1p()
+    }
+
+    #[inline(always)]
+    fn lane_ln_complement<const FMA: bool>(self) -> Self {
+        (-self).ln_1p()
+    }
+
+    #[inline(always)]
+    fn lane_tanh_half<const FMA: bool>(self) -> Self {
+        (self * 0.5).tanh()
     }
 
     #[inline]

@@ -4,27 +4,11 @@
 //! of −∞ is a mask: probability 0 and gradient exactly 0.
 
 use crate::Real;
-use crate::block::{
-    BLOCK, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus, whole_vectors,
-};
-use crate::error::{Error, logit_fault};
-use crate::reduce::{max, sum_of};
+use crate::error::Error;
 use crate::relaxed::{Noise, relax};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
+use crate::shifted::{Shifted, fault, step};
 use crate::vjp::tempered_vjp;
-
-/// The maximum `m` of a row and `Σ exp(lᵢ − m)`.
-pub(crate) fn shifted_sum<T: Real>(row: usize, logits: &[T]) -> Result<(T, T), Error> {
-    let max = max(logits);
-    let sum = sum_of(logits, |logit| (logit - max).exp());
-    // NaN exactly if a logit is NaN or +∞ (∞ − ∞), or if all are −∞.
-    if sum.is_nan() { Err(fault(row, logits)) } else { Ok((max, sum)) }
-}
-
-#[cold]
-fn fault<T: Real>(row: usize, logits: &[T]) -> Error {
-    logit_fault(row, logits).expect("a finite maximum gives a finite sum")
-}
 
 /// A log-probability of an unmasked category that is too small for the number type becomes the lowest
 /// finite number, so that −∞ always and only means a mask.
@@ -68,43 +52,16 @@ struct LogSumExp {
 impl<T: Real> RowKernel<T, 1, 1> for LogSumExp {
     #[inline(always)]
     fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
-        if self.k <= SHORT { self.short_rows::<T, FMA>(rows) } else { self.long_rows::<T, FMA>(rows) }
-    }
-}
-
-impl LogSumExp {
-    #[inline(always)]
-    fn short_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
-        let (k, [logits], [out]) = (self.k, rows.inputs, rows.outputs);
-        let (mut keys, mut gaps, mut scratch) = (new_block::<T>(), new_block::<T>(), Scratch::new());
-        let (mut max, mut sum, step) = ([T::zero(); BLOCK], [T::zero(); BLOCK], block_len(k));
-        for (block, (logits, out)) in logits.chunks(step).zip(out.chunks_mut(step / k)).enumerate() {
-            let (max, sum, len) = (&mut max[..out.len()], &mut sum[..out.len()], logits.len());
-            keys[..len].copy_from_slice(logits);
-            scratch.reduce_rows(&keys, k, larger, max);
-            map_rows(&keys, k, max, &mut gaps, |key, max| key - max);
-            map_into(&gaps[..whole_vectors(len)], &mut keys, T::lane_exp::<FMA>);
-            scratch.reduce_rows(&keys, k, plus, sum);
-            for (row, (out, (&max, &sum))) in out.iter_mut().zip(max.iter().zip(&*sum)).enumerate() {
-                *out = max + sum.lane_ln::<FMA>();
-                if sum.is_nan() {
-                    return Err(fault(rows.first + block * (step / k) + row, &logits[row * k..][..k]));
-                }
+        let (k, [logits], [out], mut shifted) = (self.k, rows.inputs, rows.outputs, Shifted::new(self.k));
+        let (step, mut first) = (step(k), rows.first);
+        for (logits, out) in logits.chunks(step).zip(out.chunks_mut(step / k)) {
+            if !shifted.set::<FMA>(logits) {
+                return Err(fault(first, logits, k));
             }
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn long_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
-        let ([logits], [out]) = (rows.inputs, rows.outputs);
-        for (row, (logits, out)) in logits.chunks_exact(self.k).zip(out).enumerate() {
-            let max = max(logits);
-            let sum = sum_of(logits, |logit| (logit - max).lane_exp::<FMA>());
-            if sum.is_nan() {
-                return Err(fault(rows.first + row, logits));
+            for ((out, &max), &sum) in out.iter_mut().zip(&shifted.max).zip(&shifted.sum) {
+                *out = max + sum.lane_ln_normal::<FMA>();
             }
-            *out = max + sum.lane_ln::<FMA>();
+            first += out.len();
         }
         Ok(())
     }
@@ -185,14 +142,31 @@ pub fn log_softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(),
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_sum_exp_vjp<T: Real>(logits: &[T], d: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    same_length("d", d.len(), count_rows(logits.len(), k)?);
-    softmax(logits, k, out)?;
-    for (out, &d) in out.chunks_exact_mut(k).zip(d) {
-        for out in out {
-            *out = weighted(*out, d);
+    let count = count_rows(logits.len(), k)?;
+    same_length("d", d.len(), count);
+    same_length("out", out.len(), logits.len());
+    Rows { first: 0, count, inputs: [logits, d], outputs: [out], indices: &mut [] }.run(LogSumExpVjp { k })
+}
+
+#[derive(Clone, Copy)]
+struct LogSumExpVjp {
+    k: usize,
+}
+
+impl<T: Real> RowKernel<T, 2, 1> for LogSumExpVjp {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 2, 1>) -> Result<(), Error> {
+        let (k, [logits, d], [out], mut shifted) = (self.k, rows.inputs, rows.outputs, Shifted::new(self.k));
+        let (step, mut first) = (step(k), rows.first);
+        for ((logits, d), out) in logits.chunks(step).zip(d.chunks(step / k)).zip(out.chunks_mut(step)) {
+            if !shifted.set::<FMA>(logits) {
+                return Err(fault(first, logits, k));
+            }
+            shifted.weigh::<FMA>(logits, d, out);
+            first += d.len();
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Vector-Jacobian product of [`softmax`], from its output `y`.

@@ -1,0 +1,169 @@
+//! A block of short rows of a density in log space, worked on together.
+
+use crate::Real;
+use crate::block::{BLOCK, Block, Scratch, larger, map_into, map_rows, new_block, plus, whole_vectors};
+use crate::density::Space;
+use crate::softmax::weighted;
+use crate::tilted::{count, log_constant, tilt};
+
+/// Rows on the support, of finite numbers but for masks; what else there is [`crate::tilted::Tilted`] knows.
+pub(crate) struct TiltedRows<T> {
+    k: usize,
+    tau: T,
+    /// −∞ at masks, finite everywhere else.
+    a: Block<T>,
+    gaps: Block<T>,
+    /// exp(gap).
+    weights: Block<T>,
+    /// Of each row: what is larger than all gaps, the sum of weights, and the number of unmasked categories.
+    max: [T; BLOCK],
+    sum: [T; BLOCK],
+    n: [T; BLOCK],
+    masked: bool,
+    scratch: Scratch<T>,
+    /// That of 0, 1, …, k unmasked categories; the last alone until there is a mask.
+    constants: Vec<T>,
+}
+
+impl<T: Real> TiltedRows<T> {
+    pub(crate) fn new(k: usize, tau: T) -> Self {
+        let (block, per_row) = (new_block(), [T::zero(); BLOCK]);
+        Self {
+            k,
+            tau,
+            a: block,
+            gaps: block,
+            weights: block,
+            max: per_row,
+            sum: per_row,
+            n: per_row,
+            masked: false,
+            scratch: Scratch::new(),
+            constants: vec![log_constant(k, tau)],
+        }
+    }
+
+    /// Takes the next rows; false if one of them is not on the support or has a number that it must not have.
+    #[inline(always)]
+    pub(crate) fn set<const FMA: bool>(&mut self, y: &[T], logits: &[T]) -> bool {
+        let (rows, len) = (y.len() / self.k, whole_vectors(y.len()));
+        if !(self.tilt(y, logits) && self.count_unmasked(rows)) {
+            return false;
+        }
+        let (max, sum) = (&mut self.max[..rows], &mut self.sum[..rows]);
+        self.scratch.reduce_rows(&self.a, self.k, larger, max);
+        map_rows(&self.a, self.k, max, &mut self.gaps, |a, max| a - max);
+        map_into(&self.gaps[..len], &mut self.weights, T::lane_exp::<FMA>);
+        self.scratch.reduce_rows(&self.weights, self.k, plus, sum);
+        if self.masked {
+            clear_masked(&self.a, &mut self.gaps);
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn tilt(&mut self, y: &[T], logits: &[T]) -> bool {
+        let (tau, mut sound, mut any_masked) = (self.tau, true, false);
+        for ((a, &y), &logit) in self.a.iter_mut().zip(y).zip(logits) {
+            let masked = logit == T::neg_infinity();
+            any_masked |= masked;
+            sound &= (y < T::infinity()) & (logit < T::infinity()) & (masked == (y == T::neg_infinity()));
+            *a = if masked { logit } else { tilt(logit, tau, y) };
+        }
+        self.masked = any_masked;
+        sound
+    }
+
+    /// False if all categories of a row are masked.
+    #[inline(always)]
+    fn count_unmasked(&mut self, rows: usize) -> bool {
+        let n = &mut self.n[..rows];
+        if !self.masked {
+            n.fill(count(self.k));
+            return true;
+        }
+        map_into(&self.a, &mut self.weights, |a| if a == T::neg_infinity() { T::zero() } else { T::one() });
+        self.scratch.reduce_rows(&self.weights, self.k, plus, n);
+        if self.constants.len() == 1 {
+            self.constants = (0..=self.k).map(|n| log_constant(n.max(1), self.tau)).collect();
+        }
+        !n.contains(&T::zero())
+    }
+
+    /// The log-densities of the rows, in a space where `y` are the logarithms of the sample.
+    #[inline(always)]
+    pub(crate) fn log_densities<const FMA: bool, S: Space<T>>(&mut self, y: &[T], out: &mut [T]) {
+        if S::VOLUME {
+            for (gap, &y) in self.gaps.iter_mut().zip(y) {
+                *gap = *gap - if y == T::neg_infinity() { T::zero() } else { y };
+            }
+        }
+        self.scratch.reduce_rows(&self.gaps, self.k, plus, out);
+        for ((out, &sum), &n) in out.iter_mut().zip(&self.sum).zip(&self.n) {
+            *out = *out - n * sum.lane_ln_normal::<FMA>();
+        }
+        self.add_constants(out);
+    }
+
+    #[inline(always)]
+    fn add_constants(&self, out: &mut [T]) {
+        if let [constant] = self.constants[..] {
+            for out in out {
+                *out = constant + *out;
+            }
+        } else {
+            for (out, n) in out.iter_mut().zip(&self.n) {
+                *out = self.constants[n.to_usize().expect("a count")] + *out;
+            }
+        }
+    }
+
+    /// Finds `1 − n softmax(a)ᵢ`, the slope in each logit, and of each row that in `tau`; false if one of the latter
+    /// overflows.
+    #[inline(always)]
+    pub(crate) fn deviate(&mut self, y: &[T], rows: usize) -> bool {
+        let (tau, sum, slopes) = (self.tau, &mut self.sum[..rows], &mut self.max[..rows]);
+        for (sum, &n) in sum.iter_mut().zip(&self.n) {
+            *sum = n / *sum;
+        }
+        map_rows(&self.weights, self.k, sum, &mut self.gaps, |weight, scale| T::one() - weight * scale);
+        if self.masked {
+            clear_masked(&self.a, &mut self.gaps);
+        }
+        for ((term, &slope), &y) in self.weights.iter_mut().zip(&self.gaps).zip(y) {
+            *term = weighted(slope, y);
+        }
+        self.scratch.reduce_rows(&self.weights, self.k, plus, slopes);
+        let mut finite = true;
+        for (slope, &n) in slopes.iter_mut().zip(&self.n) {
+            *slope = (n - T::one()) / tau - *slope;
+            finite &= slope.abs() < T::infinity();
+        }
+        finite
+    }
+
+    /// The cotangents of the sample, the logits and `tau`, after [`Self::deviate`].
+    #[inline(always)]
+    pub(crate) fn vjps<S: Space<T>>(&mut self, samples: &[T], d: &[T], outputs: [&mut [T]; 3]) {
+        let ([d_samples, d_logits, d_tau], tau) = (outputs, self.tau);
+        for ((d_tau, &slope), &d) in d_tau.iter_mut().zip(&self.max).zip(d) {
+            *d_tau = slope * d;
+        }
+        map_rows(&self.a, self.k, d, &mut self.weights, |_, d| d);
+        let inputs = samples.iter().zip(&self.gaps).zip(&self.weights);
+        for ((d_sample, d_logit), ((&sample, &slope), &d)) in
+            d_samples.iter_mut().zip(&mut *d_logits).zip(inputs)
+        {
+            *d_logit = weighted(slope, d);
+            *d_sample = S::d_sample(sample, *d_logit, tau, d);
+        }
+    }
+}
+
+/// Writes 0 where `a` is −∞.
+#[inline(always)]
+fn clear_masked<T: Real>(a: &[T], values: &mut [T]) {
+    for (value, &a) in values.iter_mut().zip(a) {
+        *value = if a == T::neg_infinity() { T::zero() } else { *value };
+    }
+}
