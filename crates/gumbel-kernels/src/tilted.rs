@@ -81,14 +81,9 @@ impl<T: Real> Tilted<T> {
     /// `(n − 1) / tau − Σᵢ yᵢ cᵢ`.
     #[inline(always)]
     fn slope_in_tau(&self, deviations: &[T], y: &[T]) -> T {
-        let n = count::<T>(self.n - 1);
-        let slope = n / self.tau - sum_of_pairs(deviations, y, weighted);
-        if slope.abs() < T::infinity() {
-            return slope;
-        }
-        // Its parts may have overflowed, and the order of the sum must not make a NaN of them.
-        let down = T::from_f64(2f64.powi(-40));
-        (n * down / self.tau - sum_of_pairs(deviations, y, |c, y| weighted(c, y * down))) / down
+        let (n, tau) = (count::<T>(self.n - 1), self.tau);
+        let slope = n / tau - sum_of_pairs(deviations, y, weighted);
+        if slope.abs() < T::infinity() { slope } else { large_slope_in_tau(n, tau, deviations, y) }
     }
 
     /// The gradient in the sample, given that in the logits.
@@ -114,6 +109,15 @@ impl<T: Real> Tilted<T> {
             *out = if a == T::neg_infinity() { T::zero() } else { T::one() - *out * scale };
         }
     }
+}
+
+/// Its parts may have overflowed, and the order of the sum must not make a NaN of them.
+#[cold]
+#[inline(never)]
+fn large_slope_in_tau<T: Real>(n: T, tau: T, deviations: &[T], y: &[T]) -> T {
+    let down = T::from_f64(2f64.powi(-40));
+    let sum = sum_of_pairs(deviations, y, |c, y| weighted(c, y * down));
+    (n * down / tau - sum) / down
 }
 
 /// `logit − tau · y`, infinite only if `y` is.
