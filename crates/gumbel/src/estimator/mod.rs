@@ -11,6 +11,7 @@ mod arm;
 mod arms;
 mod decoupled;
 mod disarm;
+mod double_cv;
 mod exact;
 mod gapped;
 mod gumbel_rao;
@@ -22,6 +23,7 @@ mod parts;
 mod reinforce;
 mod reinmax;
 mod rloo;
+mod rodeo;
 mod straight_through;
 mod straight_through_gumbel;
 mod zgr;
@@ -34,6 +36,7 @@ pub use arm::Arm;
 pub use arms::Arms;
 pub use decoupled::Decoupled;
 pub use disarm::DisArm;
+pub use double_cv::DoubleCv;
 pub use exact::Exact;
 pub use gapped::{Gap, Gapped};
 pub use gumbel_rao::GumbelRao;
@@ -41,9 +44,11 @@ pub use gumbel_softmax::GumbelSoftmax;
 pub use objective::{Objective, Reduction, Relaxed, Sample};
 pub use paper::{Paper, Venue};
 pub use parameters::{Choice, Parameter, Parameters};
+pub use parts::coefficient::Weight;
 pub use reinforce::{Baseline, Reinforce};
 pub use reinmax::ReinMax;
 pub use rloo::Rloo;
+pub use rodeo::Rodeo;
 pub use straight_through::{Backward, StraightThrough};
 pub use straight_through_gumbel::StraightThroughGumbel;
 pub use zgr::Zgr;
@@ -53,6 +58,8 @@ pub static ALL: &[&Info] = &[
     &exact::INFO,
     &reinforce::INFO,
     &rloo::INFO,
+    &double_cv::INFO,
+    &rodeo::INFO,
     &arm::INFO,
     &disarm::INFO,
     &arms::INFO,

@@ -4,10 +4,42 @@
 //! remembered with exponential decay, so `c` follows training, and it is 0 until something has been learned.
 //! The estimate that a step uses has the `c` of earlier steps: it stays unbiased.
 
+use crate::Error;
 use burn::tensor::Tensor;
+use std::{fmt, str::FromStr};
 
 /// A memory of about 100 steps.
 const DECAY: f64 = 0.99;
+
+/// The weight of a control variate.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Weight {
+    /// The one of least variance, as far as it is known from earlier steps; 0 at first.
+    #[default]
+    Learned,
+    /// Always this one.
+    Fixed(f64),
+}
+
+impl fmt::Display for Weight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Learned => f.pad("learned"),
+            Self::Fixed(weight) => write!(f, "{weight}"),
+        }
+    }
+}
+
+impl FromStr for Weight {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.parse::<f64>() {
+            Ok(weight) if weight.is_finite() => Ok(Self::Fixed(weight)),
+            _ => Error::named("weight", text, &["learned"]).map(|_| Self::Learned),
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in super::super) struct Coefficient {
