@@ -32,6 +32,8 @@ mod sealed {
         /// `ln` of a positive, finite number that is not subnormal.
         fn lane_ln_normal<const FMA: bool>(self) -> Self;
         fn lane_exp<const FMA: bool>(self) -> Self;
+        /// `exp` of a number up to 40.
+        fn lane_exp_of_gap<const FMA: bool>(self) -> Self;
         /// `ln(1 + x)` for `x` in [0, 1].
         fn lane_ln_1p<const FMA: bool>(self) -> Self;
         /// `ln(1 − x)` for `x` in [0, 1/2].
@@ -95,6 +97,11 @@ impl Sealed for f32 {
     #[inline(always)]
     fn lane_exp<const FMA: bool>(self) -> Self {
         math::exp::<FMA>(self)
+    }
+
+    #[inline(always)]
+    fn lane_exp_of_gap<const FMA: bool>(self) -> Self {
+        math::exp_of_gap::<FMA>(self)
     }
 
     #[inline(always)]
@@ -194,6 +201,11 @@ impl Sealed for f64 {
 
     #[inline(always)]
     fn lane_exp<const FMA: bool>(self) -> Self {
+        self.exp()
+    }
+
+    #[inline(always)]
+    fn lane_exp_of_gap<const FMA: bool>(self) -> Self {
         self.exp()
     }
 

@@ -148,7 +148,7 @@ impl<T: Real> Relax<'_, T> {
                 positions(&keys, k, max, index);
             }
             self.temper.rows::<FMA>(&keys, k, max, &mut gaps);
-            map_into(&gaps[..len], &mut weights[..len], T::lane_exp::<FMA>);
+            map_into(&gaps[..len], &mut weights[..len], T::lane_exp_of_gap::<FMA>);
             scratch.reduce_rows(&weights, k, plus, sum);
             self.check(rows.first + first, logits, sum)?;
             if self.log {
@@ -204,7 +204,7 @@ impl<T: Real> Relax<'_, T> {
             } else {
                 keys
             };
-            self.temper.each::<FMA>(weights, max, |gap, _| gap.lane_exp::<FMA>());
+            self.temper.each::<FMA>(weights, max, |gap, _| gap.lane_exp_of_gap::<FMA>());
             sum.add(weights);
         }
         sum.total()

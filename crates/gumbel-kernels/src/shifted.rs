@@ -59,7 +59,7 @@ impl<T: Real> Shifted<T> {
         self.weights[..len].copy_from_slice(logits);
         self.scratch.reduce_rows(&self.weights, self.k, larger, max);
         map_rows(&self.weights, self.k, max, &mut self.gaps, |logit, max| logit - max);
-        map_into(&self.gaps[..whole_vectors(len)], &mut self.weights, T::lane_exp::<FMA>);
+        map_into(&self.gaps[..whole_vectors(len)], &mut self.weights, T::lane_exp_of_gap::<FMA>);
         self.scratch.reduce_rows(&self.weights, self.k, plus, sum);
     }
 
@@ -67,7 +67,7 @@ impl<T: Real> Shifted<T> {
     fn set_long<const FMA: bool>(&mut self, logits: &[T]) {
         let max = max(logits);
         self.max[0] = max;
-        self.sum[0] = sum_of(logits, |logit| (logit - max).lane_exp::<FMA>());
+        self.sum[0] = sum_of(logits, |logit| (logit - max).lane_exp_of_gap::<FMA>());
     }
 
     /// `out[r] = Σᵢ gaps[r, i]` of short rows.
@@ -86,7 +86,7 @@ impl<T: Real> Shifted<T> {
             return self.sum_gaps(out);
         }
         let max = self.max[0];
-        out[0] = sum_of(logits, |logit| weighted((logit - max).lane_exp::<FMA>(), logit - max));
+        out[0] = sum_of(logits, |logit| weighted((logit - max).lane_exp_of_gap::<FMA>(), logit - max));
     }
 
     /// The logarithms of the sums in their place.
@@ -115,7 +115,7 @@ impl<T: Real> Shifted<T> {
         }
         let (max, scale) = (self.max[0], self.sum[0]);
         for (out, &logit) in out.iter_mut().zip(logits) {
-            *out = weighted((logit - max).lane_exp::<FMA>(), scale);
+            *out = weighted((logit - max).lane_exp_of_gap::<FMA>(), scale);
         }
     }
 }

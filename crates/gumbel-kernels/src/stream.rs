@@ -1,7 +1,7 @@
 //! A place in an endless, reproducible sequence of random numbers.
 
 use crate::level::{self, Kernel};
-use crate::philox::philox4x32_10;
+use crate::philox::{SEVERAL, philox4x32_10, several};
 use core::convert::Infallible;
 use rand_core::{SeedableRng, TryRng};
 
@@ -86,9 +86,15 @@ impl Stream {
         let skipped = (self.position % 4) as usize;
         let blocks = &mut buffer[..(skipped + count).div_ceil(4)];
         let first = self.position / 4;
-        // Blocks beside each other: the compiler computes as many at once as there are lanes.
-        for (index, block) in blocks.iter_mut().enumerate() {
-            *block = self.block(Purpose::Words, first + index as u64);
+        let (groups, rest) = blocks.as_chunks_mut::<SEVERAL>();
+        let mut index = (Purpose::Words as u64) << 62 | first;
+        for group in groups {
+            several(index, self.id, halves(self.seed), group);
+            index += SEVERAL as u64;
+        }
+        for block in rest {
+            *block = philox4x32_10(counter(index, self.id), halves(self.seed));
+            index += 1;
         }
         &blocks.as_flattened()[skipped..][..count]
     }

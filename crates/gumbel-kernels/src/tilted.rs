@@ -52,7 +52,7 @@ impl<T: Real> Tilted<T> {
     pub(crate) fn log_density<const FMA: bool, S: Space<T>>(&self, y: &[T]) -> T {
         let max = max(&self.a);
         let gaps = sum_of(&self.a, |a| if a == T::neg_infinity() { T::zero() } else { a - max });
-        let log_sum = sum_of(&self.a, |a| (a - max).lane_exp::<FMA>()).lane_ln::<FMA>();
+        let log_sum = sum_of(&self.a, |a| (a - max).lane_exp_of_gap::<FMA>()).lane_ln::<FMA>();
         let at = |y: T| if y == T::neg_infinity() { T::zero() } else { y };
         let log_volume = if S::VOLUME { -sum_of(y, at) } else { T::zero() };
         self.constant() + gaps - count::<T>(self.n) * log_sum + log_volume
@@ -102,7 +102,7 @@ impl<T: Real> Tilted<T> {
     fn deviations<const FMA: bool>(&self, out: &mut [T]) {
         let max = max(&self.a);
         for (out, &a) in out.iter_mut().zip(&self.a) {
-            *out = (a - max).lane_exp::<FMA>();
+            *out = (a - max).lane_exp_of_gap::<FMA>();
         }
         let scale = count::<T>(self.n) / sum(out);
         for (out, &a) in out.iter_mut().zip(&self.a) {

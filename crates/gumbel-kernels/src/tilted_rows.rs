@@ -53,7 +53,7 @@ impl<T: Real> TiltedRows<T> {
         let (max, sum) = (&mut self.max[..rows], &mut self.sum[..rows]);
         self.scratch.reduce_rows(&self.a, self.k, larger, max);
         map_rows(&self.a, self.k, max, &mut self.gaps, |a, max| a - max);
-        map_into(&self.gaps[..len], &mut self.weights, T::lane_exp::<FMA>);
+        map_into(&self.gaps[..len], &mut self.weights, T::lane_exp_of_gap::<FMA>);
         self.scratch.reduce_rows(&self.weights, self.k, plus, sum);
         if self.masked {
             clear_masked(&self.a, &mut self.gaps);
