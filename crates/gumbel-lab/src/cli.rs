@@ -28,8 +28,18 @@ pub enum Command {
     /// List or download data sets
     #[command(subcommand)]
     Data(Data),
-    /// List the gradient estimators
-    List,
+    /// List the gradient estimators, or tell of one
+    List {
+        /// The one: its formula, bias, cost, when it is good and when poor, and its parameters
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+    },
+    /// Print where estimators come from, as BibTeX
+    Cite {
+        /// Which ones; all if none is named
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
     /// Print a completion script for a shell, to be sourced
     Completions {
         /// Which shell

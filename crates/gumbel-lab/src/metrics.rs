@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 pub struct Metrics {
     /// Gradient steps done.
     pub step: u64,
-    /// Temperature of the step.
-    pub tau: f64,
+    /// Temperature of the step, if the estimator has one.
+    pub tau: Option<f64>,
     /// The training objective on its batch, in nats per image: relaxed if the estimator relaxes.
     pub training_loss: f64,
     /// Its part −ln p(x|z).
@@ -31,8 +31,9 @@ const HEADER: &str = "step,tau,training_loss,reconstruction,kl,hard_negative_elb
 
 impl Metrics {
     fn line(&self) -> String {
-        let hard = self.hard_negative_elbo.map_or(String::new(), |nats| nats.to_string());
-        let Self { step, tau, training_loss, reconstruction, kl, seconds, .. } = self;
+        let text = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
+        let (tau, hard) = (text(self.tau), text(self.hard_negative_elbo));
+        let Self { step, training_loss, reconstruction, kl, seconds, .. } = self;
         format!("{step},{tau},{training_loss},{reconstruction},{kl},{hard},{seconds:.3}")
     }
 
@@ -41,19 +42,20 @@ impl Metrics {
         let mut next = || fields.next();
         let metrics = Self {
             step: next()?.parse().ok()?,
-            tau: next()?.parse().ok()?,
+            tau: if_any(next()?)?,
             training_loss: next()?.parse().ok()?,
             reconstruction: next()?.parse().ok()?,
             kl: next()?.parse().ok()?,
-            hard_negative_elbo: Some(next()?)
-                .filter(|text| !text.is_empty())
-                .map(str::parse)
-                .transpose()
-                .ok()?,
+            hard_negative_elbo: if_any(next()?)?,
             seconds: next()?.parse().ok()?,
         };
         next().is_none().then_some(metrics)
     }
+}
+
+/// The number in a field that may be empty; `None` if it is something else.
+fn if_any(field: &str) -> Option<Option<f64>> {
+    Some(field).filter(|text| !text.is_empty()).map(str::parse).transpose().ok()
 }
 
 /// The open `metrics.csv`.
@@ -135,7 +137,7 @@ mod tests {
     fn metrics(step: u64, hard: Option<f64>) -> Metrics {
         Metrics {
             step,
-            tau: 0.5,
+            tau: hard.is_none().then_some(0.5),
             training_loss: 100.25,
             reconstruction: 80.0,
             kl: 20.25,

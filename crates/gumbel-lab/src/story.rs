@@ -66,7 +66,7 @@ fn report(
         training_is_bound: info.samples == Samples::Hard || config.divergence().kind.bounds_relaxed_model(),
         kl: describe_kl(config),
         headline: headline(summary),
-        metrics: metrics.iter().map(|line| point(line, info)).collect(),
+        metrics: metrics.iter().map(point).collect(),
         reconstructions: Some(Reconstructions { originals: images(originals), means: images(means) }),
         samples: Some(images(prior_samples(model, PRIOR_SAMPLES, &mut noise.fork())?)),
         usage: Some(Usage {
@@ -88,14 +88,14 @@ fn headline(summary: &Summary) -> Vec<Headline> {
     vec![elbo, importance]
 }
 
-fn point(line: &Metrics, info: &Info) -> Point {
+fn point(line: &Metrics) -> Point {
     Point {
         step: line.step,
         loss: line.training_loss,
         reconstruction: line.reconstruction,
         kl: line.kl,
         hard: line.hard_negative_elbo,
-        tau: info.tempered().then_some(line.tau),
+        tau: line.tau,
         seconds: line.seconds,
     }
 }

@@ -253,7 +253,7 @@ impl<'a> Trainer<'a> {
             evaluate.then(|| self.held_out.negative_elbo(&self.model(), HELD_OUT, &noise)).transpose()?;
         Ok(Metrics {
             step: self.step,
-            tau: self.tau.map_or(1.0, |tau| tau.at(self.step - 1)),
+            tau: self.tau.map(|tau| tau.at(self.step - 1)),
             training_loss: step.loss,
             reconstruction: step.reconstruction,
             kl: step.loss - step.reconstruction,

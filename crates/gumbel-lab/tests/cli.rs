@@ -187,6 +187,18 @@ fn help_shows_every_default_and_completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(succeed(&gumbel(&["completions", shell])).contains("generate"));
     }
-    assert!(succeed(&gumbel(&["list"])).contains("straight-through-gumbel"));
+    let table = succeed(&gumbel(&["list"]));
+    assert!(
+        table.contains("straight-through-gumbel") && table.lines().all(|line| line.chars().count() <= 110)
+    );
+    let one = succeed(&gumbel(&["list", "gumbel-rao"]));
+    for part in ["ĝ", "Biased", "Cost:", "draws=10", "Paulus, Maddison and Krause 2021"] {
+        assert!(one.contains(part), "'{part}' is missing from {one}");
+    }
+    let entries = succeed(&gumbel(&["cite", "gumbel-softmax", "straight-through-gumbel"]));
+    assert_eq!(entries.matches("@inproceedings{jang2017categorical,").count(), 1);
+    assert!(succeed(&gumbel(&["cite"])).contains("@article{williams1992simple,"));
+    fail(&gumbel(&["cite", "gumble-softmax"]), &["did you mean gumbel-softmax?"]);
+    fail(&gumbel(&["list", "rlo"]), &["did you mean rloo?"]);
     assert!(succeed(&gumbel(&["data", "list"])).contains("digits"));
 }

@@ -21,7 +21,9 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Train(Train::Vae(options)) => return train_vae::run(&options, started),
         Command::Generate(options) => generate::run(&options)?,
         Command::Data(options) => return data::run(&options),
-        Command::List => list::run()?,
+        Command::List { name: None } => list::table()?,
+        Command::List { name: Some(name) } => list::one(&name)?,
+        Command::Cite { names } => list::cite(&names)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command(), "gumbel", &mut script);

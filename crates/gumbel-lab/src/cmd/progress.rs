@@ -55,7 +55,8 @@ impl Progress {
     fn message(&self, line: &Metrics) -> String {
         let pace = (line.step - self.first) as f64 / self.pace.elapsed().as_secs_f64();
         let hard = self.hard.map_or(String::new(), |nats| format!("  hard -ELBO {nats:.2}"));
-        format!("train {:.2}{hard} nats  tau {:.3}  {pace:.0} steps/s", line.training_loss, line.tau)
+        let tau = line.tau.map_or(String::new(), |tau| format!("  tau {tau:.3}"));
+        format!("train {:.2}{hard} nats{tau}  {pace:.0} steps/s", line.training_loss)
     }
 
     pub(super) fn end(&self) {
