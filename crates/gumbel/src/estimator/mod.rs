@@ -16,6 +16,8 @@ mod exact;
 mod gapped;
 mod gumbel_rao;
 mod gumbel_softmax;
+mod local_expectation;
+mod muprop;
 mod objective;
 mod paper;
 mod parameters;
@@ -26,6 +28,7 @@ mod rloo;
 mod rodeo;
 mod straight_through;
 mod straight_through_gumbel;
+mod vimco;
 mod zgr;
 
 use crate::{Error, Noise};
@@ -41,6 +44,8 @@ pub use exact::Exact;
 pub use gapped::{Gap, Gapped};
 pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
+pub use local_expectation::LocalExpectation;
+pub use muprop::MuProp;
 pub use objective::{Objective, Reduction, Relaxed, Sample};
 pub use paper::{Paper, Venue};
 pub use parameters::{Choice, Parameter, Parameters};
@@ -51,13 +56,17 @@ pub use rloo::Rloo;
 pub use rodeo::Rodeo;
 pub use straight_through::{Backward, StraightThrough};
 pub use straight_through_gumbel::StraightThroughGumbel;
+pub use vimco::Vimco;
 pub use zgr::Zgr;
 
 /// Every estimator there is, in the order of the documentation.
 pub static ALL: &[&Info] = &[
     &exact::INFO,
+    &local_expectation::INFO,
     &reinforce::INFO,
     &rloo::INFO,
+    &vimco::INFO,
+    &muprop::INFO,
     &double_cv::INFO,
     &rodeo::INFO,
     &arm::INFO,
