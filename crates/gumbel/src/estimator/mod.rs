@@ -18,6 +18,7 @@ mod gumbel_rao;
 mod gumbel_softmax;
 mod local_expectation;
 mod muprop;
+mod nvil;
 mod objective;
 mod paper;
 mod parameters;
@@ -26,6 +27,7 @@ mod reinforce;
 mod reinmax;
 mod rloo;
 mod rodeo;
+mod self_critical;
 mod straight_through;
 mod straight_through_gumbel;
 mod vimco;
@@ -46,6 +48,7 @@ pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
 pub use local_expectation::LocalExpectation;
 pub use muprop::MuProp;
+pub use nvil::Nvil;
 pub use objective::{Objective, Reduction, Relaxed, Sample};
 pub use paper::{Paper, Venue};
 pub use parameters::{Choice, Parameter, Parameters};
@@ -54,6 +57,7 @@ pub use reinforce::{Baseline, Reinforce};
 pub use reinmax::ReinMax;
 pub use rloo::Rloo;
 pub use rodeo::Rodeo;
+pub use self_critical::SelfCritical;
 pub use straight_through::{Backward, StraightThrough};
 pub use straight_through_gumbel::StraightThroughGumbel;
 pub use vimco::Vimco;
@@ -64,6 +68,8 @@ pub static ALL: &[&Info] = &[
     &exact::INFO,
     &local_expectation::INFO,
     &reinforce::INFO,
+    &nvil::INFO,
+    &self_critical::INFO,
     &rloo::INFO,
     &vimco::INFO,
     &muprop::INFO,
