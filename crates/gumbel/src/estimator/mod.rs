@@ -16,6 +16,9 @@ mod exact;
 mod gapped;
 mod gumbel_rao;
 mod gumbel_softmax;
+mod local_expectation;
+mod muprop;
+mod nvil;
 mod objective;
 mod paper;
 mod parameters;
@@ -24,8 +27,10 @@ mod reinforce;
 mod reinmax;
 mod rloo;
 mod rodeo;
+mod self_critical;
 mod straight_through;
 mod straight_through_gumbel;
+mod vimco;
 mod zgr;
 
 use crate::{Error, Noise};
@@ -41,6 +46,9 @@ pub use exact::Exact;
 pub use gapped::{Gap, Gapped};
 pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
+pub use local_expectation::LocalExpectation;
+pub use muprop::MuProp;
+pub use nvil::Nvil;
 pub use objective::{Objective, Reduction, Relaxed, Sample};
 pub use paper::{Paper, Venue};
 pub use parameters::{Choice, Parameter, Parameters};
@@ -49,15 +57,22 @@ pub use reinforce::{Baseline, Reinforce};
 pub use reinmax::ReinMax;
 pub use rloo::Rloo;
 pub use rodeo::Rodeo;
+pub use self_critical::SelfCritical;
 pub use straight_through::{Backward, StraightThrough};
 pub use straight_through_gumbel::StraightThroughGumbel;
+pub use vimco::Vimco;
 pub use zgr::Zgr;
 
 /// Every estimator there is, in the order of the documentation.
 pub static ALL: &[&Info] = &[
     &exact::INFO,
+    &local_expectation::INFO,
     &reinforce::INFO,
+    &nvil::INFO,
+    &self_critical::INFO,
     &rloo::INFO,
+    &vimco::INFO,
+    &muprop::INFO,
     &double_cv::INFO,
     &rodeo::INFO,
     &arm::INFO,

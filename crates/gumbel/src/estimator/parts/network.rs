@@ -75,10 +75,13 @@ impl Network {
         head.into_iter().chain(self.numbers.iter().copied()).collect()
     }
 
-    /// `None` if the numbers are no network's state.
-    pub fn from_state(state: &[f64]) -> Option<Self> {
-        let [inputs, hidden, steps, numbers @ ..] = state else { return None };
-        let (inputs, hidden) = (*inputs as usize, *hidden as usize);
+    /// `None` if the numbers are not the state of a network of that width.
+    pub fn from_state(state: &[f64], hidden: usize) -> Option<Self> {
+        let [inputs, width, steps, numbers @ ..] = state else { return None };
+        let inputs = *inputs as usize;
+        if *width != hidden as f64 {
+            return None;
+        }
         let network = Self { inputs, hidden, numbers: numbers.to_vec(), steps: *steps as u64 };
         let wanted = inputs.checked_mul(hidden)?.checked_add(2 * hidden + 1)?.checked_mul(3)?;
         (network.numbers.len() == wanted).then_some(network)
@@ -129,9 +132,9 @@ mod tests {
         let first = step(&mut network);
         let last = (0..300).map(|_| step(&mut network)).last().unwrap();
         assert!(last < 0.1 * first, "{first} to {last}");
-        let mut again = Network::from_state(&network.state()).expect("a state");
+        let mut again = Network::from_state(&network.state(), 30).expect("a state");
         assert_eq!(step(&mut network), step(&mut again));
         assert_eq!(network, again);
-        assert_eq!(Network::from_state(&network.state()[1..]), None);
+        assert_eq!(Network::from_state(&network.state()[1..], 30), None);
     }
 }
