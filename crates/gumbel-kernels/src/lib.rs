@@ -71,6 +71,7 @@ mod exp_concrete;
 mod gumbel_max;
 mod gumbel_softmax;
 mod level;
+mod logit;
 mod math;
 pub mod noise;
 mod philox;
@@ -93,11 +94,17 @@ pub use error::{Error, check_temperature};
 pub use exp_concrete::{exp_concrete_log_density, exp_concrete_log_density_vjp};
 pub use gumbel_max::{gumbel_max, gumbel_top_k};
 pub use gumbel_softmax::{
-    gumbel_softmax, gumbel_softmax_vjp, gumbel_softmax_with_index, log_gumbel_softmax, log_gumbel_softmax_vjp,
+    gumbel_softmax, gumbel_softmax_in_place, gumbel_softmax_vjp, gumbel_softmax_vjp_in_place,
+    gumbel_softmax_with_index, log_gumbel_softmax, log_gumbel_softmax_in_place, log_gumbel_softmax_vjp,
+    log_gumbel_softmax_vjp_in_place,
 };
 pub use level::Level;
+pub use logit::Logit;
 pub use philox::philox4x32_10;
 pub use real::Real;
 pub use relaxed::{log_relaxed, relaxed};
-pub use softmax::{log_softmax, log_softmax_vjp, log_sum_exp, log_sum_exp_vjp, softmax, softmax_vjp};
+pub use softmax::{
+    log_softmax, log_softmax_in_place, log_softmax_vjp, log_sum_exp, log_sum_exp_vjp, softmax,
+    softmax_in_place, softmax_vjp,
+};
 pub use stream::{Stream, StreamRng};

@@ -7,11 +7,13 @@ use crate::Real;
 use crate::block::{
     BLOCK, SHORT, Scratch, block_len, larger, map_into, map_rows, new_block, plus, whole_vectors,
 };
-use crate::error::{Error, logit_fault};
-use crate::reduce::{max, sum_of};
-use crate::relaxed::{Noise, relax};
+use crate::error::Error;
+use crate::logit::{Given, InPlace, Logit, first_fault, new_buffer};
+use crate::reduce::{Lanes, max, sum_of};
+use crate::relaxed::{Noise, Relax};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
-use crate::vjp::tempered_vjp;
+use crate::vjp::Vjp;
+use num_traits::One;
 
 /// The maximum `m` of a row and `Σ exp(lᵢ − m)`.
 pub(crate) fn shifted_sum<T: Real>(row: usize, logits: &[T]) -> Result<(T, T), Error> {
@@ -22,8 +24,8 @@ pub(crate) fn shifted_sum<T: Real>(row: usize, logits: &[T]) -> Result<(T, T), E
 }
 
 #[cold]
-fn fault<T: Real>(row: usize, logits: &[T]) -> Error {
-    logit_fault(row, logits).expect("a finite maximum gives a finite sum")
+fn fault<L: Logit>(row: usize, logits: &[L]) -> Error {
+    first_fault(row, logits, logits.len()).expect("a finite maximum gives a finite sum")
 }
 
 /// A log-probability of an unmasked category that is too small for the number type becomes the lowest
@@ -54,33 +56,41 @@ pub(crate) fn unless_masked<T: Real>(logit: T, log_prob: T) -> T {
 /// assert_eq!(out[0], 1000.0 + 2f64.ln());
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn log_sum_exp<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
+pub fn log_sum_exp<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<(), Error> {
     let count = count_rows(logits.len(), k)?;
     same_length("out", out.len(), count);
-    Rows { first: 0, count, inputs: [logits], outputs: [out], indices: &mut [] }.run(LogSumExp { k })
+    Rows { first: 0, count, inputs: [], outputs: [out], indices: &mut [] }.run(LogSumExp { k, logits })
 }
 
 #[derive(Clone, Copy)]
-struct LogSumExp {
+struct LogSumExp<'a, L> {
     k: usize,
+    logits: &'a [L],
 }
 
-impl<T: Real> RowKernel<T, 1, 1> for LogSumExp {
+impl<T: Real, L: Logit<Real = T>> RowKernel<T, 0, 1> for LogSumExp<'_, L> {
+    fn width(&self) -> usize {
+        self.k
+    }
+
     #[inline(always)]
-    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
-        if self.k <= SHORT { self.short_rows::<T, FMA>(rows) } else { self.long_rows::<T, FMA>(rows) }
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 0, 1>) -> Result<(), Error> {
+        if self.k <= SHORT { self.short_rows::<FMA>(rows) } else { self.long_rows::<FMA>(rows) }
     }
 }
 
-impl LogSumExp {
+impl<T: Real, L: Logit<Real = T>> LogSumExp<'_, L> {
     #[inline(always)]
-    fn short_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
-        let (k, [logits], [out]) = (self.k, rows.inputs, rows.outputs);
-        let (mut keys, mut gaps, mut scratch) = (new_block::<T>(), new_block::<T>(), Scratch::new());
-        let (mut max, mut sum, step) = ([T::zero(); BLOCK], [T::zero(); BLOCK], block_len(k));
-        for (block, (logits, out)) in logits.chunks(step).zip(out.chunks_mut(step / k)).enumerate() {
-            let (max, sum, len) = (&mut max[..out.len()], &mut sum[..out.len()], logits.len());
-            keys[..len].copy_from_slice(logits);
+    fn short_rows<const FMA: bool>(self, rows: Rows<'_, T, 0, 1>) -> Result<(), Error> {
+        let (k, [out]) = (self.k, rows.outputs);
+        let (mut keys, mut gaps, mut scratch) = (new_block(), new_block(), Scratch::new());
+        let (mut max, mut sum, step) = (new_buffer(), new_buffer(), block_len(k));
+        let mut buffer = new_buffer();
+        for (block, out) in out.chunks_mut(step / k).enumerate() {
+            let (max, sum, len) = (&mut max[..out.len()], &mut sum[..out.len()], out.len() * k);
+            let first = rows.first + block * (step / k);
+            let logits = &self.logits[first * k..][..len];
+            keys[..len].copy_from_slice(L::widen(logits, &mut buffer));
             scratch.reduce_rows(&keys, k, larger, max);
             map_rows(&keys, k, max, &mut gaps, |key, max| key - max);
             map_into(&gaps[..whole_vectors(len)], &mut keys, T::lane_exp::<FMA>);
@@ -88,7 +98,7 @@ impl LogSumExp {
             for (row, (out, (&max, &sum))) in out.iter_mut().zip(max.iter().zip(&*sum)).enumerate() {
                 *out = max + sum.lane_ln::<FMA>();
                 if sum.is_nan() {
-                    return Err(fault(rows.first + block * (step / k) + row, &logits[row * k..][..k]));
+                    return Err(fault(first + row, &logits[row * k..][..k]));
                 }
             }
         }
@@ -96,18 +106,40 @@ impl LogSumExp {
     }
 
     #[inline(always)]
-    fn long_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
-        let ([logits], [out]) = (rows.inputs, rows.outputs);
-        for (row, (logits, out)) in logits.chunks_exact(self.k).zip(out).enumerate() {
-            let max = max(logits);
-            let sum = sum_of(logits, |logit| (logit - max).lane_exp::<FMA>());
+    fn long_rows<const FMA: bool>(self, rows: Rows<'_, T, 0, 1>) -> Result<(), Error> {
+        let [out] = rows.outputs;
+        for (row, out) in (rows.first..).zip(out) {
+            let logits = &self.logits[row * self.k..][..self.k];
+            let max = largest(logits);
+            let sum = sum_of_weights::<T, L, FMA>(logits, max);
             if sum.is_nan() {
-                return Err(fault(rows.first + row, logits));
+                return Err(fault(row, logits));
             }
             *out = max + sum.lane_ln::<FMA>();
         }
         Ok(())
     }
+}
+
+#[inline(always)]
+fn largest<T: Real, L: Logit<Real = T>>(logits: &[L]) -> T {
+    let (mut largest, mut buffer) = (T::neg_infinity(), new_buffer());
+    for logits in logits.chunks(BLOCK) {
+        largest = larger(largest, max(L::widen(logits, &mut buffer)));
+    }
+    largest
+}
+
+/// `Σ exp(logits[i] − max)`.
+#[inline(always)]
+fn sum_of_weights<T: Real, L: Logit<Real = T>, const FMA: bool>(logits: &[L], max: T) -> T {
+    let (mut weights, mut buffer, mut sum) = (new_buffer(), new_buffer(), Lanes::new());
+    for logits in logits.chunks(BLOCK) {
+        let weights = &mut weights[..logits.len()];
+        map_into(L::widen(logits, &mut buffer), weights, |logit| (logit - max).lane_exp::<FMA>());
+        sum.add(weights);
+    }
+    sum.total()
 }
 
 /// Probabilities of each row.
@@ -132,8 +164,29 @@ impl LogSumExp {
 /// assert_eq!(p[2], 0.0);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    relax(logits, k, T::one(), Noise::Absent, false, out, &mut [])
+pub fn softmax<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<(), Error> {
+    Relax::new(Given(logits), k, One::one(), Noise::Absent)?.run(out, &mut [])
+}
+
+/// [`softmax`] of logits that it overwrites: the same numbers and the same errors.
+///
+/// # Shapes
+/// `values` `[rows, k]`: the logits, and after it the probabilities.
+///
+/// # Errors
+/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`]. A refused slice is left half written.
+///
+/// # Panics
+/// If `values` is not a whole number of rows.
+///
+/// ```
+/// let mut p = [3f64.ln(), 0.0];
+/// gumbel_kernels::softmax_in_place(&mut p, 2)?;
+/// assert!((p[0] - 0.75).abs() < 1e-15);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn softmax_in_place<T: Real>(values: &mut [T], k: usize) -> Result<(), Error> {
+    Relax::new(InPlace, k, T::one(), Noise::Absent)?.run(values, &mut [])
 }
 
 /// Log-probabilities of each row.
@@ -159,8 +212,29 @@ pub fn softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Err
 /// assert_eq!(out, [-1000.0, 0.0]);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn log_softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    relax(logits, k, T::one(), Noise::Absent, true, out, &mut [])
+pub fn log_softmax<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<(), Error> {
+    Relax::new(Given(logits), k, One::one(), Noise::Absent)?.log().run(out, &mut [])
+}
+
+/// [`log_softmax`] of logits that it overwrites: the same numbers and the same errors.
+///
+/// # Shapes
+/// `values` `[rows, k]`: the logits, and after it the log-probabilities.
+///
+/// # Errors
+/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`]. A refused slice is left half written.
+///
+/// # Panics
+/// If `values` is not a whole number of rows.
+///
+/// ```
+/// let mut log_p = [0.0, 1000.0];
+/// gumbel_kernels::log_softmax_in_place(&mut log_p, 2)?;
+/// assert_eq!(log_p, [-1000.0, 0.0]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn log_softmax_in_place<T: Real>(values: &mut [T], k: usize) -> Result<(), Error> {
+    Relax::new(InPlace, k, T::one(), Noise::Absent)?.log().run(values, &mut [])
 }
 
 /// Vector-Jacobian product of [`log_sum_exp`].
@@ -219,7 +293,7 @@ pub fn log_sum_exp_vjp<T: Real>(logits: &[T], d: &[T], k: usize, out: &mut [T]) 
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn softmax_vjp<T: Real>(y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    tempered_vjp(y, dy, k, T::one(), false, out)
+    Vjp::new(k, T::one()).run(y, Given(dy), out)
 }
 
 /// `weight · value`, and 0 for weight 0 even if the value is not finite.
@@ -253,7 +327,7 @@ pub(crate) fn weighted<T: Real>(weight: T, value: T) -> T {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_softmax_vjp<T: Real>(log_y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    tempered_vjp(log_y, dy, k, T::one(), true, out)
+    Vjp::new(k, T::one()).run_log(log_y, Given(dy), out)
 }
 
 #[cfg(test)]
