@@ -9,7 +9,7 @@ use crate::block::{
 };
 use crate::error::Error;
 use crate::logit::{Given, InPlace, Logit, first_fault, new_buffer};
-use crate::reduce::{Lanes, max, sum_of};
+use crate::reduce::{Lanes, WIDE, lane_maxima, max, sum_of};
 use crate::relaxed::{Noise, Relax};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::vjp::Vjp;
@@ -20,12 +20,12 @@ pub(crate) fn shifted_sum<T: Real>(row: usize, logits: &[T]) -> Result<(T, T), E
     let max = max(logits);
     let sum = sum_of(logits, |logit| (logit - max).exp());
     // NaN exactly if a logit is NaN or +∞ (∞ − ∞), or if all are −∞.
-    if sum.is_nan() { Err(fault(row, logits)) } else { Ok((max, sum)) }
+    if sum.is_nan() { Err(fault(row, logits, logits.len())) } else { Ok((max, sum)) }
 }
 
 #[cold]
-fn fault<L: Logit>(row: usize, logits: &[L]) -> Error {
-    first_fault(row, logits, logits.len()).expect("a finite maximum gives a finite sum")
+fn fault<L: Logit>(first: usize, logits: &[L], k: usize) -> Error {
+    first_fault(first, logits, k).expect("a finite maximum gives a finite sum")
 }
 
 /// A log-probability of an unmasked category that is too small for the number type becomes the lowest
@@ -95,11 +95,11 @@ impl<T: Real, L: Logit<Real = T>> LogSumExp<'_, L> {
             map_rows(&keys, k, max, &mut gaps, |key, max| key - max);
             map_into(&gaps[..whole_vectors(len)], &mut keys, T::lane_exp::<FMA>);
             scratch.reduce_rows(&keys, k, plus, sum);
-            for (row, (out, (&max, &sum))) in out.iter_mut().zip(max.iter().zip(&*sum)).enumerate() {
+            for (out, (&max, &sum)) in out.iter_mut().zip(max.iter().zip(&*sum)) {
                 *out = max + sum.lane_ln::<FMA>();
-                if sum.is_nan() {
-                    return Err(fault(first + row, &logits[row * k..][..k]));
-                }
+            }
+            if sum.iter().fold(false, |any, sum| any | sum.is_nan()) {
+                return Err(fault(first, logits, k));
             }
         }
         Ok(())
@@ -113,7 +113,7 @@ impl<T: Real, L: Logit<Real = T>> LogSumExp<'_, L> {
             let max = largest(logits);
             let sum = sum_of_weights::<T, L, FMA>(logits, max);
             if sum.is_nan() {
-                return Err(fault(row, logits));
+                return Err(fault(row, logits, self.k));
             }
             *out = max + sum.lane_ln::<FMA>();
         }
@@ -123,11 +123,12 @@ impl<T: Real, L: Logit<Real = T>> LogSumExp<'_, L> {
 
 #[inline(always)]
 fn largest<T: Real, L: Logit<Real = T>>(logits: &[L]) -> T {
-    let (mut largest, mut buffer) = (T::neg_infinity(), new_buffer());
+    let (mut lanes, mut buffer) = ([T::neg_infinity(); WIDE], new_buffer());
     for logits in logits.chunks(BLOCK) {
-        largest = larger(largest, max(L::widen(logits, &mut buffer)));
+        let here = lane_maxima(L::widen(logits, &mut buffer));
+        lanes = core::array::from_fn(|lane| larger(lanes[lane], here[lane]));
     }
-    largest
+    max(&lanes)
 }
 
 /// `Σ exp(logits[i] − max)`.
