@@ -20,9 +20,12 @@
 //!
 //! A slice of shape `[rows, k]` is flat and row-major: row `r` is `[r * k..][..k]`, and `k` is the number of
 //! categories. Outputs are slices that the caller brings. Every kernel is generic over [`Real`], `f32` or
-//! `f64`. Logits are log-probabilities up to a constant per row; a logit of −∞ masks its category, which then
-//! has probability 0, is never sampled and gets gradient exactly 0. Slices whose lengths do not fit together
-//! panic; what data can get wrong is an [`Error`].
+//! `f64`; those that sample or normalise read any [`Logit`], half precision too, and compute in its `Real`.
+//! Kernels named `in_place` overwrite their input, with the same numbers.
+//!
+//! Logits are log-probabilities up to a constant per row; a logit of −∞ masks its category, which then has
+//! probability 0, is never sampled and gets gradient exactly 0. Slices whose lengths do not fit together panic;
+//! what data can get wrong is an [`Error`].
 //!
 //! A kernel `f_vjp` is the vector-Jacobian product of `f`: given the cotangent of the output (`d`, or `dy`)
 //! it writes the cotangents of the inputs.
@@ -33,10 +36,12 @@
 //! |---|---|---|
 //! | [`noise`] | uniform, exponential, Gumbel and logistic, with whole tails | |
 //! | [`softmax`], [`log_softmax`], [`log_sum_exp`] | probabilities of a row | yes |
+//! | [`softmax_in_place`], [`log_softmax_in_place`] | the same, over the logits | |
 //! | [`categorical`] | log-probability, entropy, Kullback-Leibler divergence | |
 //! | [`gumbel_max`] | an exact sample | |
 //! | [`gumbel_top_k`] | a sample without replacement, in order | |
 //! | [`gumbel_softmax`], [`log_gumbel_softmax`] | a relaxed sample | yes |
+//! | [`gumbel_softmax_in_place`], [`log_gumbel_softmax_in_place`] | the same, over the logits | yes |
 //! | [`gumbel_softmax_with_index`] | the relaxed and the exact sample at once | |
 //! | [`relaxed`], [`log_relaxed`] | a relaxed sample of noise that the caller brings | |
 //! | [`exp_concrete_log_density`] | density of a relaxed sample in log space | yes |
