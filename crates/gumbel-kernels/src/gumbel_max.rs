@@ -7,11 +7,13 @@ use crate::block::{BLOCK, SHORT, Scratch, block_len, larger, new_block, position
 use crate::error::Error;
 use crate::logit::{Logit, first_fault, new_buffer};
 use crate::noise::{Law, fill_from, gumbel_bound};
+use crate::pieces::{PieceKernel, shared, sweep};
 use crate::reduce::{Best, LANES, WIDE, lane_maxima, lane_maxima_of_words, max};
 use crate::relaxed::{Noise, all_below_infinity};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::{Real, Stream};
 use core::cmp::Ordering;
+use rayon::slice::ParallelSlice;
 
 /// One categorical sample per row.
 ///
@@ -45,6 +47,9 @@ pub fn gumbel_max<L: Logit>(logits: &[L], k: usize, stream: Stream, out: &mut [u
     let count = count_rows(logits.len(), k)?;
     same_length("out", out.len(), count);
     let kernel = GumbelMax { k, stream, logits };
+    if shared(count, k) {
+        return kernel.share_rows(out);
+    }
     Rows { first: 0, count, inputs: [], outputs: [], indices: out }.run(kernel)
 }
 
@@ -93,17 +98,53 @@ impl<T: Real, L: Logit<Real = T>> GumbelMax<'_, L> {
         let k = self.k;
         for (row, out) in (rows.first..).zip(rows.indices) {
             let logits = &self.logits[row * k..][..k];
-            let Some((_, index)) = largest_key::<T, L, FMA>(self.stream.skip((row * k) as u64), logits)
-            else {
-                return Err(fault(row, logits, k));
-            };
-            *out = index;
+            match largest_key::<T, L, FMA>(self.stream.skip((row * k) as u64), logits) {
+                Some((key, index)) if key > T::neg_infinity() => *out = index,
+                _ => return Err(fault(row, logits, k)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Few long rows: their pieces are divided between threads, one row after the other. Large pieces, for each
+    /// starts to prune anew.
+    fn share_rows(self, out: &mut [u32]) -> Result<(), Error> {
+        let len = self.k.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(BLOCK);
+        for (row, (logits, out)) in self.logits.chunks_exact(self.k).zip(out).enumerate() {
+            let stream = self.stream.skip((row * self.k) as u64);
+            let parts = sweep::<T, _, _>(logits.par_chunks(len), LargestKey { stream, len });
+            let mut largest = T::neg_infinity();
+            for (piece, part) in parts.into_iter().enumerate() {
+                let (key, index) = part.ok_or_else(|| fault(row, logits, self.k))?;
+                if key > largest {
+                    (largest, *out) = (key, (piece * len) as u32 + index);
+                }
+            }
+            if largest == T::neg_infinity() {
+                return Err(fault(row, logits, self.k));
+            }
         }
         Ok(())
     }
 }
 
-/// The largest key and its index; `None` if a logit is unsound or all are masks.
+/// The largest key of a piece of a row.
+#[derive(Clone, Copy)]
+struct LargestKey {
+    stream: Stream,
+    len: usize,
+}
+
+impl<T: Real, L: Logit<Real = T>> PieceKernel<&[L]> for LargestKey {
+    type Part = Option<(T, u32)>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self, piece: usize, logits: &[L]) -> Self::Part {
+        largest_key::<T, L, FMA>(self.stream.skip((piece * self.len) as u64), logits)
+    }
+}
+
+/// The largest key, −∞ if all are masks, and its index; `None` if a logit is unsound.
 ///
 /// Reads the words of a chunk first: unless they could beat the best key so far, their noise need not be
 /// computed.
@@ -133,7 +174,7 @@ fn largest_key<T: Real, L: Logit<Real = T>, const FMA: bool>(
             index = best.index(keys);
         }
     }
-    (best.key > T::neg_infinity()).then_some((best.key, index))
+    Some((best.key, index))
 }
 
 #[cold]

@@ -63,7 +63,7 @@
 //!
 //! `f32` kernels are compiled for several vector instruction sets, and the best one is chosen at run time: see
 //! [`Level`]. Work on more than 65 536 numbers is divided by rows between the threads of the current rayon
-//! pool; no result depends on their number.
+//! pool; they share long rows, to sample or normalise, where there are few. No result depends on their number.
 #![deny(unsafe_code)]
 
 mod bernoulli;
@@ -80,6 +80,7 @@ mod logit;
 mod math;
 pub mod noise;
 mod philox;
+mod pieces;
 mod real;
 mod reduce;
 mod relaxed;

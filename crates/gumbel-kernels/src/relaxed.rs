@@ -7,11 +7,13 @@ use crate::block::{
 use crate::error::{Error, check_temperature};
 use crate::logit::{Given, Source, new_buffer, row_fault};
 use crate::noise::{Law, fill_with};
+use crate::pieces::{PIECE, PieceKernel, shared, sweep};
 use crate::reduce::{Best, Lanes, max};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::softmax::unless_masked;
 use crate::temper::Temper;
 use crate::{Real, Stream};
+use rayon::slice::ParallelSliceMut;
 
 /// [`gumbel_softmax`](crate::gumbel_softmax) of noise that the caller brings: a pure function, for noise of
 /// another law, antithetic or conditional noise.
@@ -124,7 +126,32 @@ impl<'a, T: Real, S: Source<T>> Relax<'a, T, S> {
     pub fn run(self, out: &mut [T], index: &mut [u32]) -> Result<(), Error> {
         same_length("out", out.len(), self.logits.len().unwrap_or(out.len()));
         let count = count_rows(out.len(), self.k)?;
+        if shared(count, self.k) {
+            return self.share_rows(out, index);
+        }
         Rows { first: 0, count, inputs: [], outputs: [out], indices: index }.run(self)
+    }
+
+    /// Few long rows: their pieces are divided between threads, one row after the other.
+    fn share_rows(self, out: &mut [T], index: &mut [u32]) -> Result<(), Error> {
+        for (row, out) in out.chunks_exact_mut(self.k).enumerate() {
+            let mut best = Best::none();
+            let parts =
+                sweep::<T, _, _>(out.par_chunks_mut(PIECE), Perturb { relax: self, at: row * self.k });
+            for (piece, part) in parts.into_iter().enumerate() {
+                let part = part?;
+                best.meet(part.key, piece * PIECE + part.chunk);
+            }
+            if let Some(index) = index.get_mut(row) {
+                *index = best.index(&out[best.chunk..]);
+            }
+            let max = best.key;
+            let sums = sweep::<T, _, _>(out.par_chunks_mut(PIECE), Weigh { relax: self, max });
+            let sum = sums.into_iter().sum();
+            self.check(row, out, &[sum])?;
+            sweep::<T, _, _>(out.par_chunks_mut(PIECE), Normalise { relax: self, max, sum });
+        }
+        Ok(())
     }
 }
 
@@ -178,7 +205,10 @@ impl<T: Real, S: Source<T>> Relax<'_, T, S> {
             if let Some(index) = rows.indices.get_mut(index) {
                 *index = best.index(&out[best.chunk..]);
             }
-            let sum = self.weigh::<FMA>(best.key, out);
+            let mut sum = T::zero();
+            for piece in out.chunks_mut(PIECE) {
+                sum = sum + self.weigh::<FMA>(best.key, piece);
+            }
             self.check(row, out, &[sum])?;
             self.normalise::<FMA>(best.key, sum, out);
         }
@@ -258,6 +288,55 @@ impl<T: Real, S: Source<T>> Relax<'_, T, S> {
         let column = logits.iter().position(|&logit| !(logit < T::infinity())).unwrap_or(0);
         let (row, value) = (at / self.k, logits[column].into());
         Error::Logit { row, column: at % self.k + column, value }
+    }
+}
+
+/// The first step of a shared row: [`Relax::perturb`].
+#[derive(Clone, Copy)]
+struct Perturb<'a, T, S> {
+    relax: Relax<'a, T, S>,
+    at: usize,
+}
+
+impl<T: Real, S: Source<T>> PieceKernel<&mut [T]> for Perturb<'_, T, S> {
+    type Part = Result<Best<T>, Error>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self, piece: usize, keys: &mut [T]) -> Self::Part {
+        self.relax.perturb::<FMA>(self.at + piece * PIECE, keys)
+    }
+}
+
+/// The second step: [`Relax::weigh`].
+#[derive(Clone, Copy)]
+struct Weigh<'a, T, S> {
+    relax: Relax<'a, T, S>,
+    max: T,
+}
+
+impl<T: Real, S: Source<T>> PieceKernel<&mut [T]> for Weigh<'_, T, S> {
+    type Part = T;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self, _: usize, keys: &mut [T]) -> T {
+        self.relax.weigh::<FMA>(self.max, keys)
+    }
+}
+
+/// The last step: [`Relax::normalise`].
+#[derive(Clone, Copy)]
+struct Normalise<'a, T, S> {
+    relax: Relax<'a, T, S>,
+    max: T,
+    sum: T,
+}
+
+impl<T: Real, S: Source<T>> PieceKernel<&mut [T]> for Normalise<'_, T, S> {
+    type Part = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self, _: usize, values: &mut [T]) {
+        self.relax.normalise::<FMA>(self.max, self.sum, values);
     }
 }
 

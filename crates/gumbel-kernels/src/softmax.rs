@@ -9,11 +9,13 @@ use crate::block::{
 };
 use crate::error::Error;
 use crate::logit::{Given, InPlace, Logit, first_fault, new_buffer};
+use crate::pieces::{PIECE, PieceKernel, run_here, shared, sweep};
 use crate::reduce::{Lanes, WIDE, lane_maxima, max, sum_of};
 use crate::relaxed::{Noise, Relax};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::vjp::Vjp;
 use num_traits::One;
+use rayon::slice::ParallelSlice;
 
 /// The maximum `m` of a row and `Σ exp(lᵢ − m)`.
 pub(crate) fn shifted_sum<T: Real>(row: usize, logits: &[T]) -> Result<(T, T), Error> {
@@ -59,7 +61,11 @@ pub(crate) fn unless_masked<T: Real>(logit: T, log_prob: T) -> T {
 pub fn log_sum_exp<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<(), Error> {
     let count = count_rows(logits.len(), k)?;
     same_length("out", out.len(), count);
-    Rows { first: 0, count, inputs: [], outputs: [out], indices: &mut [] }.run(LogSumExp { k, logits })
+    let kernel = LogSumExp { k, logits };
+    if shared(count, k) {
+        return kernel.share_rows(out);
+    }
+    Rows { first: 0, count, inputs: [], outputs: [out], indices: &mut [] }.run(kernel)
 }
 
 #[derive(Clone, Copy)]
@@ -111,13 +117,72 @@ impl<T: Real, L: Logit<Real = T>> LogSumExp<'_, L> {
         for (row, out) in (rows.first..).zip(out) {
             let logits = &self.logits[row * self.k..][..self.k];
             let max = largest(logits);
-            let sum = sum_of_weights::<T, L, FMA>(logits, max);
+            let mut sum = T::zero();
+            for piece in logits.chunks(PIECE) {
+                sum = sum + sum_of_weights::<T, L, FMA>(piece, max);
+            }
             if sum.is_nan() {
                 return Err(fault(row, logits, self.k));
             }
             *out = max + sum.lane_ln::<FMA>();
         }
         Ok(())
+    }
+
+    /// Few long rows: their pieces are divided between threads, one row after the other.
+    fn share_rows(self, out: &mut [T]) -> Result<(), Error> {
+        for (row, (logits, out)) in self.logits.chunks_exact(self.k).zip(out).enumerate() {
+            let maxima: Vec<T> = sweep::<T, _, _>(logits.par_chunks(PIECE), Largest);
+            let max = max(&maxima);
+            let sums: Vec<T> = sweep::<T, _, _>(logits.par_chunks(PIECE), SumOfWeights { max });
+            let sum: T = sums.into_iter().sum();
+            if sum.is_nan() {
+                return Err(fault(row, logits, self.k));
+            }
+            *out = max + run_here::<T, _, _>(LogOf, 0, sum);
+        }
+        Ok(())
+    }
+}
+
+/// [`largest`] of a piece.
+#[derive(Clone, Copy)]
+struct Largest;
+
+impl<T: Real, L: Logit<Real = T>> PieceKernel<&[L]> for Largest {
+    type Part = T;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self, _: usize, logits: &[L]) -> T {
+        largest(logits)
+    }
+}
+
+/// The logarithm of the level.
+#[derive(Clone, Copy)]
+struct LogOf;
+
+impl<T: Real> PieceKernel<T> for LogOf {
+    type Part = T;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self, _: usize, sum: T) -> T {
+        sum.lane_ln::<FMA>()
+    }
+}
+
+/// [`sum_of_weights`] of a piece.
+#[derive(Clone, Copy)]
+struct SumOfWeights<T> {
+    max: T,
+}
+
+impl<T: Real, L: Logit<Real = T>> PieceKernel<&[L]> for SumOfWeights<T> {
+    type Part = T;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self, _: usize, logits: &[L]) -> T {
+        sum_of_weights::<T, L, FMA>(logits, self.max)
     }
 }
 

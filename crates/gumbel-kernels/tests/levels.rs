@@ -223,38 +223,6 @@ fn extremes_are_those_of_the_oracle() {
     });
 }
 
-#[test]
-fn threads_and_levels_with_fused_arithmetic_change_no_bit() {
-    let _turn = turn();
-    for (rows, k) in [(20_001, 10), (201, 1000), (3, 100_000)] {
-        let logits = logits(rows, k);
-        let mut samples: Vec<(Vec<f32>, Vec<u32>)> = Vec::new();
-        for level in Level::available().into_iter().skip(1) {
-            level.force();
-            for threads in 1..4 {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let (mut y, mut index) = (vec![0.0; rows * k], vec![0; rows]);
-                let run = || gumbel_softmax_with_index(&logits, k, 0.5, Stream::new(3), &mut y, &mut index);
-                pool.install(run).unwrap();
-                samples.push((y, index));
-            }
-        }
-        assert!(samples.windows(2).all(|pair| pair[0] == pair[1]), "{rows} rows of {k}");
-    }
-}
-
-/// Of several bad rows the first is named, whoever finds it.
-#[test]
-fn first_bad_row_is_named_on_any_number_of_threads() {
-    let mut logits = vec![0f32; 300_000];
-    logits[290_000..].fill(f32::NAN);
-    logits[123_456] = f32::NAN;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    let run = || softmax(&logits, 10, &mut vec![0.0; 300_000]);
-    let error = pool.install(run).unwrap_err();
-    assert!(matches!(error, Error::Logit { row: 12_345, column: 6, .. }), "{error}");
-}
-
 /// All that is computed from logits, with the same numbers of the stream: numbers, then indices.
 fn all_of<L: Logit<Real = f32>>(
     logits: &[L],
