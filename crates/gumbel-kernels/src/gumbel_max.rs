@@ -4,13 +4,16 @@
 //! "Stochastic beams and where to find them" (2019).
 
 use crate::block::{BLOCK, SHORT, Scratch, block_len, larger, new_block, positions, whole_vectors};
-use crate::error::{Error, logit_fault};
+use crate::error::Error;
+use crate::logit::{Logit, first_fault, new_buffer};
 use crate::noise::{Law, fill_from, gumbel_bound};
+use crate::pieces::{PieceKernel, shared, sweep};
 use crate::reduce::{Best, LANES, WIDE, lane_maxima, lane_maxima_of_words, max};
-use crate::relaxed::Noise;
+use crate::relaxed::{Noise, all_below_infinity};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::{Real, Stream};
 use core::cmp::Ordering;
+use rayon::slice::ParallelSlice;
 
 /// One categorical sample per row.
 ///
@@ -40,79 +43,143 @@ use core::cmp::Ordering;
 /// assert!((zeros - 60_000.0).abs() < 4.0 * standard_error);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn gumbel_max<T: Real>(logits: &[T], k: usize, stream: Stream, out: &mut [u32]) -> Result<(), Error> {
+pub fn gumbel_max<L: Logit>(logits: &[L], k: usize, stream: Stream, out: &mut [u32]) -> Result<(), Error> {
     let count = count_rows(logits.len(), k)?;
     same_length("out", out.len(), count);
-    Rows { first: 0, count, inputs: [logits], outputs: [], indices: out }.run(GumbelMax { k, stream })
+    let kernel = GumbelMax { k, stream, logits };
+    if shared(count, k) {
+        return kernel.share_rows(out);
+    }
+    Rows { first: 0, count, inputs: [], outputs: [], indices: out }.run(kernel)
 }
 
 #[derive(Clone, Copy)]
-struct GumbelMax {
+struct GumbelMax<'a, L> {
     k: usize,
     stream: Stream,
+    logits: &'a [L],
 }
 
-impl<T: Real> RowKernel<T, 1, 0> for GumbelMax {
+impl<T: Real, L: Logit<Real = T>> RowKernel<T, 0, 0> for GumbelMax<'_, L> {
+    fn width(&self) -> usize {
+        self.k
+    }
+
     #[inline(always)]
-    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 0>) -> Result<(), Error> {
-        if self.k <= SHORT { self.short_rows::<T, FMA>(rows) } else { self.long_rows::<T, FMA>(rows) }
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 0, 0>) -> Result<(), Error> {
+        if self.k <= SHORT { self.short_rows::<FMA>(rows) } else { self.long_rows::<FMA>(rows) }
     }
 }
 
-impl GumbelMax {
+impl<T: Real, L: Logit<Real = T>> GumbelMax<'_, L> {
     #[inline(always)]
-    fn short_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 0>) -> Result<(), Error> {
-        let (k, [logits]) = (self.k, rows.inputs);
-        let (mut keys, mut max, mut scratch) = (new_block::<T>(), [T::zero(); BLOCK], Scratch::new());
-        let step = block_len(k);
-        for (block, (logits, out)) in logits.chunks(step).zip(rows.indices.chunks_mut(step / k)).enumerate() {
+    fn short_rows<const FMA: bool>(self, rows: Rows<'_, T, 0, 0>) -> Result<(), Error> {
+        let (k, step) = (self.k, block_len(self.k));
+        let (mut keys, mut max, mut scratch) = (new_block::<T>(), new_buffer(), Scratch::new());
+        let mut buffer = new_buffer();
+        for (block, out) in rows.indices.chunks_mut(step / k).enumerate() {
             let first = rows.first + block * (step / k);
-            let len = whole_vectors(logits.len());
-            Noise::Drawn(self.stream).perturb::<FMA>(first * k, logits, &mut keys[..len]);
+            let logits = &self.logits[first * k..][..out.len() * k];
+            let (wide, len) = (L::widen(logits, &mut buffer), whole_vectors(logits.len()));
+            Noise::Drawn(self.stream).perturb::<FMA>(first * k, wide, &mut keys[..len]);
             let max = &mut max[..out.len()];
             scratch.reduce_rows(&keys, k, larger, max);
-            if !(all_below_infinity(&keys[..logits.len()]) && max.iter().all(|&max| max > T::neg_infinity()))
-            {
-                return Err(first_fault(first, logits, k));
+            let any = max.iter().all(|&max| max > T::neg_infinity());
+            if !(any && all_below_infinity(&keys[..logits.len()])) {
+                return Err(fault(first, logits, k));
             }
             positions(&keys, k, max, out);
         }
         Ok(())
     }
 
-    /// Reads the words of a chunk first: unless they could beat the best key so far, their noise need not be
-    /// computed.
     #[inline(always)]
-    fn long_rows<T: Real, const FMA: bool>(self, rows: Rows<'_, T, 1, 0>) -> Result<(), Error> {
-        let (k, [logits]) = (self.k, rows.inputs);
-        let (mut keys, mut words) = ([T::zero(); BLOCK], [[0; 4]; BLOCK / 4 + 1]);
-        for (index, (logits, out)) in logits.chunks_exact(k).zip(rows.indices).enumerate() {
-            let row = rows.first + index;
-            let mut best = Best::none();
-            for (chunk, logits) in logits.chunks(BLOCK).enumerate() {
-                if !all_below_infinity(logits) {
-                    return Err(first_fault(row, &rows.inputs[0][index * k..], k));
-                }
-                let here = self.stream.skip((row * k + chunk * BLOCK) as u64);
-                let words = here.read(logits.len(), &mut words);
-                if !may_exceed::<T, FMA>(best.key, logits, words) {
-                    continue;
-                }
-                let keys = &mut keys[..logits.len()];
-                fill_from::<T, FMA>(here, words, Law::Gumbel, keys);
-                keys.iter_mut().zip(logits).for_each(|(key, &logit)| *key = *key + logit);
-                let max = max(keys);
-                if max > best.key {
-                    best = Best { key: max, chunk: chunk * BLOCK };
-                    *out = best.index(keys);
-                }
-            }
-            if best.key == T::neg_infinity() {
-                return Err(first_fault(row, logits, k));
+    fn long_rows<const FMA: bool>(self, rows: Rows<'_, T, 0, 0>) -> Result<(), Error> {
+        let k = self.k;
+        for (row, out) in (rows.first..).zip(rows.indices) {
+            let logits = &self.logits[row * k..][..k];
+            match largest_key::<T, L, FMA>(self.stream.skip((row * k) as u64), logits) {
+                Some((key, index)) if key > T::neg_infinity() => *out = index,
+                _ => return Err(fault(row, logits, k)),
             }
         }
         Ok(())
     }
+
+    /// Few long rows: their pieces are divided between threads, one row after the other. Large pieces, for each
+    /// starts to prune anew.
+    fn share_rows(self, out: &mut [u32]) -> Result<(), Error> {
+        let len = self.k.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(BLOCK);
+        for (row, (logits, out)) in self.logits.chunks_exact(self.k).zip(out).enumerate() {
+            let stream = self.stream.skip((row * self.k) as u64);
+            let parts = sweep::<T, _, _>(logits.par_chunks(len), LargestKey { stream, len });
+            let mut largest = T::neg_infinity();
+            for (piece, part) in parts.into_iter().enumerate() {
+                let (key, index) = part.ok_or_else(|| fault(row, logits, self.k))?;
+                if key > largest {
+                    (largest, *out) = (key, (piece * len) as u32 + index);
+                }
+            }
+            if largest == T::neg_infinity() {
+                return Err(fault(row, logits, self.k));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The largest key of a piece of a row.
+#[derive(Clone, Copy)]
+struct LargestKey {
+    stream: Stream,
+    len: usize,
+}
+
+impl<T: Real, L: Logit<Real = T>> PieceKernel<&[L]> for LargestKey {
+    type Part = Option<(T, u32)>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self, piece: usize, logits: &[L]) -> Self::Part {
+        largest_key::<T, L, FMA>(self.stream.skip((piece * self.len) as u64), logits)
+    }
+}
+
+/// The largest key, −∞ if all are masks, and its index; `None` if a logit is unsound.
+///
+/// Reads the words of a chunk first: unless they could beat the best key so far, their noise need not be
+/// computed.
+#[inline(always)]
+fn largest_key<T: Real, L: Logit<Real = T>, const FMA: bool>(
+    stream: Stream,
+    logits: &[L],
+) -> Option<(T, u32)> {
+    let (mut keys, mut buffer, mut words) = (new_buffer(), new_buffer(), [[0; 4]; BLOCK / 4 + 1]);
+    let (mut best, mut index) = (Best::none(), 0);
+    for (chunk, logits) in logits.chunks(BLOCK).enumerate() {
+        let logits = L::widen(logits, &mut buffer);
+        if !all_below_infinity(logits) {
+            return None;
+        }
+        let here = stream.skip((chunk * BLOCK) as u64);
+        let words = here.read(logits.len(), &mut words);
+        if !may_exceed::<T, FMA>(best.key, logits, words) {
+            continue;
+        }
+        let keys = &mut keys[..logits.len()];
+        fill_from::<T, FMA>(here, words, Law::Gumbel, keys);
+        keys.iter_mut().zip(logits).for_each(|(key, &logit)| *key = *key + logit);
+        let max = max(keys);
+        if max > best.key {
+            best = Best { key: max, chunk: chunk * BLOCK };
+            index = best.index(keys);
+        }
+    }
+    Some((best.key, index))
+}
+
+#[cold]
+fn fault<L: Logit>(first: usize, logits: &[L], k: usize) -> Error {
+    first_fault(first, logits, k).expect("finite noise keeps sound logits sound")
 }
 
 /// Whether a chunk may have a key above `best`: whether in some lane the largest logit and the noise of the
@@ -124,20 +191,6 @@ fn may_exceed<T: Real, const FMA: bool>(best: T, logits: &[T], words: &[u32]) ->
         .iter()
         .zip(&words)
         .fold(false, |any, (&logit, &word)| any | (logit + gumbel_bound::<T, FMA>(word) > best))
-}
-
-/// Whether no number is NaN or +∞.
-#[inline(always)]
-fn all_below_infinity<T: Real>(values: &[T]) -> bool {
-    values.iter().fold(true, |all, &value| all & (value < T::infinity()))
-}
-
-#[cold]
-#[inline(never)]
-fn first_fault<T: Real>(first: usize, logits: &[T], k: usize) -> Error {
-    let mut rows = logits.chunks_exact(k).enumerate();
-    rows.find_map(|(row, logits)| logit_fault(first + row, logits))
-        .expect("finite noise keeps sound logits sound")
 }
 
 /// `count` different categories per row, in decreasing order of their perturbed logits: a sample without
@@ -167,8 +220,8 @@ fn first_fault<T: Real>(first: usize, logits: &[T], k: usize) -> Error {
 /// assert_eq!(order, [0, 1, 2]); // all of them: a permutation
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn gumbel_top_k<T: Real>(
-    logits: &[T],
+pub fn gumbel_top_k<L: Logit>(
+    logits: &[L],
     k: usize,
     stream: Stream,
     count: usize,
@@ -176,32 +229,42 @@ pub fn gumbel_top_k<T: Real>(
 ) -> Result<(), Error> {
     let rows = count_rows(logits.len(), k)?;
     same_length("out", out.len(), rows * count);
-    let rows = Rows { first: 0, count: rows, inputs: [logits], outputs: [], indices: out };
-    rows.run(GumbelTopK { k, stream, count })
+    let rows = Rows { first: 0, count: rows, inputs: [], outputs: [], indices: out };
+    rows.run(GumbelTopK { k, stream, count, logits })
 }
 
 #[derive(Clone, Copy)]
-struct GumbelTopK {
+struct GumbelTopK<'a, L> {
     k: usize,
     stream: Stream,
     count: usize,
+    logits: &'a [L],
 }
 
-impl<T: Real> RowKernel<T, 1, 0> for GumbelTopK {
+impl<T: Real, L: Logit<Real = T>> RowKernel<T, 0, 0> for GumbelTopK<'_, L> {
+    fn width(&self) -> usize {
+        self.k
+    }
+
     #[inline(always)]
-    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 0>) -> Result<(), Error> {
-        let (k, count, [logits]) = (self.k, self.count, rows.inputs);
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 0, 0>) -> Result<(), Error> {
+        let (k, count) = (self.k, self.count);
+        let logits = &self.logits[rows.first * k..][..rows.count * k];
         let step = (BLOCK / k).max(1) * k;
         let mut keys = vec![T::zero(); step.min(logits.len())];
+        let mut buffer = new_buffer();
         let mut order = Vec::new();
         for (block, logits) in logits.chunks(step).enumerate() {
             let first = block * (step / k);
             let keys = &mut keys[..logits.len()];
-            Noise::Drawn(self.stream).perturb::<FMA>((rows.first + first) * k, logits, keys);
+            for (chunk, (logits, keys)) in logits.chunks(BLOCK).zip(keys.chunks_mut(BLOCK)).enumerate() {
+                let at = (rows.first + first) * k + chunk * BLOCK;
+                Noise::Drawn(self.stream).perturb::<FMA>(at, L::widen(logits, &mut buffer), keys);
+            }
             for (index, (logits, keys)) in logits.chunks_exact(k).zip(keys.chunks_exact(k)).enumerate() {
                 let row = first + index;
                 if !all_below_infinity(keys) || max(keys) == T::neg_infinity() {
-                    return Err(first_fault(rows.first + row, logits, k));
+                    return Err(fault(rows.first + row, logits, k));
                 }
                 candidates(keys, count, &mut order);
                 if order.len() < count {

@@ -5,9 +5,10 @@
 //! (logit −∞) is exactly 0.
 
 use crate::error::{Error, check_temperature};
-use crate::relaxed::{Noise, relax};
+use crate::logit::{Given, InPlace, Logit};
+use crate::relaxed::{Noise, Relax};
 use crate::rows::{count_rows, same_length};
-use crate::vjp::tempered_vjp;
+use crate::vjp::Vjp;
 use crate::{Real, Stream};
 
 /// One relaxed one-hot sample per row.
@@ -36,14 +37,43 @@ use crate::{Real, Stream};
 /// assert_eq!(y[2], 0.0);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn gumbel_softmax<T: Real>(
-    logits: &[T],
+pub fn gumbel_softmax<L: Logit>(
+    logits: &[L],
+    k: usize,
+    tau: L::Real,
+    stream: Stream,
+    out: &mut [L::Real],
+) -> Result<(), Error> {
+    Relax::new(Given(logits), k, tau, Noise::Drawn(stream))?.run(out, &mut [])
+}
+
+/// [`gumbel_softmax`] of logits that it overwrites: the same numbers and the same errors.
+///
+/// # Shapes
+/// `values` `[rows, k]`: the logits, and after it the sample; `rows · k` numbers of the stream are used.
+///
+/// # Errors
+/// [`Error::Temperature`], [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`]. A refused slice is left
+/// half written.
+///
+/// # Panics
+/// If `values` is not a whole number of rows.
+///
+/// ```
+/// use gumbel_kernels::{Stream, gumbel_softmax, gumbel_softmax_in_place};
+/// let (mut y, mut values) = ([0.0f64; 3], [0.0, 1.0, 2.0]);
+/// gumbel_softmax(&values, 3, 0.5, Stream::new(1), &mut y)?;
+/// gumbel_softmax_in_place(&mut values, 3, 0.5, Stream::new(1))?;
+/// assert_eq!(values, y);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn gumbel_softmax_in_place<T: Real>(
+    values: &mut [T],
     k: usize,
     tau: T,
     stream: Stream,
-    out: &mut [T],
 ) -> Result<(), Error> {
-    relax(logits, k, tau, Noise::Drawn(stream), false, out, &mut [])
+    Relax::new(InPlace, k, tau, Noise::Drawn(stream))?.run(values, &mut [])
 }
 
 /// [`gumbel_softmax`], with the index of the largest perturbed logit of each row.
@@ -67,16 +97,16 @@ pub fn gumbel_softmax<T: Real>(
 /// assert_eq!((index, y[0]), ([0], 1.0));
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn gumbel_softmax_with_index<T: Real>(
-    logits: &[T],
+pub fn gumbel_softmax_with_index<L: Logit>(
+    logits: &[L],
     k: usize,
-    tau: T,
+    tau: L::Real,
     stream: Stream,
-    out: &mut [T],
+    out: &mut [L::Real],
     index: &mut [u32],
 ) -> Result<(), Error> {
     same_length("index", index.len(), count_rows(logits.len(), k)?);
-    relax(logits, k, tau, Noise::Drawn(stream), false, out, index)
+    Relax::new(Given(logits), k, tau, Noise::Drawn(stream))?.run(out, index)
 }
 
 /// The logarithm of [`gumbel_softmax`], which never saturates: an ExpConcrete sample.
@@ -104,14 +134,44 @@ pub fn gumbel_softmax_with_index<T: Real>(
 /// assert!((log_y[0].exp() - y[0]).abs() < 1e-15);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn log_gumbel_softmax<T: Real>(
-    logits: &[T],
+pub fn log_gumbel_softmax<L: Logit>(
+    logits: &[L],
+    k: usize,
+    tau: L::Real,
+    stream: Stream,
+    out: &mut [L::Real],
+) -> Result<(), Error> {
+    Relax::new(Given(logits), k, tau, Noise::Drawn(stream))?.log().run(out, &mut [])
+}
+
+/// [`log_gumbel_softmax`] of logits that it overwrites: the same numbers and the same errors.
+///
+/// # Shapes
+/// `values` `[rows, k]`: the logits, and after it the sample; `rows · k` numbers of the stream are used.
+///
+/// # Errors
+/// [`Error::Temperature`], [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`]. A refused slice is left
+/// half written.
+///
+/// # Panics
+/// If `values` is not a whole number of rows.
+///
+/// ```
+/// use gumbel_kernels::{Stream, log_gumbel_softmax, log_gumbel_softmax_in_place};
+/// let (mut log_y, mut values) = ([0.0f64; 3], [0.0, 1.0, f64::NEG_INFINITY]);
+/// log_gumbel_softmax(&values, 3, 0.5, Stream::new(1), &mut log_y)?;
+/// log_gumbel_softmax_in_place(&mut values, 3, 0.5, Stream::new(1))?;
+/// assert_eq!(values, log_y);
+/// assert_eq!(values[2], f64::NEG_INFINITY); // masked
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn log_gumbel_softmax_in_place<T: Real>(
+    values: &mut [T],
     k: usize,
     tau: T,
     stream: Stream,
-    out: &mut [T],
 ) -> Result<(), Error> {
-    relax(logits, k, tau, Noise::Drawn(stream), true, out, &mut [])
+    Relax::new(InPlace, k, tau, Noise::Drawn(stream))?.log().run(values, &mut [])
 }
 
 /// Vector-Jacobian product of [`gumbel_softmax`] in the logits, from its output `y`.
@@ -139,7 +199,29 @@ pub fn log_gumbel_softmax<T: Real>(
 /// ```
 pub fn gumbel_softmax_vjp<T: Real>(y: &[T], dy: &[T], k: usize, tau: T, out: &mut [T]) -> Result<(), Error> {
     check_temperature(tau)?;
-    tempered_vjp(y, dy, k, tau, false, out)
+    Vjp::new(k, tau).run(y, Given(dy), out)
+}
+
+/// [`gumbel_softmax_vjp`] of a cotangent that it overwrites: the same numbers.
+///
+/// # Shapes
+/// `y` `[rows, k]`; `dy` `[rows, k]`: the cotangent of the output, and after it that of the logits.
+///
+/// # Errors
+/// [`Error::Temperature`], [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// let mut dy = [1.0, 0.0];
+/// gumbel_kernels::gumbel_softmax_vjp_in_place(&[0.25, 0.75], &mut dy, 2, 0.5)?;
+/// assert_eq!(dy, [0.375, -0.375]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn gumbel_softmax_vjp_in_place<T: Real>(y: &[T], dy: &mut [T], k: usize, tau: T) -> Result<(), Error> {
+    check_temperature(tau)?;
+    Vjp::new(k, tau).run(y, InPlace, dy)
 }
 
 /// Vector-Jacobian product of [`log_gumbel_softmax`] in the logits, from its output `log_y`.
@@ -174,7 +256,35 @@ pub fn log_gumbel_softmax_vjp<T: Real>(
     out: &mut [T],
 ) -> Result<(), Error> {
     check_temperature(tau)?;
-    tempered_vjp(log_y, dy, k, tau, true, out)
+    Vjp::new(k, tau).run_log(log_y, Given(dy), out)
+}
+
+/// [`log_gumbel_softmax_vjp`] of a cotangent that it overwrites: the same numbers.
+///
+/// # Shapes
+/// `log_y` `[rows, k]`; `dy` `[rows, k]`: the cotangent of the output, and after it that of the logits.
+///
+/// # Errors
+/// [`Error::Temperature`], [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// let mut dy = [1.0, 0.0];
+/// let log_y = [0.5f64.ln(), 0.5f64.ln()];
+/// gumbel_kernels::log_gumbel_softmax_vjp_in_place(&log_y, &mut dy, 2, 0.25)?;
+/// assert_eq!(dy, [2.0, -2.0]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn log_gumbel_softmax_vjp_in_place<T: Real>(
+    log_y: &[T],
+    dy: &mut [T],
+    k: usize,
+    tau: T,
+) -> Result<(), Error> {
+    check_temperature(tau)?;
+    Vjp::new(k, tau).run_log(log_y, InPlace, dy)
 }
 
 #[cfg(test)]

@@ -20,9 +20,12 @@
 //!
 //! A slice of shape `[rows, k]` is flat and row-major: row `r` is `[r * k..][..k]`, and `k` is the number of
 //! categories. Outputs are slices that the caller brings. Every kernel is generic over [`Real`], `f32` or
-//! `f64`. Logits are log-probabilities up to a constant per row; a logit of −∞ masks its category, which then
-//! has probability 0, is never sampled and gets gradient exactly 0. Slices whose lengths do not fit together
-//! panic; what data can get wrong is an [`Error`].
+//! `f64`; those that sample or normalise read any [`Logit`], half precision too, and compute in its `Real`.
+//! Kernels named `in_place` overwrite their input, with the same numbers.
+//!
+//! Logits are log-probabilities up to a constant per row; a logit of −∞ masks its category, which then has
+//! probability 0, is never sampled and gets gradient exactly 0. Slices whose lengths do not fit together panic;
+//! what data can get wrong is an [`Error`].
 //!
 //! A kernel `f_vjp` is the vector-Jacobian product of `f`: given the cotangent of the output (`d`, or `dy`)
 //! it writes the cotangents of the inputs.
@@ -33,10 +36,12 @@
 //! |---|---|---|
 //! | [`noise`] | uniform, exponential, Gumbel and logistic, with whole tails | |
 //! | [`softmax`], [`log_softmax`], [`log_sum_exp`] | probabilities of a row | yes |
+//! | [`softmax_in_place`], [`log_softmax_in_place`] | the same, over the logits | |
 //! | [`categorical`] | log-probability, entropy, Kullback-Leibler divergence | |
 //! | [`gumbel_max`] | an exact sample | |
 //! | [`gumbel_top_k`] | a sample without replacement, in order | |
 //! | [`gumbel_softmax`], [`log_gumbel_softmax`] | a relaxed sample | yes |
+//! | [`gumbel_softmax_in_place`], [`log_gumbel_softmax_in_place`] | the same, over the logits | yes |
 //! | [`gumbel_softmax_with_index`] | the relaxed and the exact sample at once | |
 //! | [`relaxed`], [`log_relaxed`] | a relaxed sample of noise that the caller brings | |
 //! | [`exp_concrete_log_density`] | density of a relaxed sample in log space | yes |
@@ -58,7 +63,7 @@
 //!
 //! `f32` kernels are compiled for several vector instruction sets, and the best one is chosen at run time: see
 //! [`Level`]. Work on more than 65 536 numbers is divided by rows between the threads of the current rayon
-//! pool; no result depends on their number.
+//! pool; they share long rows, to sample or normalise, where there are few. No result depends on their number.
 #![deny(unsafe_code)]
 
 mod bernoulli;
@@ -72,9 +77,12 @@ mod exp_concrete;
 mod gumbel_max;
 mod gumbel_softmax;
 mod level;
+mod log_sum_exp;
+mod logit;
 mod math;
 pub mod noise;
 mod philox;
+mod pieces;
 mod real;
 mod reduce;
 mod relaxed;
@@ -97,11 +105,17 @@ pub use error::{Error, check_temperature};
 pub use exp_concrete::{exp_concrete_log_density, exp_concrete_log_density_vjp};
 pub use gumbel_max::{gumbel_max, gumbel_top_k};
 pub use gumbel_softmax::{
-    gumbel_softmax, gumbel_softmax_vjp, gumbel_softmax_with_index, log_gumbel_softmax, log_gumbel_softmax_vjp,
+    gumbel_softmax, gumbel_softmax_in_place, gumbel_softmax_vjp, gumbel_softmax_vjp_in_place,
+    gumbel_softmax_with_index, log_gumbel_softmax, log_gumbel_softmax_in_place, log_gumbel_softmax_vjp,
+    log_gumbel_softmax_vjp_in_place,
 };
 pub use level::Level;
+pub use log_sum_exp::{log_sum_exp, log_sum_exp_vjp};
+pub use logit::Logit;
 pub use philox::philox4x32_10;
 pub use real::Real;
 pub use relaxed::{log_relaxed, relaxed};
-pub use softmax::{log_softmax, log_softmax_vjp, log_sum_exp, log_sum_exp_vjp, softmax, softmax_vjp};
+pub use softmax::{
+    log_softmax, log_softmax_in_place, log_softmax_vjp, softmax, softmax_in_place, softmax_vjp,
+};
 pub use stream::{Stream, StreamRng};

@@ -29,6 +29,11 @@ pub(crate) struct Rows<'a, T, const I: usize, const O: usize> {
 
 /// Work on rows, each by itself.
 pub(crate) trait RowKernel<T, const I: usize, const O: usize>: Copy + Send + Sync {
+    /// How many numbers of a row the kernel reads by itself, beside the slices of [`Rows`].
+    fn width(&self) -> usize {
+        0
+    }
+
     /// Must be `#[inline(always)]`, as [`Kernel::run`].
     fn run<const FMA: bool>(self, rows: Rows<'_, T, I, O>) -> Result<(), Error>;
 }
@@ -41,7 +46,11 @@ impl<T: Real, const I: usize, const O: usize> Rows<'_, T, I, O> {
     /// do. Of several errors that of the first row is returned.
     pub fn run(self, kernel: impl RowKernel<T, I, O>) -> Result<(), Error> {
         let numbers = self.inputs.iter().map(|slice| slice.len());
-        let numbers = numbers.chain(self.outputs.iter().map(|slice| slice.len())).max().unwrap_or(0);
+        let numbers = numbers
+            .chain(self.outputs.iter().map(|slice| slice.len()))
+            .max()
+            .unwrap_or(0)
+            .max(self.count * kernel.width());
         if numbers < 4 * GRAIN || rayon::current_num_threads() == 1 {
             self.run_here(kernel)
         } else {

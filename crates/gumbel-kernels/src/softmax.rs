@@ -1,70 +1,20 @@
-//! Softmax, its logarithm and its normaliser, with their vector-Jacobian products.
+//! Softmax and its logarithm, with their vector-Jacobian products.
 //!
 //! Everything is shifted by the row's maximum, so logits may be as large as the number type holds. A logit
 //! of −∞ is a mask: probability 0 and gradient exactly 0.
 
 use crate::Real;
 use crate::error::Error;
-use crate::relaxed::{Noise, relax};
-use crate::rows::{RowKernel, Rows, count_rows, same_length};
-use crate::shifted::{Shifted, fault, step};
-use crate::vjp::tempered_vjp;
+use crate::logit::{Given, InPlace, Logit};
+use crate::relaxed::{Noise, Relax};
+use crate::vjp::Vjp;
+use num_traits::One;
 
 /// A log-probability of an unmasked category that is too small for the number type becomes the lowest
 /// finite number, so that −∞ always and only means a mask.
 #[inline(always)]
 pub(crate) fn unless_masked<T: Real>(logit: T, log_prob: T) -> T {
     if logit == T::neg_infinity() { logit } else { log_prob.max(T::min_value()) }
-}
-
-/// Log-normaliser of each row.
-///
-/// ```text
-/// out[r] = ln Σᵢ exp(logits[r, i])
-/// ```
-///
-/// # Shapes
-/// `logits` `[rows, k]`, `out` `[rows]`.
-///
-/// # Errors
-/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`].
-///
-/// # Panics
-/// If the lengths do not match.
-///
-/// ```
-/// let mut out = [0.0];
-/// gumbel_kernels::log_sum_exp(&[1000.0, 1000.0], 2, &mut out)?;
-/// assert_eq!(out[0], 1000.0 + 2f64.ln());
-/// # Ok::<(), gumbel_kernels::Error>(())
-/// ```
-pub fn log_sum_exp<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    let count = count_rows(logits.len(), k)?;
-    same_length("out", out.len(), count);
-    Rows { first: 0, count, inputs: [logits], outputs: [out], indices: &mut [] }.run(LogSumExp { k })
-}
-
-#[derive(Clone, Copy)]
-struct LogSumExp {
-    k: usize,
-}
-
-impl<T: Real> RowKernel<T, 1, 1> for LogSumExp {
-    #[inline(always)]
-    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
-        let (k, [logits], [out], mut shifted) = (self.k, rows.inputs, rows.outputs, Shifted::new(self.k));
-        let (step, mut first) = (step(k), rows.first);
-        for (logits, out) in logits.chunks(step).zip(out.chunks_mut(step / k)) {
-            if !shifted.set::<FMA>(logits) {
-                return Err(fault(first, logits, k));
-            }
-            for ((out, &max), &sum) in out.iter_mut().zip(&shifted.max).zip(&shifted.sum) {
-                *out = max + sum.lane_ln_normal::<FMA>();
-            }
-            first += out.len();
-        }
-        Ok(())
-    }
 }
 
 /// Probabilities of each row.
@@ -89,8 +39,29 @@ impl<T: Real> RowKernel<T, 1, 1> for LogSumExp {
 /// assert_eq!(p[2], 0.0);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    relax(logits, k, T::one(), Noise::Absent, false, out, &mut [])
+pub fn softmax<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<(), Error> {
+    Relax::new(Given(logits), k, One::one(), Noise::Absent)?.run(out, &mut [])
+}
+
+/// [`softmax`] of logits that it overwrites: the same numbers and the same errors.
+///
+/// # Shapes
+/// `values` `[rows, k]`: the logits, and after it the probabilities.
+///
+/// # Errors
+/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`]. A refused slice is left half written.
+///
+/// # Panics
+/// If `values` is not a whole number of rows.
+///
+/// ```
+/// let mut p = [3f64.ln(), 0.0];
+/// gumbel_kernels::softmax_in_place(&mut p, 2)?;
+/// assert!((p[0] - 0.75).abs() < 1e-15);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn softmax_in_place<T: Real>(values: &mut [T], k: usize) -> Result<(), Error> {
+    Relax::new(InPlace, k, T::one(), Noise::Absent)?.run(values, &mut [])
 }
 
 /// Log-probabilities of each row.
@@ -116,57 +87,29 @@ pub fn softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Err
 /// assert_eq!(out, [-1000.0, 0.0]);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn log_softmax<T: Real>(logits: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    relax(logits, k, T::one(), Noise::Absent, true, out, &mut [])
+pub fn log_softmax<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<(), Error> {
+    Relax::new(Given(logits), k, One::one(), Noise::Absent)?.log().run(out, &mut [])
 }
 
-/// Vector-Jacobian product of [`log_sum_exp`].
-///
-/// ```text
-/// out[r, i] = d[r] · softmax(logits[r])ᵢ
-/// ```
+/// [`log_softmax`] of logits that it overwrites: the same numbers and the same errors.
 ///
 /// # Shapes
-/// `logits`, `out` `[rows, k]`; `d`, the cotangent of the output, `[rows]`.
+/// `values` `[rows, k]`: the logits, and after it the log-probabilities.
 ///
 /// # Errors
-/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`].
+/// [`Error::Logit`], [`Error::AllMasked`], [`Error::Categories`]. A refused slice is left half written.
 ///
 /// # Panics
-/// If the lengths do not match.
+/// If `values` is not a whole number of rows.
 ///
 /// ```
-/// let mut out = [0.0; 2];
-/// gumbel_kernels::log_sum_exp_vjp(&[7.0, 7.0], &[3.0], 2, &mut out)?;
-/// assert_eq!(out, [1.5, 1.5]);
+/// let mut log_p = [0.0, 1000.0];
+/// gumbel_kernels::log_softmax_in_place(&mut log_p, 2)?;
+/// assert_eq!(log_p, [-1000.0, 0.0]);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn log_sum_exp_vjp<T: Real>(logits: &[T], d: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    let count = count_rows(logits.len(), k)?;
-    same_length("d", d.len(), count);
-    same_length("out", out.len(), logits.len());
-    Rows { first: 0, count, inputs: [logits, d], outputs: [out], indices: &mut [] }.run(LogSumExpVjp { k })
-}
-
-#[derive(Clone, Copy)]
-struct LogSumExpVjp {
-    k: usize,
-}
-
-impl<T: Real> RowKernel<T, 2, 1> for LogSumExpVjp {
-    #[inline(always)]
-    fn run<const FMA: bool>(self, rows: Rows<'_, T, 2, 1>) -> Result<(), Error> {
-        let (k, [logits, d], [out], mut shifted) = (self.k, rows.inputs, rows.outputs, Shifted::new(self.k));
-        let (step, mut first) = (step(k), rows.first);
-        for ((logits, d), out) in logits.chunks(step).zip(d.chunks(step / k)).zip(out.chunks_mut(step)) {
-            if !shifted.set::<FMA>(logits) {
-                return Err(fault(first, logits, k));
-            }
-            shifted.weigh::<FMA>(logits, d, out);
-            first += d.len();
-        }
-        Ok(())
-    }
+pub fn log_softmax_in_place<T: Real>(values: &mut [T], k: usize) -> Result<(), Error> {
+    Relax::new(InPlace, k, T::one(), Noise::Absent)?.log().run(values, &mut [])
 }
 
 /// Vector-Jacobian product of [`softmax`], from its output `y`.
@@ -193,7 +136,7 @@ impl<T: Real> RowKernel<T, 2, 1> for LogSumExpVjp {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn softmax_vjp<T: Real>(y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    tempered_vjp(y, dy, k, T::one(), false, out)
+    Vjp::new(k, T::one()).run(y, Given(dy), out)
 }
 
 /// `weight · value`, and 0 for weight 0 even if the value is not finite.
@@ -227,12 +170,13 @@ pub(crate) fn weighted<T: Real>(weight: T, value: T) -> T {
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_softmax_vjp<T: Real>(log_y: &[T], dy: &[T], k: usize, out: &mut [T]) -> Result<(), Error> {
-    tempered_vjp(log_y, dy, k, T::one(), true, out)
+    Vjp::new(k, T::one()).run_log(log_y, Given(dy), out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{log_sum_exp, log_sum_exp_vjp};
     use proptest::prelude::*;
 
     const MASK: f64 = f64::NEG_INFINITY;

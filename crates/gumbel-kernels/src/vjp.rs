@@ -2,24 +2,37 @@
 
 use crate::block::{BLOCK, SHORT, Scratch, block_len, map_rows, new_block, plus};
 use crate::error::Error;
+use crate::logit::{Source, new_buffer};
 use crate::reduce::Lanes;
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::{Real, softmax::weighted};
 
-/// The product for `softmax(logits / tau)`, or with `log` for its logarithm.
-pub(crate) fn tempered_vjp<T: Real>(
-    y: &[T],
-    dy: &[T],
+/// The product for `softmax(logits / tau)`, or for its logarithm.
+#[derive(Clone, Copy)]
+pub(crate) struct Vjp<T> {
     k: usize,
     tau: T,
-    log: bool,
-    out: &mut [T],
-) -> Result<(), Error> {
-    let count = count_rows(y.len(), k)?;
-    same_length("dy", dy.len(), y.len());
-    same_length("out", out.len(), y.len());
-    let rows = Rows { first: 0, count, inputs: [y, dy], outputs: [out], indices: &mut [] };
-    if log { rows.run(Vjp { k, rule: Log { tau } }) } else { rows.run(Vjp { k, rule: Soft { tau } }) }
+}
+
+impl<T: Real> Vjp<T> {
+    pub fn new(k: usize, tau: T) -> Self {
+        Self { k, tau }
+    }
+
+    pub fn run(self, y: &[T], dy: impl Source<T>, out: &mut [T]) -> Result<(), Error> {
+        self.run_rule(y, dy, out, Soft { tau: self.tau })
+    }
+
+    pub fn run_log(self, log_y: &[T], dy: impl Source<T>, out: &mut [T]) -> Result<(), Error> {
+        self.run_rule(log_y, dy, out, Log { tau: self.tau })
+    }
+
+    fn run_rule(self, y: &[T], dy: impl Source<T>, out: &mut [T], rule: impl Rule<T>) -> Result<(), Error> {
+        let (k, count) = (self.k, count_rows(y.len(), self.k)?);
+        same_length("dy", dy.len().unwrap_or(out.len()), y.len());
+        same_length("out", out.len(), y.len());
+        Rows { first: 0, count, inputs: [y], outputs: [out], indices: &mut [] }.run(Product { k, dy, rule })
+    }
 }
 
 /// The product in two steps: a sum over the row, and a number for each element that depends on it.
@@ -63,34 +76,37 @@ impl<T: Real> Rule<T> for Log<T> {
 }
 
 #[derive(Clone, Copy)]
-struct Vjp<R> {
+struct Product<S, R> {
     k: usize,
+    dy: S,
     rule: R,
 }
 
-impl<T: Real, R: Rule<T>> RowKernel<T, 2, 1> for Vjp<R> {
+impl<T: Real, S: Source<T>, R: Rule<T>> RowKernel<T, 1, 1> for Product<S, R> {
     #[inline(always)]
-    fn run<const FMA: bool>(self, rows: Rows<'_, T, 2, 1>) -> Result<(), Error> {
-        let ([y, dy], [out]) = (rows.inputs, rows.outputs);
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
+        let (at, [y], [out]) = (rows.first * self.k, rows.inputs, rows.outputs);
         if self.k <= SHORT {
-            self.short_rows::<T, FMA>(y, dy, out)
+            self.short_rows::<T, FMA>(at, y, out)
         } else {
-            self.long_rows::<T, FMA>(y, dy, out)
+            self.long_rows::<T, FMA>(at, y, out)
         }
         Ok(())
     }
 }
 
-impl<R> Vjp<R> {
+impl<S, R> Product<S, R> {
     #[inline(always)]
-    fn short_rows<T: Real, const FMA: bool>(self, y: &[T], dy: &[T], out: &mut [T])
+    fn short_rows<T: Real, const FMA: bool>(self, at: usize, y: &[T], out: &mut [T])
     where
+        S: Source<T>,
         R: Rule<T>,
     {
         let (mut terms, mut sums, mut spread) = (new_block::<T>(), [T::zero(); BLOCK], new_block::<T>());
-        let mut scratch = Scratch::new();
+        let (mut scratch, mut buffer) = (Scratch::new(), new_buffer());
         let step = block_len(self.k);
-        for ((y, dy), out) in y.chunks(step).zip(dy.chunks(step)).zip(out.chunks_mut(step)) {
+        for (block, (y, out)) in y.chunks(step).zip(out.chunks_mut(step)).enumerate() {
+            let dy = self.dy.block(at + block * step, out, &mut buffer);
             let sums = &mut sums[..out.len() / self.k];
             terms
                 .iter_mut()
@@ -106,15 +122,18 @@ impl<R> Vjp<R> {
     }
 
     #[inline(always)]
-    fn long_rows<T: Real, const FMA: bool>(self, y: &[T], dy: &[T], out: &mut [T])
+    fn long_rows<T: Real, const FMA: bool>(self, at: usize, y: &[T], out: &mut [T])
     where
+        S: Source<T>,
         R: Rule<T>,
     {
-        let mut terms = [T::zero(); BLOCK];
-        let rows = y.chunks_exact(self.k).zip(dy.chunks_exact(self.k));
-        for (out, (y, dy)) in out.chunks_exact_mut(self.k).zip(rows) {
+        let (mut terms, mut buffer) = ([T::zero(); BLOCK], new_buffer());
+        let rows = out.chunks_exact_mut(self.k).zip(y.chunks_exact(self.k));
+        for (row, (out, y)) in rows.enumerate() {
+            let at = at + row * self.k;
             let mut sum = Lanes::new();
-            for (y, dy) in y.chunks(BLOCK).zip(dy.chunks(BLOCK)) {
+            for (chunk, (y, out)) in y.chunks(BLOCK).zip(out.chunks(BLOCK)).enumerate() {
+                let dy = self.dy.block(at + chunk * BLOCK, out, &mut buffer);
                 let terms = &mut terms[..y.len()];
                 terms
                     .iter_mut()
@@ -123,9 +142,12 @@ impl<R> Vjp<R> {
                 sum.add(terms);
             }
             let sum = sum.total();
-            out.iter_mut().zip(y.iter().zip(dy)).for_each(|(out, (&y, &dy))| {
-                *out = self.rule.product::<FMA>(y, dy, sum);
-            });
+            for (chunk, (y, out)) in y.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate() {
+                let dy = self.dy.block(at + chunk * BLOCK, out, &mut buffer);
+                out.iter_mut().zip(y.iter().zip(dy)).for_each(|(out, (&y, &dy))| {
+                    *out = self.rule.product::<FMA>(y, dy, sum);
+                });
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Every level that this machine has against scalar oracles: the same kernel in `f64`, or a few plain lines.
 
 use gumbel_kernels::*;
+use half::{bf16, f16};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const MASK: f32 = f32::NEG_INFINITY;
@@ -222,34 +223,148 @@ fn extremes_are_those_of_the_oracle() {
     });
 }
 
+/// All that is computed from logits, with the same numbers of the stream: numbers, then indices.
+fn all_of<L: Logit<Real = f32>>(
+    logits: &[L],
+    k: usize,
+    tau: f32,
+) -> Result<(Vec<Vec<f32>>, Vec<u32>), Error> {
+    let (rows, stream, count) = (logits.len() / k, Stream::from_parts(4, 0, 9), k.min(3));
+    let mut out = vec![vec![9f32; logits.len()]; 5];
+    let (mut sums, mut index) = (vec![9f32; rows], vec![9; rows * (2 + count)]);
+    let (winner, rest) = index.split_at_mut(rows);
+    let (drawn, top) = rest.split_at_mut(rows);
+    gumbel_softmax(logits, k, tau, stream, &mut out[0])?;
+    gumbel_softmax_with_index(logits, k, tau, stream, &mut out[1], winner)?;
+    log_gumbel_softmax(logits, k, tau, stream, &mut out[2])?;
+    softmax(logits, k, &mut out[3])?;
+    log_softmax(logits, k, &mut out[4])?;
+    log_sum_exp(logits, k, &mut sums)?;
+    gumbel_max(logits, k, stream, drawn)?;
+    gumbel_top_k(logits, k, stream, count, top)?;
+    out.push(sums);
+    Ok((out, index))
+}
+
+/// The same with its first categories unmasked, for `gumbel_top_k` wants some.
+fn few_masks(rows: usize, k: usize) -> Vec<f32> {
+    let mut logits = logits(rows, k);
+    for row in logits.chunks_mut(k) {
+        row.iter_mut().take(4).filter(|logit| **logit == MASK).for_each(|logit| *logit = -1.0);
+    }
+    logits
+}
+
+fn assert_half_is_widened<L: Logit<Real = f32> + Into<f32>>(case: &str, logits: &[L], k: usize) {
+    let wide: Vec<f32> = logits.iter().map(|&logit| logit.into()).collect();
+    let (half, single) = (all_of(logits, k, 0.7).unwrap(), all_of(&wide, k, 0.7).unwrap());
+    assert_eq!(half, single, "{case}");
+}
+
 #[test]
-fn threads_and_levels_with_fused_arithmetic_change_no_bit() {
-    let _turn = turn();
-    for (rows, k) in [(20_001, 10), (201, 1000), (3, 100_000)] {
-        let logits = logits(rows, k);
-        let mut samples: Vec<(Vec<f32>, Vec<u32>)> = Vec::new();
-        for level in Level::available().into_iter().skip(1) {
-            level.force();
-            for threads in 1..4 {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                let (mut y, mut index) = (vec![0.0; rows * k], vec![0; rows]);
-                let run = || gumbel_softmax_with_index(&logits, k, 0.5, Stream::new(3), &mut y, &mut index);
-                pool.install(run).unwrap();
-                samples.push((y, index));
+fn half_precision_is_the_same_logits_widened() {
+    at_every_level(|level| {
+        for k in lengths().into_iter().skip(1) {
+            for rows in [1, 3, 1100 / k + 2] {
+                let case = format!("{level}, {rows} rows of {k}");
+                // The huge ones would be infinite as `f16`.
+                let logits: Vec<f32> = few_masks(rows, k)
+                    .iter()
+                    .map(|l| if *l == MASK { *l } else { l.clamp(-6e4, 6e4) })
+                    .collect();
+                let half: Vec<f16> = logits.iter().map(|&logit| f16::from_f32(logit)).collect();
+                assert_half_is_widened(&format!("{case}, f16"), &half, k);
+                let half: Vec<bf16> = few_masks(rows, k).iter().map(|&logit| bf16::from_f32(logit)).collect();
+                assert_half_is_widened(&format!("{case}, bf16"), &half, k);
             }
         }
-        assert!(samples.windows(2).all(|pair| pair[0] == pair[1]), "{rows} rows of {k}");
+    });
+}
+
+type InPlace<T> = fn(&mut [T], usize, T) -> Result<(), Error>;
+type Apart<T> = fn(&[T], usize, T, &mut [T]) -> Result<(), Error>;
+
+/// Each kernel that works in place, beside the one that does not.
+fn in_place_and_apart<T: Real>() -> [(InPlace<T>, Apart<T>); 4] {
+    const STREAM: Stream = Stream::from_parts(4, 0, 9);
+    [
+        (
+            |v, k, tau| gumbel_softmax_in_place(v, k, tau, STREAM),
+            |l, k, tau, out| gumbel_softmax(l, k, tau, STREAM, out),
+        ),
+        (
+            |v, k, tau| log_gumbel_softmax_in_place(v, k, tau, STREAM),
+            |l, k, tau, out| log_gumbel_softmax(l, k, tau, STREAM, out),
+        ),
+        (|v, k, _| softmax_in_place(v, k), |l, k, _, out| softmax(l, k, out)),
+        (|v, k, _| log_softmax_in_place(v, k), |l, k, _, out| log_softmax(l, k, out)),
+    ]
+}
+
+fn assert_in_place_is_apart<T: Real>(case: &str, logits: &[T], k: usize, tau: T) {
+    let mut cotangent = vec![T::zero(); logits.len()];
+    noise::logistic(Stream::new(8), &mut cotangent);
+    for (number, (in_place, apart)) in in_place_and_apart::<T>().into_iter().enumerate() {
+        let (mut values, mut out) = (logits.to_vec(), vec![T::one(); logits.len()]);
+        in_place(&mut values, k, tau).unwrap();
+        apart(logits, k, tau, &mut out).unwrap();
+        assert_eq!(values, out, "{case}, kernel {number}");
+        let (mut dy, mut product) = (cotangent.clone(), vec![T::one(); logits.len()]);
+        if number % 2 == 0 {
+            gumbel_softmax_vjp_in_place(&out, &mut dy, k, tau).unwrap();
+            gumbel_softmax_vjp(&out, &cotangent, k, tau, &mut product).unwrap();
+        } else {
+            log_gumbel_softmax_vjp_in_place(&out, &mut dy, k, tau).unwrap();
+            log_gumbel_softmax_vjp(&out, &cotangent, k, tau, &mut product).unwrap();
+        }
+        assert_eq!(dy, product, "{case}, product {number}");
     }
 }
 
-/// Of several bad rows the first is named, whoever finds it.
 #[test]
-fn first_bad_row_is_named_on_any_number_of_threads() {
-    let mut logits = vec![0f32; 300_000];
-    logits[290_000..].fill(f32::NAN);
-    logits[123_456] = f32::NAN;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    let run = || softmax(&logits, 10, &mut vec![0.0; 300_000]);
-    let error = pool.install(run).unwrap_err();
-    assert!(matches!(error, Error::Logit { row: 12_345, column: 6, .. }), "{error}");
+fn in_place_is_the_same_apart() {
+    at_every_level(|level| {
+        for k in lengths().into_iter().skip(1) {
+            for (rows, tau) in [(1, 0.5f32), (3, 1.0), (1100 / k + 2, 7.0)] {
+                let (case, logits) = (format!("{level}, {rows} rows of {k}"), logits(rows, k));
+                assert_in_place_is_apart(&case, &logits, k, tau);
+                assert_in_place_is_apart(&case, &wide(&logits), k, tau.into());
+            }
+        }
+    });
+}
+
+/// The refusal of `f32` logits in a slice of their own is what all others must say, word for word.
+#[test]
+fn refusals_name_the_same_logit_however_it_is_given() {
+    const BAD: [f32; 3] = [f32::NAN, f32::INFINITY, MASK];
+    at_every_level(|level| {
+        for k in [1, 2, 7, 16, 256, 257, 512, 513, 1100] {
+            for (first, second) in BAD.into_iter().flat_map(|bad| BAD.map(|other| (bad, other))) {
+                // Row 3 has both, and masks elsewhere; rows behind it have the second.
+                let mut logits = vec![0f32; 6 * k];
+                logits[3 * k..4 * k].fill(MASK);
+                logits[3 * k + k / 3] = first;
+                logits[4 * k - 1] = second;
+                logits[5 * k..].fill(second);
+                let case = format!("{level}, {first} and {second} in rows of {k}");
+                let expected = all_of(&logits, k, 0.5).unwrap_err().to_string();
+                assert!(expected.contains("row 3"), "{case}: {expected}");
+                let half: Vec<f16> = logits.iter().map(|&logit| f16::from_f32(logit)).collect();
+                let refusals = [
+                    softmax(&half, k, &mut logits.clone()),
+                    gumbel_max(&half, k, Stream::new(1), &mut [0; 6]),
+                ];
+                let half: Vec<bf16> = logits.iter().map(|&logit| bf16::from_f32(logit)).collect();
+                let more = [
+                    log_sum_exp(&half, k, &mut [0.0; 6]),
+                    gumbel_top_k(&half, k, Stream::new(1), 1, &mut [0; 6]),
+                ];
+                let in_place = in_place_and_apart().map(|(kernel, _)| kernel(&mut logits.clone(), k, 0.5));
+                for (number, refusal) in refusals.into_iter().chain(more).chain(in_place).enumerate() {
+                    assert_eq!(refusal.unwrap_err().to_string(), expected, "{case}, {number}");
+                }
+            }
+        }
+    });
 }

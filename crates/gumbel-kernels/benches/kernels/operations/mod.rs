@@ -4,6 +4,7 @@
 mod naive;
 
 use gumbel_kernels::*;
+use half::bf16;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
@@ -21,6 +22,8 @@ pub struct Problem {
     stream: Stream,
     rng: StdRng,
     logits: Vec<f32>,
+    /// The logits in half precision.
+    half: Vec<bf16>,
     sample: Vec<f32>,
     log_sample: Vec<f32>,
     ones: Vec<f32>,
@@ -40,6 +43,7 @@ impl Problem {
         noise::logistic(stream.split(0), &mut logits);
         gumbel_softmax(&logits, k, tau, stream, &mut sample)?;
         log_gumbel_softmax(&logits, k, tau, stream, &mut log_sample)?;
+        let half = logits.iter().map(|&logit| bf16::from_f32(logit)).collect();
         let (out, other, per_row, ones) = (floats(len), floats(len), floats(rows), vec![1.0; rows]);
         let (words, index, top) = (vec![0; len], vec![0; rows], vec![0; rows * count]);
         let rng = StdRng::seed_from_u64(1);
@@ -50,6 +54,7 @@ impl Problem {
             stream,
             rng,
             logits,
+            half,
             sample,
             log_sample,
             ones,
@@ -105,6 +110,12 @@ pub const OPERATIONS: &[Operation] = &[
     operation("forward", 2.0, [1.0, 2.0, 1.0], |p| {
         gumbel_softmax(&p.logits, p.k, p.tau, p.stream, &mut p.out).expect(SOUND)
     }, |p| naive::gumbel_softmax(p, p.tau)),
+    Operation { name: "forward-in-place", moved: 2.0, stages: [1.0, 2.0, 1.0], kernel: |p| {
+        gumbel_softmax_in_place(&mut p.out, p.k, p.tau, p.stream).expect(SOUND)
+    }, naive: None },
+    Operation { name: "forward-bf16", moved: 1.5, stages: [1.0, 2.0, 1.0], kernel: |p| {
+        gumbel_softmax(&p.half, p.k, p.tau, p.stream, &mut p.out).expect(SOUND)
+    }, naive: None },
     operation("forward-tau1", 2.0, [1.0, 1.0, 1.0], |p| {
         gumbel_softmax(&p.logits, p.k, 1.0, p.stream, &mut p.out).expect(SOUND)
     }, |p| naive::gumbel_softmax(p, 1.0)),
