@@ -11,7 +11,7 @@ use crate::train::{Use, noise};
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::Noise;
-use gumbel::estimator::{Info, Samples};
+use gumbel::estimator::Samples;
 use gumbel::kl::Kl;
 
 /// Pictures of each kind: whole rows of twelve.

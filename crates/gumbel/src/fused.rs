@@ -17,7 +17,6 @@ use burn::backend::{
 use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real};
-use std::ops::Range;
 
 /// A tensor in host memory: rows over the last axis.
 pub(crate) struct Rows {
@@ -151,16 +150,12 @@ fn pull_back_as<T: Number>(saved: FlexTensor, mut grad: FlexTensor, vjp: Vjp) ->
     let k = *shape.as_slice().last().expect("rows have an axis");
     let saved = slice::<T>(&saved);
     let product = match vjp {
-        Vjp::Softmax { tau } => in_place(
-            grad.storage_mut(),
-            |dy, out, at| kernels::gumbel_softmax_vjp(&saved[at], dy, k, T::from_f64(tau), out),
-            k,
-        ),
-        Vjp::LogSoftmax { tau } => in_place(
-            grad.storage_mut(),
-            |dy, out, at| kernels::log_gumbel_softmax_vjp(&saved[at], dy, k, T::from_f64(tau), out),
-            k,
-        ),
+        Vjp::Softmax { tau } => {
+            kernels::gumbel_softmax_vjp_in_place(saved, grad.storage_mut(), k, T::from_f64(tau))
+        }
+        Vjp::LogSoftmax { tau } => {
+            kernels::log_gumbel_softmax_vjp_in_place(saved, grad.storage_mut(), k, T::from_f64(tau))
+        }
         Vjp::Bernoulli { x } => {
             let mut out = vec![T::zero(); saved.len()];
             let product = kernels::bernoulli_log_prob_vjp(saved, slice(&x), slice(&grad), k, &mut out);
@@ -170,24 +165,4 @@ fn pull_back_as<T: Number>(saved: FlexTensor, mut grad: FlexTensor, vjp: Vjp) ->
     };
     product.expect("the forward pass accepted the same temperature and row length");
     grad
-}
-
-/// Numbers of a gradient that are worked on at a time, from a copy that stays in a cache.
-const BLOCK: usize = 1 << 17;
-
-/// Overwrites a gradient by its product: no new memory of its size, whose pages cost more than the kernel.
-fn in_place<T: Number>(
-    grad: &mut [T],
-    kernel: impl Fn(&[T], &mut [T], Range<usize>) -> Result<(), kernels::Error>,
-    k: usize,
-) -> Result<(), kernels::Error> {
-    let mut copy = vec![T::zero(); grad.len().min(k * (BLOCK / k).max(1))];
-    let (step, mut start) = (copy.len().max(1), 0);
-    for out in grad.chunks_mut(step) {
-        let (copy, end) = (&mut copy[..out.len()], start + out.len());
-        copy.copy_from_slice(out);
-        kernel(copy, out, start..end)?;
-        start = end;
-    }
-    Ok(())
 }

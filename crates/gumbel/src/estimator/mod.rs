@@ -405,6 +405,16 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_every_row() {
+        let yes = |claim: bool| if claim { "yes" } else { "no" };
+        for Info { name, title, serves, unbiased, evaluations, needs_gradient, .. } in ALL {
+            let (unbiased, gradient) = (yes(*unbiased), yes(*needs_gradient));
+            let row = format!("| `{name}` | {title} | {serves} | {unbiased} | {evaluations} | {gradient} |");
+            assert!(include_str!("../../README.md").contains(&row), "README.md misses {row}");
+        }
+    }
+
+    #[test]
     fn an_unknown_name_meets_the_nearest_only_if_one_is_near() {
         let message = |name: &str| find(name).unwrap_err().to_string();
         assert!(message("gumble-softmax").contains("did you mean gumbel-softmax?"));
