@@ -285,7 +285,7 @@ impl<T: Real, S: Source<T>> Relax<'_, T, S> {
     #[cold]
     #[inline(never)]
     fn unsound(self, at: usize, logits: &[T]) -> Error {
-        let column = logits.iter().position(|&logit| !(logit < T::infinity())).unwrap_or(0);
+        let column = logits.iter().position(|&logit| logit.is_nan() || logit == T::infinity()).unwrap_or(0);
         let (row, value) = (at / self.k, logits[column].into());
         Error::Logit { row, column: at % self.k + column, value }
     }

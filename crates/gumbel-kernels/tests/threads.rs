@@ -26,9 +26,9 @@ fn on<R: Send>(threads: usize, run: impl FnOnce() -> R + Send) -> R {
 type Results<T> = (Vec<Vec<T>>, Vec<u32>);
 
 fn all_of<L: Logit>(logits: &[L], k: usize, tau: L::Real) -> Result<Results<L::Real>, Error> {
-    let (rows, stream, one) = (logits.len() / k, Stream::new(3), tau / tau);
-    let mut out = vec![vec![one; logits.len()]; 3];
-    let (mut sums, mut index) = (vec![one; rows], vec![9; 2 * rows]);
+    let (rows, stream) = (logits.len() / k, Stream::new(3));
+    let mut out = vec![vec![tau; logits.len()]; 3];
+    let (mut sums, mut index) = (vec![tau; rows], vec![9; 2 * rows]);
     let (winner, drawn) = index.split_at_mut(rows);
     gumbel_softmax_with_index(logits, k, tau, stream, &mut out[0], winner)?;
     log_gumbel_softmax(logits, k, tau, stream, &mut out[1])?;

@@ -210,8 +210,9 @@ fn gumbel_rao_tends_to_zgr_as_the_temperature_falls() {
     const ROWS: usize = 100_000;
     let cold = replicates(gumbel_rao("gumbel-rao:tau=0.02:draws=1").as_ref(), ROWS, 4);
     let zgr = problem(true, true).estimates(ZGR);
+    let limit = |i: usize| (0..STATES).map(|s| mass(s) * zgr[s][i]).sum::<f64>();
     for i in 0..WIDTH {
-        let limit: f64 = (0..STATES).map(|s| mass(s) * zgr[s][i]).sum();
+        let limit = limit(i);
         let (mean, variance) = mean_and_variance(&cold, i);
         let z = (mean - limit) / (variance / ROWS as f64).sqrt();
         assert!(z.abs() < 4.0, "coordinate {i}: {z} standard errors");
