@@ -5,8 +5,8 @@
 //! m₁ = (max θ − θ_b) b lifts the sampled logit to the top, and m₂ᵢ = max(0, θᵢ − max θ + gap) off b keeps the others
 //! at least `gap` below it.
 //! Biased. Cost: S evaluations of f and of ∇f. Sees: θ, ∇f at hard samples.
-//! Good for: less variance than straight-through-gumbel at the same cost: given b there is no further noise. Poor
-//! for: an exactness of any order: there is none.
+//! Good for: less variance than straight-through-gumbel at the same cost, as given b there is no further noise.
+//! Poor for: exactness of any order, of which there is none.
 //! Choice: `gap=p` takes −ln(1 − p_b) / p_b, the mean gap between the largest perturbed logit and the rest.
 
 use super::straight_through::{attach, finite};
