@@ -155,7 +155,7 @@ fn the_closed_form_kls_agree_with_their_samples() {
 
 #[test]
 fn every_float_type_is_served_throughout() {
-    use gumbel::estimator::{ALL, Objective, Parameters};
+    use gumbel::estimator::{ALL, Latents, Objective, Parameters, Reduction, Sample};
     let phi = Tensor::<1>::from_floats([0.5, -1.0, 2.0], &Device::flex()).reshape([1, 1, 1, 3]);
     for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
         let logits = Tensor::<1>::from_floats([0.3, -0.5, 0.8], &Device::flex()).cast(dtype);
@@ -165,12 +165,15 @@ fn every_float_type_is_served_throughout() {
         let difference = density.cast(DType::F32) - expected;
         assert!(difference.abs().into_scalar::<f32>() < 0.05, "{dtype:?}");
         for info in ALL {
-            let leaf = logits.clone().reshape([1, 1, 3]).autodiff().require_grad();
-            let weights = phi.clone().cast(dtype);
-            let objective = Objective::mean(|sample| {
+            let k = if info.serves == Latents::Binary { 2 } else { 3 };
+            let leaf = logits.clone().narrow(0, 0, k).reshape([1, 1, k]).autodiff().require_grad();
+            let weights = phi.clone().narrow(3, 0, k).cast(dtype);
+            let loss = |sample: &Sample| {
                 let [samples, rows, ..] = sample.z.dims();
                 (sample.z.clone() * weights.clone()).sum_dim(3).reshape([samples, rows])
-            });
+            };
+            let mean = info.reductions.contains(&Reduction::Mean);
+            let objective = if mean { Objective::mean(loss) } else { Objective::log_mean_exp(loss) };
             let estimator = info.build(&Parameters::default()).unwrap();
             let estimate = estimator.estimate(leaf.clone(), &objective, &mut Noise::from_seed(1), 0).unwrap();
             let gradient = leaf.grad(&estimate.surrogate.sum().backward()).unwrap();

@@ -57,7 +57,7 @@ impl fmt::Display for Paper {
             self.authors.split(" and ").map(|author| author.rsplit(' ').next().unwrap_or(author)).collect();
         let names = match surnames[..] {
             [one] => one.to_string(),
-            [ref first @ .., last] if first.len() < 4 => format!("{} and {last}", first.join(", ")),
+            [ref first @ .., last] if first.len() < 3 => format!("{} and {last}", first.join(", ")),
             [first, ..] => format!("{first} et al."),
             [] => String::new(),
         };
