@@ -13,7 +13,7 @@ use anyhow::{Result, bail, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use gumbel::Schedule;
-use gumbel::estimator::{self, Choice, Estimator, Info, Samples};
+use gumbel::estimator::{self, Choice, Estimator, Info, Latents, Reduction, Samples};
 use gumbel::kl::Kl;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -210,6 +210,7 @@ impl VaeConfig {
             self.threads
         );
         self.check_divergence()?;
+        self.check_served()?;
         self.estimator().map(drop)
     }
 
@@ -226,6 +227,19 @@ impl VaeConfig {
                 self.estimator
             );
         }
+        Ok(())
+    }
+
+    fn check_served(&self) -> Result<()> {
+        let info = self.info()?;
+        ensure!(
+            info.reductions.contains(&Reduction::Mean),
+            "--estimator {info} serves a log-mean-exp only, and this objective is a mean over samples; use rloo"
+        );
+        ensure!(
+            info.serves == Latents::Categorical || self.categories == 2,
+            "--estimator {info} serves binary latents only; use --categories 2, or --estimator rloo"
+        );
         Ok(())
     }
 
@@ -352,6 +366,8 @@ mod tests {
             (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
             (&["--prior-tau", "0.5"], "needs --kl density"),
             (&["--samples", "0"], "at least 1, got 0"),
+            (&["--estimator", "vimco"], "use rloo"),
+            (&["--estimator", "disarm"], "serves binary latents only; use --categories 2"),
             (&["--estimator", "rloo", "--tau", "1"], "--tau is no parameter of --estimator rloo"),
             (&["--tau", "0"], "must be positive and finite, got 0"),
             (&["--hidden", "512,x"], "'x' is not a width"),
