@@ -5,7 +5,7 @@
 //! written again with the next row.
 
 use crate::Real;
-use crate::reduce::{LANES, position};
+use crate::reduce::{LANES, lanes_where, position};
 
 /// How many numbers a block of short rows has at most.
 pub(crate) const BLOCK: usize = 512;
@@ -64,6 +64,11 @@ pub(crate) fn positions<T: Real>(block: &Block<T>, k: usize, max: &[T], out: &mu
         2 => positions_tiny::<T, 2>(block, max, out),
         3 => positions_tiny::<T, 3>(block, max, out),
         4 => positions_tiny::<T, 4>(block, max, out),
+        _ if k <= LANES => {
+            for (row, (out, &max)) in out.iter_mut().zip(max).enumerate() {
+                *out = lanes_where(&vector(block, row * k), |key| key == max).trailing_zeros();
+            }
+        }
         _ => {
             for ((keys, &max), out) in block.chunks_exact(k).zip(max).zip(out) {
                 *out = position(keys, max);

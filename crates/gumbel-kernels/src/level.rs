@@ -10,6 +10,7 @@
 // The one file with unsafe code: calling a function that was compiled for a processor feature.
 #![allow(unsafe_code)]
 
+use crate::Real;
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -39,10 +40,12 @@ impl Level {
     /// At the first use, if `GUMBEL_LEVEL` names no level of this machine: whoever sets it wants that one,
     /// and would take another one's results for it.
     pub fn current() -> Self {
-        let known = CURRENT.load(Ordering::Relaxed);
-        match ALL.into_iter().find(|&level| level as u8 == known) {
-            Some(level) => level,
-            None => Self::choose(),
+        match CURRENT.load(Ordering::Relaxed) {
+            1 => Level::Baseline,
+            2 => Level::Avx2,
+            3 => Level::Avx512,
+            4 => Level::Neon,
+            _ => Self::choose(),
         }
     }
 
@@ -161,6 +164,11 @@ pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
         }
         _ => kernel.run::<false>(),
     }
+}
+
+/// Runs a kernel on numbers `T` at the current level, if there are vector instructions for them.
+pub(crate) fn run_on<T: Real, K: Kernel>(kernel: K) -> K::Output {
+    if T::VECTORISED { run(kernel) } else { kernel.run::<false>() }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -76,6 +76,7 @@ mod error;
 mod exp_concrete;
 mod gumbel_max;
 mod gumbel_softmax;
+mod gumbel_top_k;
 mod level;
 mod log_sum_exp;
 mod logit;
@@ -103,12 +104,13 @@ pub use binary_concrete::{
 pub use concrete::{concrete_log_density, concrete_log_density_vjp};
 pub use error::{Error, check_temperature};
 pub use exp_concrete::{exp_concrete_log_density, exp_concrete_log_density_vjp};
-pub use gumbel_max::{gumbel_max, gumbel_top_k};
+pub use gumbel_max::gumbel_max;
 pub use gumbel_softmax::{
     gumbel_softmax, gumbel_softmax_in_place, gumbel_softmax_vjp, gumbel_softmax_vjp_in_place,
     gumbel_softmax_with_index, log_gumbel_softmax, log_gumbel_softmax_in_place, log_gumbel_softmax_vjp,
     log_gumbel_softmax_vjp_in_place,
 };
+pub use gumbel_top_k::gumbel_top_k;
 pub use level::Level;
 pub use log_sum_exp::{log_sum_exp, log_sum_exp_vjp};
 pub use logit::Logit;

@@ -5,8 +5,9 @@
 //! to 67.2, with at least 24 significant bits in the uniform down to 2^-64 from **either** end, so the
 //! probability of every event of size 10^-19 and more is right.
 
+use crate::level::{self, Kernel};
 use crate::rows::{RowKernel, Rows};
-use crate::stream::{Stream, WORDS};
+use crate::stream::{Stream, WORDS, WordBuffer, new_word_buffer};
 use crate::{Error, Real};
 
 /// Fills `out` with uniform noise on the open interval (0, 1).
@@ -70,26 +71,21 @@ pub(crate) enum Law {
 }
 
 impl Law {
-    /// Replaces the distances of uniform numbers by the noise.
+    /// The noise of words that were read from the stream.
     #[inline(always)]
-    fn transform<T: Real, const FMA: bool>(self, values: &mut [T]) {
+    fn write<T: Real, const FMA: bool>(self, stream: Stream, words: &[u32], out: &mut [T]) {
         match self {
-            Law::Uniform => for_each(values, uniform_at),
-            Law::Exponential => for_each(values, T::exponential::<FMA>),
+            Law::Uniform => T::map_distances(stream, words, out, uniform_at),
+            Law::Exponential => T::map_distances(stream, words, out, T::exponential::<FMA>),
             Law::Gumbel => {
                 // One after the other: more of the steps of one logarithm overlap than of two in a row.
-                for_each(values, T::exponential::<FMA>);
-                for_each(values, |exponential| -exponential.lane_ln_normal::<FMA>());
+                T::map_distances(stream, words, out, T::exponential::<FMA>);
+                for value in out {
+                    *value = -value.lane_ln_normal::<FMA>();
+                }
             }
-            Law::Logistic => for_each(values, T::logistic::<FMA>),
+            Law::Logistic => T::map_distances(stream, words, out, T::logistic::<FMA>),
         }
-    }
-}
-
-#[inline(always)]
-fn for_each<T: Real>(values: &mut [T], map: impl Fn(T) -> T) {
-    for value in values {
-        *value = map(*value);
     }
 }
 
@@ -109,21 +105,38 @@ pub(crate) fn gumbel_at<T: Real, const FMA: bool>(distance: T) -> T {
     -T::exponential::<FMA>(distance).lane_ln_normal::<FMA>()
 }
 
-/// The body of the fills, for other kernels to use inside theirs.
-#[inline(always)]
-pub(crate) fn fill_with<T: Real, const FMA: bool>(stream: Stream, law: Law, out: &mut [T]) {
-    let mut buffer = [[0; 4]; WORDS / 4 + 1];
-    for (block, values) in out.chunks_mut(WORDS).enumerate() {
-        let here = stream.skip((block * WORDS) as u64);
-        fill_from::<T, FMA>(here, here.read(values.len(), &mut buffer), law, values);
-    }
+/// Fills a block, at most [`WORDS`] long, inside another kernel; from number `count` on it may be garbage.
+pub(crate) fn fill_block<T: Real>(
+    stream: Stream,
+    law: Law,
+    count: usize,
+    buffer: &mut WordBuffer,
+    out: &mut [T],
+) {
+    let words = stream.read(count, buffer);
+    fill_from(stream, &words[..out.len()], law, out);
 }
 
-/// The noise of words that were read from the stream.
-#[inline(always)]
-pub(crate) fn fill_from<T: Real, const FMA: bool>(stream: Stream, words: &[u32], law: Law, out: &mut [T]) {
-    T::distances(stream, words, out);
-    law.transform::<T, FMA>(out);
+/// The noise of words, at most [`WORDS`], that were read from the stream. Compiled for itself once at each level, and
+/// not once more into each kernel.
+pub(crate) fn fill_from<T: Real>(stream: Stream, words: &[u32], law: Law, out: &mut [T]) {
+    level::run_on::<T, _>(Transform { stream, words, law, out });
+}
+
+struct Transform<'a, T> {
+    stream: Stream,
+    words: &'a [u32],
+    law: Law,
+    out: &'a mut [T],
+}
+
+impl<T: Real> Kernel for Transform<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        self.law.write::<T, FMA>(self.stream, self.words, self.out);
+    }
 }
 
 /// No Gumbel number made of this word or of a smaller one is larger, with a margin for all roundings.
@@ -144,7 +157,11 @@ impl<T: Real> RowKernel<T, 0, 1> for Fill {
     #[inline(always)]
     fn run<const FMA: bool>(self, rows: Rows<'_, T, 0, 1>) -> Result<(), Error> {
         let [out] = rows.outputs;
-        fill_with::<T, FMA>(self.stream.skip(rows.first as u64), self.law, out);
+        let mut buffer = new_word_buffer();
+        for (block, out) in out.chunks_mut(WORDS).enumerate() {
+            let here = self.stream.skip((rows.first + block * WORDS) as u64);
+            fill_block(here, self.law, out.len(), &mut buffer, out);
+        }
         Ok(())
     }
 }

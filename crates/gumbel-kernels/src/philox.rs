@@ -29,25 +29,21 @@ fn round([a, b, c, d]: [u32; 4], [left, right]: [u32; 2]) -> [u32; 4] {
     [(second >> 32) as u32 ^ b ^ left, second as u32, (first >> 32) as u32 ^ d ^ right, first as u32]
 }
 
-/// How many counters [`several`] takes: as many vectors as keep the multipliers busy while each waits for the round
-/// before.
-pub(crate) const SEVERAL: usize = 16;
-
-/// The words that `key` assigns to [`SEVERAL`] counters, which differ only in their first half, an index that counts
-/// up from `first`.
+/// The words that `key` assigns to `N` counters, which differ only in their first half, an index that counts up from
+/// `first`. As many at a time as keep the multipliers busy while each waits for the round before.
 ///
-/// The same numbers as [`philox4x32_10`]'s. Each word stands in the lower half of 64 bits, where a vector multiplier
-/// wants it; above it may be anything.
+/// The same words as [`philox4x32_10`]'s, in the same order in memory: two to a number of 64 bits. On the way each
+/// stands in the lower half of one, where a vector multiplier wants it; above it may be anything.
 #[inline(always)]
-pub(crate) fn several(first: u64, id: u64, mut key: [u32; 2], out: &mut [[u32; 4]; SEVERAL]) {
-    let (mut a, mut b) = ([0; SEVERAL], [0; SEVERAL]);
-    let (mut c, mut d) = ([id; SEVERAL], [id >> 32; SEVERAL]);
-    for lane in 0..SEVERAL {
+pub(crate) fn several<const N: usize>(first: u64, id: u64, mut key: [u32; 2], out: &mut [[u64; 2]; N]) {
+    let (mut a, mut b) = ([0; N], [0; N]);
+    let (mut c, mut d) = ([id; N], [id >> 32; N]);
+    for lane in 0..N {
         a[lane] = first + lane as u64;
         b[lane] = a[lane] >> 32;
     }
     for _ in 0..ROUNDS {
-        for lane in 0..SEVERAL {
+        for lane in 0..N {
             let left = u64::from(MULTIPLIERS[0]) * u64::from(a[lane] as u32);
             let right = u64::from(MULTIPLIERS[1]) * u64::from(c[lane] as u32);
             a[lane] = right >> 32 ^ b[lane] ^ u64::from(key[0]);
@@ -56,9 +52,16 @@ pub(crate) fn several(first: u64, id: u64, mut key: [u32; 2], out: &mut [[u32; 4
         }
         key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
     }
-    for lane in 0..SEVERAL {
-        out[lane] = [a[lane] as u32, b[lane] as u32, c[lane] as u32, d[lane] as u32];
+    for lane in 0..N {
+        out[lane] = [pair(a[lane], b[lane]), pair(c[lane], d[lane])];
     }
+}
+
+/// The lower halves of two numbers, the first one first in memory.
+#[inline(always)]
+fn pair(first: u64, second: u64) -> u64 {
+    let pair = first & 0xffff_ffff | second << 32;
+    if cfg!(target_endian = "big") { pair.rotate_left(32) } else { pair }
 }
 
 #[cfg(test)]
@@ -68,12 +71,12 @@ mod tests {
     #[test]
     fn several_at_once_are_the_same_as_one_by_one() {
         let (first, id, key) = (u64::from(u32::MAX) - 5, 0x0123_4567_89ab_cdef, [7, u32::MAX]);
-        let mut words = [[0; 4]; SEVERAL];
+        let mut words = [[0; 2]; 16];
         several(first, id, key, &mut words);
         for (lane, words) in words.into_iter().enumerate() {
             let index = first + lane as u64;
             let counter = [index as u32, (index >> 32) as u32, id as u32, (id >> 32) as u32];
-            assert_eq!(words, philox4x32_10(counter, key));
+            assert_eq!(bytemuck::cast::<_, [u32; 4]>(words), philox4x32_10(counter, key));
         }
     }
 

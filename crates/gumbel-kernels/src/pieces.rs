@@ -33,8 +33,7 @@ pub(crate) fn sweep<T: Real, P: Send, K: PieceKernel<P>>(
 
 /// Runs the kernel on one piece, at the current level if `T` is vectorised.
 pub(crate) fn run_here<T: Real, P, K: PieceKernel<P>>(kernel: K, piece: usize, values: P) -> K::Part {
-    let task = Task { kernel, piece, values };
-    if T::VECTORISED { level::run(task) } else { task.run::<false>() }
+    level::run_on::<T, _>(Task { kernel, piece, values })
 }
 
 struct Task<P, K> {

@@ -1,6 +1,7 @@
 //! The two number types.
 
 use crate::math;
+use crate::reduce::Places;
 use crate::stream::Stream;
 use core::fmt::{Debug, Display};
 use core::iter::Sum;
@@ -45,8 +46,8 @@ mod sealed {
         fn distance(stream: Stream, index: u64, word: u32) -> Self;
         /// The distance without further bits; 0 for the last word.
         fn coarse(word: u32) -> Self;
-        /// The distances of words read from `stream`.
-        fn distances(stream: Stream, words: &[u32], out: &mut [Self]);
+        /// Writes `map(distance)` of words, at most 512, that were read from `stream`.
+        fn map_distances(stream: Stream, words: &[u32], out: &mut [Self], map: impl Fn(Self) -> Self);
         /// `-ln u` of the uniform number at a distance.
         fn exponential<const FMA: bool>(distance: Self) -> Self;
         /// `ln u - ln(1 - u)` of the uniform number at a distance.
@@ -56,9 +57,10 @@ mod sealed {
 
 /// Below 2^23 a folded word has fewer than 24 significant bits: more are read.
 const FEW_BITS: u32 = 1 << 23;
-/// 2^-32 and 2^-96, the weights of the last bit of one word and of three.
+/// 2^-32, 2^-64 and 2^-96: the weights of the last bit of one word, of two and of three.
 const WORD_ULP: f32 = 1.0 / 4_294_967_296.0;
-const FULL_ULP: f64 = WORD_ULP as f64 * WORD_ULP as f64 * WORD_ULP as f64;
+const PAIR_ULP: f64 = WORD_ULP as f64 * WORD_ULP as f64;
+const FULL_ULP: f64 = PAIR_ULP * WORD_ULP as f64;
 
 /// A word as its distance, in steps of 2^-32, to the nearer end, and whether that end is one.
 #[inline(always)]
@@ -69,7 +71,8 @@ fn fold(word: u32) -> (u32, bool) {
 
 /// All 96 bits. The half keeps the result off the end: it is at least 2^-97.
 fn midpoint(folded: u32, more: u64) -> f64 {
-    ((u128::from(folded) << 64 | u128::from(more)) as f64 + 0.5) * FULL_ULP
+    let high = u64::from(folded) << 32 | more >> 32; // 63 bits: its conversion is one instruction
+    high as i64 as f64 * PAIR_ULP + (f64::from(more as u32) + 0.5) * FULL_ULP
 }
 
 impl Real for f32 {
@@ -132,18 +135,14 @@ impl Sealed for f32 {
     }
 
     #[inline(always)]
-    fn distances(stream: Stream, words: &[u32], out: &mut [Self]) {
+    fn map_distances(stream: Stream, words: &[u32], out: &mut [Self], map: impl Fn(Self) -> Self) {
         for (out, &word) in out.iter_mut().zip(words) {
             *out = Self::coarse(word);
         }
-        // One word in 256 has too few bits: most short runs have none.
-        let (runs, rest) = words.as_chunks::<RUN>();
-        for (index, run) in runs.iter().enumerate() {
-            if run.iter().fold(false, |any, &word| any | has_few_bits(word)) {
-                refine(stream.skip((index * RUN) as u64), run, &mut out[index * RUN..][..RUN]);
-            }
+        refine(stream, words, Places::of(words, has_few_bits), out);
+        for out in out {
+            *out = map(*out);
         }
-        refine(stream.skip((runs.len() * RUN) as u64), rest, &mut out[runs.len() * RUN..]);
     }
 
     #[inline(always)]
@@ -159,22 +158,16 @@ impl Sealed for f32 {
     }
 }
 
-/// How many words are looked at together for one with few bits.
-const RUN: usize = 32;
-
+/// Whether the word is near either end of its range.
 #[inline(always)]
 fn has_few_bits(word: u32) -> bool {
-    fold(word).0 < FEW_BITS
+    word.wrapping_add(FEW_BITS) < 2 * FEW_BITS
 }
 
-#[cold]
+/// Writes the distances of the words that have few bits, one in 256: no work for vectors.
 #[inline(never)]
-fn refine(stream: Stream, words: &[u32], out: &mut [f32]) {
-    for (index, (out, &word)) in out.iter_mut().zip(words).enumerate() {
-        if has_few_bits(word) {
-            *out = f32::distance(stream, index as u64, word);
-        }
-    }
+fn refine(stream: Stream, words: &[u32], few: Places, out: &mut [f32]) {
+    few.for_each(|index| out[index] = f64::distance(stream, index as u64, words[index]) as f32);
 }
 
 impl Real for f64 {
@@ -238,9 +231,9 @@ impl Sealed for f64 {
         if upper { -distance } else { distance }
     }
 
-    fn distances(stream: Stream, words: &[u32], out: &mut [Self]) {
+    fn map_distances(stream: Stream, words: &[u32], out: &mut [Self], map: impl Fn(Self) -> Self) {
         for (index, (out, &word)) in out.iter_mut().zip(words).enumerate() {
-            *out = Self::distance(stream, index as u64, word);
+            *out = map(Self::distance(stream, index as u64, word));
         }
     }
 

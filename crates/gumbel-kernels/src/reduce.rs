@@ -91,7 +91,51 @@ pub(crate) fn lane_maxima_of_words(row: &[u32]) -> [u32; WIDE] {
 /// The largest number; −∞ for an empty row; NaN is passed over.
 #[inline(always)]
 pub(crate) fn max<T: Real>(row: &[T]) -> T {
-    fold_wide(lane_maxima(row), larger)
+    max_of_lanes(lane_maxima(row))
+}
+
+#[inline(always)]
+pub(crate) fn max_of_lanes<T: Real>(maxima: [T; WIDE]) -> T {
+    fold_wide(maxima, larger)
+}
+
+/// Bit `lane` tells whether the claim holds of the number there.
+#[inline(always)]
+pub(crate) fn lanes_where<T: Real>(vector: &[T; LANES], claim: impl Fn(T) -> bool) -> u32 {
+    let mark = |(lane, &value): (usize, &T)| u32::from(claim(value)) << lane;
+    vector.iter().enumerate().map(mark).fold(0, |all, mark| all | mark)
+}
+
+/// The places in a slice of at most 32 · [`LANES`] values where a claim holds, found without a step across lanes: bit
+/// `step` of lane `lane` stands for place `step · LANES + lane`.
+#[derive(Clone, Copy)]
+pub(crate) struct Places([u32; LANES]);
+
+impl Places {
+    #[inline(always)]
+    pub fn of<V: Copy>(values: &[V], claim: impl Fn(V) -> bool) -> Self {
+        let (mut lanes, mut step) = ([0; LANES], 1);
+        let mut mark = |values: &[V]| {
+            for (lane, &value) in lanes.iter_mut().zip(values) {
+                *lane |= if claim(value) { step } else { 0 };
+            }
+            step <<= 1;
+        };
+        let (vectors, rest) = values.as_chunks::<LANES>();
+        vectors.iter().for_each(|vector| mark(vector));
+        mark(rest);
+        Self(lanes)
+    }
+
+    /// Calls with each place, lane by lane.
+    pub fn for_each(self, mut call: impl FnMut(usize)) {
+        for (lane, mut steps) in self.0.into_iter().enumerate() {
+            while steps != 0 {
+                call(steps.trailing_zeros() as usize * LANES + lane);
+                steps &= steps - 1;
+            }
+        }
+    }
 }
 
 /// The first place of a number; 0 if there is none.

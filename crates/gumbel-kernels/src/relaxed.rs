@@ -6,11 +6,12 @@ use crate::block::{
 };
 use crate::error::{Error, check_temperature};
 use crate::logit::{Given, Source, new_buffer, row_fault};
-use crate::noise::{Law, fill_with};
+use crate::noise::{Law, fill_block};
 use crate::pieces::{PIECE, PieceKernel, shared, sweep};
 use crate::reduce::{Best, Lanes, max};
 use crate::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::softmax::unless_masked;
+use crate::stream::{WordBuffer, new_word_buffer};
 use crate::temper::Temper;
 use crate::{Real, Stream};
 use rayon::slice::ParallelSliceMut;
@@ -81,13 +82,14 @@ pub(crate) enum Noise<'a, T> {
 }
 
 impl<T: Real> Noise<'_, T> {
-    /// Writes `logits + noise` into `keys`, which may be longer; the first logit is number `at` of all.
+    /// Writes `logits + noise` into `keys`, which may be longer, for a block of logits; the first is number `at` of all.
     #[inline(always)]
-    pub fn perturb<const FMA: bool>(self, at: usize, logits: &[T], keys: &mut [T]) {
+    pub fn perturb<const FMA: bool>(self, at: usize, logits: &[T], words: &mut WordBuffer, keys: &mut [T]) {
         match self {
             Noise::Drawn(stream) => {
-                fill_with::<T, FMA>(stream.skip(at as u64), Law::Gumbel, keys);
-                keys.iter_mut().zip(logits).for_each(|(key, &logit)| *key = *key + logit);
+                fill_block(stream.skip(at as u64), Law::Exponential, logits.len(), words, keys);
+                let pairs = keys.iter_mut().zip(logits);
+                pairs.for_each(|(key, &logit)| *key = logit - key.lane_ln_normal::<FMA>());
             }
             Noise::Given(noise) => {
                 let pairs = noise[at..][..logits.len()].iter().zip(logits);
@@ -168,12 +170,13 @@ impl<T: Real, S: Source<T>> Relax<'_, T, S> {
         let (k, [out]) = (self.k, rows.outputs);
         let (mut keys, mut gaps, mut weights) = (new_block::<T>(), new_block::<T>(), new_block::<T>());
         let (mut max, mut sum, mut scratch) = ([T::zero(); BLOCK], [T::zero(); BLOCK], Scratch::new());
-        let (step, mut buffer) = (block_len(k), new_buffer());
+        let (step, mut buffer, mut words) = (block_len(k), new_buffer(), new_word_buffer());
         for (block, out) in out.chunks_mut(step).enumerate() {
             let (len, count) = (whole_vectors(out.len()), out.len() / k);
             let first = block * (step / k);
             let (max, sum, at) = (&mut max[..count], &mut sum[..count], (rows.first + first) * k);
-            self.noise.perturb::<FMA>(at, self.logits.block(at, out, &mut buffer), &mut keys[..len]);
+            let logits = self.logits.block(at, out, &mut buffer);
+            self.noise.perturb::<FMA>(at, logits, &mut words, &mut keys[..len]);
             scratch.reduce_rows(&keys, k, larger, max);
             if let Some(index) = rows.indices.get_mut(first..first + count) {
                 positions(&keys, k, max, index);
@@ -198,10 +201,10 @@ impl<T: Real, S: Source<T>> Relax<'_, T, S> {
 
     #[inline(always)]
     fn long_rows<const FMA: bool>(self, rows: Sampled<'_, T>) -> Result<(), Error> {
-        let [out] = rows.outputs;
+        let ([out], mut buffers) = (rows.outputs, (new_buffer(), new_word_buffer()));
         for (index, out) in out.chunks_exact_mut(self.k).enumerate() {
             let row = rows.first + index;
-            let best = self.perturb::<FMA>(row * self.k, out)?;
+            let best = self.perturb::<FMA>(row * self.k, out, &mut buffers)?;
             if let Some(index) = rows.indices.get_mut(index) {
                 *index = best.index(&out[best.chunk..]);
             }
@@ -217,15 +220,20 @@ impl<T: Real, S: Source<T>> Relax<'_, T, S> {
 
     /// Writes the keys of logits from number `at` of all on, and finds the largest.
     #[inline(always)]
-    fn perturb<const FMA: bool>(self, at: usize, keys: &mut [T]) -> Result<Best<T>, Error> {
-        let (mut best, mut buffer) = (Best::none(), new_buffer());
+    fn perturb<const FMA: bool>(
+        self,
+        at: usize,
+        keys: &mut [T],
+        (buffer, words): &mut ([T; BLOCK], WordBuffer),
+    ) -> Result<Best<T>, Error> {
+        let mut best = Best::none();
         for (chunk, keys) in keys.chunks_mut(BLOCK).enumerate() {
             let here = at + chunk * BLOCK;
-            let logits = self.logits.block(here, keys, &mut buffer);
+            let logits = self.logits.block(here, keys, buffer);
             if S::IN_PLACE && !all_below_infinity(logits) {
                 return Err(self.unsound(here, logits)); // while it can still be read
             }
-            self.noise.perturb::<FMA>(here, logits, keys);
+            self.noise.perturb::<FMA>(here, logits, words, keys);
             best.meet(max(keys), chunk * BLOCK);
         }
         Ok(best)
@@ -303,7 +311,7 @@ impl<T: Real, S: Source<T>> PieceKernel<&mut [T]> for Perturb<'_, T, S> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self, piece: usize, keys: &mut [T]) -> Self::Part {
-        self.relax.perturb::<FMA>(self.at + piece * PIECE, keys)
+        self.relax.perturb::<FMA>(self.at + piece * PIECE, keys, &mut (new_buffer(), new_word_buffer()))
     }
 }
 

@@ -72,8 +72,7 @@ impl<T: Real, const I: usize, const O: usize> Rows<'_, T, I, O> {
     }
 
     fn run_here(self, kernel: impl RowKernel<T, I, O>) -> Result<(), Error> {
-        let task = Task { kernel, rows: self };
-        if T::VECTORISED { level::run(task) } else { task.run::<false>() }
+        level::run_on::<T, _>(Task { kernel, rows: self })
     }
 
     fn halves(self) -> (Self, Self) {

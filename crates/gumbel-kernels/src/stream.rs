@@ -1,7 +1,7 @@
 //! A place in an endless, reproducible sequence of random numbers.
 
-use crate::level::{self, Kernel};
-use crate::philox::{SEVERAL, philox4x32_10, several};
+use crate::level::{self, Kernel, Level};
+use crate::philox::{philox4x32_10, several};
 use core::convert::Infallible;
 use rand_core::{SeedableRng, TryRng};
 
@@ -77,26 +77,37 @@ impl Stream {
 
     /// Fills `out` with the words from the position on.
     pub fn words(self, out: &mut [u32]) {
-        level::run(Words { stream: self, out });
+        let mut buffer = new_word_buffer();
+        for (index, out) in out.chunks_mut(WORDS).enumerate() {
+            let words = self.skip((index * WORDS) as u64).read(out.len(), &mut buffer);
+            out.copy_from_slice(&words[..out.len()]);
+        }
     }
 
-    /// Reads `count` words, at most [`WORDS`], into a buffer of whole blocks.
-    #[inline(always)]
+    /// Reads `count` words, at most [`WORDS`], into a buffer; what follows them there is garbage.
     pub(crate) fn read(self, count: usize, buffer: &mut WordBuffer) -> &[u32] {
-        let skipped = (self.position % 4) as usize;
-        let blocks = &mut buffer[..(skipped + count).div_ceil(4)];
-        let first = self.position / 4;
-        let (groups, rest) = blocks.as_chunks_mut::<SEVERAL>();
-        let mut index = (Purpose::Words as u64) << 62 | first;
-        for group in groups {
+        level::run(Blocks { stream: self, count: (self.skipped() + count).div_ceil(4), buffer });
+        &bytemuck::cast_slice(buffer.as_flattened())[self.skipped()..]
+    }
+
+    /// Computes blocks from number `first` on in groups of `N`, and of [`SMALL`] where fewer are left.
+    #[inline(always)]
+    fn compute<const N: usize>(self, first: u64, blocks: &mut [[u64; 2]]) {
+        let (large, rest) = blocks.as_chunks_mut::<N>();
+        let mut index = first;
+        for group in large {
             several(index, self.id, halves(self.seed), group);
-            index += SEVERAL as u64;
+            index += N as u64;
         }
-        for block in rest {
-            *block = philox4x32_10(counter(index, self.id), halves(self.seed));
-            index += 1;
+        for group in rest.as_chunks_mut::<SMALL>().0 {
+            several(index, self.id, halves(self.seed), group);
+            index += SMALL as u64;
         }
-        &blocks.as_flattened()[skipped..][..count]
+    }
+
+    /// Words of the position's block before it.
+    fn skipped(self) -> usize {
+        (self.position % 4) as usize
     }
 
     /// Sixty-four further bits for the number `index` places after the position.
@@ -119,22 +130,36 @@ impl Stream {
 /// How many words are drawn at a time: some buffers of as many `f32` fit into the first-level cache.
 pub(crate) const WORDS: usize = 512;
 
-/// One block more, since the first may begin before the position.
-pub(crate) type WordBuffer = [[u32; 4]; WORDS / 4 + 1];
+/// Blocks that are computed at a time: as many as hide the latency of a multiplication, and as registers hold.
+const LARGE: usize = 64;
+const MIDDLE: usize = 32;
+const SMALL: usize = 16;
 
-struct Words<'a> {
-    stream: Stream,
-    out: &'a mut [u32],
+/// In whole groups, with one block more, since the first may begin before the position.
+pub(crate) type WordBuffer = [[u64; 2]; (WORDS / 4 + 1).next_multiple_of(SMALL)];
+
+pub(crate) fn new_word_buffer() -> WordBuffer {
+    [[0; 2]; _]
 }
 
-impl Kernel for Words<'_> {
+/// Fills the buffer with at least `count` blocks from that of the position on.
+struct Blocks<'a> {
+    stream: Stream,
+    count: usize,
+    buffer: &'a mut WordBuffer,
+}
+
+impl Kernel for Blocks<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let mut buffer = [[0; 4]; WORDS / 4 + 1];
-        for (index, out) in self.out.chunks_mut(WORDS).enumerate() {
-            out.copy_from_slice(self.stream.skip((index * WORDS) as u64).read(out.len(), &mut buffer));
+        let blocks = &mut self.buffer[..self.count.next_multiple_of(SMALL)];
+        let first = (Purpose::Words as u64) << 62 | (self.stream.position / 4);
+        if Level::current() == Level::Avx512 {
+            self.stream.compute::<LARGE>(first, blocks);
+        } else {
+            self.stream.compute::<MIDDLE>(first, blocks);
         }
     }
 }

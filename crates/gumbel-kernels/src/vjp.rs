@@ -20,7 +20,7 @@ impl<T: Real> Vjp<T> {
     }
 
     pub fn run(self, y: &[T], dy: impl Source<T>, out: &mut [T]) -> Result<(), Error> {
-        self.run_rule(y, dy, out, Soft { tau: self.tau })
+        self.run_rule(y, dy, out, Soft::new(self.tau))
     }
 
     pub fn run_log(self, log_y: &[T], dy: impl Source<T>, out: &mut [T]) -> Result<(), Error> {
@@ -41,9 +41,19 @@ trait Rule<T>: Copy + Send + Sync {
     fn product<const FMA: bool>(self, y: T, dy: T, sum: T) -> T;
 }
 
+/// Multiplies by `1 / tau` in two factors, since by itself it may overflow: a division takes longer than all the rest.
 #[derive(Clone, Copy)]
 struct Soft<T> {
-    tau: T,
+    inverse: [T; 2],
+}
+
+impl<T: Real> Soft<T> {
+    fn new(tau: T) -> Self {
+        const FAR: f64 = 18_446_744_073_709_551_616.0; // 2^64
+        let tau = tau.into();
+        let first = if tau < 1.0 / FAR { FAR } else { 1.0 };
+        Self { inverse: [T::from_f64(first), T::from_f64(1.0 / (tau * first))] }
+    }
 }
 
 impl<T: Real> Rule<T> for Soft<T> {
@@ -54,7 +64,7 @@ impl<T: Real> Rule<T> for Soft<T> {
 
     #[inline(always)]
     fn product<const FMA: bool>(self, y: T, dy: T, sum: T) -> T {
-        weighted(y, dy - sum) / self.tau
+        weighted(y, dy - sum) * self.inverse[0] * self.inverse[1]
     }
 }
 
