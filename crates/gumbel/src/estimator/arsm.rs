@@ -54,9 +54,15 @@ const YIN: Paper = Paper {
 /// See the head of its file for formula, cost and use.
 ///
 /// ```
-/// // Six of ten categories' 45 swaps fit into no table by hand: the row counts them.
-/// let arsm: gumbel::estimator::Choice = "arsm:samples=2".parse()?;
-/// assert_eq!(arsm.evaluations(20, 10), Some(2 * 46));
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Arsm, Objective};
+/// // Two equal categories, π = (0.9, 0.1): ĝ = (f(z) − f(z̃)) (π − ½), as for arm. The smaller share is drawn: z = 1.
+/// let logits = Tensor::<3>::zeros([1, 1, 2], &Device::flex().autodiff()).require_grad();
+/// let shares = Tensor::<4>::from_floats([[[[0.9, 0.1]]]], &Device::flex().autodiff());
+/// let second = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims::<2>(&[2, 3]));
+/// let estimate = Arsm::new(1)?.with_exponential(logits.clone(), &second, shares)?;
+/// let gradient = logits.grad(&estimate.surrogate.sum().backward()).expect("a gradient");
+/// assert!((gradient.slice([0..1, 0..1, 1..2]).into_scalar::<f32>() - 0.4).abs() < 1e-6);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
