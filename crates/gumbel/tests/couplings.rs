@@ -309,3 +309,51 @@ fn a_constant_has_no_gradient_at_all() {
         assert!(gradients.iter().all(|&slope| slope == 0.0), "{choice}");
     }
 }
+
+/// Another category before the others.
+fn widened(values: Tensor<4>, fill: f64) -> Tensor<4> {
+    let added = values.clone().narrow(3, 0, 1) * 0.0 + fill;
+    Tensor::cat(vec![added, values], 3)
+}
+
+/// Estimates of three categories from noise or samples `[.., 3]`, and of these and a masked one.
+fn with_and_without_mask(
+    what: &str,
+    given: Tensor<4>,
+    estimate: impl Fn(Tensor<3>, &Objective, Tensor<4>) -> Estimate,
+) {
+    let (three, four) = ([0.3, 0.8, -0.5], [f64::NEG_INFINITY, 0.3, 0.8, -0.5]);
+    let (narrow, wide) = (tiled(&three, [1, 3], 50), tiled(&four, [1, 4], 50));
+    let without = Objective::mean(|sample| f(&Sample::hard(sample.z.clone().narrow(3, 1, 3))));
+    let fill = if what == "carms" { 0.0 } else { 0.4 };
+    let left = gradients(&estimate(narrow.clone(), &Objective::mean(f), given.clone()), &narrow);
+    let right = gradients(&estimate(wide.clone(), &without, widened(given, fill)), &wide);
+    for (left, right) in left.chunks(3).zip(right.chunks(4)) {
+        assert_eq!(right[0], 0.0, "{what}: a gradient at the mask");
+        for (a, b) in left.iter().zip(&right[1..]) {
+            assert!((a - b).abs() < 1e-12, "{what}: {left:?} and {right:?}");
+        }
+    }
+}
+
+#[test]
+fn a_masked_category_is_as_if_it_were_not_there() {
+    let device = Device::flex();
+    let mut noise = Noise::from_seed(8);
+    let exponential = noise.exponential::<4>([1, 50, 1, 3], &device).cast(DType::F64).autodiff();
+    let logistic = noise.logistic::<4>([1, 50, 1, 3], &device).cast(DType::F64).autodiff();
+    let z = gumbel::one_hot(Tensor::<4>::zeros([2, 50, 1, 3], (&device, DType::F64)), &mut noise);
+    let arsm = Arsm::new(1).expect("a draw");
+    with_and_without_mask("arsm", exponential, |theta, f, noise| {
+        arsm.with_exponential(theta, f, noise).expect("served")
+    });
+    // The masked category is the rarest, so its choice comes first.
+    let coupled = Coupled::new(2, Order::Ascending).expect("a pair");
+    with_and_without_mask("coupled", logistic, |theta, f, noise| {
+        coupled.with_logistic(theta, f, noise).expect("served")
+    });
+    let carms = Carms::new(2).expect("samples");
+    with_and_without_mask("carms", z.expect("logits").autodiff(), |theta, f, z| {
+        carms.with_samples(theta, f, z).expect("served")
+    });
+}

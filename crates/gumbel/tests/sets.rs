@@ -202,6 +202,40 @@ fn the_mean_over_all_draws_is_exact() {
     }
 }
 
+/// A masked category put in before the others of each latent.
+fn widened<const D: usize>(values: Tensor<D>, fill: f64) -> Tensor<D> {
+    let added = values.clone().narrow(D - 1, 0, 1) * 0.0 + fill;
+    Tensor::cat(vec![added, values], D - 1)
+}
+
+#[test]
+fn a_masked_category_is_as_if_it_were_not_there() {
+    let plain = Objective::mean(f);
+    let without = Objective::mean(|sample| f(&Sample::hard(sample.z.clone().narrow(3, 1, CATEGORIES))));
+    let (z, forced) = (rows_of(&sets(3)), forcing(&(0..STATES).collect::<Vec<_>>()));
+    let set = UnorderedSet::new(3).expect("samples");
+    let sum = SumAndSample::new(3).expect("samples");
+    let estimates = |masked: bool| {
+        let objective = if masked { &without } else { &plain };
+        let theta = |rows: usize| match masked {
+            true => widened(logits(rows).inner(), f64::NEG_INFINITY).autodiff().require_grad(),
+            false => logits(rows),
+        };
+        let z = if masked { widened(z.clone(), 0.0) } else { z.clone() };
+        // Noise that would draw the masked category, if it could be drawn.
+        let noise = if masked { widened(forced.clone(), 2e3) } else { forced.clone() };
+        let (left, right) = (theta(z.dims()[1]), theta(STATES));
+        let set = set.with_samples(left.clone(), objective, z).expect("served");
+        let sum = sum.with_gumbel(right.clone(), objective, noise).expect("served");
+        [gradients(&set, &left), gradients(&sum, &right)].concat()
+    };
+    let (plain, masked) = (estimates(false), estimates(true));
+    for (plain, masked) in plain.chunks(CATEGORIES).zip(masked.chunks(CATEGORIES + 1)) {
+        assert_eq!(masked[0], 0.0, "a gradient at the mask");
+        plain.iter().zip(&masked[1..]).for_each(|(a, b)| assert!((a - b).abs() < 1e-12, "{a} and {b}"));
+    }
+}
+
 /// The samples that an estimator looks at, as states `[S][rows]`.
 fn looked_at(estimator: &dyn Estimator, rows: usize, seed: u64) -> Vec<Vec<usize>> {
     let seen = RefCell::new(Vec::new());

@@ -86,12 +86,9 @@ impl Carms {
         let ([rows, latents, _], n) = (logits.dims(), self.samples);
         let picks = host::picks(z.clone().permute([1, 2, 0, 3]));
         let scale = 1.0 / (n * (n - 1)) as f64;
-        let latent = |(log_p, picks): (&[f64], &[usize])| {
-            let law = Law::of(log_p, n);
-            let pair = |at: usize| scale * law.ratio(picks[at / n], picks[at % n]);
-            (0..n * n).map(pair).collect::<Vec<f64>>()
-        };
-        let weights = log_masses.latents().zip(picks.chunks(n)).flat_map(latent).collect();
+        let ratios = |(log_p, picks): (&[f64], &[usize])| Law::of(log_p, n).ratios(picks);
+        let ratios = log_masses.latents().zip(picks.chunks(n)).flat_map(ratios);
+        let weights = ratios.map(|ratio| scale * ratio).collect();
         let weights = host::tensor(weights, [rows, latents, n, n], &logits).permute([2, 3, 0, 1]);
         let sample = Sample::hard(z.clone());
         let losses = objective.losses(&sample);
@@ -102,8 +99,8 @@ impl Carms {
 
 /// The law of a pair of samples of a latent.
 ///
-/// Categories are counted from the rarest on, without those of no mass; an arrangement has the categories `i < j` at
-/// its ends, i first, and the others between them in that order.
+/// Categories are counted from the rarest on. An arrangement has two of them, `i < j`, at its ends, i first, and the
+/// others between them in that order.
 struct Law {
     order: Vec<usize>,
     mass: Vec<f64>,
@@ -115,7 +112,7 @@ struct Law {
 
 impl Law {
     fn of(log_p: &[f64], samples: usize) -> Self {
-        let mut order: Vec<usize> = (0..log_p.len()).filter(|&c| log_p[c].exp() > 0.0).collect();
+        let mut order: Vec<usize> = (0..log_p.len()).collect();
         order.sort_by(|&a, &b| log_p[a].total_cmp(&log_p[b]));
         let mass: Vec<f64> = order.iter().map(|&c| log_p[c].exp()).collect();
         let sum = |total: &mut f64, mass: &f64| Some(std::mem::replace(total, *total + mass));
@@ -123,9 +120,10 @@ impl Law {
         Self { order, mass, before, power: samples as i32 - 1 }
     }
 
+    /// Those of every two categories with mass.
     fn arrangements(&self) -> impl Iterator<Item = (usize, usize)> {
-        let count = self.order.len();
-        (0..count).flat_map(move |j| (0..j).map(move |i| (i, j)))
+        let masked = self.mass.iter().filter(|&&mass| mass == 0.0).count();
+        (masked..self.mass.len()).flat_map(move |j| (masked..j).map(move |i| (i, j)))
     }
 
     /// Where category `c` lies in an arrangement.
@@ -143,42 +141,63 @@ impl Law {
 
     /// The category at `u` in an arrangement.
     fn at(&self, (i, j): (usize, usize), u: f64) -> usize {
-        let between = (0..self.order.len()).filter(|&c| c != i && c != j);
+        let between = (0..self.mass.len()).filter(|&c| c != i && c != j);
         let mut along = std::iter::once(i).chain(between);
         along.find(|&c| u < self.interval((i, j), c)[1]).unwrap_or(j)
     }
 
-    /// ρ of two categories; 0 for twice the same, whose difference is 0.
-    fn ratio(&self, a: usize, b: usize) -> f64 {
-        let place = |category: usize| self.order.iter().position(|&c| c == category);
-        let (Some(a), Some(b)) = (place(a), place(b)) else { return 0.0 };
-        let (a, b) = (a.min(b), a.max(b));
-        let product = self.mass[a] * self.mass[b];
-        // A pair whose probability is no number is never drawn.
-        if a == b || product == 0.0 {
-            return 0.0;
-        }
-        let count = (self.order.len() * (self.order.len() - 1) / 2) as f64;
-        let total: f64 = self.arrangements().map(|ends| self.meet(ends, a, b)).sum();
-        count * product / total
+    /// ρ of every two of these samples, `[S, S]`; 0 for twice the same category, whose difference is 0.
+    fn ratios(&self, picks: &[usize]) -> Vec<f64> {
+        let place = |pick: &usize| self.order.iter().position(|c| c == pick).expect("a category");
+        let places: Vec<usize> = picks.iter().map(place).collect();
+        let (total, count) = (self.totals(&places), self.arrangements().count() as f64);
+        let ratio = |&a: &usize, &b: &usize| {
+            let product = self.mass[a] * self.mass[b];
+            // A pair whose mass is no number in double precision is never drawn.
+            if a == b || product == 0.0 { 0.0 } else { count * product / total[a.min(b)][a.max(b)] }
+        };
+        places.iter().flat_map(|a| places.iter().map(move |b| ratio(a, b))).collect()
     }
 
-    /// The probability that two samples are `a < b` in an arrangement.
-    fn meet(&self, ends: (usize, usize), a: usize, b: usize) -> f64 {
-        if ends == (a, b) {
-            return self.meet_at_ends(a, b);
+    /// Over the arrangements, the sum of the probabilities that two samples are `a < b`, of categories that occur.
+    fn totals(&self, places: &[usize]) -> Vec<Vec<f64>> {
+        let count = self.mass.len();
+        let seen: Vec<usize> = (0..count).filter(|place| places.contains(place)).collect();
+        let (mut total, mut roots) = (vec![vec![0.0; count]; count], vec![[0.0; 2]; count]);
+        for ends in self.arrangements() {
+            seen.iter().for_each(|&c| roots[c] = self.interval(ends, c).map(|x| self.root(x)));
+            for (at, &b) in seen.iter().enumerate() {
+                for &a in &seen[..at] {
+                    let at_ends = ends == (a, b);
+                    total[a][b] +=
+                        if at_ends { self.meet_at_ends(a, b) } else { self.meet(roots[a], roots[b]) };
+                }
+            }
         }
-        let root = |x: f64| x.powf(1.0 / f64::from(self.power));
-        let [[a, above_a], [b, above_b]] = [a, b].map(|c| self.interval(ends, c).map(root));
+        total
+    }
+
+    fn root(&self, x: f64) -> f64 {
+        match self.power {
+            1 => x,
+            2 => x.sqrt(),
+            3 => x.cbrt(),
+            n => x.powf(1.0 / f64::from(n)),
+        }
+    }
+
+    /// The probability that two samples fall into two intervals, by the roots of their ends.
+    fn meet(&self, [left, above_left]: [f64; 2], [right, above_right]: [f64; 2]) -> f64 {
         let below = |x: f64, y: f64| (x + y - 1.0).max(0.0).powi(self.power);
-        (below(above_a, above_b) - below(a, above_b) - below(above_a, b) + below(a, b)).max(0.0)
+        let both = below(above_left, above_right) + below(left, right);
+        (both - below(left, above_right) - below(above_left, right)).max(0.0)
     }
 
-    /// The same where they are at the ends, `p_a − max(p_a^(1/n) + (1 − p_b)^(1/n) − 1, 0)^n` with n = S − 1, to
-    /// relative precision, so that it stays positive.
+    /// The same at the ends, `p_a − max(p_a^(1/n) + (1 − p_b)^(1/n) − 1, 0)^n` with n = S − 1, to relative precision: so
+    /// it stays positive.
     fn meet_at_ends(&self, a: usize, b: usize) -> f64 {
         let n = f64::from(self.power);
-        let short = ((-self.mass[b]).ln_1p() / n).exp_m1() / self.mass[a].powf(1.0 / n);
+        let short = ((-self.mass[b]).ln_1p() / n).exp_m1() / self.root(self.mass[a]);
         if short <= -1.0 { self.mass[a] } else { -self.mass[a] * (n * short.ln_1p()).exp_m1() }
     }
 }
@@ -187,7 +206,7 @@ impl Law {
 fn draw(law: &Law, exponential: &[f64], uniform: f64) -> Vec<usize> {
     let arrangements: Vec<_> = law.arrangements().collect();
     let Some(&ends) = arrangements.get((uniform * arrangements.len() as f64) as usize) else {
-        return vec![law.order[0]; exponential.len()];
+        return vec![law.order[law.order.len() - 1]; exponential.len()];
     };
     let total: f64 = exponential.iter().sum();
     let at = |s: usize| {
