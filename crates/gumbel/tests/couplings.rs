@@ -69,7 +69,8 @@ fn combinations<T: Clone>(lists: &[Vec<(T, f64)>]) -> Vec<(Vec<T>, f64)> {
     lists.iter().fold(vec![(Vec::new(), 1.0)], |all, list| {
         let extend = |(head, weight): &(Vec<T>, f64)| {
             let (head, weight) = (head.clone(), *weight);
-            let one = move |(item, w): &(T, f64)| ([&head[..], &[item.clone()]].concat(), weight * w);
+            let one =
+                move |(item, w): &(T, f64)| ([&head[..], std::slice::from_ref(item)].concat(), weight * w);
             list.iter().map(one).collect::<Vec<_>>()
         };
         all.iter().flat_map(extend).collect()
@@ -150,7 +151,7 @@ fn intervals(p: &[f64], order: &[usize], i: usize, j: usize) -> Vec<[f64; 2]> {
 fn box_mass(sides: &[[f64; 2]]) -> f64 {
     let corner = |bits: usize| {
         let sum: f64 = sides.iter().enumerate().map(|(s, side)| side[bits >> s & 1]).sum();
-        let sign = if bits.count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+        let sign = if bits.count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
         sign * (1.0 - sum).max(0.0).powi(sides.len() as i32 - 1)
     };
     (0..1 << sides.len()).map(corner).sum()

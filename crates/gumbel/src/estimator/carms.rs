@@ -4,13 +4,14 @@
 //! ĝ = 1 / (S (S − 1)) Σ_{s<t} ρ_st (f_s − f_t)(z_s − z_t), latent by latent,   ρ_st = q(z_s) q(z_t) / P(z_s, z_t),
 //! z_s the category on whose interval u_s = (1 − d_s)^(S−1) falls,   d ~ Dirichlet(1, …, 1), the intervals laid along
 //! (0, 1) in an arrangement drawn for all S: of two categories the rarer first, the other last, for a random two.
-//! Unbiased, and exactly zero for a constant f. Cost: S ≥ 2 evaluations of f, none of ∇f, and S² K² / 4 terms of P for
-//! a latent. Sees: θ, f values.
-//! Good for: a few categories and samples. Poor for: many categories: most arrangements then say little of a pair, and
-//! P is dear. For K = 2 it is arms.
-//! Choice: P is the exact mean over all K (K − 1) / 2 arrangements, never the mean over some draws (as the authors'
-//! code has it by default), which would be unbiased only in the limit. Every two categories have an arrangement with
-//! both at the ends, so they meet with a positive probability and ρ is finite.
+//! Unbiased, and exactly zero for a constant f. Cost: S ≥ 2 evaluations of f, none of ∇f, and K (K − 1) / 2
+//! arrangements of a latent for the P of each pair that occurs. Sees: θ, f values.
+//! Good for: few latents of few categories, with more than two samples. Poor for: many categories, where P is dear and
+//! most arrangements say little of a pair; S = 2, where coupled has less variance. For K = 2 it is arms.
+//! Choice: P is the exact mean over all arrangements, never over some draws of them (the default of the authors'
+//! code), which is unbiased only in the limit. Any two categories are both at the ends in one arrangement, so every
+//! pair has a positive probability and a finite ρ. That the rarer comes first, as in arms, and that the others follow
+//! from the rarest on, is ours.
 
 use super::parts::host::{self, LogMasses};
 use super::parts::pairwise;

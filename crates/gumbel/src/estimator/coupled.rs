@@ -3,16 +3,16 @@
 //! Dong, Mnih and Tucker 2021, section 3.
 //! ĝ = ½ (f(z) − f(z̃)) v, latent by latent; z and z̃ make every choice by opposite noise, L and −L, logistic.
 //! Ascending: from the rarest category on, is it this one? v = ρ (z − z̃),
-//! ρ = q(z) q(z̃) / P(z, z̃) = (1 − h_a) Π_{k<a} (1 − h_k)² / (1 − 2 h_k), h_k the odds that choice k says yes, a the
-//! choice at which the two part.
+//! ρ = q(z) q(z̃) / P(z, z̃) = (1 − h_a) Π_{k<a} (1 − h_k)² / (1 − 2 h_k), h_k the probability of a yes at choice k, a
+//! the choice at which the two part.
 //! Tree: which half of the categories? v = z − z̃ − t (p_A − p_B), A and B the halves at which the two part, z in A,
 //! p_A and p_B the law inside each, t the smaller of P(A) and P(B) over their sum.
 //! Unbiased, and exactly zero for a constant f. Cost: S evaluations of f (S / 2 pairs), none of ∇f. Sees: θ, f values.
-//! Good for: what disarm is good for, with more than two categories. Poor for: many latents (all share one
-//! difference of f). For K = 2 it is disarm in either order.
-//! Choice: ascending, no choice but the last two have odds above 1/3, so every pair of categories occurs and ρ stays
-//! finite; in another order pairs without probability would be missing. In a tree they are missing: its v is
-//! disarm's for each choice, averaged over the choices that the pair does not show.
+//! Good for: two evaluations of f. Poor for: more of them: the pairs are independent, and rloo compares each sample
+//! with all others. For K = 2 it is disarm in either order.
+//! Choice: ascending, h is at most 1/3 before the last choice, so every pair of categories has a positive probability
+//! and ρ is finite. That is not so in a tree, where no pair lies within the rarer half: its v is disarm's, choice by
+//! choice, averaged over the choices that z and z̃ do not show.
 
 use super::arm::{PAIRED, pairs};
 use super::parts::antithetic::halves;

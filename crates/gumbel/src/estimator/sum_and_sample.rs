@@ -7,9 +7,9 @@
 //! ∇f. Sees: θ, f values.
 //! Good for: a q that is sure of most of its choice, as at the end of training. Poor for: an even q over many states,
 //! where r is nearly 1 (rloo).
-//! Choice: b, which the paper leaves to the user: C is not random, so neither is b. With S = 1, b is 0. A state is a
-//! category for each of the D latents; C is the first S − 1 of their product, found exactly. If a row has fewer states
-//! than S, the likeliest is evaluated again and counts nothing.
+//! Choice: the baseline b. It costs nothing, and since C is not random it leaves no bias; with S = 1 it is 0. A state is
+//! a category for each of the D latents, and C is exact for their product. If a row has fewer states than S, the
+//! likeliest is evaluated again and counts nothing.
 
 use super::parts::host::{self, LogMasses, log_sum_exp};
 use super::parts::joint::{Rest, likeliest};

@@ -5,13 +5,13 @@
 //! P(S) the probability that S comes first in some order; of one sample ĝ = f(z) ∇ log q(z).
 //! Unbiased, exactly zero for a constant f, and exact once S holds every state. Cost: S evaluations of f, none of
 //! ∇f, and 2^S steps in double precision. Sees: θ, f values.
-//! Good for: a q so concentrated that independent samples repeat. Poor for: many latents of middling entropy: no state
-//! comes twice there, and this is rloo.
-//! Choice: a state is a category for each of the D latents, and states are drawn from their product (by a stochastic
-//! beam search, Kool, van Hoof and Welling 2019). The paper's ratios are collected by pairs, in which its baseline
-//! is a difference of two f. P is summed over subsets rather than integrated, so S is at most 10; logarithms and the
-//! mass outside S as a sum of its own need no special case where S holds nearly everything. If a row has fewer
-//! states than S, some are evaluated again and count nothing.
+//! Good for: few states, or a q so concentrated that independent samples repeat. Poor for: many latents of middling
+//! entropy: no state would come twice there, and it has the variance of rloo at more work of its own.
+//! Choice: a state is a category for each of the D latents, and states are drawn from their product by a stochastic
+//! beam search (Kool, van Hoof and Welling 2019). The paper's ratios are collected by pairs, which makes its baseline a
+//! difference of two f. P is summed over subsets and not integrated, so S is at most 10. Logarithms, and the mass
+//! outside S as a sum of its own, need no special case where S holds nearly everything. If a row has fewer states
+//! than S, one is evaluated again and counts nothing.
 
 use super::parts::host::{self, LogMasses, log_sum_exp};
 use super::parts::joint::{Rest, distinct};
@@ -51,7 +51,7 @@ const KOOL: Paper = Paper {
     year: 2020,
 };
 
-pub(super) const BEAMS: Paper = Paper {
+const BEAMS: Paper = Paper {
     key: "kool2019stochastic",
     authors: "Wouter Kool and Herke van Hoof and Max Welling",
     title: "Stochastic Beams and Where To Find Them: The Gumbel-Top-k Trick for Sampling Sequences Without Replacement",
@@ -122,8 +122,8 @@ impl UnorderedSet {
         let (mut weights, mut pairs) = (Vec::new(), Vec::new());
         for (log_p, picks) in log_masses.rows().zip(picks.chunks(n * latents)) {
             let set = Set::of(log_p, categories, &picks.chunks(latents).collect::<Vec<_>>());
-            weights.extend((0..n).map(|s| set.weight(s)));
-            pairs.extend((0..n * n).map(|pair| set.pair(pair / n, pair % n)));
+            weights.extend((0..n).map(|s| set.share([s])));
+            pairs.extend((0..n * n).map(|pair| set.share([pair / n, pair % n])));
         }
         let z = host::one_hot(picks, [rows, n, latents], &logits).swap_dims(0, 1);
         let weights = host::tensor::<2>(weights, [rows, n], &logits).swap_dims(0, 1);
@@ -142,46 +142,37 @@ impl UnorderedSet {
 
 /// A sampled set of states.
 struct Set {
-    /// The log-mass of each sample, and its bit in a subset. A repeat has neither.
-    states: Vec<Option<(f64, usize)>>,
-    /// For each subset: the log-probability that sampling without replacement goes on with the others of the set
-    /// when the subset is taken.
+    /// Which of the states each sample is; a repeat is none.
+    places: Vec<Option<usize>>,
+    log_mass: Vec<f64>,
+    /// For each subset, as bits: the log-probability that sampling without replacement goes on with the others of the
+    /// set when the subset is taken.
     log_completion: Vec<f64>,
 }
 
 impl Set {
     fn of(log_p: &[f64], categories: usize, states: &[&[usize]]) -> Self {
-        let mass = |state: &[usize]| {
-            log_p.chunks(categories).zip(state).map(|(log_p, &category)| log_p[category]).sum::<f64>()
-        };
+        let mass = |state: &[usize]| log_p.chunks(categories).zip(state).map(|(log_p, &c)| log_p[c]).sum();
         let mut log_mass = Vec::new();
-        let admit = |s: usize| {
-            let new = !states[..s].contains(&states[s]);
+        let admit = |(s, state): (usize, &&[usize])| {
+            let new = !states[..s].contains(state);
             new.then(|| {
-                log_mass.push(mass(states[s]));
-                (mass(states[s]), 1 << (log_mass.len() - 1))
+                log_mass.push(mass(state));
+                log_mass.len() - 1
             })
         };
-        let admitted = (0..states.len()).map(admit).collect();
+        let places = states.iter().enumerate().map(admit).collect();
         let rest = Rest::without(log_p, categories, states).log_mass;
-        Self { states: admitted, log_completion: completions(&log_mass, rest) }
+        Self { places, log_completion: completions(&log_mass, rest), log_mass }
     }
 
-    /// What one state stands for: p_s P(the others come next, without s) / P(S).
-    fn weight(&self, s: usize) -> f64 {
-        let weight =
-            |(mass, bit): (f64, usize)| (mass + self.log_completion[bit] - self.log_completion[0]).exp();
-        self.states[s].map_or(0.0, weight)
-    }
-
-    /// The same for two.
-    fn pair(&self, s: usize, t: usize) -> f64 {
-        match (self.states[s], self.states[t]) {
-            (Some((left, i)), Some((right, j))) if s != t => {
-                (left + right + self.log_completion[i | j] - self.log_completion[0]).exp()
-            }
-            _ => 0.0,
-        }
+    /// What these samples stand for: the product of their masses and P(the others come next, without these) / P(S).
+    fn share<const N: usize>(&self, samples: [usize; N]) -> f64 {
+        let places = samples.map(|s| self.places[s]);
+        let taken = places.iter().flatten().fold(0, |taken, place| taken | 1 << place);
+        let mass: f64 = places.iter().flatten().map(|&place| self.log_mass[place]).sum();
+        let repeated = places.contains(&None);
+        if repeated { 0.0 } else { (mass + self.log_completion[taken] - self.log_completion[0]).exp() }
     }
 }
 

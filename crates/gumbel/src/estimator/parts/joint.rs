@@ -1,8 +1,8 @@
 //! States of all a row's latents together: the likeliest, distinct samples, and what is left when some are taken.
 //!
 //! A state's mass is a product over latents, so states are found latent by latent, as a beam search finds
-//! sequences. Unlike a search over sequences it is exact: the order of the first latents' states does not change
-//! with what follows.
+//! sequences. No state that is wanted can fall out of the beam: latents are independent, so what follows does not
+//! change the order of what comes first.
 
 use super::host::{argmax, log_sum_exp};
 
@@ -115,7 +115,7 @@ impl Rest {
         self.taken.iter().find(|(taken, _)| *taken == category).map(|(_, rest)| rest)
     }
 
-    /// One of the states that are left, in proportion to its mass, by Gumbel noise `[D, K]`.
+    /// One of the states that are left, if any are, in proportion to its mass, by Gumbel noise `[D, K]`.
     pub fn draw(&self, log_p: &[f64], categories: usize, gumbel: &[f64]) -> Vec<usize> {
         let mut rest = Some(self);
         let latents = log_p.chunks(categories).zip(gumbel.chunks(categories));
