@@ -9,6 +9,9 @@
 
 mod arm;
 mod arms;
+mod arsm;
+mod carms;
+mod coupled;
 mod decoupled;
 mod disarm;
 mod double_cv;
@@ -30,6 +33,8 @@ mod rodeo;
 mod self_critical;
 mod straight_through;
 mod straight_through_gumbel;
+mod sum_and_sample;
+mod unordered_set;
 mod vimco;
 mod zgr;
 
@@ -39,6 +44,9 @@ use std::fmt;
 
 pub use arm::Arm;
 pub use arms::Arms;
+pub use arsm::Arsm;
+pub use carms::Carms;
+pub use coupled::{Coupled, Order};
 pub use decoupled::Decoupled;
 pub use disarm::DisArm;
 pub use double_cv::DoubleCv;
@@ -60,6 +68,8 @@ pub use rodeo::Rodeo;
 pub use self_critical::SelfCritical;
 pub use straight_through::{Backward, StraightThrough};
 pub use straight_through_gumbel::StraightThroughGumbel;
+pub use sum_and_sample::SumAndSample;
+pub use unordered_set::UnorderedSet;
 pub use vimco::Vimco;
 pub use zgr::Zgr;
 
@@ -67,10 +77,12 @@ pub use zgr::Zgr;
 pub static ALL: &[&Info] = &[
     &exact::INFO,
     &local_expectation::INFO,
+    &sum_and_sample::INFO,
     &reinforce::INFO,
     &nvil::INFO,
     &self_critical::INFO,
     &rloo::INFO,
+    &unordered_set::INFO,
     &vimco::INFO,
     &muprop::INFO,
     &double_cv::INFO,
@@ -78,6 +90,9 @@ pub static ALL: &[&Info] = &[
     &arm::INFO,
     &disarm::INFO,
     &arms::INFO,
+    &arsm::INFO,
+    &coupled::INFO,
+    &carms::INFO,
     &straight_through::INFO,
     &straight_through_gumbel::INFO,
     &decoupled::INFO,

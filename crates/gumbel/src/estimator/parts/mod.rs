@@ -3,5 +3,8 @@
 pub(super) mod antithetic;
 pub(super) mod binary;
 pub(super) mod coefficient;
+pub(super) mod host;
 pub(super) mod inner;
+pub(super) mod joint;
 pub(super) mod network;
+pub(super) mod pairwise;
