@@ -8,8 +8,8 @@
 //! weighs a layer by the costs downstream, its own and those below, and by no others. The chain is drawn once. What
 //! an estimator compares the chain with at a layer (further samples, an antithetic twin) is followed to the end by
 //! plain samples of the layers below: for S samples at each of L layers that makes L(S − 1) + 1 evaluations of the
-//! loss. A pair at every layer takes L + 1, where pairs that share nothing take 2L (Yin and Zhou 2019)
-//! and nested objectives 2^L.
+//! loss. A pair at every layer takes L + 1, where pairs that share nothing take 2L (Yin and Zhou 2019) and nested
+//! objectives 2^L. Parameters inside the costs get their gradient from the chain alone.
 
 use crate::estimator::{Estimate, Estimator, Evaluations, Objective, Relaxed, Sample};
 use crate::{Error, Noise, one_hot};
@@ -209,13 +209,16 @@ impl Sample {
 
 /// The layers above, `count` times, and one more below them.
 fn extended(above: &[Drawn], count: usize, last: Drawn) -> Vec<Drawn> {
-    let repeat = |tensor: &Tensor<4>| tensor.clone().repeat_dim(0, count);
-    let copies = above.iter().map(|Drawn { logits, sample }| {
-        let relaxed =
-            sample.relaxed.as_ref().map(|Relaxed { log_z, tau }| Relaxed { log_z: repeat(log_z), tau: *tau });
+    let repeat = |tensor: &Tensor<4>| match count {
+        1 => tensor.clone(),
+        _ => tensor.clone().repeat_dim(0, count),
+    };
+    let copy = |Drawn { logits, sample }: &Drawn| {
+        let soft = sample.relaxed.as_ref();
+        let relaxed = soft.map(|relaxed| Relaxed { log_z: repeat(&relaxed.log_z), tau: relaxed.tau });
         Drawn { logits: repeat(logits), sample: Sample { z: repeat(&sample.z), relaxed, weights: None } }
-    });
-    if count == 1 { above.iter().cloned().chain([last]).collect() } else { copies.chain([last]).collect() }
+    };
+    above.iter().map(copy).chain([last]).collect()
 }
 
 fn check_served(estimator: &dyn Estimator) -> Result<(), Error> {
