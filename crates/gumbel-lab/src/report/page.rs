@@ -87,9 +87,9 @@ pub(super) fn half_figure(drawing: &Drawing, caption: &str) -> Markup {
     html! { figure { (drawing.element()) figcaption { (caption) } } }
 }
 
-/// A command line that breaks between its words only, and never at a hyphen.
+/// A command line that breaks between its words and after their commas only, and never at a hyphen.
 pub(super) fn command(line: &str) -> Markup {
-    html! { pre { code { @for word in line.split_inclusive(' ') { span { (word) } } } } }
+    html! { pre { code { @for word in line.split_inclusive([' ', ',']) { span { (word) } } } } }
 }
 
 #[cfg(test)]
