@@ -25,9 +25,11 @@ pub enum Command {
     #[command(subcommand)]
     Train(Train),
     /// Train a model by several estimators and report them side by side
+    #[command(override_usage = "gumbel compare --estimators <A,B,...> [--out <DIR>] train <MODEL> [OPTIONS]
+       gumbel compare --resume <DIR>")]
     #[command(after_help = "Examples:
   gumbel compare --estimators gumbel-softmax,reinforce,rloo:samples=4 train vae
-  gumbel compare --estimators gumbel-rao:tau=0.3,gumbel-rao:tau=1 train vae --data mnist --steps 15000
+  gumbel compare --estimators gumbel-rao:tau=0.3,gumbel-rao:tau=1 train vae --data mnist
   gumbel compare --resume runs/compare-1                    go on where it stopped
 
 Each estimator gets a run of its own in the folder, with the same options, data and seed.")]
@@ -108,7 +110,7 @@ pub struct Compare {
 /// What is compared.
 #[derive(Debug, Subcommand)]
 pub enum Compared {
-    /// The model and its options, as for gumbel train, but for --estimator, --tau, --samples and the folders
+    /// The model and its options, as for gumbel train, without an estimator and folders
     #[command(subcommand)]
     Train(Train),
 }

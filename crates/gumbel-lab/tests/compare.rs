@@ -124,6 +124,7 @@ fn a_comparison_takes_another_estimator_but_no_other_options() {
     let out = succeed(&compare("zgr,straight-through", &all, &["--steps", "20", "--threads", "1"]));
     assert!(out.contains("[1 of 2] zgr: done before") && !out.contains("rloo"), "{out}");
     fail(&compare("zgr,rloo", &all, &["--steps", "30"]), &["other options", "choose another --out"]);
+    fail(&compare("zgr,rloo", &all, &["--steps", "20", "--gradient-variance", "0"]), &["other options"]);
     assert_eq!(rows(&all.join("summary.csv"))[1][0], "straight-through");
 }
 
@@ -153,7 +154,7 @@ fn mistakes_are_told_before_anything_is_trained() {
     let cases: &[(&str, &[&str], &[&str])] = &[
         ("zgr,rlo", &[], &["did you mean rloo?"]),
         ("zgr,rloo:samples=1", &[], &["the number of samples must be at least 2, got 1"]),
-        ("zgr", &[], &["at least two to compare, got zgr", "gumbel train vae --estimator zgr"]),
+        ("zgr", &[], &["at least two to compare, got zgr", "gumbel train takes --estimator zgr"]),
         ("rloo,zgr,rloo:samples=2", &[], &["rloo and rloo:samples=2, which are the same"]),
         ("zgr,disarm", &[], &["disarm serves binary latents only; use --categories 2"]),
         ("zgr,exact", &["--latents", "20"], &["samples of each of 50 images", "use --estimator reinforce"]),

@@ -1,15 +1,15 @@
 //! Several stochastic layers, each given the samples above it.
 //!
 //! ```text
-//! z₁ ~ q(θ₁),   z₂ ~ q(θ₂(z₁)),   …,   z_L ~ q(θ_L(z₁ … z_{L−1}));   the gradient of E Σ_l f_l(z₁ … z_l)
+//! z₁ ~ q(θ₁),   z₂ ~ q(θ₂(z₁)),   …,   z_n ~ q(θ_n(z₁ … z_{n−1}));   the gradient of E Σ_l f_l(z₁ … z_l)
 //! ```
 //!
 //! Each layer has an estimator of its own. A sample with a gradient hands it on to the layers above; a score function
 //! weighs a layer by the costs downstream, its own and those below, and by no others. The chain is drawn once. What
 //! an estimator compares the chain with at a layer (further samples, an antithetic twin) is followed to the end by
-//! plain samples of the layers below: for S samples at each of L layers that makes L(S − 1) + 1 evaluations of the
-//! loss. A pair at every layer takes L + 1, where pairs that share nothing take 2L (Yin and Zhou 2019) and nested
-//! objectives 2^L. Parameters inside the costs get their gradient from the chain alone.
+//! plain samples of the layers below: with S samples at each of n layers that makes n(S − 1) + 1 evaluations of the
+//! loss. Pairs take n + 1, where pairs that share nothing take 2n (Yin and Zhou 2019) and nested objectives 2ⁿ.
+//! Parameters inside the costs get their gradient from the chain alone.
 
 use crate::estimator::{Estimate, Estimator, Evaluations, Objective, Relaxed, Sample};
 use crate::{Error, Noise, one_hot};

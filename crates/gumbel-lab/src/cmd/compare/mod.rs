@@ -89,7 +89,7 @@ fn distinct(estimators: &[String]) -> Result<()> {
     }
     ensure!(
         estimators.len() >= 2,
-        "--estimators needs at least two to compare, got {}; for one: gumbel train vae --estimator {0}",
+        "--estimators needs at least two to compare, got {}; for one, gumbel train takes --estimator {0}",
         quoted(&estimators.join(","))
     );
     Ok(())
@@ -97,10 +97,9 @@ fn distinct(estimators: &[String]) -> Result<()> {
 
 /// The options of the model without those that each run has of its own.
 fn common(model: &Train) -> Result<Shared> {
-    let given = |name: &str| model.matches().value_source(name) == Some(ValueSource::CommandLine);
-    ensure!(!given("estimator"), "--estimator is one for all runs; name them in --estimators instead");
+    ensure!(!given(model, "estimator"), "--estimator is one for all runs; name them in --estimators instead");
     for name in ["out", "resume"] {
-        ensure!(!given(name), "--{name} of a single run has no place here; give it before train");
+        ensure!(!given(model, name), "--{name} of a single run has no place here; give it before train");
     }
     let mut shared = shared(model)?;
     shared.options.remove("estimator");
@@ -110,13 +109,24 @@ fn common(model: &Train) -> Result<Shared> {
             "--{name} is a parameter of single estimators; give it to those, as in --estimators NAME:{name}=VALUE"
         );
     }
-    let draws = shared.options.entry("gradient-variance").or_insert(0.into());
-    match (given("gradient_variance"), draws.as_integer()) {
-        (true, Some(0)) => shared.command += " --gradient-variance 0",
-        (false, Some(0)) => *draws = DRAWS.into(),
+    measure_variance(&mut shared, given(model, "gradient_variance"));
+    Ok(shared)
+}
+
+/// Whether an option stands on the command line.
+fn given(model: &Train, name: &str) -> bool {
+    let typed = |id: &clap::Id| model.matches().value_source(id.as_str()) == Some(ValueSource::CommandLine);
+    model.matches().ids().any(|id| id == name && typed(id))
+}
+
+/// Switches the gradient's variance on for a model that can measure it, unless it has been `chosen`.
+fn measure_variance(shared: &mut Shared, chosen: bool) {
+    match shared.options.get_mut("gradient-variance") {
+        // No difference from the defaults of a single run: the command does not have it yet.
+        Some(toml::Value::Integer(0)) if chosen => shared.command += " --gradient-variance 0",
+        Some(draws @ toml::Value::Integer(0)) => *draws = DRAWS.into(),
         _ => {}
     }
-    Ok(shared)
 }
 
 /// Trains one run, unless it has finished.
