@@ -270,7 +270,7 @@ impl VaeConfig {
             ensure!(choice.info.takes(name), "--{name} is no parameter of --estimator {}", choice.info);
             ensure!(
                 choice.parameters.get(name).is_none(),
-                "--estimator {choice} and --{name} {value} both give {name}; leave one of them out"
+                "--estimator {choice} and --{name} {value} both give {name}; leave one out"
             );
             choice.parameters = choice.parameters.with(name, value);
         }
