@@ -273,10 +273,17 @@ impl<'a> Trainer<'a> {
             let leaf = logits.clone().require_grad();
             let (estimate, _) = self.estimate_at(images.clone(), leaf.clone(), &mut noise.split(draw))?;
             let gradients = estimate.surrogate.mean().backward();
-            Ok(leaf.grad(&gradients).expect("an estimate has a gradient in the logits"))
+            anyhow::Ok(leaf.grad(&gradients).expect("an estimate has a gradient in the logits"))
         };
-        let gradients = (0..draws as u64).map(draw).collect::<Result<Vec<_>>>()?;
-        Ok(Tensor::stack::<4>(gradients, 0).var(0).sum().into_scalar::<f64>())
+        // Running moments: memory does not grow with the draws.
+        let (mut mean, mut squares) =
+            (logits.clone().inner().zeros_like(), logits.clone().inner().zeros_like());
+        for number in 0..draws as u64 {
+            let away = draw(number)? - mean.clone();
+            mean = mean + away.clone() / (number + 1) as f64;
+            squares = squares + away.square() * (number as f64 / (number + 1) as f64);
+        }
+        Ok(squares.sum().into_scalar::<f64>() / (draws - 1) as f64)
     }
 
     fn measure(&self, step: &Step, evaluate: bool) -> Result<Metrics> {

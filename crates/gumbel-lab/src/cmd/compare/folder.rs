@@ -93,6 +93,12 @@ impl Folder {
         self.run(estimator).join("summary.json").is_file()
     }
 
+    /// Clears the place of a run that ended before its first checkpoint: nothing of it can be used.
+    pub(super) fn clear(&self, estimator: &str) {
+        let begun = RunFolder::open(&self.run(estimator)).ok();
+        begun.filter(|run| !run.checkpoint().is_file()).iter().for_each(RunFolder::discard);
+    }
+
     /// The command that starts a run or goes on with it.
     pub(super) fn words(&self, estimator: &str) -> Vec<OsString> {
         let option = |name: &str, value: &Path| {
@@ -104,9 +110,7 @@ impl Folder {
             (self.run(estimator), ["gumbel", "train", &self.record.model].map(OsString::from));
         let rest = match RunFolder::open(&path) {
             Ok(run) if run.checkpoint().is_file() => vec![option("--resume=", &path)],
-            begun => {
-                // It ended before its first checkpoint: nothing of it can be used.
-                begun.iter().for_each(RunFolder::discard);
+            _ => {
                 let options = option("--config=", &self.folder.file(OPTIONS));
                 vec![options, format!("--estimator={estimator}").into(), option("--out=", &path)]
             }
@@ -162,9 +166,12 @@ mod tests {
         assert!(words(&folder).contains(" --estimator=rloo:samples=3 --out="), "{}", words(&folder));
         let run = RunFolder::create(Some(&folder.run(name)), "x").unwrap();
         run.write("config.toml", "").unwrap();
-        assert!(words(&folder).contains("--out=") && !run.file("config.toml").exists());
+        assert!(words(&folder).contains("--out="));
+        folder.clear(name);
+        assert!(!run.file("config.toml").exists());
         run.write("config.toml", "").unwrap();
         run.write("checkpoint/training.safetensors", "").unwrap();
+        folder.clear(name);
         assert!(words(&folder).starts_with("gumbel train vae --resume="), "{}", words(&folder));
         assert!(!folder.finished(name));
         run.write("summary.json", "").unwrap();

@@ -137,6 +137,7 @@ fn one(folder: &Folder, place: usize, started: Instant, stop: &Stop) -> Result<(
         return print(&format!("{title}: done before\n"));
     }
     print(&format!("{title}\n"))?;
+    folder.clear(&estimators[place]);
     let words = folder.words(&estimators[place]);
     let parsed = Cli::try_parse_from(words).context("the folder's path cannot be an argument")?;
     let Command::Train(model) = parsed.command else { unreachable!("the words begin with train") };
