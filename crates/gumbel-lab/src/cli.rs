@@ -10,6 +10,7 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   gumbel train vae
   gumbel train vae --data mnist --hidden none --steps 15000 --out runs/mnist
+  gumbel compare --estimators gumbel-softmax,reinforce train vae
   gumbel generate runs/mnist --count 100 --out digits.png")]
 pub struct Cli {
     /// What to do.
@@ -23,6 +24,16 @@ pub enum Command {
     /// Train a model and write a report
     #[command(subcommand)]
     Train(Train),
+    /// Train a model by several estimators and report them side by side
+    #[command(override_usage = "gumbel compare --estimators <A,B,...> [--out <DIR>] train <MODEL> [OPTIONS]
+       gumbel compare --resume <DIR>")]
+    #[command(after_help = "Examples:
+  gumbel compare --estimators gumbel-softmax,reinforce,rloo:samples=4 train vae
+  gumbel compare --estimators gumbel-rao:tau=0.3,gumbel-rao:tau=1 train vae --data mnist
+  gumbel compare --resume runs/compare-1                    go on where it stopped
+
+Each estimator gets a run of its own in the folder, with the same options, data and seed.")]
+    Compare(Compare),
     /// Draw from a trained model
     Generate(Generate),
     /// List or download data sets
@@ -60,6 +71,48 @@ pub enum Train {
   gumbel train vae --config run.toml --seed 3               options from a file, one overridden
   gumbel train vae --resume runs/vae-1                      go on where a run stopped")]
     Vae(Box<TrainVae>),
+}
+
+impl Train {
+    /// What the model is called here.
+    pub fn model(&self) -> &'static str {
+        match self {
+            Self::Vae(_) => "vae",
+        }
+    }
+
+    /// What was said on the command line.
+    pub fn matches(&self) -> &ArgMatches {
+        match self {
+            Self::Vae(options) => &options.matches,
+        }
+    }
+}
+
+/// `gumbel compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Two or more, separated by commas, with parameters of their own: reinforce,rloo:samples=4
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', required_unless_present = "resume")]
+    pub estimators: Vec<String>,
+    /// Folder for the comparison; one that has begun goes on, and may get other estimators
+    /// [default: the first free runs/compare-N]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Go on with a comparison that stopped; takes nothing else
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "estimators"])]
+    pub resume: Option<PathBuf>,
+    /// What to train.
+    #[command(subcommand)]
+    pub what: Option<Compared>,
+}
+
+/// What is compared.
+#[derive(Debug, Subcommand)]
+pub enum Compared {
+    /// The model and its options, as for gumbel train, without an estimator and folders
+    #[command(subcommand)]
+    Train(Train),
 }
 
 /// `gumbel train vae`.

@@ -23,21 +23,26 @@ pub struct Metrics {
     pub kl: f64,
     /// Negative ELBO of one hard sample per held-out image, in nats; at evaluations only.
     pub hard_negative_elbo: Option<f64>,
+    /// Of the estimator on fixed held-out images, summed over coordinates; at evaluations only, and if asked for.
+    pub gradient_variance: Option<f64>,
     /// Seconds of training, evaluations left out.
     pub seconds: f64,
 }
 
-const HEADER: &str = "step,tau,training_loss,reconstruction,kl,hard_negative_elbo,seconds";
+const HEADER: &str = "step,tau,training_loss,reconstruction,kl,hard_negative_elbo,gradient_variance,seconds";
+/// Of runs begun before there was a gradient variance.
+const EARLIER: &str = "step,tau,training_loss,reconstruction,kl,hard_negative_elbo,seconds";
 
 impl Metrics {
     fn line(&self) -> String {
         let text = |number: Option<f64>| number.map_or(String::new(), |number| number.to_string());
-        let (tau, hard) = (text(self.tau), text(self.hard_negative_elbo));
+        let (tau, hard, variance) =
+            (text(self.tau), text(self.hard_negative_elbo), text(self.gradient_variance));
         let Self { step, training_loss, reconstruction, kl, seconds, .. } = self;
-        format!("{step},{tau},{training_loss},{reconstruction},{kl},{hard},{seconds:.3}")
+        format!("{step},{tau},{training_loss},{reconstruction},{kl},{hard},{variance},{seconds:.3}")
     }
 
-    fn parse(line: &str) -> Option<Self> {
+    fn parse(line: &str, earlier: bool) -> Option<Self> {
         let mut fields = line.split(',');
         let mut next = || fields.next();
         let metrics = Self {
@@ -47,6 +52,7 @@ impl Metrics {
             reconstruction: next()?.parse().ok()?,
             kl: next()?.parse().ok()?,
             hard_negative_elbo: if_any(next()?)?,
+            gradient_variance: if earlier { None } else { if_any(next()?)? },
             seconds: next()?.parse().ok()?,
         };
         next().is_none().then_some(metrics)
@@ -119,8 +125,9 @@ pub fn read_metrics(path: &Path, step: u64) -> Result<Vec<Metrics>> {
     let text = String::from_utf8_lossy(&bytes);
     // A last line without its end was cut.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    let mut lines: Vec<_> =
-        whole.lines().enumerate().skip(1).map(|(n, line)| (n, line, Metrics::parse(line))).collect();
+    let earlier = whole.lines().next() == Some(EARLIER);
+    let parsed = |(n, line)| (n, line, Metrics::parse(line, earlier));
+    let mut lines: Vec<_> = whole.lines().enumerate().skip(1).map(parsed).collect();
     let wanted = |parsed: &Option<Metrics>| parsed.is_some_and(|line| line.step <= step);
     lines.truncate(lines.iter().rposition(|(.., parsed)| wanted(parsed)).map_or(0, |last| last + 1));
     let sound = lines.into_iter().map(|(number, line, parsed)| match parsed {
@@ -142,6 +149,7 @@ mod tests {
             reconstruction: 80.0,
             kl: 20.25,
             hard_negative_elbo: hard,
+            gradient_variance: hard.map(|_| 0.25),
             seconds: 1.5,
         }
     }
@@ -158,6 +166,23 @@ mod tests {
         let reopened = MetricsFile::open(&run, 20).unwrap();
         assert_eq!(reopened.lines, [metrics(10, None), metrics(20, Some(130.5))]);
         assert_eq!(read_metrics(&run.file("metrics.csv"), 20).unwrap(), reopened.lines);
+    }
+
+    #[test]
+    fn a_file_from_before_the_gradient_variance_is_read_and_goes_on_with_the_column() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(Some(&folder.path().join("run")), "x").unwrap();
+        let path = run.file("metrics.csv");
+        std::fs::write(&path, format!("{EARLIER}\n10,0.5,100.25,80,20.25,,1.500\n")).unwrap();
+        let mut file = MetricsFile::open(&run, 10).unwrap();
+        assert_eq!(file.lines, [metrics(10, None)]);
+        file.add(metrics(20, Some(130.5))).unwrap();
+        file.flush().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            text,
+            format!("{HEADER}\n10,0.5,100.25,80,20.25,,,1.500\n20,,100.25,80,20.25,130.5,0.25,1.500\n")
+        );
     }
 
     #[test]

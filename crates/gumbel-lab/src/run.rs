@@ -69,11 +69,16 @@ impl RunFolder {
     /// # Errors
     /// A path that is no run.
     pub fn open(path: &Path) -> Result<Self> {
-        let run = Self { path: path.into(), made: Vec::new() };
+        let run = Self::at(path);
         if !run.file("config.toml").is_file() {
             bail!("{} is not the folder of a run: it has no config.toml", path.display());
         }
         Ok(run)
+    }
+
+    /// A folder that is there, whatever it holds.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.into(), made: Vec::new() }
     }
 
     /// The folder itself.

@@ -95,6 +95,7 @@ fn point(line: &Metrics) -> Point {
         reconstruction: line.reconstruction,
         kl: line.kl,
         hard: line.hard_negative_elbo,
+        variance: line.gradient_variance,
         tau: line.tau,
         seconds: line.seconds,
     }

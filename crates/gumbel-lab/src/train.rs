@@ -5,7 +5,7 @@ use crate::batches::Batches;
 use crate::checkpoint::{self, Progress};
 use crate::config::VaeConfig;
 use crate::data::Dataset;
-use crate::evaluate::HeldOut;
+use crate::evaluate::{HeldOut, spread};
 use crate::metrics::{Metrics, MetricsFile};
 use crate::model::Vae;
 use crate::run::RunFolder;
@@ -32,6 +32,8 @@ pub enum Use {
     Evaluation = 3,
     /// Pictures for the report, and generated images.
     Pictures = 4,
+    /// Draws of the gradient whose variance is measured.
+    GradientVariance = 5,
 }
 
 /// The noise of a run for one use.
@@ -234,6 +236,18 @@ impl<'a> Trainer<'a> {
     /// The estimate, its mean −ln p(x|z), and the part of the KL that no sample enters, `[B]`.
     fn estimate(&self, images: Tensor<2>) -> Result<(Estimate, f64, Tensor<1>)> {
         let posterior = self.model.encode(images.clone());
+        let mut noise = noise(self.config.seed, Use::Training).split(self.step);
+        let (estimate, reconstruction) = self.estimate_at(images, posterior.clone(), &mut noise)?;
+        Ok((estimate, reconstruction, self.model.sampleless_kl(posterior, self.config.divergence())))
+    }
+
+    /// The estimate and its mean −ln p(x|z) for the logits of a posterior, `[B, D, K]`.
+    fn estimate_at(
+        &self,
+        images: Tensor<2>,
+        posterior: Tensor<3>,
+        noise: &mut Noise,
+    ) -> Result<(Estimate, f64)> {
         let divergence = self.config.divergence();
         let reconstruction = Cell::new(f64::NAN);
         let objective = Objective::mean(|sample| {
@@ -242,15 +256,41 @@ impl<'a> Trainer<'a> {
             reconstruction.set(mean.into_scalar::<f64>());
             parts.total()
         });
-        let mut noise = noise(self.config.seed, Use::Training).split(self.step);
-        let estimate = self.estimator.estimate(posterior.clone(), &objective, &mut noise, self.step)?;
-        Ok((estimate, reconstruction.get(), self.model.sampleless_kl(posterior.clone(), divergence)))
+        let estimate = self.estimator.estimate(posterior.clone(), &objective, noise, self.step)?;
+        Ok((estimate, reconstruction.get()))
+    }
+
+    /// How much the estimator's gradient varies at the present parameters: the gradient of the mean objective of one
+    /// batch of held-out images, always the same, with respect to the posterior's logits; the unbiased variance of
+    /// each of its coordinates over `draws` estimates with noise of their own, summed.
+    ///
+    /// With respect to the logits and not to the encoder's parameters, because that is what an estimator decides:
+    /// the rest of the way is the same for all of them, and the variance along it a matter of the layers' widths.
+    fn gradient_variance(&self, draws: usize, noise: &Noise) -> Result<f64> {
+        let images = self.held_out.batch(&spread(self.config.batch, self.held_out.count())).autodiff();
+        let logits = self.model.encode(images.clone()).detach();
+        let draw = |draw: u64| {
+            let leaf = logits.clone().require_grad();
+            let (estimate, _) = self.estimate_at(images.clone(), leaf.clone(), &mut noise.split(draw))?;
+            let gradients = estimate.surrogate.mean().backward();
+            anyhow::Ok(leaf.grad(&gradients).expect("an estimate has a gradient in the logits"))
+        };
+        // Running moments: memory does not grow with the draws.
+        let (mut mean, mut squares) =
+            (logits.clone().inner().zeros_like(), logits.clone().inner().zeros_like());
+        for number in 0..draws as u64 {
+            let away = draw(number)? - mean.clone();
+            mean = mean + away.clone() / (number + 1) as f64;
+            squares = squares + away.square() * (number as f64 / (number + 1) as f64);
+        }
+        Ok(squares.sum().into_scalar::<f64>() / (draws - 1) as f64)
     }
 
     fn measure(&self, step: &Step, evaluate: bool) -> Result<Metrics> {
         let noise = noise(self.config.seed, Use::Evaluation);
         let hard =
             evaluate.then(|| self.held_out.negative_elbo(&self.model(), HELD_OUT, &noise)).transpose()?;
+        let variance = (evaluate && self.config.gradient_variance > 0).then(|| self.variance_now());
         Ok(Metrics {
             step: self.step,
             tau: self.tau.map(|tau| tau.at(self.step - 1)),
@@ -258,8 +298,14 @@ impl<'a> Trainer<'a> {
             reconstruction: step.reconstruction,
             kl: step.loss - step.reconstruction,
             hard_negative_elbo: hard.map(|mean| mean.nats),
+            gradient_variance: variance.transpose()?,
             seconds: self.seconds,
         })
+    }
+
+    fn variance_now(&self) -> Result<f64> {
+        let noise = noise(self.config.seed, Use::GradientVariance).split(self.step);
+        self.gradient_variance(self.config.gradient_variance, &noise)
     }
 
     fn save(&self, folder: &RunFolder) -> Result<()> {
@@ -278,4 +324,45 @@ impl<'a> Trainer<'a> {
 /// Time left at the pace so far.
 pub fn remaining(done: u64, total: u64, seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds / done.max(1) as f64 * total.saturating_sub(done) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::digits;
+
+    /// Variances of thirty groups of draws.
+    fn variances(estimator: &str) -> Vec<f64> {
+        let config = VaeConfig {
+            estimator: estimator.into(),
+            latents: 2,
+            categories: 3,
+            batch: 5,
+            hidden: [4].into_iter().collect(),
+            ..VaeConfig::defaults()
+        };
+        let data = digits::dataset(0, 20, 10);
+        let trainer = Trainer::new(&config, &data).unwrap();
+        let noise = Noise::from_seed(3);
+        (0..30).map(|group| trainer.gradient_variance(20, &noise.split(group)).unwrap()).collect()
+    }
+
+    /// A mean and its standard error.
+    fn mean(values: &[f64]) -> (f64, f64) {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        (mean, (variance / n).sqrt())
+    }
+
+    #[test]
+    fn four_samples_have_a_quarter_of_the_variance_of_one_and_enumeration_has_none() {
+        let one = variances("reinforce:baseline=none");
+        let four = variances("reinforce:baseline=none:samples=4");
+        let (rest, error) =
+            mean(&one.iter().zip(&four).map(|(one, four)| one - 4.0 * four).collect::<Vec<_>>());
+        assert!((rest / error).abs() < 4.0, "{rest} ± {error}");
+        assert!(mean(&one).0 - mean(&four).0 > 8.0 * mean(&one).1, "{:?} and {:?}", mean(&one), mean(&four));
+        assert!(mean(&variances("exact")).0 < 1e-9 * mean(&one).0);
+    }
 }

@@ -8,6 +8,7 @@ mod error;
 pub mod estimator;
 mod fused;
 pub mod kl;
+pub mod layers;
 mod noise;
 mod relax;
 mod sample;

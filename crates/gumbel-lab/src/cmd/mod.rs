@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod compare;
 mod data;
 mod generate;
 mod list;
@@ -8,6 +9,7 @@ mod train_vae;
 
 use crate::cli::{Cli, Command, Train, command};
 use crate::output::print;
+use crate::watch::Stop;
 use anyhow::Result;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -18,7 +20,8 @@ use std::time::Instant;
 /// What the command could not do, as one line.
 pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
     match cli.command {
-        Command::Train(Train::Vae(options)) => return train_vae::run(&options, started),
+        Command::Train(model) => return train(&model, started, &Stop::at_a_signal()),
+        Command::Compare(options) => return compare::run(&options, started),
         Command::Generate(options) => generate::run(&options)?,
         Command::Data(options) => return data::run(&options),
         Command::List { name: None } => list::table()?,
@@ -31,4 +34,25 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Trains a model; 130 if it was stopped.
+fn train(model: &Train, started: Instant, stop: &Stop) -> Result<ExitCode> {
+    match model {
+        Train::Vae(options) => train_vae::run(options, started, stop),
+    }
+}
+
+/// The options of a model that runs by several estimators share.
+fn shared(model: &Train) -> Result<compare::Shared> {
+    match model {
+        Train::Vae(options) => train_vae::shared(options),
+    }
+}
+
+/// Refuses an estimator, or options, that the model cannot be trained with.
+fn check(model: &Train, estimators: &[String]) -> Result<()> {
+    match model {
+        Train::Vae(options) => train_vae::check(options, estimators),
+    }
 }

@@ -1,5 +1,6 @@
 //! `gumbel train vae`.
 
+use super::compare::Shared;
 use super::progress::{self, Progress};
 use crate::cli::TrainVae;
 use crate::config::{VaeConfig, quoted};
@@ -21,13 +22,30 @@ use std::time::Instant;
 ///
 /// # Errors
 /// Options that do not go together, data that is missing, a disk that is full.
-pub fn run(options: &TrainVae, started: Instant) -> Result<ExitCode> {
+pub(super) fn run(options: &TrainVae, started: Instant, stop: &Stop) -> Result<ExitCode> {
     let (config, resumed) = configuration(options)?;
     config.check()?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build();
     // From inside the pool the matrix products start without waking a thread for each.
     pool.context("cannot start threads; try --threads 1")?
-        .install(|| begin(options, &config, resumed, started))
+        .install(|| begin(options, &config, resumed, started, stop.clone()))
+}
+
+/// The options that runs by several estimators share.
+pub(super) fn shared(options: &TrainVae) -> Result<Shared> {
+    let (mut config, _) = configuration(options)?;
+    config.estimator = VaeConfig::defaults().estimator;
+    let command = config.command().replacen("gumbel ", "", 1);
+    Ok(Shared { options: toml::Table::try_from(&config)?, command })
+}
+
+/// Refuses what could not be trained by each of the estimators, before any is.
+pub(super) fn check(options: &TrainVae, estimators: &[String]) -> Result<()> {
+    let (config, _) = configuration(options)?;
+    let with = |estimator: &String| VaeConfig { estimator: estimator.clone(), ..config.clone() };
+    estimators.iter().try_for_each(|estimator| with(estimator).check())?;
+    let data = data::load(&config.data, config.data_dir.as_deref(), 0)?;
+    estimators.iter().try_for_each(|estimator| Trainer::new(&with(estimator), &data).map(drop))
 }
 
 /// Trains in a new folder or in that of a run to go on with.
@@ -36,8 +54,8 @@ fn begin(
     config: &VaeConfig,
     resumed: Option<RunFolder>,
     started: Instant,
+    stop: Stop,
 ) -> Result<ExitCode> {
-    let stop = Stop::at_a_signal();
     let data = data::load(&config.data, config.data_dir.as_deref(), 0)?;
     let trainer = Trainer::new(config, &data)?;
     let run =

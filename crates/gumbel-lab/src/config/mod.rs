@@ -87,6 +87,9 @@ pub struct VaeConfig {
     /// Steps between evaluations of the hard objective, and between checkpoints
     #[arg(long, default_value_t = 500, value_parser = whole::<u64>, value_name = "N", help_heading = "Evaluation")]
     pub evaluate_every: u64,
+    /// Draws of the gradient at each evaluation, from which its variance is estimated; 0 for none
+    #[arg(long, default_value_t = 0, value_parser = whole::<usize>, value_name = "R", help_heading = "Evaluation")]
+    pub gradient_variance: usize,
     /// Samples m per image of the final importance-weighted bound
     #[arg(long, default_value_t = 1000, value_parser = whole::<usize>, value_name = "M", help_heading = "Evaluation")]
     pub importance_samples: usize,
@@ -202,6 +205,10 @@ impl VaeConfig {
         ensure!(self.batch >= 1, "--batch must be at least 1, got 0");
         ensure!(self.steps >= 1, "--steps must be at least 1, got 0");
         ensure!(self.evaluate_every >= 1, "--evaluate-every must be at least 1, got 0");
+        ensure!(
+            self.gradient_variance != 1,
+            "--gradient-variance must be at least 2 draws, or 0 for none, got 1: one draw has no variance"
+        );
         ensure!(self.importance_samples >= 1, "--importance-samples must be at least 1, got 0");
         ensure!(self.lr.is_finite() && self.lr > 0.0, "--lr must be positive and finite, got {}", self.lr);
         ensure!(
@@ -261,6 +268,10 @@ impl VaeConfig {
         let samples = self.samples.map(|samples| ("samples", samples.to_string()));
         for (name, value) in tau.into_iter().chain(samples) {
             ensure!(choice.info.takes(name), "--{name} is no parameter of --estimator {}", choice.info);
+            ensure!(
+                choice.parameters.get(name).is_none(),
+                "--estimator {choice} and --{name} {value} both give {name}; leave one out"
+            );
             choice.parameters = choice.parameters.with(name, value);
         }
         Ok(choice)
@@ -366,6 +377,11 @@ mod tests {
             (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
             (&["--prior-tau", "0.5"], "needs --kl density"),
             (&["--samples", "0"], "at least 1, got 0"),
+            (&["--gradient-variance", "1"], "must be at least 2 draws, or 0 for none, got 1"),
+            (
+                &["--estimator", "gumbel-rao:tau=0.3", "--tau", "0.5"],
+                "--estimator gumbel-rao:tau=0.3 and --tau 0.5 both give tau",
+            ),
             (&["--estimator", "vimco"], "use rloo"),
             (&["--estimator", "disarm"], "serves binary latents only; use --categories 2"),
             (&["--estimator", "rloo", "--tau", "1"], "--tau is no parameter of --estimator rloo"),

@@ -1,19 +1,34 @@
-//! Several runs on one chart, judged by the one objective they share.
+//! Several runs on one page, judged by the one objective they share.
 
 use super::figure::axis::{grouped, measured};
 use super::figure::{LineChart, Series};
 use super::page::{Rendered, chart_figure, command, page};
+use super::text;
+use crate::run::Summary;
 use maud::{Markup, html};
 
 /// One run of a comparison.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Name, such as the estimator.
+    /// The estimator with its parameters.
     pub name: String,
-    /// (step, held-out negative ELBO with hard samples, nats per image), in order of steps.
-    pub hard: Vec<(u64, f64)>,
-    /// Seconds of training.
+    /// The evaluations while it was trained, in order of steps.
+    pub evaluations: Vec<Evaluation>,
+    /// Where it ended.
+    pub summary: Summary,
+}
+
+/// An evaluation while a run was trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Gradient steps done.
+    pub step: u64,
+    /// Seconds of training, evaluations left out.
     pub seconds: f64,
+    /// Negative ELBO of held-out images with hard samples, in nats per image.
+    pub hard: f64,
+    /// Total variance of the estimator's gradient, if it was measured.
+    pub variance: Option<f64>,
 }
 
 /// Runs on the same data and model.
@@ -21,8 +36,6 @@ pub struct Run {
 pub struct Comparison {
     /// Heading of the page.
     pub title: String,
-    /// What the runs have in common; may be empty.
-    pub summary: String,
     /// The exact command line that reproduces the comparison.
     pub command: String,
     /// The runs, in the order to show them.
@@ -30,57 +43,132 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// The hard objective of all runs over steps.
-    pub fn chart(&self) -> LineChart {
-        let series = |(i, run): (usize, &Run)| Series {
-            name: run.name.clone(),
-            points: run.hard.iter().map(|(step, value)| (*step as f64, *value)).collect(),
-            dashed: i >= 6, // the colours begin again
+    /// One page with the ends of the runs and their courses.
+    pub fn render(&self) -> Rendered {
+        let (steps, seconds, variance) = (self.over_steps(), self.over_seconds(), self.variance());
+        let charts = [Some(("steps.svg", &steps)), Some(("seconds.svg", &seconds))];
+        let measured = variance.series.iter().any(|series| !series.points.is_empty());
+        let charts = charts.into_iter().chain([measured.then_some(("variance.svg", &variance))]).flatten();
+        let body = html! {
+            (self.header())
+            section {
+                h2 { "Where they ended" }
+                (self.table())
+                p { (self.caution()) }
+            }
+            section {
+                h2 { "How they got there" }
+                (chart_figure(&steps, "The same measure for every run: hard samples on held-out images. Lower is better."))
+                (chart_figure(&seconds, "The same against the time of training, evaluations left out: what a step costs \
+                    counts here. The runs took their turns on one machine."))
+            }
+            @if measured {
+                section { h2 { "How much their gradients vary" } (chart_figure(&variance, text::VARIANCE)) }
+            }
+            section { h2 { "Reproduce" } (command(&self.command)) }
+            footer { "One page, no scripts, nothing loaded from elsewhere. All numbers in nats are per image." }
         };
+        let figures = charts.map(|(name, chart)| (name, chart.draw().file())).collect();
+        Rendered { html: page(&self.title, &body), figures }
+    }
+
+    fn header(&self) -> Markup {
+        html! {
+            header {
+                p.over { "Gumbel · comparison" }
+                h1 { (self.title) }
+                @if let Some(Run { summary, .. }) = self.runs.first() {
+                    p.lede {
+                        "One model with " (grouped(summary.parameters as f64)) " parameters, the same data, seed and "
+                        (grouped(summary.steps as f64)) " steps for each of " (self.runs.len()) " estimators."
+                    }
+                }
+            }
+        }
+    }
+
+    fn over_steps(&self) -> LineChart {
         LineChart {
-            title: "Held-out negative ELBO of all runs".into(),
-            x_label: "step".into(),
-            y_label: "held-out negative ELBO, hard samples (nats per image)".into(),
-            series: self.runs.iter().enumerate().map(series).collect(),
+            title: "Held-out negative ELBO over steps".into(),
+            ..self.hard(|point| point.step as f64, "step")
+        }
+    }
+
+    fn over_seconds(&self) -> LineChart {
+        let title = "Held-out negative ELBO over seconds of training".into();
+        LineChart { title, ..self.hard(|point| point.seconds, "seconds of training") }
+    }
+
+    fn hard(&self, place: fn(&Evaluation) -> f64, x_label: &str) -> LineChart {
+        LineChart {
+            x_label: x_label.into(),
+            y_label: "held out, hard samples (nats per image)".into(),
+            series: self.series(|point| Some((place(point), point.hard))),
             robust: true,
             ..LineChart::default()
         }
     }
 
-    /// One page with the chart and a table of the runs.
-    pub fn render(&self) -> Rendered {
-        let chart = self.chart();
-        let body = html! {
-            header { p.over { "Gumbel · comparison" } h1 { (self.title) } p.lede { (self.summary) } }
-            section {
-                (chart_figure(&chart, "Hard samples on held-out images: the same measure for every run. Lower is better."))
-                (self.table())
-            }
-            section { h2 { "Reproduce" } (command(&self.command)) }
+    fn variance(&self) -> LineChart {
+        LineChart {
+            title: "Variance of the gradient over steps".into(),
+            x_label: "step".into(),
+            y_label: "total variance of the gradient (nats²)".into(),
+            series: self.series(|point| Some((point.step as f64, point.variance?))),
+            log_y: true,
+            ..LineChart::default()
+        }
+    }
+
+    fn series(&self, place: impl Fn(&Evaluation) -> Option<(f64, f64)>) -> Vec<Series> {
+        let series = |(i, run): (usize, &Run)| Series {
+            name: run.name.clone(),
+            points: run.evaluations.iter().filter_map(&place).collect(),
+            dashed: i >= 6, // the colours begin again
         };
-        Rendered { html: page(&self.title, &body), figures: vec![("comparison.svg", chart.draw().file())] }
+        self.runs.iter().enumerate().map(series).collect()
     }
 
     fn table(&self) -> Markup {
+        let samples = self.runs.first().map_or(0, |run| run.summary.test.importance_bound.samples);
         html! {
             div.scroll { table.numbers {
-                thead { tr { th { "run" } th { "last" } th { "best" } th { "at step" } th { "seconds" } } }
+                thead { tr {
+                    th { "estimator" }
+                    th { "hard negative ELBO" }
+                    th { "bound, m\u{a0}=\u{a0}" (grouped(samples as f64)) }
+                    th { "steps/s" }
+                    th { "seconds" }
+                } }
                 tbody { @for run in &self.runs { (row(run)) } }
             } }
         }
     }
+
+    fn caution(&self) -> String {
+        let Some(Run { summary, .. }) = self.runs.first() else { return "No run has ended.".into() };
+        let (test, bound) = (&summary.test, &summary.test.importance_bound);
+        format!(
+            "Nats per image on the test set, both upper bounds on −log p(x) and lower better: with one hard sample for \
+             each of {} images, and the importance-weighted bound with m\u{a0}=\u{a0}{} on {}. ± is the standard error \
+             over images. Images are the same for all runs, so differences between runs are surer than that; but each \
+             run is one seed, and another seed moves it too.",
+            grouped(test.images as f64),
+            grouped(bound.samples as f64),
+            grouped(bound.images as f64)
+        )
+    }
 }
 
 fn row(run: &Run) -> Markup {
-    let finite = run.hard.iter().filter(|(_, value)| value.is_finite());
-    let best = finite.min_by(|a, b| a.1.total_cmp(&b.1));
+    let (test, bound) = (&run.summary.test, &run.summary.test.importance_bound);
     html! {
         tr {
             th scope="row" { (run.name) }
-            td { (run.hard.last().map_or("–".into(), |last| measured(last.1))) }
-            td { (best.map_or("–".into(), |best| measured(best.1))) }
-            td { (best.map_or("–".into(), |best| grouped(best.0 as f64))) }
-            td { (measured(run.seconds)) }
+            td { (measured(test.hard_negative_elbo)) " ± " (measured(test.hard_negative_elbo_standard_error)) }
+            td { (measured(bound.nats)) " ± " (measured(bound.standard_error)) }
+            td { (grouped(run.summary.steps_per_second)) }
+            td { (measured(run.summary.seconds)) }
         }
     }
 }
@@ -88,18 +176,58 @@ fn row(run: &Run) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::{ImportanceBound, Test};
+
+    fn run(name: &str, variance: Option<f64>) -> Run {
+        let hard = [540.0, 98.5, f64::NAN, 99.25];
+        let evaluation = |(i, &hard): (usize, &f64)| {
+            let step = 1000 * i as u64;
+            Evaluation { step, seconds: step as f64 / 400.0, hard, variance }
+        };
+        let importance_bound =
+            ImportanceBound { samples: 1000, nats: 90.5, standard_error: 0.25, images: 100 };
+        let summary = Summary {
+            model: "vae".into(),
+            data: "digits".into(),
+            estimator: name.into(),
+            steps: 3000,
+            seed: 0,
+            parameters: 1234,
+            seconds: 7.5,
+            steps_per_second: 400.0,
+            seconds_to_first_step: None,
+            peak_memory_bytes: None,
+            test: Test {
+                hard_negative_elbo: 99.75,
+                hard_negative_elbo_standard_error: 0.5,
+                images: 1000,
+                importance_bound,
+            },
+            version: String::new(),
+        };
+        Run { name: name.into(), evaluations: hard.iter().enumerate().map(evaluation).collect(), summary }
+    }
+
+    fn page_of(runs: Vec<Run>) -> Rendered {
+        Comparison { title: "Runs".into(), command: "gumbel compare".into(), runs }.render()
+    }
 
     #[test]
-    fn the_best_value_and_its_step_are_named() {
-        let run = |name: &str, hard| Run { name: name.into(), hard, seconds: 12.5 };
-        let runs = vec![
-            run("rebar & co", vec![(0, 540.0), (1000, 98.5), (2000, f64::NAN), (3000, 99.25)]),
-            run("empty", vec![]),
-        ];
-        let (title, summary, command) = ("Runs".into(), String::new(), "gumbel compare".into());
-        let page = Comparison { title, summary, command, runs }.render();
-        assert!(page.html.contains("<td>99.25</td><td>98.50</td><td>1,000</td><td>12.50</td>"));
-        assert!(page.html.contains("rebar &amp; co"));
-        roxmltree::Document::parse(&page.figures[0].1).unwrap();
+    fn the_table_has_the_numbers_of_the_test_set_and_names_are_escaped() {
+        let page = page_of(vec![run("rebar & co", Some(0.5)), run("other", Some(2.0))]);
+        assert!(page.html.contains("<td>99.75 ± 0.50</td><td>90.50 ± 0.25</td><td>400</td><td>7.50</td>"));
+        assert!(page.html.contains("rebar &amp; co") && page.html.contains("1,234 parameters"));
+    }
+
+    #[test]
+    fn figures_are_xml_and_variances_are_drawn_where_there_are_any() {
+        let names = |page: &Rendered| page.figures.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        let page = page_of(vec![run("one", None), run("two", Some(2.0))]);
+        assert_eq!(names(&page), ["steps.svg", "seconds.svg", "variance.svg"]);
+        for (name, svg) in &page.figures {
+            assert!(roxmltree::Document::parse(svg).is_ok(), "{name}");
+        }
+        assert_eq!(names(&page_of(vec![run("one", None)])), ["steps.svg", "seconds.svg"]);
+        assert!(page_of(vec![]).html.contains("No run has ended."));
     }
 }

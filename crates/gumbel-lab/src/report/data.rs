@@ -73,6 +73,8 @@ pub struct Point {
     pub kl: f64,
     /// Negative ELBO of held-out images with hard samples, at the steps where it was evaluated.
     pub hard: Option<f64>,
+    /// Total variance of the estimator's gradient, at the steps where it was measured.
+    pub variance: Option<f64>,
     /// Temperature, for estimators that have one.
     pub tau: Option<f64>,
     /// Seconds since training began.

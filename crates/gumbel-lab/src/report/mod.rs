@@ -15,7 +15,7 @@ mod png_grid;
 mod section;
 mod text;
 
-pub use comparison::{Comparison, Run};
+pub use comparison::{Comparison, Evaluation, Run};
 pub use data::{Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
 pub use error::Error;
 pub use page::{Rendered, render};

@@ -30,6 +30,7 @@ pub fn render(report: &Report) -> Result<Rendered, Error> {
     let sections = [
         section::objective(report),
         section::parts(report),
+        section::variance(report),
         section::reconstructions(report)?,
         section::samples(report)?,
         section::usage(report)?,
@@ -86,9 +87,9 @@ pub(super) fn half_figure(drawing: &Drawing, caption: &str) -> Markup {
     html! { figure { (drawing.element()) figcaption { (caption) } } }
 }
 
-/// A command line that breaks between its words only, and never at a hyphen.
+/// A command line that breaks between its words and after their commas only, and never at a hyphen.
 pub(super) fn command(line: &str) -> Markup {
-    html! { pre { code { @for word in line.split_inclusive(' ') { span { (word) } } } } }
+    html! { pre { code { @for word in line.split_inclusive([' ', ',']) { span { (word) } } } } }
 }
 
 #[cfg(test)]
@@ -123,6 +124,7 @@ mod tests {
             reconstruction: if i == 3 { f64::NAN } else { 80.0 },
             kl: f64::INFINITY,
             hard: i.is_multiple_of(5).then_some(f64::NAN),
+            variance: i.is_multiple_of(5).then_some(0.5),
             tau: Some(1.0),
             seconds: i as f64,
         };
@@ -173,6 +175,7 @@ mod tests {
                 "objective.svg",
                 "parts.svg",
                 "temperature.svg",
+                "variance.svg",
                 "reconstructions.svg",
                 "samples.svg",
                 "usage.svg"

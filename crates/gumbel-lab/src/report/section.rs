@@ -98,6 +98,24 @@ fn temperature(report: &Report) -> Drawing {
     chart.draw()
 }
 
+/// How much the gradient varied, where that was measured.
+pub(super) fn variance(report: &Report) -> Section {
+    if !report.metrics.iter().any(|point| point.variance.is_some()) {
+        return Section { body: html! {}, figures: vec![] };
+    }
+    let chart = LineChart {
+        title: "Variance of the gradient over steps".into(),
+        y_label: "total variance of the gradient (nats²)".into(),
+        series: vec![series(&report.estimator, report, |point| point.variance)],
+        log_y: true,
+        ..over_steps()
+    };
+    let body = html! {
+        section { h2 { "How much the gradient varies" } (chart_figure(&chart, text::VARIANCE)) }
+    };
+    Section { body, figures: vec![("variance.svg", chart.draw())] }
+}
+
 fn over_steps() -> LineChart {
     LineChart { x_label: "step".into(), robust: true, ..LineChart::default() }
 }

@@ -2,6 +2,11 @@
 
 use super::data::{Report, SampleKind};
 
+/// What the variance of a gradient is taken of.
+pub(super) const VARIANCE: &str = "The gradient of one batch’s mean objective with respect to the posterior’s logits, \
+     estimated several times at the same parameters on the same held-out images: the variance of its coordinates, \
+     added up. It says nothing of a bias.";
+
 /// Name of the training curve.
 pub(super) fn training_name(report: &Report) -> &'static str {
     match report.training_samples {
