@@ -9,6 +9,7 @@
 
 mod arm;
 mod arms;
+mod darn;
 mod decoupled;
 mod disarm;
 mod double_cv;
@@ -23,8 +24,10 @@ mod objective;
 mod paper;
 mod parameters;
 mod parts;
+mod rebar;
 mod reinforce;
 mod reinmax;
+mod relax;
 mod rloo;
 mod rodeo;
 mod self_critical;
@@ -39,6 +42,7 @@ use std::fmt;
 
 pub use arm::Arm;
 pub use arms::Arms;
+pub use darn::Darn;
 pub use decoupled::Decoupled;
 pub use disarm::DisArm;
 pub use double_cv::DoubleCv;
@@ -53,8 +57,10 @@ pub use objective::{Objective, Reduction, Relaxed, Sample};
 pub use paper::{Paper, Venue};
 pub use parameters::{Choice, Parameter, Parameters};
 pub use parts::coefficient::Weight;
+pub use rebar::Rebar;
 pub use reinforce::{Baseline, Reinforce};
 pub use reinmax::ReinMax;
+pub use relax::Relax;
 pub use rloo::Rloo;
 pub use rodeo::Rodeo;
 pub use self_critical::SelfCritical;
@@ -73,6 +79,9 @@ pub static ALL: &[&Info] = &[
     &rloo::INFO,
     &vimco::INFO,
     &muprop::INFO,
+    &darn::INFO,
+    &rebar::INFO,
+    &relax::INFO,
     &double_cv::INFO,
     &rodeo::INFO,
     &arm::INFO,
@@ -93,6 +102,7 @@ pub static ALL: &[&Info] = &[
 /// Each returns `hard`, bit for bit, as a differentiable function of the logits: sample with
 /// [`one_hot`](crate::one_hot), attach a gradient, and go on. See the estimator of the same name.
 pub mod path {
+    pub use super::darn::darn;
     pub use super::gapped::gapped;
     pub use super::gumbel_rao::gumbel_rao;
     pub use super::reinmax::reinmax;

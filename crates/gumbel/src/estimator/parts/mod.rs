@@ -1,7 +1,9 @@
 //! What several estimators share.
 
 pub(super) mod antithetic;
+pub(super) mod average;
 pub(super) mod binary;
 pub(super) mod coefficient;
+pub(super) mod coupled;
 pub(super) mod inner;
 pub(super) mod network;

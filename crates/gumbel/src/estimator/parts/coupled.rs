@@ -1,0 +1,81 @@
+//! A hard sample, the relaxed sample of the same noise, and how a function of the second is a control variate for a
+//! function of the first (Tucker et al. 2017, section 3; Grathwohl et al. 2018, section 3).
+//!
+//! With `z = ln p + g`, the hard sample is `b = argmax z` and the relaxed one `y = softmax(z / τ)`. For any c
+//!
+//! ```text
+//! −c(z̃) ∇ ln q(b) + ∂c(z)/∂θ − ∂c(z̃)/∂θ
+//! ```
+//!
+//! has mean zero if `z̃` has the law of z given b, as a function of θ and of noise independent of b: with E exponential
+//!
+//! ```text
+//! z̃_b = −ln E_b,   z̃ᵢ = −ln(Eᵢ / pᵢ + E_b)
+//! ```
+//!
+//! (the conditional Gumbels). Nothing says that E must be new: tied to g so that `z̃ = z`, it still has the right law
+//! given b, and one evaluation of c serves both. Only the derivatives differ, by
+//!
+//! ```text
+//! ∂zᵢ/∂ln pᵢ − ∂z̃ᵢ/∂ln pᵢ = 1 − (Eᵢ / pᵢ) / (Eᵢ / pᵢ + E_b) = exp(zᵢ − z_b)
+//! ```
+//!
+//! and so the difference of the two gradients is a product, without a division and without cancellation.
+
+use super::binary::like;
+use crate::{Error, Noise, composed, relax, sample};
+use burn::tensor::{Tensor, activation};
+
+/// Standard Gumbel noise `[S, B, D, K]` for logits `[B, D, K]`.
+pub(in super::super) fn gumbel(logits: &Tensor<3>, samples: usize, noise: &mut Noise) -> Tensor<4> {
+    let [rows, latents, categories] = logits.dims();
+    noise.gumbel([samples, rows, latents, categories], &logits.device().inner())
+}
+
+/// See the head of the file; everything is detached.
+pub(in super::super) struct Coupled {
+    /// b and y `[S, B, D, K]` of the logits' own type, to evaluate an objective at.
+    pub hard: Tensor<4>,
+    pub soft: Tensor<4>,
+    /// y again, in single precision or better, as all that follows.
+    pub point: Tensor<4>,
+    /// p `[1, B, D, K]`.
+    pub mass: Tensor<4>,
+    /// `exp(z − z_b)`.
+    gap: Tensor<4>,
+    tau: f64,
+}
+
+impl Coupled {
+    /// Of logits `[B, D, K]` and standard Gumbel noise `[S, B, D, K]`.
+    ///
+    /// # Errors
+    /// What [`sample::check`] refuses.
+    pub fn new(logits: &Tensor<3>, gumbel: Tensor<4>, tau: f64) -> Result<Self, Error> {
+        sample::check(logits)?;
+        let theta = composed::at_least_single(logits.clone().inner()).unsqueeze::<4>();
+        let tau = relax::within_range(tau, theta.dtype());
+        let keys = theta.clone() + gumbel.inner().cast(theta.dtype());
+        let gaps = keys.clone() - keys.clone().max_dim(3);
+        let hard = composed::scatter_one(keys.zeros_like(), keys.argmax(3));
+        let point = activation::softmax(gaps.clone() / tau, 3);
+        let mass = activation::softmax(theta, 3);
+        Ok(Self {
+            hard: like(hard, logits),
+            soft: like(point.clone(), logits),
+            mass,
+            point,
+            gap: gaps.exp(),
+            tau,
+        })
+    }
+
+    /// `∂c(z)/∂θ − ∂c(z̃)/∂θ` of every sample from `∂c/∂y`, both `[S, B, D, K]`, differentiable in the latter. Exactly
+    /// zero at masks.
+    pub fn correction(&self, slope: Tensor<4>) -> Tensor<4> {
+        let slope = slope.cast(self.point.dtype());
+        let mean = (slope.clone() * self.point.clone()).sum_dim(3);
+        let along = (slope - mean) * self.point.clone() / self.tau * self.gap.clone();
+        along.clone() - along.sum_dim(3) * self.mass.clone()
+    }
+}
