@@ -4,28 +4,33 @@ use burn::tensor::{DType, Device, Tensor};
 use gumbel::estimator::{Baseline, Choice, Estimate, Estimator, Nvil, Objective, Reinforce, Relax, Sample};
 use gumbel::{Noise, Schedule};
 
-const LATENTS: usize = 2;
+const FEW: usize = 2;
+const MANY: usize = 20;
 const CATEGORIES: usize = 3;
-const WIDTH: usize = LATENTS * CATEGORIES;
+const WIDTH: usize = FEW * CATEGORIES;
 const LOGITS: [f32; WIDTH] = [0.3, -0.5, 0.8, 0.0, 1.0, -1.2];
 const WEIGHTS: [f32; WIDTH] = [1.0, -0.5, 0.2, -1.0, 0.7, 0.4];
 
 type Loss = fn(&Sample) -> Tensor<2>;
 
-fn logits(rows: usize, dtype: DType) -> Tensor<3> {
-    let row = Tensor::<1>::from_floats(LOGITS, &Device::flex()).cast(dtype);
-    row.reshape([1, LATENTS, CATEGORIES]).repeat_dim(0, rows).autodiff().require_grad()
+/// An even number of latents, alternately of two kinds.
+fn logits(rows: usize, latents: usize, dtype: DType) -> Tensor<3> {
+    let two = Tensor::<1>::from_floats(LOGITS, &Device::flex()).cast(dtype).reshape([1, FEW, CATEGORIES]);
+    two.repeat_dim(1, latents / FEW).repeat_dim(0, rows).autodiff().require_grad()
 }
 
+/// A weighted sum over categories and latents, of the same spread for any number of latents.
 fn score(z: Tensor<4>) -> Tensor<2> {
-    let [samples, rows, ..] = z.dims();
-    let weights = Tensor::<1>::from_floats(WEIGHTS, &Device::flex()).cast(z.dtype());
-    (z * weights.reshape([1, 1, LATENTS, CATEGORIES])).sum_dim(3).sum_dim(2).reshape([samples, rows])
+    let [samples, rows, latents, _] = z.dims();
+    let two =
+        Tensor::<1>::from_floats(WEIGHTS, &Device::flex()).cast(z.dtype()).reshape([1, 1, FEW, CATEGORIES]);
+    let weights = two.repeat_dim(2, latents / FEW) * (FEW as f64 / latents as f64).sqrt();
+    (z * weights).sum_dim(3).sum_dim(2).reshape([samples, rows])
 }
 
 /// Has no gradient: only its values are seen.
 fn black_box(sample: &Sample) -> Tensor<2> {
-    (score(sample.z.clone().detach()) * 1.3).exp() + 2.0
+    (score(sample.z.clone().detach()) * 0.7).exp() + 2.0
 }
 
 /// What is learned of it misleads about the other.
@@ -41,18 +46,19 @@ fn estimate(estimator: &dyn Estimator, theta: &Tensor<3>, f: Loss, seed: u64) ->
     estimator.estimate(theta.clone(), &Objective::mean(f), &mut Noise::from_seed(seed), 0).expect("served")
 }
 
-fn trained<E: Estimator>(mut estimator: E, f: Loss, steps: u64) -> E {
+fn trained<E: Estimator>(mut estimator: E, f: Loss, latents: usize, steps: u64) -> E {
     for seed in 0..steps {
-        let last = estimate(&estimator, &logits(100, DType::F32), f, 1000 + seed);
+        let last = estimate(&estimator, &logits(100, latents, DType::F32), f, 1000 + seed);
         estimator.adapt(&last);
     }
     estimator
 }
 
 fn gradients(estimator: &dyn Estimator, theta: &Tensor<3>, f: Loss, seed: u64) -> Vec<Vec<f64>> {
+    let width = theta.dims()[1] * CATEGORIES;
     let surrogate = estimate(estimator, theta, f, seed).surrogate.sum();
     let gradient = theta.grad(&surrogate.backward()).expect("a gradient").into_data().convert::<f64>();
-    gradient.try_to_vec::<f64>().expect("converted").chunks(WIDTH).map(<[f64]>::to_vec).collect()
+    gradient.try_to_vec::<f64>().expect("converted").chunks(width).map(<[f64]>::to_vec).collect()
 }
 
 fn mean_and_variance(rows: &[Vec<f64>], i: usize) -> (f64, f64) {
@@ -63,8 +69,8 @@ fn mean_and_variance(rows: &[Vec<f64>], i: usize) -> (f64, f64) {
 
 /// The trace of the covariance.
 fn variance(estimator: &dyn Estimator, f: Loss) -> f64 {
-    let rows = gradients(estimator, &logits(50_000, DType::F32), f, 7);
-    (0..WIDTH).map(|i| mean_and_variance(&rows, i).1).sum()
+    let rows = gradients(estimator, &logits(20_000, MANY, DType::F32), f, 7);
+    (0..MANY * CATEGORIES).map(|i| mean_and_variance(&rows, i).1).sum()
 }
 
 /// Twelve comparisons of each kind at four standard errors: a false alarm in 700 seeds.
@@ -72,11 +78,14 @@ fn variance(estimator: &dyn Estimator, f: Loss) -> f64 {
 fn it_is_unbiased_whatever_its_network_has_learned() {
     const ROWS: usize = 100_000;
     let exact = "exact".parse::<Choice>().expect("a choice").build().expect("an estimator");
-    let exact = gradients(exact.as_ref(), &logits(1, DType::F32), black_box, 0).remove(0);
-    let estimators =
-        [relax(1, 0.01), trained(relax(1, 0.01), black_box, 300), trained(relax(2, 0.03), contrary, 300)];
+    let exact = gradients(exact.as_ref(), &logits(1, FEW, DType::F32), black_box, 0).remove(0);
+    let estimators = [
+        relax(1, 0.01),
+        trained(relax(1, 0.01), black_box, FEW, 300),
+        trained(relax(2, 0.03), contrary, FEW, 300),
+    ];
     for (kind, estimator) in estimators.iter().enumerate() {
-        let rows = gradients(estimator, &logits(ROWS, DType::F32), black_box, 5);
+        let rows = gradients(estimator, &logits(ROWS, FEW, DType::F32), black_box, 5);
         for (i, exact) in exact.iter().enumerate() {
             let (mean, variance) = mean_and_variance(&rows, i);
             let z = (mean - exact) / (variance / ROWS as f64).sqrt();
@@ -87,13 +96,13 @@ fn it_is_unbiased_whatever_its_network_has_learned() {
 
 #[test]
 fn a_trained_network_takes_out_most_of_what_a_baseline_leaves() {
-    let average = trained(Reinforce::new(1, Baseline::MovingAverage).expect("a sample"), black_box, 300);
-    let nvil = trained(Nvil::new(1, 30, 0.01, false).expect("a network"), black_box, 300);
-    let network = trained(relax(1, 0.01), black_box, 1000);
-    let misled = trained(relax(1, 0.01), contrary, 1000);
+    let average =
+        trained(Reinforce::new(1, Baseline::MovingAverage).expect("a sample"), black_box, MANY, 300);
+    let nvil = trained(Nvil::new(1, 30, 0.01, false).expect("a network"), black_box, MANY, 300);
+    let network = trained(relax(1, 0.01), black_box, MANY, 1000);
+    let misled = trained(relax(1, 0.01), contrary, MANY, 1000);
     let [average, nvil, network, misled] = [&average as &dyn Estimator, &nvil, &network, &misled]
         .map(|estimator| variance(estimator, black_box));
-    println!("moving average {average:.4}, nvil {nvil:.4}, relax {network:.4}, of another loss {misled:.4}");
     assert!(network < 0.5 * average && network < 0.5 * nvil && misled > 2.0 * average);
 }
 
@@ -101,17 +110,16 @@ fn a_trained_network_takes_out_most_of_what_a_baseline_leaves() {
 fn before_it_has_learned_it_is_reinforce() {
     let plain = Reinforce::new(2, Baseline::MovingAverage).expect("samples");
     let [found, expected] = [&relax(2, 0.01) as &dyn Estimator, &plain]
-        .map(|estimator| gradients(estimator, &logits(200, DType::F64), black_box, 3).concat());
+        .map(|estimator| gradients(estimator, &logits(200, FEW, DType::F64), black_box, 3).concat());
     assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
 }
 
 #[test]
 fn a_trained_network_gives_nothing_to_masks_and_stays_finite_at_the_extremes() {
-    let network = trained(relax(1, 0.03), contrary, 100);
+    let network = trained(relax(1, 0.03), contrary, FEW, 100);
     let mask = f32::NEG_INFINITY;
     for row in [[80.0, -80.0, 0.0, -80.0, 80.0, 80.0], [0.0, mask, 1.0, mask, mask, 2.0]] {
-        let theta =
-            Tensor::<1>::from_floats(row, &Device::flex().autodiff()).reshape([1, LATENTS, CATEGORIES]);
+        let theta = Tensor::<1>::from_floats(row, &Device::flex().autodiff()).reshape([1, FEW, CATEGORIES]);
         let theta = theta.repeat_dim(0, 100).require_grad();
         for gradient in gradients(&network, &theta, black_box, 2) {
             assert!(gradient.iter().all(|g| g.is_finite()), "{gradient:?}");

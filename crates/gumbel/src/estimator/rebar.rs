@@ -34,7 +34,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: true,
-    parameters: &[SAMPLES, Parameter { default: "0.5", ..TAU }, WEIGHT],
+    parameters: &[SAMPLES, Parameter { default: "0.3", ..TAU }, WEIGHT],
     evaluations: Evaluations::TWICE,
     make: |given| {
         Ok(Box::new(Rebar::new(

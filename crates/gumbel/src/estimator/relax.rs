@@ -33,7 +33,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
-    parameters: &[SAMPLES, Parameter { default: "0.5", ..TAU }, HIDDEN, RATE],
+    parameters: &[SAMPLES, Parameter { default: "0.3", ..TAU }, HIDDEN, RATE],
     evaluations: Evaluations::SAMPLES,
     make: |given| {
         Ok(Box::new(Relax::new(
