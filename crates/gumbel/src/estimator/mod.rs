@@ -28,6 +28,7 @@ mod rebar;
 mod reinforce;
 mod reinmax;
 mod relax;
+mod relax_black_box;
 mod rloo;
 mod rodeo;
 mod self_critical;
@@ -61,6 +62,7 @@ pub use rebar::Rebar;
 pub use reinforce::{Baseline, Reinforce};
 pub use reinmax::ReinMax;
 pub use relax::Relax;
+pub use relax_black_box::RelaxBlackBox;
 pub use rloo::Rloo;
 pub use rodeo::Rodeo;
 pub use self_critical::SelfCritical;
@@ -82,6 +84,7 @@ pub static ALL: &[&Info] = &[
     &darn::INFO,
     &rebar::INFO,
     &relax::INFO,
+    &relax_black_box::INFO,
     &double_cv::INFO,
     &rodeo::INFO,
     &arm::INFO,

@@ -18,7 +18,7 @@ use super::parts::coupled::{self, Coupled};
 use super::parts::inner;
 use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES, Sample,
-    Samples, TAU, Venue, at_least, check_state, score_cotangent,
+    Samples, TAU, Venue, at_least, check_state,
 };
 use crate::{Error, Noise, Schedule};
 use burn::tensor::Tensor;
@@ -97,14 +97,10 @@ impl Rebar {
         let (relaxed, slope) = inner::gradient(objective, Sample::hard(pair.soft.clone()));
         let sample = Sample::hard(pair.hard.clone());
         let losses = objective.losses(&sample);
-        let along_score = |values: Tensor<2>| {
-            let signal = (values - self.average.value()) / sample.z.dims()[0] as f64;
-            score_cotangent(logits.clone(), sample.z.clone(), signal)
-        };
-        let plain = along_score(losses.clone());
-        let correction = pair.correction(slope).mean_dim(0).squeeze_dim::<3>(0);
-        let control = like(correction, &logits) - along_score(relaxed);
-        let cotangent = plain.clone() + control.clone() * self.coefficient();
+        let plain = pair.along_score(losses.clone().inner() - self.average.value());
+        let control = pair.control(relaxed.inner() - self.average.value(), slope.inner());
+        let gradients = plain.clone() + control.clone() * self.coefficient();
+        let cotangent = like(gradients.mean_dim(0).squeeze_dim(0), &logits);
         let loss = objective.reduce(&sample, losses);
         let estimate = Estimate::with_cotangent(loss, logits, cotangent);
         Ok(estimate.teaching(Coefficient::lesson(plain, control)))

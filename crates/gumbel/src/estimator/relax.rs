@@ -1,19 +1,22 @@
-//! RELAX: REINFORCE, with a network of a relaxed sample as its control variate.
+//! RELAX: REBAR, with a network that learns what f at the relaxed sample leaves over.
 //!
 //! Grathwohl, Choi, Wu, Roeder and Duvenaud 2018, section 3.
-//! ĝ = (1/S) Σ_s [ (f(b) − c − r(y)) ∇ log q(b) + ∂r(y)/∂θ − ∂r(ỹ)/∂θ ],
+//! ĝ = (1/S) Σ_s [ (f(b) − c − h(y)) ∇ log q(b) + ∂h(y)/∂θ − ∂h(ỹ)/∂θ ],   h(y) = η (f(y) − c) + r(y),
 //! b = argmax(θ + g),   y = softmax((θ + g) / τ),   ỹ the same function of Gumbels given b,   c a moving average of f,
 //! r a network that descends E‖ĝ‖².
-//! Unbiased for every r. Cost: S evaluations of f, none of ∇f. Sees: θ, f values.
-//! Good for: f that cannot be differentiated, and S = 1. Poor for: short runs, in which the network learns nothing; f
-//! that means something inside the simplex (use rebar: the network would have to learn what f itself says there).
-//! Choice: the network alone, where the paper adds f(y) to it if f has a gradient. With one hidden layer its slope in y
-//! is a formula, so E‖ĝ‖² itself is descended, without second derivatives. r sees the probabilities of q too, which are
-//! independent of g. The Gumbels given b are those of y, as in rebar.
+//! Unbiased for every η, r and τ. Cost: 2S evaluations of f, S of them with ∇f. Sees: θ, f values, ∇f at relaxed points.
+//! Good for: long runs, and S = 1. Poor for: short ones, in which the network learns nothing and this is rebar; f
+//! without a gradient (use relax-black-box).
+//! Choice: with one hidden layer the network's slope in y is a formula, so E‖ĝ‖² itself is descended, without second
+//! derivatives. It sees the probabilities of q too, which are independent of g. The Gumbels given b, η and τ are as in
+//! rebar.
 
+use super::double_cv::WEIGHT;
 use super::parts::average::Average;
 use super::parts::binary::like;
-use super::parts::coupled::{self, Coupled};
+use super::parts::coefficient::{Coefficient, Weight};
+use super::parts::coupled::{self, Coupled, Learned};
+use super::parts::inner;
 use super::parts::network::{HIDDEN, Learner, RATE};
 use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES, Sample,
@@ -24,7 +27,7 @@ use burn::tensor::{DType, Tensor};
 
 pub(super) static INFO: Info = Info {
     name: "relax",
-    title: "score function with a learned control variate of a relaxed sample",
+    title: "rebar with a network that learns what f leaves over",
     papers: &[GRATHWOHL],
     place: "section 3",
     source: include_str!("relax.rs"),
@@ -32,20 +35,21 @@ pub(super) static INFO: Info = Info {
     reductions: &[Reduction::Mean],
     unbiased: true,
     samples: Samples::Hard,
-    needs_gradient: false,
-    parameters: &[SAMPLES, Parameter { default: "0.3", ..TAU }, HIDDEN, RATE],
-    evaluations: Evaluations::SAMPLES,
+    needs_gradient: true,
+    parameters: &[SAMPLES, Parameter { default: "0.3", ..TAU }, WEIGHT, HIDDEN, RATE],
+    evaluations: Evaluations::TWICE,
     make: |given| {
         Ok(Box::new(Relax::new(
             given.read(&INFO, "samples")?,
             given.read(&INFO, "tau")?,
+            given.read(&INFO, "coefficient")?,
             given.read(&INFO, "hidden")?,
             given.read(&INFO, "rate")?,
         )?))
     },
 };
 
-const GRATHWOHL: Paper = Paper {
+pub(super) const GRATHWOHL: Paper = Paper {
     key: "grathwohl2018backpropagation",
     authors: "Will Grathwohl and Dami Choi and Yuhuai Wu and Geoffrey Roeder and David Duvenaud",
     title: "Backpropagation through the Void: Optimizing Control Variates for Black-Box Gradient Estimation",
@@ -58,6 +62,8 @@ const GRATHWOHL: Paper = Paper {
 pub struct Relax {
     samples: usize,
     tau: Schedule,
+    weight: Weight,
+    learned: Coefficient,
     average: Average,
     network: Learner,
 }
@@ -68,9 +74,30 @@ impl Relax {
     ///
     /// # Errors
     /// No samples; no hidden units; a rate that is not positive and finite.
-    pub fn new(samples: usize, tau: Schedule, hidden: usize, rate: f64) -> Result<Self, Error> {
-        let network = Learner::new(&INFO, hidden, rate)?;
-        Ok(Self { samples: at_least(&INFO, 1, samples)?, tau, average: Average::default(), network })
+    pub fn new(
+        samples: usize,
+        tau: Schedule,
+        weight: Weight,
+        hidden: usize,
+        rate: f64,
+    ) -> Result<Self, Error> {
+        let (samples, network) = (at_least(&INFO, 1, samples)?, Learner::new(&INFO, hidden, rate)?);
+        Ok(Self {
+            samples,
+            tau,
+            weight,
+            learned: Coefficient::default(),
+            average: Average::default(),
+            network,
+        })
+    }
+
+    /// η of the next estimate.
+    pub fn coefficient(&self) -> f64 {
+        match self.weight {
+            Weight::Learned => self.learned.value(),
+            Weight::Fixed(weight) => weight,
+        }
     }
 
     /// The estimate from given standard Gumbel noise `[S, B, D, K]`: a pure function of it.
@@ -86,30 +113,22 @@ impl Relax {
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
         let pair = Coupled::new(&logits, gumbel, self.tau.at(step))?;
+        let (relaxed, known) = inner::gradient(objective, Sample::hard(pair.soft.clone()));
         let sample = Sample::hard(pair.hard.clone());
         let losses = objective.losses(&sample);
-        let (gradients, lesson) = self.gradients(&pair, losses.clone().inner());
-        let cotangent = like(gradients.mean_dim(0).squeeze_dim(0), &logits);
+        let Learned { leaves, value, slope } = pair.learned(&self.network);
+        let plain =
+            pair.along_score(losses.clone().inner() - self.average.value()) + pair.control(value, slope);
+        let control = pair.control(relaxed.inner() - self.average.value(), known.inner());
+        let lesson = Coefficient::lesson(plain.clone(), control.clone());
+        let gradients = plain + control * self.coefficient();
+        let lesson = Tensor::cat(
+            vec![lesson.cast(DType::F32), leaves.lesson(coupled::mean_square(gradients.clone()))],
+            0,
+        );
+        let cotangent = like(gradients.inner().mean_dim(0).squeeze_dim(0), &logits);
         let loss = objective.reduce(&sample, losses);
         Ok(Estimate::with_cotangent(loss, logits, cotangent).teaching(lesson))
-    }
-
-    /// The estimate of every sample, `[S, B, D, K]`, and the gradient of their mean square in the network's parameters.
-    fn gradients(&self, pair: &Coupled, losses: Tensor<2>) -> (Tensor<4>, Tensor<1>) {
-        let dtype = pair.point.dtype();
-        let [samples, rows, latents, categories] = pair.point.dims();
-        let inputs = latents * categories;
-        let features = Tensor::cat(vec![pair.point.clone(), pair.mass.clone().expand(pair.point.shape())], 2);
-        let leaves = self.network.at(2 * inputs).leaves(&losses.device());
-        let features = features.reshape([samples * rows, 2 * inputs]).cast(DType::F32);
-        let (value, slope) = leaves.forward_with_slope(features);
-        let slope = slope.narrow(1, 0, inputs).reshape([samples, rows, latents, categories]);
-        let rest =
-            value.reshape([samples, rows]).cast(dtype).neg() + losses.cast(dtype) - self.average.value();
-        let score = pair.hard.clone().inner().cast(dtype) - pair.mass.clone();
-        let each = rest.unsqueeze_dims::<4>(&[2, 3]) * score + pair.correction(slope);
-        let lesson = leaves.lesson(each.clone().square().sum() / (samples * rows) as f64);
-        (each.inner(), lesson.cast(DType::F32))
     }
 }
 
@@ -131,19 +150,24 @@ impl Estimator for Relax {
 
     fn adapt(&mut self, last: &Estimate) {
         self.average.learn(last.value.clone().mean().into_scalar::<f64>());
-        self.network.learn(&last.lesson_numbers());
+        let lesson = last.lesson_numbers();
+        let (coefficient, slopes) = lesson.split_at(Coefficient::LEN);
+        self.learned.learn(coefficient);
+        self.network.learn(slopes);
     }
 
     fn state(&self) -> Vec<f64> {
-        self.average.state().into_iter().chain(self.network.state()).collect()
+        self.average.state().into_iter().chain(self.learned.state()).chain(self.network.state()).collect()
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<(), Error> {
         let foreign =
             || Error::State { estimator: INFO.name, wanted: self.state().len(), found: state.len() };
-        let (average, network) = state.split_at_checked(Average::LEN).ok_or_else(foreign)?;
+        let (numbers, network) =
+            state.split_at_checked(Average::LEN + Coefficient::LEN).ok_or_else(foreign)?;
+        let (average, learned) = numbers.split_at(Average::LEN);
         self.network = self.network.in_state(network).ok_or_else(foreign)?;
-        self.average = Average::from_state(average);
+        (self.average, self.learned) = (Average::from_state(average), Coefficient::from_state(learned));
         Ok(())
     }
 }

@@ -23,8 +23,9 @@
 //! and so the difference of the two gradients is a product, without a division and without cancellation.
 
 use super::binary::like;
+use super::network::{Learner, Leaves};
 use crate::{Error, Noise, composed, relax, sample};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{DType, Tensor, activation};
 
 /// Standard Gumbel noise `[S, B, D, K]` for logits `[B, D, K]`.
 pub(in super::super) fn gumbel(logits: &Tensor<3>, samples: usize, noise: &mut Noise) -> Tensor<4> {
@@ -37,13 +38,21 @@ pub(in super::super) struct Coupled {
     /// b and y `[S, B, D, K]` of the logits' own type, to evaluate an objective at.
     pub hard: Tensor<4>,
     pub soft: Tensor<4>,
-    /// y again, in single precision or better, as all that follows.
-    pub point: Tensor<4>,
-    /// p `[1, B, D, K]`.
-    pub mass: Tensor<4>,
+    /// `∇ ln q(b) = b − p`, in single precision or better, as all that follows.
+    score: Tensor<4>,
+    /// y again, and p.
+    point: Tensor<4>,
+    mass: Tensor<4>,
     /// `exp(z − z_b)`.
     gap: Tensor<4>,
     tau: f64,
+}
+
+/// A network's control variate: its values `[S, B]` and their derivative in y `[S, B, D, K]`, in its leaves' graph.
+pub(in super::super) struct Learned {
+    pub leaves: Leaves,
+    pub value: Tensor<2>,
+    pub slope: Tensor<4>,
 }
 
 impl Coupled {
@@ -59,23 +68,41 @@ impl Coupled {
         let gaps = keys.clone() - keys.clone().max_dim(3);
         let hard = composed::scatter_one(keys.zeros_like(), keys.argmax(3));
         let point = activation::softmax(gaps.clone() / tau, 3);
-        let mass = activation::softmax(theta, 3);
-        Ok(Self {
-            hard: like(hard, logits),
-            soft: like(point.clone(), logits),
-            mass,
-            point,
-            gap: gaps.exp(),
-            tau,
-        })
+        let mass = activation::softmax(theta, 3).expand(point.shape());
+        let (score, gap) = (hard.clone() - mass.clone(), gaps.exp());
+        Ok(Self { hard: like(hard, logits), soft: like(point.clone(), logits), score, point, mass, gap, tau })
     }
 
-    /// `∂c(z)/∂θ − ∂c(z̃)/∂θ` of every sample from `∂c/∂y`, both `[S, B, D, K]`, differentiable in the latter. Exactly
-    /// zero at masks.
-    pub fn correction(&self, slope: Tensor<4>) -> Tensor<4> {
+    /// The score of every sample times its value `[S, B]`: `[S, B, D, K]`.
+    pub fn along_score(&self, values: Tensor<2>) -> Tensor<4> {
+        values.cast(self.score.dtype()).unsqueeze_dims::<4>(&[2, 3]) * self.score.clone()
+    }
+
+    /// What has mean zero, `[S, B, D, K]`, from `c(y)` `[S, B]` and `∂c/∂y` `[S, B, D, K]`; differentiable in both.
+    /// Exactly zero at masks.
+    pub fn control(&self, values: Tensor<2>, slope: Tensor<4>) -> Tensor<4> {
         let slope = slope.cast(self.point.dtype());
         let mean = (slope.clone() * self.point.clone()).sum_dim(3);
         let along = (slope - mean) * self.point.clone() / self.tau * self.gap.clone();
-        along.clone() - along.sum_dim(3) * self.mass.clone()
+        along.clone() - along.sum_dim(3) * self.mass.clone() - self.along_score(values)
     }
+
+    /// The control variate of a network that sees y, and p, which is independent of the noise.
+    pub fn learned(&self, network: &Learner) -> Learned {
+        let [samples, rows, latents, categories] = self.point.dims();
+        let inputs = latents * categories;
+        let seen = Tensor::cat(vec![self.point.clone(), self.mass.clone()], 2);
+        let seen = seen.reshape([samples * rows, 2 * inputs]).cast(DType::F32);
+        let leaves = network.at(2 * inputs).leaves(&seen.device());
+        let (value, slope) = leaves.forward_with_slope(seen);
+        let slope = slope.narrow(1, 0, inputs).reshape([samples, rows, latents, categories]);
+        Learned { leaves, value: value.reshape([samples, rows]), slope }
+    }
+}
+
+/// The mean over samples and rows of the squared length, `[S, B, D, K]` to `[1]`: what a control variate is to make
+/// small.
+pub(in super::super) fn mean_square(gradients: Tensor<4>) -> Tensor<1> {
+    let [samples, rows, ..] = gradients.dims();
+    gradients.square().sum() / (samples * rows) as f64
 }
