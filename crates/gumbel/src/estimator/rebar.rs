@@ -4,11 +4,13 @@
 //! ĝ = (1/S) Σ_s [ (f(b) − c − η (f(y) − c)) ∇ log q(b) + η (∂f(y)/∂θ − ∂f(ỹ)/∂θ) ],
 //! b = argmax(θ + g),   y = softmax((θ + g) / τ),   ỹ the same function of Gumbels given b,   c a moving average of f.
 //! Unbiased for every η and τ. Cost: 2S evaluations of f, S of them with ∇f. Sees: θ, f values, ∇f at relaxed points.
-//! Good for: f that is smooth inside the simplex, and S = 1. Poor for: f whose values there say nothing of those at
-//! the vertices (η then stays near 0, and this is reinforce at twice the cost).
+//! Good for: f that is smooth inside the simplex, many latents, and S = 1. Poor for: f whose values there say nothing of
+//! those at the vertices (η then stays near 0, and this is reinforce at twice the cost). Not for f that passes no
+//! gradient to z: f(y) without its slope is no control variate but a bias.
 //! Choice: the Gumbels given b are those of y, as in the authors' code, so ỹ = y and only its derivative differs; hence
 //! 2S evaluations, not 3S. η is learned in closed form from earlier steps, and is 0 in the first. c takes the place of
-//! the authors' baseline network. τ is given: its own slope needs a second derivative of f. f sees y as if it were hard.
+//! the authors' baseline network. τ is given: its own slope needs a second derivative of f; the more latents, the lower
+//! it may be. f sees y as if it were hard.
 
 use super::double_cv::WEIGHT;
 use super::parts::average::Average;
@@ -75,10 +77,7 @@ impl Rebar {
 
     /// η of the next estimate.
     pub fn coefficient(&self) -> f64 {
-        match self.weight {
-            Weight::Learned => self.learned.value(),
-            Weight::Fixed(weight) => weight,
-        }
+        self.weight.or(self.learned)
     }
 
     /// The estimate from given standard Gumbel noise `[S, B, D, K]`: a pure function of it.

@@ -5,8 +5,8 @@
 //! b = argmax(θ + g),   y = softmax((θ + g) / τ),   ỹ the same function of Gumbels given b,   c a moving average of f,
 //! r a network that descends E‖ĝ‖².
 //! Unbiased for every η, r and τ. Cost: 2S evaluations of f, S of them with ∇f. Sees: θ, f values, ∇f at relaxed points.
-//! Good for: long runs, and S = 1. Poor for: short ones, in which the network learns nothing and this is rebar; f
-//! without a gradient (use relax-black-box).
+//! Good for: f that misleads inside the simplex, which the network unlearns, and S = 1. Poor for: short runs, in which it
+//! learns nothing and this is rebar, as it nearly is for smooth f; f without a gradient (use relax-black-box).
 //! Choice: with one hidden layer the network's slope in y is a formula, so E‖ĝ‖² itself is descended, without second
 //! derivatives. It sees the probabilities of q too, which are independent of g. The Gumbels given b, η and τ are as in
 //! rebar.
@@ -94,10 +94,7 @@ impl Relax {
 
     /// η of the next estimate.
     pub fn coefficient(&self) -> f64 {
-        match self.weight {
-            Weight::Learned => self.learned.value(),
-            Weight::Fixed(weight) => weight,
-        }
+        self.weight.or(self.learned)
     }
 
     /// The estimate from given standard Gumbel noise `[S, B, D, K]`: a pure function of it.
@@ -116,19 +113,27 @@ impl Relax {
         let (relaxed, known) = inner::gradient(objective, Sample::hard(pair.soft.clone()));
         let sample = Sample::hard(pair.hard.clone());
         let losses = objective.losses(&sample);
-        let Learned { leaves, value, slope } = pair.learned(&self.network);
-        let plain =
-            pair.along_score(losses.clone().inner() - self.average.value()) + pair.control(value, slope);
-        let control = pair.control(relaxed.inner() - self.average.value(), known.inner());
-        let lesson = Coefficient::lesson(plain.clone(), control.clone());
-        let gradients = plain + control * self.coefficient();
-        let lesson = Tensor::cat(
-            vec![lesson.cast(DType::F32), leaves.lesson(coupled::mean_square(gradients.clone()))],
-            0,
-        );
-        let cotangent = like(gradients.inner().mean_dim(0).squeeze_dim(0), &logits);
+        let signals = [&losses, &relaxed].map(|f| f.clone().inner() - self.average.value());
+        let (gradients, lesson) = self.gradients(&pair, signals, known.inner());
+        let cotangent = like(gradients.mean_dim(0).squeeze_dim(0), &logits);
         let loss = objective.reduce(&sample, losses);
         Ok(Estimate::with_cotangent(loss, logits, cotangent).teaching(lesson))
+    }
+
+    /// The estimate of every sample `[S, B, D, K]`, and the lesson, from `f − c` at b and at y `[S, B]` and ∇f at y.
+    fn gradients(
+        &self,
+        pair: &Coupled,
+        [hard, soft]: [Tensor<2>; 2],
+        known: Tensor<4>,
+    ) -> (Tensor<4>, Tensor<1>) {
+        let Learned { leaves, value, slope } = pair.learned(&self.network);
+        let plain = pair.along_score(hard) + pair.control(value, slope);
+        let control = pair.control(soft, known);
+        let lesson = Coefficient::lesson(plain.clone(), control.clone()).cast(DType::F32);
+        let gradients = plain + control * self.coefficient();
+        let descent = leaves.lesson(coupled::mean_square(gradients.clone()));
+        (gradients.inner(), Tensor::cat(vec![lesson, descent], 0))
     }
 }
 
