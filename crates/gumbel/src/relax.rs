@@ -130,7 +130,7 @@ pub(crate) fn relaxed<const D: usize>(
 }
 
 /// A temperature beyond the range of the logits' type is as good as its nearest number.
-fn within_range(tau: f64, dtype: DType) -> f64 {
+pub(crate) fn within_range(tau: f64, dtype: DType) -> f64 {
     match dtype {
         DType::F64 => tau,
         _ => tau.clamp(f32::MIN_POSITIVE.into(), f32::MAX.into()),

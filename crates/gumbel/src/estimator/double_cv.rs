@@ -69,10 +69,7 @@ impl DoubleCv {
 
     /// α of the next estimate.
     pub fn coefficient(&self) -> f64 {
-        match self.weight {
-            Weight::Learned => self.learned.value(),
-            Weight::Fixed(weight) => weight,
-        }
+        self.weight.or(self.learned)
     }
 
     /// The estimate from given hard samples `[S, B, D, K]`: a pure function of them.

@@ -12,6 +12,7 @@ mod arms;
 mod arsm;
 mod carms;
 mod coupled;
+mod darn;
 mod decoupled;
 mod disarm;
 mod double_cv;
@@ -26,8 +27,11 @@ mod objective;
 mod paper;
 mod parameters;
 mod parts;
+mod rebar;
 mod reinforce;
 mod reinmax;
+mod relax;
+mod relax_black_box;
 mod rloo;
 mod rodeo;
 mod self_critical;
@@ -47,6 +51,7 @@ pub use arms::Arms;
 pub use arsm::Arsm;
 pub use carms::Carms;
 pub use coupled::{Coupled, Order};
+pub use darn::Darn;
 pub use decoupled::Decoupled;
 pub use disarm::DisArm;
 pub use double_cv::DoubleCv;
@@ -61,8 +66,11 @@ pub use objective::{Objective, Reduction, Relaxed, Sample};
 pub use paper::{Paper, Venue};
 pub use parameters::{Choice, Parameter, Parameters};
 pub use parts::coefficient::Weight;
+pub use rebar::Rebar;
 pub use reinforce::{Baseline, Reinforce};
 pub use reinmax::ReinMax;
+pub use relax::Relax;
+pub use relax_black_box::RelaxBlackBox;
 pub use rloo::Rloo;
 pub use rodeo::Rodeo;
 pub use self_critical::SelfCritical;
@@ -85,6 +93,10 @@ pub static ALL: &[&Info] = &[
     &unordered_set::INFO,
     &vimco::INFO,
     &muprop::INFO,
+    &darn::INFO,
+    &rebar::INFO,
+    &relax::INFO,
+    &relax_black_box::INFO,
     &double_cv::INFO,
     &rodeo::INFO,
     &arm::INFO,
@@ -108,6 +120,7 @@ pub static ALL: &[&Info] = &[
 /// Each returns `hard`, bit for bit, as a differentiable function of the logits: sample with
 /// [`one_hot`](crate::one_hot), attach a gradient, and go on. See the estimator of the same name.
 pub mod path {
+    pub use super::darn::darn;
     pub use super::gapped::gapped;
     pub use super::gumbel_rao::gumbel_rao;
     pub use super::reinmax::reinmax;

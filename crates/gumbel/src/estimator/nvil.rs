@@ -9,7 +9,7 @@
 //! them is independent of z. The scale is off by default: it is a learning rate, and Adam undoes it. Everything is
 //! learned from earlier steps.
 
-use super::parts::network::Network;
+use super::parts::network::{HIDDEN, Learner, RATE};
 use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES,
     Sample, Samples, Venue, at_least, repeat, score_cotangent,
@@ -30,8 +30,8 @@ pub(super) static INFO: Info = Info {
     needs_gradient: false,
     parameters: &[
         SAMPLES,
-        Parameter { name: "hidden", default: "100", meaning: "the width of the network, at least 1" },
-        Parameter { name: "rate", default: "0.001", meaning: "the learning rate of the network, positive" },
+        HIDDEN,
+        RATE,
         Parameter { name: "normalise", default: "false", meaning: "true or false" },
     ],
     evaluations: Evaluations::SAMPLES,
@@ -62,12 +62,9 @@ const MOMENTS: usize = 3;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Nvil {
     samples: usize,
-    hidden: usize,
-    rate: f64,
     normalise: bool,
     moments: [f64; MOMENTS],
-    /// Made at the first step, when the number of inputs is known.
-    network: Option<Network>,
+    network: Learner,
 }
 
 impl Nvil {
@@ -76,15 +73,8 @@ impl Nvil {
     /// # Errors
     /// No samples; no hidden units; a rate that is not positive and finite.
     pub fn new(samples: usize, hidden: usize, rate: f64, normalise: bool) -> Result<Self, Error> {
-        let refused = |reason: String| Err(Error::Parameter { estimator: INFO.name, reason });
-        if hidden == 0 {
-            return refused("hidden must be at least 1, got 0".into());
-        }
-        if !(rate > 0.0 && rate.is_finite()) {
-            return refused(format!("rate must be positive and finite, got {rate}"));
-        }
-        let samples = at_least(&INFO, 1, samples)?;
-        Ok(Self { samples, hidden, rate, normalise, moments: [0.0; MOMENTS], network: None })
+        let network = Learner::new(&INFO, hidden, rate)?;
+        Ok(Self { samples: at_least(&INFO, 1, samples)?, normalise, moments: [0.0; MOMENTS], network })
     }
 
     /// c.
@@ -97,11 +87,6 @@ impl Nvil {
     fn scale(&self) -> f64 {
         let [weight, _, squares] = self.moments;
         if self.normalise && weight > 0.0 { (squares / weight).sqrt().max(1.0) } else { 1.0 }
-    }
-
-    fn network(&self, inputs: usize) -> Network {
-        let fitting = self.network.clone().filter(|network| network.inputs() == inputs);
-        fitting.unwrap_or_else(|| Network::new(inputs, self.hidden))
     }
 }
 
@@ -124,7 +109,7 @@ impl Estimator for Nvil {
         let [rows, latents, categories] = theta.dims();
         let inputs = latents * categories;
         let features = activation::softmax(theta, 2).reshape([rows, inputs]).inner().autodiff();
-        let leaves = self.network(inputs).leaves(&logits.device());
+        let leaves = self.network.at(inputs).leaves(&logits.device());
         let predicted = leaves.forward(features.cast(DType::F32));
         let value = loss.clone().detach().inner();
         let rest = value.clone().cast(DType::F32).autodiff() - self.average() - predicted.clone();
@@ -153,28 +138,19 @@ impl Estimator for Nvil {
         for (moment, new) in self.moments.iter_mut().zip([1.0, *mean, *square]) {
             *moment = DECAY * *moment + (1.0 - DECAY) * new;
         }
-        // inputs · hidden weights, hidden biases, hidden output weights and a bias.
-        let inputs = (slopes.len() - 2 * self.hidden - 1) / self.hidden;
-        let mut network = self.network(inputs);
-        network.learn(slopes, self.rate);
-        self.network = Some(network);
+        self.network.learn(slopes);
     }
 
     fn state(&self) -> Vec<f64> {
-        let network = self.network.as_ref().map_or(Vec::new(), Network::state);
-        self.moments.into_iter().chain(network).collect()
+        self.moments.into_iter().chain(self.network.state()).collect()
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<(), Error> {
         let foreign =
             || Error::State { estimator: INFO.name, wanted: self.state().len(), found: state.len() };
         let (moments, network) = state.split_at_checked(MOMENTS).ok_or_else(foreign)?;
-        let restored = match network.is_empty() {
-            true => None,
-            false => Some(Network::from_state(network, self.hidden).ok_or_else(foreign)?),
-        };
+        self.network = self.network.in_state(network).ok_or_else(foreign)?;
         self.moments.copy_from_slice(moments);
-        self.network = restored;
         Ok(())
     }
 }

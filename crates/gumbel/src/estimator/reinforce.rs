@@ -8,6 +8,7 @@
 //! and is corrected for its start at zero, as Adam's moments are. Under a log-mean-exp over S every sample's
 //! score is weighted by the whole row's loss.
 
+use super::parts::average::Average;
 use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES,
     Sample, Samples, Venue, at_least, check_state, repeat, score_cotangent,
@@ -79,17 +80,12 @@ impl FromStr for Baseline {
     }
 }
 
-/// β of the moving average: a memory of about 1 / (1 − β) adaptations.
-const DECAY: f64 = 0.99;
-
 /// See the head of its file for formula, cost and use.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reinforce {
     samples: usize,
     baseline: Baseline,
-    /// Decayed sum of the means seen, and of their weights.
-    total: f64,
-    weight: f64,
+    average: Average,
 }
 
 impl Reinforce {
@@ -98,12 +94,12 @@ impl Reinforce {
     /// # Errors
     /// No samples.
     pub fn new(samples: usize, baseline: Baseline) -> Result<Self, Error> {
-        Ok(Self { samples: at_least(&INFO, 1, samples)?, baseline, total: 0.0, weight: 0.0 })
+        Ok(Self { samples: at_least(&INFO, 1, samples)?, baseline, average: Average::default() })
     }
 
     /// The baseline c of the next estimate: zero until it has adapted.
     pub fn baseline(&self) -> f64 {
-        if self.weight == 0.0 { 0.0 } else { self.total / self.weight }
+        self.average.value()
     }
 }
 
@@ -134,19 +130,17 @@ impl Estimator for Reinforce {
 
     fn adapt(&mut self, last: &Estimate) {
         if self.baseline == Baseline::MovingAverage {
-            let mean = last.value.clone().mean().into_scalar::<f64>();
-            self.total = DECAY * self.total + (1.0 - DECAY) * mean;
-            self.weight = DECAY * self.weight + (1.0 - DECAY);
+            self.average.learn(last.value.clone().mean().into_scalar::<f64>());
         }
     }
 
     fn state(&self) -> Vec<f64> {
-        vec![self.total, self.weight]
+        self.average.state().to_vec()
     }
 
     fn restore(&mut self, state: &[f64]) -> Result<(), Error> {
-        check_state(&INFO, 2, state)?;
-        (self.total, self.weight) = (state[0], state[1]);
+        check_state(&INFO, Average::LEN, state)?;
+        self.average = Average::from_state(state);
         Ok(())
     }
 }

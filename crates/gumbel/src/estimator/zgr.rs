@@ -30,7 +30,7 @@ pub(super) static INFO: Info = Info {
     make: |given| Ok(Box::new(Zgr::new(given.read(&INFO, "samples")?)?)),
 };
 
-const SHEKHOVTSOV: Paper = Paper {
+pub(super) const SHEKHOVTSOV: Paper = Paper {
     key: "shekhovtsov2023cold",
     authors: "Alexander Shekhovtsov",
     title: "Cold Analysis of Rao-Blackwellized Straight-Through Gumbel-Softmax Gradient Estimator",

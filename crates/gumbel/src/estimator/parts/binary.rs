@@ -35,8 +35,8 @@ pub(in super::super) fn uniform(noise: &mut Noise, logits: &Tensor<3>, shape: [u
     like(noise.uniform(shape, &logits.device().inner()), logits)
 }
 
-/// Noise in the precision of the logits, and in a graph if they are in one.
-pub(in super::super) fn like(noise: Tensor<3>, logits: &Tensor<3>) -> Tensor<3> {
-    let noise = noise.cast(logits.dtype());
-    if logits.is_autodiff() { noise.autodiff() } else { noise }
+/// A tensor in the precision of the logits, and tracked if they are.
+pub(in super::super) fn like<const D: usize>(tensor: Tensor<D>, logits: &Tensor<3>) -> Tensor<D> {
+    let tensor = tensor.cast(logits.dtype());
+    if logits.is_autodiff() { tensor.autodiff() } else { tensor }
 }

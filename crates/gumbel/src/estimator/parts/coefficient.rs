@@ -21,6 +21,16 @@ pub enum Weight {
     Fixed(f64),
 }
 
+impl Weight {
+    /// The fixed one, or else what has been learned.
+    pub(in super::super) fn or(self, learned: Coefficient) -> f64 {
+        match self {
+            Self::Learned => learned.value(),
+            Self::Fixed(weight) => weight,
+        }
+    }
+}
+
 impl fmt::Display for Weight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,8 +1,10 @@
 //! What several estimators share.
 
 pub(super) mod antithetic;
+pub(super) mod average;
 pub(super) mod binary;
 pub(super) mod coefficient;
+pub(super) mod coupled;
 pub(super) mod host;
 pub(super) mod inner;
 pub(super) mod joint;

@@ -3,8 +3,12 @@
 //! It never sees a gradient of the logits. Its parameters are plain numbers: an estimate computes the gradient
 //! of its own loss in them (the lesson), and `learn` takes a step of Adam. So an estimate stays a pure function.
 
-use crate::Noise;
+use super::super::{Info, Parameter};
+use crate::{Error, Noise};
 use burn::tensor::{Device, Tensor, TensorData, activation};
+
+/// The slope of a hidden unit below zero.
+const LEAK: f64 = 0.3;
 
 /// Parameters and Adam's moments.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +19,21 @@ pub(in super::super) struct Network {
     /// bias; then the first moments of all, then the second.
     numbers: Vec<f64>,
     steps: u64,
+}
+
+/// The width of the hidden layer.
+pub(in super::super) const HIDDEN: Parameter =
+    Parameter { name: "hidden", default: "100", meaning: "the width of the network, at least 1" };
+/// The learning rate.
+pub(in super::super) const RATE: Parameter =
+    Parameter { name: "rate", default: "0.001", meaning: "the learning rate of the network, positive" };
+
+/// A network that is made at its first lesson, when the number of its inputs is known.
+#[derive(Clone, Debug, PartialEq)]
+pub(in super::super) struct Learner {
+    hidden: usize,
+    rate: f64,
+    network: Option<Network>,
 }
 
 /// The parameters as leaves of a graph.
@@ -38,10 +57,6 @@ impl Network {
 
     fn count(&self) -> usize {
         self.inputs * self.hidden + 2 * self.hidden + 1
-    }
-
-    pub fn inputs(&self) -> usize {
-        self.inputs
     }
 
     /// The parameters as tracked leaves, for a forward pass and its lesson.
@@ -88,20 +103,80 @@ impl Network {
     }
 }
 
+impl Learner {
+    /// Of `hidden` units, to learn at `rate`.
+    ///
+    /// # Errors
+    /// No hidden units; a rate that is not positive and finite.
+    pub fn new(info: &Info, hidden: usize, rate: f64) -> Result<Self, Error> {
+        let refused = |reason: String| Err(Error::Parameter { estimator: info.name, reason });
+        if hidden == 0 {
+            return refused("hidden must be at least 1, got 0".into());
+        }
+        if !(rate > 0.0 && rate.is_finite()) {
+            return refused(format!("rate must be positive and finite, got {rate}"));
+        }
+        Ok(Self { hidden, rate, network: None })
+    }
+
+    /// What has been learned, or a new network if that had another number of inputs.
+    pub fn at(&self, inputs: usize) -> Network {
+        let fitting = self.network.clone().filter(|network| network.inputs == inputs);
+        fitting.unwrap_or_else(|| Network::new(inputs, self.hidden))
+    }
+
+    pub fn learn(&mut self, lesson: &[f64]) {
+        // inputs · hidden weights, hidden biases, hidden output weights and a bias.
+        let inputs = (lesson.len() - 2 * self.hidden - 1) / self.hidden;
+        let mut network = self.at(inputs);
+        network.learn(lesson, self.rate);
+        self.network = Some(network);
+    }
+
+    /// That of the network; nothing before the first lesson.
+    pub fn state(&self) -> Vec<f64> {
+        self.network.as_ref().map_or(Vec::new(), Network::state)
+    }
+
+    /// The same learner in another state; `None` if it is not one of its own.
+    pub fn in_state(&self, state: &[f64]) -> Option<Self> {
+        let network = match state.is_empty() {
+            true => None,
+            false => Some(Network::from_state(state, self.hidden)?),
+        };
+        Some(Self { network, ..self.clone() })
+    }
+}
+
 impl Leaves {
     /// Inputs `[N, inputs]` to outputs `[N]`; the hidden layer is leaky.
     pub fn forward(&self, inputs: Tensor<2>) -> Tensor<1> {
-        let Self { all, inputs: width, hidden } = self;
+        let [weights, biases, output, bias] = self.parts();
+        let layer = activation::leaky_relu(inputs.matmul(weights) + biases, LEAK);
+        (layer.matmul(output) + bias).squeeze_dim(1)
+    }
+
+    /// The same, and the derivative of each output in its inputs, `[N, inputs]`: a formula, so that a loss may depend on
+    /// it without a second derivative.
+    pub fn forward_with_slope(&self, inputs: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
+        let [weights, biases, output, bias] = self.parts();
+        let layer = inputs.matmul(weights.clone()) + biases;
+        // The derivative of the leaky unit, a constant almost everywhere.
+        let gate = layer.clone().inner().greater_elem(0.0).float() * (1.0 - LEAK) + LEAK;
+        let value = (layer * gate.clone()).matmul(output.clone()) + bias;
+        let slope = (output.transpose() * gate).matmul(weights.transpose());
+        (value.squeeze_dim(1), slope)
+    }
+
+    /// Weights `[inputs, hidden]` and biases `[1, hidden]` of the hidden layer, those of the output `[hidden, 1]` and
+    /// `[1, 1]`.
+    fn parts(&self) -> [Tensor<2>; 4] {
         let mut at = 0;
-        let mut next = |length: usize| {
-            at += length;
-            all.clone().narrow(0, at - length, length)
+        let mut next = |rows: usize, columns: usize| {
+            at += rows * columns;
+            self.all.clone().narrow(0, at - rows * columns, rows * columns).reshape([rows, columns])
         };
-        let (weights, biases) = (next(width * hidden), next(*hidden));
-        let (output, bias) = (next(*hidden), next(1));
-        let layer = inputs.matmul(weights.reshape([*width, *hidden])) + biases.reshape([1, *hidden]);
-        let layer = activation::leaky_relu(layer, 0.3);
-        (layer.matmul(output.reshape([*hidden, 1])) + bias.reshape([1, 1])).squeeze_dim(1)
+        [next(self.inputs, self.hidden), next(1, self.hidden), next(self.hidden, 1), next(1, 1)]
     }
 
     /// The gradient of the network's own loss in its parameters, `[count]`.
