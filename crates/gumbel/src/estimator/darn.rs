@@ -1,7 +1,7 @@
 //! DARN: the difference that a bit makes, by the trapezoid rule.
 //!
 //! Gregor, Danihelka, Mnih, Blundell and Wierstra 2014; as the gradient of a sample, Shekhovtsov 2023.
-//! ĝᵢ = gᵢ (bᵢ − ½) (bᵢ − pᵢ),   g = ∇f(b),   b ~ q,   p = σ(ℓ): in the mean p (1 − p) times half the slopes at 0 and 1.
+//! ĝᵢ = gᵢ (bᵢ − ½) (bᵢ − pᵢ),   g = ∇f(b),   b ~ q,   p = σ(ℓ): in the mean p (1 − p) times the average slope at 0 and 1.
 //! Biased; exact for every quadratic f. With two categories zgr, and reinmax at τ = 1, are the same sample by sample.
 //! Cost: S evaluations of f and of ∇f. Sees: ℓ, ∇f at hard samples.
 //! Good for: binary latents and smooth f: nothing to tune. Poor for: strongly curved f.

@@ -212,4 +212,18 @@ mod tests {
         assert_eq!(network, again);
         assert_eq!(Network::from_state(&network.state()[1..], 30), None);
     }
+
+    #[test]
+    fn the_formula_for_the_slope_is_the_gradient() {
+        let device = Device::flex().autodiff();
+        let mut network = Network::new(3, 5);
+        let count = network.count();
+        network.learn(&(0..count).map(|i| (i as f64).sin()).collect::<Vec<_>>(), 0.5);
+        let points = Noise::from_seed(4).logistic::<2>([20, 3], &Device::flex()).autodiff().require_grad();
+        let (value, slope) = network.leaves(&device).forward_with_slope(points.clone());
+        let forward = network.leaves(&device).forward(points.clone());
+        assert!((forward.clone() - value).abs().max().into_scalar::<f32>() < 1e-5);
+        let gradient = points.grad(&forward.sum().backward()).expect("a gradient");
+        assert!((gradient - slope.inner()).abs().max().into_scalar::<f32>() < 1e-5);
+    }
 }
