@@ -227,7 +227,13 @@ impl VaeConfig {
             ensure!(density, "--prior-tau needs --kl density: no other divergence has a prior temperature");
             ensure!(tau.is_finite() && tau > 0.0, "--prior-tau must be positive and finite, got {tau}");
         }
-        if density && self.info()?.samples == Samples::Hard {
+        let info = self.info()?;
+        ensure!(
+            self.kl != Kl::MassAtSample || !info.differentiates_inside,
+            "--kl mass-at-sample has the posterior inside the objective, which --estimator {info} differentiates on \
+             its own, and Burn differentiates a graph once; use --kl categorical"
+        );
+        if density && info.samples == Samples::Hard {
             bail!(
                 "--kl density needs relaxed samples, which --estimator {} does not draw; \
                  use --estimator gumbel-softmax or --kl categorical",
@@ -375,6 +381,7 @@ mod tests {
             (&["--lr", "nan"], "--lr must be positive and finite, got NaN"),
             (&["--estimator", "reinforced"], "did you mean reinforce?"),
             (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
+            (&["--estimator", "muprop", "--kl", "mass-at-sample"], "use --kl categorical"),
             (&["--prior-tau", "0.5"], "needs --kl density"),
             (&["--samples", "0"], "at least 1, got 0"),
             (&["--gradient-variance", "1"], "must be at least 2 draws, or 0 for none, got 1"),

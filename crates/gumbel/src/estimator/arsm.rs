@@ -28,6 +28,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[Parameter {
         name: "samples",
         default: "1",

@@ -33,6 +33,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[Parameter { name: "samples", default: "4", meaning: "a number of samples S, at least 2" }],
     evaluations: Evaluations::SAMPLES,
     make: |given| Ok(Box::new(Carms::new(given.read(&INFO, "samples")?)?)),

@@ -38,6 +38,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[PAIRED, Parameter { name: "order", default: "ascending", meaning: "ascending or tree" }],
     evaluations: Evaluations::SAMPLES,
     make: |given| Ok(Box::new(Coupled::new(given.read(&INFO, "samples")?, given.read(&INFO, "order")?)?)),

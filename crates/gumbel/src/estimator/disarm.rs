@@ -30,6 +30,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[PAIRED],
     evaluations: Evaluations::SAMPLES,
     make: |given| Ok(Box::new(DisArm::new(given.read(&INFO, "samples")?)?)),

@@ -30,6 +30,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: true,
+    differentiates_inside: true,
     parameters: &[SEVERAL, WEIGHT],
     evaluations: Evaluations::TWICE,
     make: |given| {

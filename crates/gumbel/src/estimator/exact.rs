@@ -23,6 +23,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[SAMPLES],
     evaluations: STATES,
     make: |given| Ok(Box::new(Exact::new(given.read(&INFO, "samples")?)?)),

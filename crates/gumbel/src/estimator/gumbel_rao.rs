@@ -28,6 +28,7 @@ pub(super) static INFO: Info = Info {
     unbiased: false,
     samples: Samples::Hard,
     needs_gradient: true,
+    differentiates_inside: false,
     parameters: &[
         SAMPLES,
         Parameter { default: "0.5", ..TAU },

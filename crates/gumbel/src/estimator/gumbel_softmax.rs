@@ -25,6 +25,7 @@ pub(super) static INFO: Info = Info {
     unbiased: false,
     samples: Samples::Relaxed,
     needs_gradient: true,
+    differentiates_inside: false,
     parameters: &[SAMPLES, ANNEALED],
     evaluations: Evaluations::SAMPLES,
     make: |given| Ok(Box::new(GumbelSoftmax::new(given.read(&INFO, "samples")?, given.read(&INFO, "tau")?)?)),

@@ -24,6 +24,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[SAMPLES],
     evaluations: Evaluations {
         formula: "S(D(K-1)+1)",

@@ -298,6 +298,10 @@ pub struct Info {
     pub samples: Samples,
     /// Whether it differentiates the objective with respect to `z`.
     pub needs_gradient: bool,
+    /// Whether it does so by a backward pass of its own inside the estimate. That pass ends at the samples and at
+    /// parameters: whatever else the objective is computed from must have no graph, since Burn differentiates a graph
+    /// once.
+    pub differentiates_inside: bool,
     /// What it takes, with defaults.
     pub parameters: &'static [Parameter],
     /// Evaluations of the objective.

@@ -27,6 +27,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: true,
+    differentiates_inside: true,
     parameters: &[SAMPLES],
     evaluations: Evaluations { formula: "S+1", count: |samples, _, _| samples.checked_add(1) },
     make: |given| Ok(Box::new(MuProp::new(given.read(&INFO, "samples")?)?)),

@@ -16,8 +16,8 @@ use super::double_cv::WEIGHT;
 use super::parts::average::Average;
 use super::parts::binary::like;
 use super::parts::coefficient::{Coefficient, Weight};
-use super::parts::coupled::{self, Coupled};
 use super::parts::inner;
+use super::parts::tied::{self, Tied};
 use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES, Sample,
     Samples, TAU, Venue, at_least, check_state,
@@ -36,6 +36,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: true,
+    differentiates_inside: true,
     parameters: &[SAMPLES, Parameter { default: "0.3", ..TAU }, WEIGHT],
     evaluations: Evaluations::TWICE,
     make: |given| {
@@ -92,7 +93,7 @@ impl Rebar {
         step: u64,
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
-        let pair = Coupled::new(&logits, gumbel, self.tau.at(step))?;
+        let pair = Tied::new(&logits, gumbel, self.tau.at(step))?;
         let (relaxed, slope) = inner::gradient(objective, Sample::hard(pair.soft.clone()));
         let sample = Sample::hard(pair.hard.clone());
         let losses = objective.losses(&sample);
@@ -118,7 +119,7 @@ impl Estimator for Rebar {
         noise: &mut Noise,
         step: u64,
     ) -> Result<Estimate, Error> {
-        let gumbel = coupled::gumbel(&logits, self.samples, noise);
+        let gumbel = tied::gumbel(&logits, self.samples, noise);
         self.with_gumbel(logits, objective, gumbel, step)
     }
 

@@ -29,6 +29,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[
         SAMPLES,
         Parameter { name: "baseline", default: "moving-average", meaning: "none or moving-average" },

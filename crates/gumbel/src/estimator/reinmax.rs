@@ -27,6 +27,7 @@ pub(super) static INFO: Info = Info {
     unbiased: false,
     samples: Samples::Hard,
     needs_gradient: true,
+    differentiates_inside: false,
     parameters: &[SAMPLES, TAU],
     evaluations: Evaluations::SAMPLES,
     make: |given| Ok(Box::new(ReinMax::new(given.read(&INFO, "samples")?, given.read(&INFO, "tau")?)?)),

@@ -15,9 +15,9 @@ use super::double_cv::WEIGHT;
 use super::parts::average::Average;
 use super::parts::binary::like;
 use super::parts::coefficient::{Coefficient, Weight};
-use super::parts::coupled::{self, Coupled, Learned};
 use super::parts::inner;
 use super::parts::network::{HIDDEN, Learner, RATE};
+use super::parts::tied::{self, Learned, Tied};
 use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES, Sample,
     Samples, TAU, Venue, at_least,
@@ -36,6 +36,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: true,
+    differentiates_inside: true,
     parameters: &[SAMPLES, Parameter { default: "0.3", ..TAU }, WEIGHT, HIDDEN, RATE],
     evaluations: Evaluations::TWICE,
     make: |given| {
@@ -109,7 +110,7 @@ impl Relax {
         step: u64,
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
-        let pair = Coupled::new(&logits, gumbel, self.tau.at(step))?;
+        let pair = Tied::new(&logits, gumbel, self.tau.at(step))?;
         let (relaxed, known) = inner::gradient(objective, Sample::hard(pair.soft.clone()));
         let sample = Sample::hard(pair.hard.clone());
         let losses = objective.losses(&sample);
@@ -123,7 +124,7 @@ impl Relax {
     /// The estimate of every sample `[S, B, D, K]`, and the lesson, from `f − c` at b and at y `[S, B]` and ∇f at y.
     fn gradients(
         &self,
-        pair: &Coupled,
+        pair: &Tied,
         [hard, soft]: [Tensor<2>; 2],
         known: Tensor<4>,
     ) -> (Tensor<4>, Tensor<1>) {
@@ -132,7 +133,7 @@ impl Relax {
         let control = pair.control(soft, known);
         let lesson = Coefficient::lesson(plain.clone(), control.clone()).cast(DType::F32);
         let gradients = plain + control * self.coefficient();
-        let descent = leaves.lesson(coupled::mean_square(gradients.clone()));
+        let descent = leaves.lesson(tied::mean_square(gradients.clone()));
         (gradients.inner(), Tensor::cat(vec![lesson, descent], 0))
     }
 }
@@ -149,7 +150,7 @@ impl Estimator for Relax {
         noise: &mut Noise,
         step: u64,
     ) -> Result<Estimate, Error> {
-        let gumbel = coupled::gumbel(&logits, self.samples, noise);
+        let gumbel = tied::gumbel(&logits, self.samples, noise);
         self.with_gumbel(logits, objective, gumbel, step)
     }
 

@@ -13,8 +13,8 @@
 
 use super::parts::average::Average;
 use super::parts::binary::like;
-use super::parts::coupled::{self, Coupled, Learned};
 use super::parts::network::{HIDDEN, Learner, RATE};
+use super::parts::tied::{self, Learned, Tied};
 use super::relax::GRATHWOHL;
 use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Parameter, Reduction, SAMPLES, Sample,
@@ -34,6 +34,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[SAMPLES, Parameter { default: "0.3", ..TAU }, HIDDEN, RATE],
     evaluations: Evaluations::SAMPLES,
     make: |given| {
@@ -78,13 +79,13 @@ impl RelaxBlackBox {
         step: u64,
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
-        let pair = Coupled::new(&logits, gumbel, self.tau.at(step))?;
+        let pair = Tied::new(&logits, gumbel, self.tau.at(step))?;
         let sample = Sample::hard(pair.hard.clone());
         let losses = objective.losses(&sample);
         let Learned { leaves, value, slope } = pair.learned(&self.network);
         let plain = pair.along_score(losses.clone().inner() - self.average.value());
         let gradients = plain + pair.control(value, slope);
-        let lesson = leaves.lesson(coupled::mean_square(gradients.clone()));
+        let lesson = leaves.lesson(tied::mean_square(gradients.clone()));
         let cotangent = like(gradients.inner().mean_dim(0).squeeze_dim(0), &logits);
         let loss = objective.reduce(&sample, losses);
         Ok(Estimate::with_cotangent(loss, logits, cotangent).teaching(lesson))
@@ -103,7 +104,7 @@ impl Estimator for RelaxBlackBox {
         noise: &mut Noise,
         step: u64,
     ) -> Result<Estimate, Error> {
-        let gumbel = coupled::gumbel(&logits, self.samples, noise);
+        let gumbel = tied::gumbel(&logits, self.samples, noise);
         self.with_gumbel(logits, objective, gumbel, step)
     }
 

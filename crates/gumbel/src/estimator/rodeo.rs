@@ -30,6 +30,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: true,
+    differentiates_inside: true,
     parameters: &[SEVERAL],
     evaluations: Evaluations::TWICE,
     make: |given| Ok(Box::new(Rodeo::new(given.read(&INFO, "samples")?)?)),

@@ -25,6 +25,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[SAMPLES],
     evaluations: Evaluations { formula: "S+1", count: |samples, _, _| samples.checked_add(1) },
     make: |given| Ok(Box::new(SelfCritical::new(given.read(&INFO, "samples")?)?)),

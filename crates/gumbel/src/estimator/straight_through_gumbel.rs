@@ -25,6 +25,7 @@ pub(super) static INFO: Info = Info {
     unbiased: false,
     samples: Samples::Hard,
     needs_gradient: true,
+    differentiates_inside: false,
     parameters: &[SAMPLES, ANNEALED],
     evaluations: Evaluations::SAMPLES,
     make: |given| {

@@ -26,6 +26,7 @@ pub(super) static INFO: Info = Info {
     unbiased: true,
     samples: Samples::Hard,
     needs_gradient: false,
+    differentiates_inside: false,
     parameters: &[SEVERAL],
     evaluations: Evaluations::SAMPLES,
     make: |given| Ok(Box::new(Vimco::new(given.read(&INFO, "samples")?)?)),

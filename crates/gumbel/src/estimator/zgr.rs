@@ -25,6 +25,7 @@ pub(super) static INFO: Info = Info {
     unbiased: false,
     samples: Samples::Hard,
     needs_gradient: true,
+    differentiates_inside: false,
     parameters: &[SAMPLES],
     evaluations: Evaluations::SAMPLES,
     make: |given| Ok(Box::new(Zgr::new(given.read(&INFO, "samples")?)?)),

@@ -34,7 +34,7 @@ pub(in super::super) fn gumbel(logits: &Tensor<3>, samples: usize, noise: &mut N
 }
 
 /// See the head of the file; everything is detached.
-pub(in super::super) struct Coupled {
+pub(in super::super) struct Tied {
     /// b and y `[S, B, D, K]` of the logits' own type, to evaluate an objective at.
     pub hard: Tensor<4>,
     pub soft: Tensor<4>,
@@ -55,7 +55,7 @@ pub(in super::super) struct Learned {
     pub slope: Tensor<4>,
 }
 
-impl Coupled {
+impl Tied {
     /// Of logits `[B, D, K]` and standard Gumbel noise `[S, B, D, K]`.
     ///
     /// # Errors
