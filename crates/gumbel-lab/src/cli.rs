@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::config::VaeConfig;
+use crate::measure::Options;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -10,7 +11,8 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   gumbel train vae
   gumbel train vae --data mnist --hidden none --steps 15000 --out runs/mnist
-  gumbel generate runs/mnist --count 100 --out digits.png")]
+  gumbel generate runs/mnist --count 100 --out digits.png
+  gumbel measure --problem quadratic --dims 2 --categories 4")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -23,6 +25,8 @@ pub enum Command {
     /// Train a model and write a report
     #[command(subcommand)]
     Train(Train),
+    /// Measure bias, variance and time of gradient estimators against exact enumeration
+    Measure(Box<Options>),
     /// Draw from a trained model
     Generate(Generate),
     /// List or download data sets

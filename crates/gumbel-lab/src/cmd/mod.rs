@@ -3,6 +3,7 @@
 mod data;
 mod generate;
 mod list;
+mod measure;
 mod progress;
 mod train_vae;
 
@@ -19,6 +20,7 @@ use std::time::Instant;
 pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
     match cli.command {
         Command::Train(Train::Vae(options)) => return train_vae::run(&options, started),
+        Command::Measure(options) => return measure::run(&options),
         Command::Generate(options) => generate::run(&options)?,
         Command::Data(options) => return data::run(&options),
         Command::List { name: None } => list::table()?,

@@ -58,7 +58,10 @@ impl Comparison {
             }
             section { h2 { "Reproduce" } (command(&self.command)) }
         };
-        Rendered { html: page(&self.title, &body), figures: vec![("comparison.svg", chart.draw().file())] }
+        Rendered {
+            html: page(&self.title, &body),
+            figures: vec![("comparison.svg".into(), chart.draw().file())],
+        }
     }
 
     fn table(&self) -> Markup {
