@@ -8,7 +8,7 @@ mod row;
 mod toy;
 
 pub use case::{Case, Settings};
-pub use curve::{Curve, Point, fits};
+pub use curve::{Curve, Fit, Point, fits};
 pub use list::List;
 pub use options::Options;
 pub use row::{Row, head};

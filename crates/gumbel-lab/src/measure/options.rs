@@ -44,12 +44,12 @@ pub struct Options {
     #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     pub budget: u64,
     /// Temperatures of the curve, for estimators that have one, or none
-    #[arg(long, value_name = "LIST", default_value = "0.1,0.2,0.5,1,2", help_heading = "How")]
+    #[arg(long, value_name = "LIST", default_value = "0.01,0.03,0.1,0.3,1,3", help_heading = "How")]
     pub taus: List<f64>,
     /// Latents of the curve, or none
     #[arg(long, value_name = "LIST", default_value = "1,10,100", help_heading = "How")]
     pub curve_dims: List<u32>,
-    /// Estimates at each point of the curves [default: a tenth of --samples]
+    /// Estimates at each point of the curves [default: a tenth of --samples, from 1000 to 10000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(32..=1_000_000_000_000))]
     #[arg(help_heading = "How")]
     pub curve_samples: Option<u64>,
@@ -131,7 +131,7 @@ impl Options {
 
     /// How to measure a point of a curve.
     pub fn curve_settings(&self) -> Settings {
-        let replicates = self.curve_samples.unwrap_or((self.samples / 10).max(1000)) as usize;
+        let replicates = self.curve_samples.unwrap_or((self.samples / 10).clamp(1000, 10_000)) as usize;
         Settings { replicates, ..self.settings() }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::figure::{Drawing, LineChart, Mark, Scatter, Series, Width};
 use super::page::{Rendered, command, figure, half_figure, page};
-use crate::measure::{Curve, Point, Row, TrainingPoint, fits};
+use crate::measure::{Curve, Fit, Point, Row, TrainingPoint, fits};
 use gumbel::estimator::find;
 use maud::{Markup, html};
 
@@ -174,13 +174,9 @@ fn temperature(points: &[Point], sections: &mut Sections) -> Markup {
     };
     let variance = chart("Variance", "variance of one estimate", true, |row| Some(row.variance()));
     let bias = chart("Bias", "bias", false, |row| row.bias);
-    let slopes: Vec<String> = fits(points)
-        .iter()
-        .map(|fit| {
-            format!("{} {:.2}", fit.series, fit.slope).replace('-', "−").replace("−softmax", "-softmax")
-        })
-        .collect();
-    let slopes = format!("Slopes of ln variance over ln τ, up to τ = 0.5: {}.", slopes.join(", "));
+    let slope = |fit: Fit| format!("{} {}", fit.series, format!("{:.2}", fit.slope).replace('-', "−"));
+    let slopes: Vec<String> = fits(points).into_iter().map(slope).collect();
+    let slopes = format!("Slopes of ln variance over ln τ, up to τ = 0.1: {}.", slopes.join(", "));
     let variance = sections.pairs(&format!("variance-tau-{kind}"), &variance, "Variance against τ.");
     let bias = sections.pairs(&format!("bias-tau-{kind}"), &bias, "Bias against τ.");
     html! { section { h2 { "Along the temperature: " (kind) } p { (slopes) } (variance) (bias) } }
