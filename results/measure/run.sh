@@ -40,3 +40,7 @@ cp "$scratch/baseline/curves.csv" "$here/baseline.csv"
 # The toy of Tucker and of Grathwohl.
 measure toy --problem tucker --train --all
 cp "$scratch/toy/train.csv" "$here/tucker.csv"
+
+# Which estimator to choose, from all that.
+mkdir -p docs
+"${CARGO_TARGET_DIR:-target}/release/gumbel" measure --guide results/measure --out docs

@@ -1,15 +1,17 @@
 //! `gumbel measure`.
 
 use crate::config::quoted;
-use crate::measure::{Case, Options, Point, Row, Toy, TrainingPoint, fits, head};
+use crate::measure::{Case, Guide, Options, Point, Row, Toy, TrainingPoint, fits, head};
 use crate::output::print;
 use crate::report::{Findings, Rendered, Training};
 use crate::run::RunFolder;
 use crate::watch::{INTERRUPTED, Interrupted, Stop, Watch};
-use anyhow::{Context, Result};
+use crate::whole_file;
+use anyhow::{Context, Result, anyhow};
 use gumbel::estimator::Choice;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use std::path::Path;
 use std::process::ExitCode;
 
 const TABLE: &str = "estimator,problem,bias,bias_se,bias_z,std,rmse,evaluations,nanoseconds";
@@ -21,8 +23,22 @@ const TRAINING: &str = "estimator,step,expected_loss,expected_loss_se,gradient_v
 /// Options that do not go together; an estimator named that does not serve the problem; a disk that is full.
 pub fn run(options: &Options) -> Result<ExitCode> {
     options.check()?;
+    if let (Some(results), Some(out)) = (&options.guide, &options.out) {
+        return guide(results, out).map(|()| ExitCode::SUCCESS);
+    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads as usize).build();
     pool.context("cannot start threads; try --threads 1")?.install(|| begin(options))
+}
+
+/// Writes the page on which estimator to choose.
+fn guide(results: &Path, out: &Path) -> Result<()> {
+    let Guide { page, figures } = Guide::read(results)?;
+    for (name, text) in figures.into_iter().chain([("choosing.md".into(), page)]) {
+        let path = out.join(name);
+        whole_file::write(&path, text.as_bytes())
+            .map_err(|error| anyhow!(whole_file::refused(&path, &error)))?;
+    }
+    Ok(())
 }
 
 fn begin(options: &Options) -> Result<ExitCode> {

@@ -2,6 +2,7 @@
 
 mod case;
 mod curve;
+mod guide;
 mod list;
 mod options;
 mod row;
@@ -9,6 +10,7 @@ mod toy;
 
 pub use case::{Case, Settings};
 pub use curve::{Curve, Fit, Point, fits};
+pub use guide::Guide;
 pub use list::List;
 pub use options::Options;
 pub use row::{Row, head};

@@ -69,6 +69,9 @@ pub struct Options {
     #[arg(value_parser = clap::value_parser!(u32).range(2..=100_000))]
     pub runs: u32,
 
+    /// Write choosing.md and its pictures to --out instead, from the results in a folder
+    #[arg(long, value_name = "DIR", hide = true, requires = "out")]
+    pub guide: Option<PathBuf>,
     /// Decides every number but the times
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Running")]
     pub seed: u64,

@@ -105,13 +105,7 @@ impl Findings {
     }
 
     fn problem(&self, rows: &[Row], sections: &mut Sections) -> Markup {
-        let scatter = Scatter {
-            title: format!("Bias against variance on {}", rows[0].problem),
-            x_label: "variance of one estimate, summed over coordinates".into(),
-            y_label: "bias".into(),
-            groups: ["unbiased, f as a black box", "unbiased, ∇f", "biased"].map(String::from).into(),
-            marks: rows.iter().filter_map(mark).collect(),
-        };
+        let scatter = bias_against_variance(rows);
         let drawn = if scatter.marks.is_empty() {
             html! {}
         } else {
@@ -119,6 +113,18 @@ impl Findings {
             sections.wide(&format!("bias-variance-{}", rows[0].problem), &scatter.draw(), caption)
         };
         html! { section { h2 { (rows[0].problem) } (drawn) (table(rows)) } }
+    }
+}
+
+/// The estimators of one problem, each a point.
+pub(crate) fn bias_against_variance(rows: &[Row]) -> Scatter {
+    let problem = rows.first().map_or("", |row| &row.problem);
+    Scatter {
+        title: format!("Bias against variance on {problem}"),
+        x_label: "variance of one estimate, summed over coordinates".into(),
+        y_label: format!("bias, {problem}"),
+        groups: ["unbiased, f as a black box", "unbiased, ∇f", "biased"].map(String::from).into(),
+        marks: rows.iter().filter_map(mark).collect(),
     }
 }
 

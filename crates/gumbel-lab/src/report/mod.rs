@@ -19,6 +19,7 @@ mod text;
 pub use comparison::{Comparison, Run};
 pub use data::{Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
 pub use error::Error;
+pub(crate) use measurement::bias_against_variance;
 pub use measurement::{Findings, Training};
 pub use page::{Rendered, render};
 pub use png_grid::png_grid;
