@@ -11,6 +11,7 @@ use anyhow::{Context, Result, anyhow};
 use gumbel::estimator::Choice;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -70,7 +71,7 @@ fn measure(options: &Options, cases: &[Case], folder: &RunFolder, stop: Stop) ->
     let watch = watch(table + curves, stop)?;
     let mut rows = Vec::new();
     for (case, choices) in cases.iter().zip(&served) {
-        rows.extend(table_of(options, case, choices, &watch)?);
+        rows.extend(table_of(options, case, choices, &mut skipped, &watch)?);
     }
     let mut points = Vec::new();
     for (case, choices) in cases.iter().zip(&served) {
@@ -91,15 +92,34 @@ fn served(options: &Options, case: &Case, skipped: &mut Vec<String>) -> Result<V
     for choice in options.choices() {
         match case.check(&choice) {
             Ok(()) => served.push(choice),
-            Err(error) if options.estimator.is_empty() => {
-                let reason = format!("{} left out: {error}", case.name());
-                print(&format!("{reason}\n"))?;
-                skipped.push(reason);
-            }
+            Err(error) if options.estimator.is_empty() => leave_out(case, &error, skipped)?,
             Err(error) => return Err(error.into()),
         }
     }
     Ok(served)
+}
+
+/// Says what is left out, and why.
+fn leave_out(case: &Case, error: &dyn Display, skipped: &mut Vec<String>) -> Result<()> {
+    let reason = format!("{} left out: {error}", case.name());
+    print(&format!("{reason}\n"))?;
+    skipped.push(reason);
+    Ok(())
+}
+
+/// What was measured; `None`, and told, if the estimator failed on the way.
+fn or_left_out<T>(
+    measured: Result<T>,
+    case: &Case,
+    skipped: &mut Vec<String>,
+    watch: &Watch,
+) -> Result<Option<T>> {
+    match measured {
+        Err(error) if !error.is::<Interrupted>() => {
+            watch.bar.suspend(|| leave_out(case, &error, skipped)).map(|()| None)
+        }
+        measured => measured.map(Some),
+    }
 }
 
 /// The bar of long work.
@@ -110,7 +130,13 @@ fn watch(amount: usize, stop: Stop) -> Result<Watch> {
 }
 
 /// Measures and prints the table of one problem, a line at a time.
-fn table_of(options: &Options, case: &Case, choices: &[Choice], watch: &Watch) -> Result<Vec<Row>> {
+fn table_of(
+    options: &Options,
+    case: &Case,
+    choices: &[Choice],
+    skipped: &mut Vec<String>,
+    watch: &Watch,
+) -> Result<Vec<Row>> {
     let tell = |text: &str| watch.bar.suspend(|| print(text));
     let settings = options.settings();
     let note = if case.has_reference() { "" } else { "; too many states for the exact gradient" };
@@ -118,9 +144,10 @@ fn table_of(options: &Options, case: &Case, choices: &[Choice], watch: &Watch) -
     let mut rows = Vec::new();
     for choice in choices {
         watch.bar.set_message(format!("{choice}, {}", case.name()));
-        let row = case.measure(choice, &settings, watch)?;
-        tell(&row.line())?;
-        rows.push(row);
+        if let Some(row) = or_left_out(case.measure(choice, &settings, watch), case, skipped, watch)? {
+            tell(&row.line())?;
+            rows.push(row);
+        }
     }
     Ok(rows)
 }
@@ -149,13 +176,15 @@ fn train(options: &Options, case: &Case, folder: &RunFolder, stop: Stop) -> Resu
     let mut points: Vec<TrainingPoint> = Vec::new();
     for choice in &choices {
         watch.bar.set_message(choice.to_string());
-        points.extend(toy.train(case, choice, &watch)?);
+        let trained = toy.train(case, choice, &watch);
+        let Some(curve) = or_left_out(trained, case, &mut skipped, &watch)? else { continue };
         let TrainingPoint { expected_loss, expected_loss_se, gradient_variance, .. } =
-            points.last().expect("the end is recorded");
+            curve.last().expect("the end is recorded");
         let line = format!(
             "{:<34} E f {expected_loss:.6} ± {expected_loss_se:.6}  gradient variance {gradient_variance:.2e}\n",
             choice.to_string()
         );
+        points.extend(curve);
         watch.bar.suspend(|| print(&line))?;
     }
     watch.bar.finish_and_clear();

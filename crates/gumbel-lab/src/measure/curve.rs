@@ -102,7 +102,7 @@ impl Options {
 }
 
 /// The temperatures up to which a power law is fitted: beyond, the relaxation is no longer close to a hard sample.
-pub const COOL: f64 = 0.1;
+const COOL: f64 = 0.1;
 
 /// A power law of the variance in the temperature.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,7 +111,7 @@ pub struct Fit {
     pub series: String,
     /// The problem.
     pub kind: String,
-    /// d ln variance / d ln tau, by least squares over the temperatures up to [`COOL`].
+    /// d ln variance / d ln tau, by least squares over the temperatures up to 0.1.
     pub slope: f64,
 }
 

@@ -129,8 +129,8 @@ mod tests {
         let exact = train("exact");
         assert_eq!((exact[0].step, exact.last().unwrap().step, exact.len()), (0, 300, 51));
         assert!((exact[0].expected_loss - 0.250_001).abs() < 1e-7);
-        // Adam moves the log-odds by 0.05 a step and logit: −30 after 300.
-        assert!((exact[50].expected_loss - 0.499f64.powi(2)).abs() < 1e-6, "{:?}", exact[50]);
+        // Of the way from 0.250001 down to 0.249001, less than a hundredth is left.
+        assert!((exact[50].expected_loss - 0.499f64.powi(2)).abs() < 1e-5, "{:?}", exact[50]);
         assert!(exact.iter().all(|point| point.gradient_variance < 1e-12));
         let noisy = train("reinforce:baseline=none");
         let (f, p) = ([0.499f64.powi(2), 0.501f64.powi(2)], 0.5);

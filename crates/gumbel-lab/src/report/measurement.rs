@@ -139,7 +139,7 @@ fn mark(row: &Row) -> Option<Mark> {
 }
 
 fn table(rows: &[Row]) -> Markup {
-    let number = |number: Option<f64>| number.map_or("–".into(), |x| significant(x));
+    let number = |number: Option<f64>| number.map_or("–".into(), significant);
     html! {
         div.scroll { table.numbers {
             thead { tr {
