@@ -27,16 +27,16 @@ struct Branch {
 
 const BRANCHES: [Branch; 5] = [
     Branch {
-        title: "Few states: sum them",
+        title: "Are the states few?",
         advice: "If a row has few states, K^D up to some hundreds, sum over them and be done: no bias, no variance, K^D \
                  evaluations of f. Summing one latent at a time is the next best, at D(K−1)+1 evaluations.",
         holds: |info| is_sum(info),
     },
     Branch {
-        title: "f is a black box, or the gradient must be unbiased",
+        title: "Is f a black box?",
         advice: "Nothing is asked of f but its value. With one evaluation a row, take a baseline. With two or more, \
-                 `rloo` needs nothing to be learned. Binary latents have antithetic pairs, which are better for the same \
-                 price. The noise of every latent reaches every other: the variance grows with D.",
+                 `rloo` needs nothing to be learned. For binary latents the antithetic pairs do better. \
+                 The noise of every latent reaches every other: the variance grows with D.",
         holds: |info| {
             info.unbiased
                 && !info.needs_gradient
@@ -45,21 +45,21 @@ const BRANCHES: [Branch; 5] = [
         },
     },
     Branch {
-        title: "Unbiased, and f can be differentiated",
+        title: "Must the gradient be unbiased?",
         advice: "The gradient of f serves as a control variate. It helps as far as f is smooth between the vertices, \
-                 and it costs further evaluations. Where the coefficient is learned it cannot do harm for long; where \
-                 it is fixed, look at the variance first.",
+                 and it costs further evaluations: compare with the group before, which serves \
+                 as well. Where the coefficient is learned it cannot do harm for long; where it is fixed, look at the variance first.",
         holds: |info| info.unbiased && info.needs_gradient,
     },
     Branch {
-        title: "Some bias may be paid for less variance, and f is meant for hard samples",
+        title: "Is f meant for hard samples only?",
         advice: "One evaluation, one backward pass, and a variance that does not grow with D. The bias does not go away \
                  with more samples: on a line or a quadratic `zgr` has none; on a strongly curved f all have about the \
                  same. Check with `gumbel measure` on a problem like yours.",
         holds: |info| !info.unbiased && info.samples == Samples::Hard,
     },
     Branch {
-        title: "f means something inside the simplex too",
+        title: "Does f mean something inside the simplex?",
         advice: "A relaxed sample sees more of f than its vertices. Its bias goes away with the temperature, while its \
                  variance grows as 1/τ. Report the objective on hard samples whatever you train with.",
         holds: |info| !info.unbiased && info.samples == Samples::Relaxed,
