@@ -47,8 +47,9 @@ const BRANCHES: [Branch; 5] = [
     Branch {
         title: "Must the gradient be unbiased?",
         advice: "The gradient of f serves as a control variate. It helps as far as f is smooth between the vertices, \
-                 and it costs further evaluations: compare with the group before, which serves \
-                 as well. Where the coefficient is learned it cannot do harm for long; where it is fixed, look at the variance first.",
+                 and it costs further evaluations: compare with the group before, which serves as \
+                 well. Where the coefficient is learned it cannot do harm for long; where it is fixed, look at the \
+                 variance first.",
         holds: |info| info.unbiased && info.needs_gradient,
     },
     Branch {
