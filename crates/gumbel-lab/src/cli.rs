@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::config::VaeConfig;
+use crate::measure::Options;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -11,7 +12,8 @@ use std::path::PathBuf;
   gumbel train vae
   gumbel train vae --data mnist --hidden none --steps 15000 --out runs/mnist
   gumbel compare --estimators gumbel-softmax,reinforce train vae
-  gumbel generate runs/mnist --count 100 --out digits.png")]
+  gumbel generate runs/mnist --count 100 --out digits.png
+  gumbel measure --problem quadratic --dims 2 --categories 4")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -34,6 +36,8 @@ pub enum Command {
 
 Each estimator gets a run of its own in the folder, with the same options, data and seed.")]
     Compare(Compare),
+    /// Measure bias, variance and time of gradient estimators against exact enumeration
+    Measure(Box<Options>),
     /// Draw from a trained model
     Generate(Generate),
     /// List or download data sets

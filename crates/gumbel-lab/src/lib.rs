@@ -9,6 +9,7 @@ mod cmd;
 pub mod config;
 pub mod data;
 pub mod evaluate;
+pub mod measure;
 pub mod metrics;
 pub mod model;
 mod nearest;

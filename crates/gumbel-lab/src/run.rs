@@ -24,11 +24,13 @@ impl RunFolder {
     pub fn create(out: Option<&Path>, name: &str) -> Result<Self> {
         let path = out.map_or_else(|| next_free(name), Path::to_path_buf);
         let in_use = path.is_file() || path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-        ensure!(
-            !in_use,
-            "{0} exists already; choose another --out, or continue it with --resume {0}",
-            path.display()
-        );
+        let resumable = path.join("config.toml").is_file();
+        let go_on = if resumable {
+            format!(", or continue it with --resume {}", path.display())
+        } else {
+            String::new()
+        };
+        ensure!(!in_use, "{} exists already; choose another --out{go_on}", path.display());
         let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
         let made = path.ancestors().take_while(missing).map(Path::to_path_buf).collect();
         fs::create_dir_all(&path)
@@ -236,9 +238,11 @@ mod tests {
     fn a_folder_in_use_is_refused_with_both_remedies() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("something"), "x").unwrap();
-        let message = RunFolder::create(Some(folder.path()), "x").unwrap_err().to_string();
-        assert!(message.contains("choose another --out") && message.contains("--resume"), "{message}");
+        let refused = || RunFolder::create(Some(folder.path()), "x").unwrap_err().to_string();
+        assert!(refused().ends_with("choose another --out"), "{}", refused());
         assert!(RunFolder::open(folder.path()).unwrap_err().to_string().contains("no config.toml"));
+        fs::write(folder.path().join("config.toml"), "").unwrap();
+        assert!(refused().contains("choose another --out, or continue it with --resume"), "{}", refused());
     }
 
     fn summary(nats: f64) -> Summary {

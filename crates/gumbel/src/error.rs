@@ -49,6 +49,17 @@ pub enum Error {
         /// The value, its range, and the remedy.
         reason: String,
     },
+    /// A measurement that cannot be made.
+    #[error("{0}")]
+    Measure(String),
+    /// A problem that cannot have the shape asked for.
+    #[error("{problem}: {reason}")]
+    Problem {
+        /// The problem.
+        problem: &'static str,
+        /// The value, its range, and the remedy.
+        reason: String,
+    },
     /// Saved state that does not belong to the estimator it is given to.
     #[error(
         "{estimator}: the saved state has {found} numbers, {wanted} were expected; it belongs to another estimator"

@@ -4,6 +4,7 @@ mod compare;
 mod data;
 mod generate;
 mod list;
+mod measure;
 mod progress;
 mod train_vae;
 
@@ -22,6 +23,7 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
     match cli.command {
         Command::Train(model) => return train(&model, started, &Stop::at_a_signal()),
         Command::Compare(options) => return compare::run(&options, started),
+        Command::Measure(options) => return measure::run(&options),
         Command::Generate(options) => generate::run(&options)?,
         Command::Data(options) => return data::run(&options),
         Command::List { name: None } => list::table()?,

@@ -68,7 +68,7 @@ impl Comparison {
             section { h2 { "Reproduce" } (command(&self.command)) }
             footer { "One page, no scripts, nothing loaded from elsewhere. All numbers in nats are per image." }
         };
-        let figures = charts.map(|(name, chart)| (name, chart.draw().file())).collect();
+        let figures = charts.map(|(name, chart)| (name.to_owned(), chart.draw().file())).collect();
         Rendered { html: page(&self.title, &body), figures }
     }
 
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn figures_are_xml_and_variances_are_drawn_where_there_are_any() {
-        let names = |page: &Rendered| page.figures.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        let names = |page: &Rendered| page.figures.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         let page = page_of(vec![run("one", None), run("two", Some(2.0))]);
         assert_eq!(names(&page), ["steps.svg", "seconds.svg", "variance.svg"]);
         for (name, svg) in &page.figures {

@@ -13,7 +13,7 @@ pub struct Rendered {
     /// The page.
     pub html: String,
     /// Name and text of each figure as an SVG file of its own; the page does not need them.
-    pub figures: Vec<(&'static str, String)>,
+    pub figures: Vec<(String, String)>,
 }
 
 /// A part of the page with the figures it shows.
@@ -43,7 +43,7 @@ pub fn render(report: &Report) -> Result<Rendered, Error> {
         footer { "One page, no scripts, nothing loaded from elsewhere. All numbers in nats are per image." }
     };
     let figures = sections.iter().flat_map(|section| &section.figures);
-    let figures = figures.map(|(name, drawing)| (*name, drawing.file())).collect();
+    let figures = figures.map(|(name, drawing)| (name.to_string(), drawing.file())).collect();
     Ok(Rendered { html: page(&report.title, &body), figures })
 }
 
@@ -168,7 +168,7 @@ mod tests {
     fn figures_are_xml_and_the_same_each_time() {
         let (first, second) = (render(&full()).unwrap(), render(&full()).unwrap());
         assert_eq!((&first.html, &first.figures), (&second.html, &second.figures));
-        let names: Vec<&str> = first.figures.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = first.figures.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,
             [

@@ -44,6 +44,8 @@ pub struct LineChart {
     pub y_label: String,
     /// The curves, in the order of the legend.
     pub series: Vec<Series>,
+    /// Whether the horizontal axis is logarithmic; places that are not positive are then left out.
+    pub log_x: bool,
     /// Whether the vertical axis is logarithmic; values that are not positive are then left out.
     pub log_y: bool,
     /// Whether the vertical axis may be cut where few values lie far beyond the others; a note says so.
@@ -63,9 +65,9 @@ struct Curve<'a> {
 }
 
 /// The rectangle the curves are drawn in.
-struct Plot {
-    x: Axis,
-    y: Axis,
+pub(super) struct Plot {
+    pub(super) x: Axis,
+    pub(super) y: Axis,
 }
 
 impl LineChart {
@@ -96,7 +98,8 @@ impl LineChart {
 
     fn curve<'a>(&self, series: &'a Series, colour: usize) -> Curve<'a> {
         let (points, averaged) = thinned(&series.points);
-        let shown = |p: &(f64, f64)| p.0.is_finite() && p.1.is_finite() && (!self.log_y || p.1 > 0.0);
+        let fits = |value: f64, log: bool| value.is_finite() && (!log || value > 0.0);
+        let shown = |p: &(f64, f64)| fits(p.0, self.log_x) && fits(p.1, self.log_y);
         let runs = points.chunk_by(|a, b| shown(a) == shown(b)).filter(|run| shown(&run[0]));
         Curve { series, colour: colour % COLOURS, runs: runs.map(<[_]>::to_vec).collect(), averaged }
     }
@@ -104,7 +107,8 @@ impl LineChart {
     /// The frame with its curves, and the notes that belong to it.
     fn plot(&self, curves: &[Curve], top: f64, bottom: f64, width: f64) -> (Markup, Vec<String>) {
         // All steps, whether their values can be drawn or not; averaged points begin a little later.
-        let xs = Range::of(self.series.iter().flat_map(|series| &series.points).map(|p| p.0));
+        let places = self.series.iter().flat_map(|series| &series.points).map(|p| p.0);
+        let xs = Range::of(places.filter(|x| !self.log_x || *x > 0.0));
         let (Some(xs), Some(ys)) = (xs, self.vertical(curves)) else {
             let empty =
                 label(width / 2.0, (top + bottom) / 2.0, Anchor::Middle, "ink", "nothing was recorded");
@@ -113,8 +117,8 @@ impl LineChart {
         let y = Axis { range: ys.padded(self.log_y), log: self.log_y, start: bottom, end: top };
         let widest = y.ticks(6).iter().map(|(_, text)| text_width(text, TEXT)).fold(24.0, f64::max);
         // Half a label stands out beyond the last horizontal tick.
-        let xs = if xs.low == xs.high { xs.padded(false) } else { xs };
-        let x = Axis { range: xs, log: false, start: widest + 10.0, end: width - 24.0 };
+        let xs = if xs.low == xs.high { xs.padded(self.log_x) } else { xs };
+        let x = Axis { range: xs, log: self.log_x, start: widest + 10.0, end: width - 24.0 };
         let plot = Plot { x, y };
         let drawn = html! { (plot.frame(&self.x_label)) (plot.curves(curves)) };
         (drawn, self.notes(curves, ys))
@@ -147,7 +151,7 @@ impl LineChart {
         }
         let hidden: usize = curves.iter().map(Curve::hidden).sum();
         if hidden > 0 {
-            let why = if self.log_y { "not finite or not positive" } else { "not finite" };
+            let why = if self.log_x || self.log_y { "not finite or not positive" } else { "not finite" };
             notes.push(format!("Not drawn because {why}: {hidden}."));
         }
         notes
@@ -173,7 +177,7 @@ impl Curve<'_> {
 }
 
 impl Plot {
-    fn frame(&self, x_label: &str) -> Markup {
+    pub(super) fn frame(&self, x_label: &str) -> Markup {
         let (left, right, bottom) = (self.x.start, self.x.end, self.y.start);
         html! {
             @for (value, text) in self.y.ticks(6) {
@@ -293,8 +297,8 @@ mod tests {
     #[test]
     fn extreme_values_keep_finite_places() {
         let points = vec![(0.0, f64::MAX), (1.0, f64::MIN), (2.0, 0.0), (3.0, 1e-320), (4.0, 1.0)];
-        for log_y in [false, true] {
-            let file = parsed(&LineChart { log_y, ..chart(points.clone()) });
+        for (log_x, log_y) in [(false, false), (false, true), (true, false)] {
+            let file = parsed(&LineChart { log_x, log_y, ..chart(points.clone()) });
             assert!(!file.contains("NaN") && !file.contains("inf"), "{file}");
         }
     }

@@ -5,10 +5,12 @@ mod drawing;
 mod image_grid;
 mod line_chart;
 mod range;
+mod scatter;
 mod usage_map;
 
 pub use drawing::Drawing;
 pub(super) use drawing::style;
 pub use image_grid::ImageGrid;
 pub use line_chart::{LineChart, Series, Width};
+pub use scatter::{Mark, Scatter};
 pub use usage_map::usage_map;

@@ -1,0 +1,230 @@
+//! `gumbel measure`.
+
+use crate::config::quoted;
+use crate::measure::{Case, Guide, Options, Point, Row, Toy, TrainingPoint, fits, head};
+use crate::output::print;
+use crate::report::{Findings, Rendered, Training};
+use crate::run::RunFolder;
+use crate::watch::{INTERRUPTED, Interrupted, Stop, Watch};
+use crate::whole_file;
+use anyhow::{Context, Result, anyhow};
+use gumbel::estimator::Choice;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::fmt::Display;
+use std::path::Path;
+use std::process::ExitCode;
+
+const TABLE: &str = "estimator,problem,bias,bias_se,bias_z,std,rmse,evaluations,nanoseconds";
+const TRAINING: &str = "estimator,step,expected_loss,expected_loss_se,gradient_variance";
+
+/// Measures, prints the table, writes the CSV and the page. Interrupted, it writes nothing and returns 130.
+///
+/// # Errors
+/// Options that do not go together; an estimator named that does not serve the problem; a disk that is full.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    options.check()?;
+    if let (Some(results), Some(out)) = (&options.guide, &options.out) {
+        return guide(results, out).map(|()| ExitCode::SUCCESS);
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads as usize).build();
+    pool.context("cannot start threads; try --threads 1")?.install(|| begin(options))
+}
+
+/// Writes the page on which estimator to choose.
+fn guide(results: &Path, out: &Path) -> Result<()> {
+    let Guide { page, figures } = Guide::read(results)?;
+    for (name, text) in figures.into_iter().chain([("choosing.md".into(), page)]) {
+        let path = out.join(name);
+        whole_file::write(&path, text.as_bytes())
+            .map_err(|error| anyhow!(whole_file::refused(&path, &error)))?;
+    }
+    Ok(())
+}
+
+fn begin(options: &Options) -> Result<ExitCode> {
+    let cases = options.cases()?;
+    let stop = Stop::at_a_signal();
+    let folder = RunFolder::create(options.out.as_deref(), "measure")?;
+    let outcome = match options.train {
+        true => train(options, &cases[0], &folder, stop),
+        false => measure(options, &cases, &folder, stop),
+    };
+    if outcome.is_err() {
+        folder.discard();
+    }
+    match outcome {
+        Err(error) if error.is::<Interrupted>() => {
+            print("stopped; nothing was written\n")?;
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        outcome => outcome.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Measures the table and the curves.
+fn measure(options: &Options, cases: &[Case], folder: &RunFolder, stop: Stop) -> Result<()> {
+    let mut skipped = Vec::new();
+    let served = cases.iter().map(|case| served(options, case, &mut skipped)).collect::<Result<Vec<_>>>()?;
+    let table = served.iter().map(Vec::len).sum::<usize>() * options.settings().replicates;
+    let curves = options.points(&options.choices()) * options.curve_settings().replicates;
+    let watch = watch(table + curves, stop)?;
+    let mut rows = Vec::new();
+    for (case, choices) in cases.iter().zip(&served) {
+        rows.extend(table_of(options, case, choices, &mut skipped, &watch)?);
+    }
+    let mut points = Vec::new();
+    for (case, choices) in cases.iter().zip(&served) {
+        points.extend(options.curves(case.problem.kind(), case, choices, &watch)?);
+    }
+    watch.bar.finish_and_clear();
+    for fit in fits(&points) {
+        print(&format!("on {}, the variance of {} goes as tau^{:.2}\n", fit.kind, fit.series, fit.slope))?;
+    }
+    write_table(folder, &rows, &points)?;
+    let (command, method) = (command_line(), method(options));
+    finish(folder, Findings { command, method, rows, points, skipped }.render())
+}
+
+/// What serves a case. Of all estimators, those that do not are told and left out; one that was named is an error.
+fn served(options: &Options, case: &Case, skipped: &mut Vec<String>) -> Result<Vec<Choice>> {
+    let mut served = Vec::new();
+    for choice in options.choices() {
+        match case.check(&choice) {
+            Ok(()) => served.push(choice),
+            Err(error) if options.estimator.is_empty() => leave_out(case, &error, skipped)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(served)
+}
+
+/// Says what is left out, and why.
+fn leave_out(case: &Case, error: &dyn Display, skipped: &mut Vec<String>) -> Result<()> {
+    let reason = format!("{} left out: {error}", case.name());
+    print(&format!("{reason}\n"))?;
+    skipped.push(reason);
+    Ok(())
+}
+
+/// What was measured; `None`, and told, if the estimator failed on the way.
+fn or_left_out<T>(
+    measured: Result<T>,
+    case: &Case,
+    skipped: &mut Vec<String>,
+    watch: &Watch,
+) -> Result<Option<T>> {
+    match measured {
+        Err(error) if !error.is::<Interrupted>() => {
+            watch.bar.suspend(|| leave_out(case, &error, skipped)).map(|()| None)
+        }
+        measured => measured.map(Some),
+    }
+}
+
+/// The bar of long work.
+fn watch(amount: usize, stop: Stop) -> Result<Watch> {
+    let bar = ProgressBar::new(amount as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {percent}%  {msg}  {eta} left")?);
+    Ok(Watch { bar, stop })
+}
+
+/// Measures and prints the table of one problem, a line at a time.
+fn table_of(
+    options: &Options,
+    case: &Case,
+    choices: &[Choice],
+    skipped: &mut Vec<String>,
+    watch: &Watch,
+) -> Result<Vec<Row>> {
+    let tell = |text: &str| watch.bar.suspend(|| print(text));
+    let settings = options.settings();
+    let note = if case.has_reference() { "" } else { "; too many states for the exact gradient" };
+    tell(&format!("{}, {} estimates each{note}\n{}", case.name(), settings.replicates, head()))?;
+    let mut rows = Vec::new();
+    for choice in choices {
+        watch.bar.set_message(format!("{choice}, {}", case.name()));
+        if let Some(row) = or_left_out(case.measure(choice, &settings, watch), case, skipped, watch)? {
+            tell(&row.line())?;
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+fn method(options: &Options) -> String {
+    let settings = options.settings();
+    format!(
+        "{} independent estimates in each row, {} at each point of a curve. Baselines and coefficients were learned \
+         in {} steps before, from noise of their own, and held fixed. The bias is the mean error along the direction \
+         in which earlier estimates erred; its z is standard normal if there is none. rmse: of the mean of as many \
+         estimates as {} evaluations of f pay for. ns: time of one estimate.",
+        settings.replicates,
+        options.curve_settings().replicates,
+        settings.warm_up,
+        settings.budget
+    )
+}
+
+/// Trains the toy problem.
+fn train(options: &Options, case: &Case, folder: &RunFolder, stop: Stop) -> Result<()> {
+    let mut skipped = Vec::new();
+    let choices = served(options, case, &mut skipped)?;
+    let Options { steps, lr, seed, runs, .. } = *options;
+    let toy = Toy { steps, lr, seed, runs: runs as usize };
+    let watch = watch(choices.len() * (steps as usize + 1), stop)?;
+    let mut points: Vec<TrainingPoint> = Vec::new();
+    for choice in &choices {
+        watch.bar.set_message(choice.to_string());
+        let trained = toy.train(case, choice, &watch);
+        let Some(curve) = or_left_out(trained, case, &mut skipped, &watch)? else { continue };
+        let TrainingPoint { expected_loss, expected_loss_se, gradient_variance, .. } =
+            curve.last().expect("the end is recorded");
+        let line = format!(
+            "{:<34} E f {expected_loss:.6} ± {expected_loss_se:.6}  gradient variance {gradient_variance:.2e}\n",
+            choice.to_string()
+        );
+        points.extend(curve);
+        watch.bar.suspend(|| print(&line))?;
+    }
+    watch.bar.finish_and_clear();
+    folder.write("train.csv", csv(TRAINING, &points)?)?;
+    let method = format!(
+        "{} independent runs of {steps} steps of Adam at {lr}, from even odds, on {}. A baseline or a coefficient is \
+         learned from all runs together.",
+        runs,
+        case.name()
+    );
+    finish(folder, Training { command: command_line(), method, points, skipped }.render())
+}
+
+fn write_table(folder: &RunFolder, rows: &[Row], points: &[Point]) -> Result<()> {
+    folder.write("measure.csv", csv(TABLE, rows)?)?;
+    if points.is_empty() {
+        Ok(())
+    } else {
+        folder.write("curves.csv", csv(&format!("curve,series,kind,x,{TABLE}"), points)?)
+    }
+}
+
+/// Lines under a header.
+fn csv<T: Serialize>(header: &str, lines: &[T]) -> Result<Vec<u8>> {
+    let mut writer =
+        csv::WriterBuilder::new().has_headers(false).from_writer(format!("{header}\n").into_bytes());
+    lines.iter().try_for_each(|line| writer.serialize(line))?;
+    Ok(writer.into_inner()?)
+}
+
+fn finish(folder: &RunFolder, page: Rendered) -> Result<()> {
+    for (name, svg) in &page.figures {
+        folder.write(&format!("figures/{name}"), svg)?;
+    }
+    folder.write("report.html", page.html)?;
+    print(&format!("report: {}\n", folder.file("report.html").display()))
+}
+
+/// As it was typed.
+fn command_line() -> String {
+    let words = std::env::args().skip(1).map(|word| format!(" {}", quoted(&word)));
+    format!("gumbel{}", words.collect::<String>())
+}

@@ -1,0 +1,164 @@
+//! Variance and bias along a temperature or a number of latents.
+
+use super::{Case, Options, Row};
+use crate::watch::{Interrupted, Watch};
+use anyhow::Result;
+use gumbel::estimator::Choice;
+use gumbel::problem::Kind;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a curve runs along.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Curve {
+    /// The temperature of the estimator.
+    Tau,
+    /// The number of latents of the problem.
+    Dims,
+}
+
+impl fmt::Display for Curve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Tau => "tau",
+            Self::Dims => "dims",
+        })
+    }
+}
+
+/// A line of `curves.csv`: a place on a curve and what was measured there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// Which curve.
+    pub curve: Curve,
+    /// The estimator, without the temperature that the curve runs along.
+    pub series: String,
+    /// The problem, without the number of latents that the curve runs along.
+    pub kind: String,
+    /// The temperature or the number of latents.
+    pub x: f64,
+    /// What was measured.
+    pub row: Row,
+}
+
+impl Options {
+    /// The number of points of all curves, if every estimator serves them.
+    pub fn points(&self, choices: &[Choice]) -> usize {
+        let tempered = choices.iter().filter(|choice| choice.info.tempered()).count();
+        self.problem.len() * (tempered * self.taus.0.len() + choices.len() * self.curve_dims.0.len())
+    }
+
+    /// The points of all curves of one problem. What an estimator cannot serve is left out, and counted on the bar.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub fn curves(&self, kind: Kind, case: &Case, choices: &[Choice], watch: &Watch) -> Result<Vec<Point>> {
+        let mut points = Vec::new();
+        for &tau in &self.taus.0 {
+            for choice in choices.iter().filter(|choice| choice.info.tempered()) {
+                let cooled =
+                    Choice { parameters: choice.parameters.clone().with("tau", tau), ..choice.clone() };
+                let series = cooled.to_string().replace(&format!(":tau={tau}"), "");
+                let row = self.point(case, &cooled, watch)?;
+                points.extend(row.map(|row| Point {
+                    curve: Curve::Tau,
+                    series,
+                    kind: kind.to_string(),
+                    x: tau,
+                    row,
+                }));
+            }
+        }
+        for &dims in &self.curve_dims.0 {
+            let case = self.case(kind, dims)?;
+            for choice in choices {
+                let row = self.point(&case, choice, watch)?;
+                let (series, kind, x) = (choice.to_string(), kind.to_string(), f64::from(dims));
+                points.extend(row.map(|row| Point { curve: Curve::Dims, series, kind, x, row }));
+            }
+        }
+        Ok(points)
+    }
+
+    /// What was measured at a point, if the estimator serves it.
+    fn point(&self, case: &Case, choice: &Choice, watch: &Watch) -> Result<Option<Row>> {
+        let settings = self.curve_settings();
+        watch.bar.set_message(format!("{choice}, {}", case.name()));
+        let before = watch.bar.position();
+        let measured = match case.check(choice) {
+            Ok(()) => case.measure(choice, &settings, watch),
+            Err(error) => Err(error.into()),
+        };
+        match measured {
+            Ok(row) => Ok(Some(row)),
+            Err(error) if error.is::<Interrupted>() => Err(error),
+            Err(_) => {
+                watch.bar.set_position(before + settings.replicates as u64);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// The temperatures up to which a power law is fitted: beyond, the relaxation is no longer close to a hard sample.
+const COOL: f64 = 0.1;
+
+/// A power law of the variance in the temperature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fit {
+    /// The estimator.
+    pub series: String,
+    /// The problem.
+    pub kind: String,
+    /// d ln variance / d ln tau, by least squares over the temperatures up to 0.1.
+    pub slope: f64,
+}
+
+/// The slope of every curve along the temperature that has at least three points.
+pub fn fits(points: &[Point]) -> Vec<Fit> {
+    let cool = |point: &&Point| point.curve == Curve::Tau && point.x <= COOL && point.row.std > 0.0;
+    let mut fits: Vec<Fit> = Vec::new();
+    for Point { series, kind, .. } in points.iter().filter(cool) {
+        if fits.iter().any(|fit| (&fit.series, &fit.kind) == (series, kind)) {
+            continue;
+        }
+        let same = points.iter().filter(cool).filter(|point| (&point.series, &point.kind) == (series, kind));
+        let logs: Vec<_> = same.map(|point| (point.x.ln(), point.row.variance().ln())).collect();
+        if logs.len() >= 3 {
+            fits.push(Fit { series: series.clone(), kind: kind.clone(), slope: slope(&logs) });
+        }
+    }
+    fits
+}
+
+/// Of the least-squares line.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 / n, sum.1 + point.1 / n));
+    let (cross, square) = points.iter().fold((0.0, 0.0), |sum, point| {
+        (sum.0 + (point.0 - x) * (point.1 - y), sum.1 + (point.0 - x).powi(2))
+    });
+    cross / square
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gumbel::measure::Measured;
+
+    #[test]
+    fn a_power_law_is_found_where_it_is_cool_only() {
+        let at = |x: f64| {
+            let variance = if x <= COOL { vec![3.0 / x] } else { vec![100.0] };
+            let measured =
+                Measured { replicates: 9, mean: vec![0.0], variance, bias: None, nanoseconds: 1.0 };
+            let row = Row::new("zgr".into(), "mlp-1x2".into(), &measured, 1, 1);
+            Point { curve: Curve::Tau, series: "zgr".into(), kind: "mlp".into(), x, row }
+        };
+        let fits = fits(&[0.01, 0.03, 0.1, 2.0].map(at));
+        assert_eq!(fits.len(), 1);
+        assert!((fits[0].slope + 1.0).abs() < 1e-4, "{fits:?}");
+        assert!(super::fits(&[0.03, 0.1, 2.0].map(at)).is_empty());
+    }
+}

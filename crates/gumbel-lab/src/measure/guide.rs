@@ -1,0 +1,177 @@
+//! `docs/choosing.md`: which estimator, from the table of estimators and from what was measured.
+
+use super::Row;
+use crate::report::bias_against_variance;
+use anyhow::{Context, Result};
+use gumbel::estimator::{ALL, Info, Latents, Reduction, Samples};
+use std::path::Path;
+
+/// The page and its pictures.
+#[derive(Clone, Debug)]
+pub struct Guide {
+    /// Markdown.
+    pub page: String,
+    /// Name and text of each figure.
+    pub figures: Vec<(String, String)>,
+}
+
+/// The measurement that a branch quotes.
+const PROBLEM: &str = "mlp";
+
+/// The answers that lead to a group of estimators.
+struct Branch {
+    title: &'static str,
+    advice: &'static str,
+    holds: fn(&Info) -> bool,
+}
+
+const BRANCHES: [Branch; 5] = [
+    Branch {
+        title: "Are the states few?",
+        advice: "If a row has few states, K^D up to some hundreds, sum over them and be done: no bias, no variance, K^D \
+                 evaluations of f. Summing one latent at a time is the next best, at D(K−1)+1 evaluations.",
+        holds: |info| is_sum(info),
+    },
+    Branch {
+        title: "Is f a black box?",
+        advice: "Nothing is asked of f but its value. With one evaluation a row, take a baseline. With two or more, \
+                 `rloo` needs nothing to be learned. For binary latents the antithetic pairs do better. \
+                 The noise of every latent reaches every other: the variance grows with D.",
+        holds: |info| {
+            info.unbiased
+                && !info.needs_gradient
+                && !is_sum(info)
+                && info.reductions.contains(&Reduction::Mean)
+        },
+    },
+    Branch {
+        title: "Must the gradient be unbiased?",
+        advice: "The gradient of f serves as a control variate. It helps as far as f is smooth between the vertices, \
+                 and it costs further evaluations: compare with the group before, which serves as \
+                 well. Where the coefficient is learned it cannot do harm for long; where it is fixed, look at the \
+                 variance first.",
+        holds: |info| info.unbiased && info.needs_gradient,
+    },
+    Branch {
+        title: "Is f meant for hard samples only?",
+        advice: "One evaluation, one backward pass, and a variance that does not grow with D. The bias does not go away \
+                 with more samples: on a line or a quadratic `zgr` has none; on a strongly curved f all have about the \
+                 same. Check with `gumbel measure` on a problem like yours.",
+        holds: |info| !info.unbiased && info.samples == Samples::Hard,
+    },
+    Branch {
+        title: "Does f mean something inside the simplex?",
+        advice: "A relaxed sample sees more of f than its vertices. Its bias goes away with the temperature, while its \
+                 variance grows as 1/τ. Report the objective on hard samples whatever you train with.",
+        holds: |info| !info.unbiased && info.samples == Samples::Relaxed,
+    },
+];
+
+/// Sums of states instead of samples of their value.
+fn is_sum(info: &Info) -> bool {
+    ["exact", "local-expectation"].contains(&info.name)
+}
+
+impl Guide {
+    /// From the `categorical.csv` and `binary.csv` of a folder.
+    ///
+    /// # Errors
+    /// A file that is missing or not a table.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let [categorical, binary] = ["categorical.csv", "binary.csv"].map(|name| rows(&folder.join(name)));
+        Ok(Self::new(&categorical?, &binary?))
+    }
+
+    fn new(categorical: &[Row], binary: &[Row]) -> Self {
+        let branches: String = BRANCHES.iter().map(|branch| branch.text(categorical, binary)).collect();
+        let bound: Vec<&str> =
+            ALL.iter().filter(|info| !info.reductions.contains(&Reduction::Mean)).map(|i| i.name).collect();
+        let page = format!(
+            "# Which estimator\n\nAsk in this order; the first yes decides. Within a group the best measured comes \
+             first.\n\nThe numbers: std is that of one estimate, rmse that of the mean of as many as 100 evaluations \
+             of f pay for, its bias included, on a curved f of two latents of four categories, and of four bits. A z \
+             beyond 4 is a bias.\n\n![bias against variance, categories](choosing-categorical.svg)\n\n![bias against \
+             variance, bits](choosing-binary.svg)\n\n{branches}## The objective is a log-mean-exp over samples\n\nAn \
+             importance-weighted bound is another problem: `{}` is made for it, and those that `gumbel list NAME` \
+             says serve it do too.\n\n---\n\nMade by `gumbel measure --guide results/measure --out docs` from \
+             `results/measure/`; do not edit.\n",
+            bound.join("`, `")
+        );
+        let figures = [("categorical", categorical), ("binary", binary)].map(|(name, rows)| {
+            let rows: Vec<Row> =
+                rows.iter().filter(|row| row.problem.starts_with(PROBLEM)).cloned().collect();
+            (format!("choosing-{name}.svg"), bias_against_variance(&rows).draw().file())
+        });
+        Self { page, figures: figures.into() }
+    }
+}
+
+fn rows(path: &Path) -> Result<Vec<Row>> {
+    let cannot = || format!("cannot read {}; results/measure/run.sh makes it", path.display());
+    let mut reader = csv::Reader::from_path(path).with_context(cannot)?;
+    reader.deserialize().collect::<Result<_, _>>().with_context(cannot)
+}
+
+impl Branch {
+    fn text(&self, categorical: &[Row], binary: &[Row]) -> String {
+        let mut members: Vec<&Info> = ALL.iter().copied().filter(|info| (self.holds)(info)).collect();
+        let error = |info: &Info| find(binary, info).and_then(|row| row.rmse).unwrap_or(f64::INFINITY);
+        members.sort_by(|a, b| error(a).total_cmp(&error(b)));
+        let lines: String = members.iter().map(|info| line(info, categorical, binary)).collect();
+        format!(
+            "## {}\n\n{}\n\n| estimator | serves | evaluations | z | std | rmse | z, bits | std | rmse |\n\
+             | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n{lines}\n",
+            self.title, self.advice
+        )
+    }
+}
+
+fn find<'a>(rows: &'a [Row], info: &Info) -> Option<&'a Row> {
+    rows.iter().find(|row| row.estimator == info.name && row.problem.starts_with(PROBLEM))
+}
+
+fn line(info: &Info, categorical: &[Row], binary: &[Row]) -> String {
+    let cells = |rows| match find(rows, info) {
+        Some(row) => {
+            let number =
+                |number: Option<f64>, digits| number.map_or("–".into(), |x| format!("{x:.digits$}"));
+            format!("{} | {:.3} | {}", number(row.bias_z, 1), row.std, number(row.rmse, 3)).replace('-', "−")
+        }
+        None => "– | – | –".into(),
+    };
+    let serves = if info.serves == Latents::Binary { "bits" } else { "categories" };
+    format!(
+        "| `{}`, {} | {serves} | {} | {} | {} |\n",
+        info.name,
+        info.title,
+        info.evaluations,
+        cells(categorical),
+        cells(binary)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_estimator_has_its_place_and_only_one() {
+        for info in ALL.iter().filter(|info| info.reductions.contains(&Reduction::Mean)) {
+            assert_eq!(BRANCHES.iter().filter(|branch| (branch.holds)(info)).count(), 1, "{}", info.name);
+        }
+    }
+
+    #[test]
+    fn the_committed_page_is_the_one_that_the_committed_results_make() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let guide = Guide::read(&root.join("results/measure")).unwrap();
+        let committed = std::fs::read_to_string(root.join("docs/choosing.md")).unwrap();
+        assert!(
+            guide.page == committed,
+            "run results/measure/run.sh, or for the page alone: gumbel measure --guide results/measure --out docs"
+        );
+        for info in ALL {
+            assert!(committed.contains(&format!("`{}`", info.name)), "{} is missing", info.name);
+        }
+    }
+}

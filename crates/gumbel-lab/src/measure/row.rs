@@ -1,0 +1,132 @@
+//! A line of `measure.csv`.
+
+use gumbel::measure::Measured;
+use serde::{Deserialize, Serialize};
+
+/// What was measured of one estimator on one problem. Without the exact gradient there is no bias.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The estimator with its parameters.
+    pub estimator: String,
+    /// The problem and its shape.
+    pub problem: String,
+    /// See [`gumbel::measure::Bias`].
+    pub bias: Option<f64>,
+    /// Its standard error.
+    pub bias_se: Option<f64>,
+    /// Their ratio: standard normal if there is no bias.
+    pub bias_z: Option<f64>,
+    /// Root of the summed variances of one estimate.
+    pub std: f64,
+    /// Root mean square error at equal evaluations of f.
+    pub rmse: Option<f64>,
+    /// Evaluations of f for one estimate.
+    pub evaluations: u64,
+    /// Time of one estimate.
+    pub nanoseconds: f64,
+}
+
+impl Row {
+    /// From what was measured.
+    pub fn new(
+        estimator: String,
+        problem: String,
+        measured: &Measured,
+        evaluations: u64,
+        budget: u64,
+    ) -> Self {
+        let of = |number: fn(&gumbel::measure::Bias) -> f64| measured.bias.as_ref().map(number).map(rounded);
+        Self {
+            estimator,
+            problem,
+            bias: of(|bias| bias.value),
+            bias_se: of(|bias| bias.se),
+            bias_z: of(|bias| bias.z()),
+            std: rounded(measured.std()),
+            rmse: measured.rmse(evaluations, budget).map(rounded),
+            evaluations,
+            nanoseconds: measured.nanoseconds.round(),
+        }
+    }
+
+    /// The summed variances of one estimate.
+    pub fn variance(&self) -> f64 {
+        self.std * self.std
+    }
+
+    /// The estimator's name, without its parameters.
+    pub fn name(&self) -> &str {
+        self.estimator.split(':').next().expect("text has a first part")
+    }
+
+    /// A line of the table on screen.
+    pub fn line(&self) -> String {
+        let Self { estimator, bias_z, std, evaluations, nanoseconds, .. } = self;
+        let text = |number: Option<f64>| number.map_or("-".into(), short);
+        let bias = match (self.bias, self.bias_se) {
+            (Some(bias), Some(se)) => format!("{} ± {}", short(bias), short(se)),
+            _ => "not known".into(),
+        };
+        let z = bias_z.map_or("-".into(), |z| format!("{z:.1}"));
+        let (std, rmse) = (short(*std), text(self.rmse));
+        format!("{estimator:<34} {bias:>21} {z:>7} {std:>9} {rmse:>9} {evaluations:>5} {nanoseconds:>7.0}\n")
+    }
+}
+
+/// The head of the table on screen.
+pub fn head() -> String {
+    format!(
+        "{:<34} {:>21} {:>7} {:>9} {:>9} {:>5} {:>7}\n",
+        "estimator", "bias ± se", "z", "std", "rmse", "evals", "ns"
+    )
+}
+
+/// Four digits.
+fn short(number: f64) -> String {
+    match number.abs() {
+        0.0 => "0".into(),
+        size if (1e-4..1e5).contains(&size) => {
+            let decimals = (3.0 - size.log10().floor()).clamp(0.0, 7.0);
+            format!("{number:.0$}", decimals as usize)
+        }
+        _ => format!("{number:.1e}"),
+    }
+}
+
+/// Six digits: more would be noise.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.5e}").parse().expect("a number as it was written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gumbel::measure::Bias;
+
+    #[test]
+    fn a_line_says_what_is_known() {
+        let measured = Measured {
+            replicates: 100,
+            mean: vec![0.1, -0.1],
+            variance: vec![0.08, 0.08],
+            bias: Some(Bias { value: 0.123_456_789, se: 0.01 }),
+            nanoseconds: 51.3,
+        };
+        let row = Row::new("rloo:samples=4".into(), "mlp-1x2".into(), &measured, 4, 100);
+        assert_eq!((row.bias, row.std, row.name()), (Some(0.123_457), 0.4, "rloo"));
+        let line = row.line();
+        assert!(
+            line.contains("0.1235 ± 0.01000") && line.contains("12.3") && line.contains("0.4000"),
+            "{line}"
+        );
+        let unknown =
+            Row::new("rloo".into(), "mlp-99x2".into(), &Measured { bias: None, ..measured }, 2, 100);
+        assert!(unknown.line().contains("not known") && unknown.rmse.is_none());
+        assert_eq!(line.chars().count(), head().chars().count());
+    }
+
+    #[test]
+    fn numbers_keep_four_digits() {
+        assert_eq!([0.0, 1234.56, 0.001_234_56, 5.6e-9].map(short), ["0", "1235", "0.001235", "5.6e-9"]);
+    }
+}
