@@ -29,6 +29,8 @@ pub trait Options:
 {
     /// The model, as `gumbel train` calls it.
     const MODEL: &'static str;
+    /// The temperature where none is given, if it is not to be the estimator's own.
+    const TAU: Option<f64>;
     /// The options that decide how large the model is, in words.
     const WIDTHS: &'static str;
 
@@ -42,7 +44,10 @@ pub trait Options:
     fn check(&self, choice: &Choice) -> Result<()>;
 
     /// How large the model is, for images of this size.
-    fn extent(&self, size: ImageSize) -> Extent;
+    ///
+    /// # Errors
+    /// Images that it cannot model.
+    fn extent(&self, size: ImageSize) -> Result<Extent>;
 }
 
 /// How large a model is.
@@ -82,6 +87,7 @@ pub struct Config<O: Options> {
     #[arg(help_heading = "Estimator", help = estimator_help())]
     pub estimator: String,
     /// Its temperature: VALUE, exp:START:RATE:FLOOR:EVERY, linear:START:END:STEPS or cosine:START:END:STEPS
+    /// [default: the estimator's own; of sbn, 1]
     #[arg(long, value_name = "SCHEDULE", help_heading = "Estimator")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tau: Option<Schedule>,
@@ -262,7 +268,10 @@ impl<O: Options> Config<O> {
             );
             choice.parameters = choice.parameters.with(name, value);
         }
-        Ok(choice)
+        Ok(match O::TAU {
+            Some(tau) => choice.or("tau", tau),
+            None => choice,
+        })
     }
 
     /// A new estimator.

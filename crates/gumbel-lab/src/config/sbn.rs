@@ -3,7 +3,7 @@
 use super::{Extent, Options, check_latents, whole};
 use crate::checkpoint::ImageSize;
 use crate::model::sbn::Shape;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::estimator::Choice;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ pub struct SbnOptions {
 
 impl Options for SbnOptions {
     const MODEL: &'static str = "sbn";
+    // Jang, Gu and Poole 2017, section 4.1: fixed, not annealed.
+    const TAU: Option<f64> = Some(1.0);
     const WIDTHS: &'static str = "--latents or --categories";
 
     fn latents(&self) -> (usize, usize) {
@@ -32,9 +34,14 @@ impl Options for SbnOptions {
         check_latents(self)
     }
 
-    fn extent(&self, size: ImageSize) -> Extent {
+    fn extent(&self, size: ImageSize) -> Result<Extent> {
         let shape = self.shape(size);
-        Extent { parameters: shape.parameters(), widest: shape.widest() }
+        ensure!(
+            size.height >= 2,
+            "images of {} row have no upper half to start from; use others",
+            size.height
+        );
+        Ok(Extent { parameters: shape.parameters(), widest: shape.widest() })
     }
 }
 

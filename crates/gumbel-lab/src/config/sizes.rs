@@ -15,7 +15,7 @@ impl<O: Options> Config<O> {
     /// # Errors
     /// The number that is too large, with the remedy.
     pub fn check_sizes(&self, size: ImageSize) -> Result<()> {
-        let Extent { parameters, widest } = self.model.extent(size);
+        let Extent { parameters, widest } = self.model.extent(size)?;
         ensure!(
             parameters <= PARAMETERS,
             "the model would have {} parameters, of at most {PARAMETERS}; lower {}",

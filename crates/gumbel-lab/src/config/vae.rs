@@ -48,6 +48,7 @@ pub enum Prior {
 
 impl Options for VaeOptions {
     const MODEL: &'static str = "vae";
+    const TAU: Option<f64> = None;
     const WIDTHS: &'static str = "--latents, --categories or --hidden";
 
     fn latents(&self) -> (usize, usize) {
@@ -70,9 +71,9 @@ impl Options for VaeOptions {
         Ok(())
     }
 
-    fn extent(&self, size: ImageSize) -> Extent {
+    fn extent(&self, size: ImageSize) -> Result<Extent> {
         let shape = self.shape(size.pixels());
-        Extent { parameters: shape.parameters(), widest: shape.widest() }
+        Ok(Extent { parameters: shape.parameters(), widest: shape.widest() })
     }
 }
 

@@ -78,8 +78,8 @@ impl Sbn {
 
     /// The logits of a layer, `[S, B, D, K]`, of what its linear map gives: of a binary latent the log-odds.
     fn logits(&self, code: Tensor<3>) -> Tensor<4> {
-        let [samples, rows, _] = code.dims();
-        let units = code.reshape([samples as i32, rows as i32, self.latents as i32, -1]);
+        let [samples, rows, width] = code.dims();
+        let units = code.reshape([samples, rows, self.latents, width / self.latents]);
         if self.categories == 2 { Tensor::cat(vec![units.zeros_like(), units], 3) } else { units }
     }
 
@@ -235,5 +235,96 @@ impl Model for Sbn {
         };
         let parts = chosen.chunks(AT_ONCE).map(|part| self.completions(held_out.batch(part), 1, noise));
         Ok(parts.collect::<Result<Vec<_>>>()?.into_iter().flatten().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Binarisation, Images};
+    use gumbel::categorical;
+
+    const SIZE: ImageSize = ImageSize { height: 3, width: 2 };
+
+    fn images() -> Images {
+        Images::new((0..40 * 6).map(|i| if i % 5 < 2 { 255 } else { 0 }).collect(), 3, 2, None)
+    }
+
+    fn model(categories: usize) -> Sbn {
+        let options = SbnOptions { latents: 2, categories };
+        Sbn::new(&options, SIZE, &images().mean(), &mut Noise::from_seed(3), &Device::flex())
+    }
+
+    #[test]
+    fn the_middle_row_belongs_to_the_lower_half() {
+        let shape = SbnOptions { latents: 5, categories: 4 }.shape(SIZE);
+        assert_eq!((shape.upper, shape.lower, shape.widest()), (2, 4, 20));
+        assert_eq!(shape.parameters(), 3 * 20 + 21 * 20 + 21 * 4);
+        // A binary latent is one unit.
+        let binary = SbnOptions { latents: 5, categories: 2 }.shape(SIZE);
+        assert_eq!((binary.parameters(), binary.widest()), (3 * 5 + 6 * 5 + 6 * 4, 10));
+    }
+
+    #[test]
+    fn the_latents_do_not_see_the_lower_half() {
+        let whole = Tensor::<2>::from_floats([[1.0, 0.0, 1.0, 1.0, 0.0, 1.0]], &Device::flex());
+        let other = Tensor::<2>::from_floats([[1.0, 0.0, 0.0, 1.0, 1.0, 0.0]], &Device::flex());
+        let logits = |images| model(3).first_logits(images).into_data();
+        assert_eq!(logits(whole), logits(other));
+    }
+
+    /// All states can be summed: the one-sample objective must exceed −ln p(y|x), and the bound approach it.
+    #[test]
+    fn the_bounds_are_bounds_and_tighten_to_the_enumerated_likelihood() {
+        let images = images();
+        let held_out = HeldOut::new(&images, Binarisation::Threshold);
+        for categories in [2, 3] {
+            let (model, noise) = (model(categories), Noise::from_seed(1));
+            let exact = exact(&model, held_out.batch(&(0..40).collect::<Vec<_>>()));
+            let one = |i| held_out.negative_elbo(&model, 40, &noise.split(i)).unwrap().nats;
+            let repeats: Vec<f64> = (0..200).map(one).collect();
+            let mean = repeats.iter().sum::<f64>() / 200.0;
+            let variance = repeats.iter().map(|nats| (nats - mean).powi(2)).sum::<f64>() / 199.0;
+            let above = (mean - exact) / (variance / 200.0).sqrt();
+            assert!(above > 4.0, "{categories}: {mean} against {exact}, {above:.1} standard errors");
+            let bound = held_out.importance_bound(&model, 20_000, 40, &noise).unwrap().nats;
+            assert!((bound - exact).abs() < 2e-3, "{categories}: {bound} against {exact}");
+        }
+    }
+
+    /// The mean of −ln Σ p(z₁|x) p(z₂|z₁) p(y|z₂) over images.
+    fn exact(model: &Sbn, images: Tensor<2>) -> f64 {
+        let rows = images.dims()[0];
+        let states = states(model.categories, rows);
+        let count = states.dims()[0];
+        let log_mass = |logits: Tensor<4>| -> Vec<f64> {
+            let all = categorical::log_prob(logits, states.clone()).sum_dim(2);
+            all.into_data().iter::<f64>().collect()
+        };
+        let first = log_mass(model.first_logits(images.clone()).unsqueeze());
+        let likelihood: Vec<f64> =
+            model.loss(model.lower(images), states.clone()).into_data().iter::<f64>().collect();
+        let mut total = vec![0.0; rows];
+        for state in 0..count {
+            let above = states.clone().narrow(0, state, 1);
+            let second = log_mass(model.second_logits(above));
+            for (place, log_second) in second.iter().enumerate() {
+                total[place % rows] +=
+                    (first[state * rows + place % rows] + log_second - likelihood[place]).exp();
+            }
+        }
+        -total.iter().map(|p| p.ln()).sum::<f64>() / rows as f64
+    }
+
+    /// Every state of two latents, for each of `rows` images, `[K², B, 2, K]`.
+    fn states(categories: usize, rows: usize) -> Tensor<4> {
+        let one_hot = |k: usize| (0..categories).map(move |i| f32::from(u8::from(i == k)));
+        let all = (0..categories * categories).flat_map(|state| {
+            one_hot(state / categories).chain(one_hot(state % categories)).collect::<Vec<_>>()
+        });
+        let values: Vec<f32> = all.collect();
+        Tensor::<1>::from_floats(values.as_slice(), &Device::flex())
+            .reshape([categories * categories, 1, 2, categories])
+            .repeat_dim(1, rows)
     }
 }
