@@ -1,6 +1,6 @@
 //! A model's parameters as safetensors, alone or with all that training needs to go on.
 
-use crate::config::Options;
+use crate::config::{Options, VaeOptions};
 use crate::data::Images;
 use crate::model::Model;
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -48,10 +48,8 @@ mod bits {
 const OPTIMIZER: &str = "optimizer.burnpack";
 /// The metadata key of [`Progress`].
 const PROGRESS: &str = "progress";
-/// The metadata key of [`ImageSize`].
+/// The metadata key of [`Described`].
 const SIZE: &str = "image_size";
-/// The metadata key of the model's name.
-const MODEL: &str = "model";
 
 /// Pixels of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +58,20 @@ pub struct ImageSize {
     pub height: usize,
     /// Columns.
     pub width: usize,
+}
+
+/// What a saved model says of itself.
+#[derive(Serialize, Deserialize)]
+struct Described {
+    #[serde(flatten)]
+    size: ImageSize,
+    /// Before there were others, no file said that it holds a VAE.
+    #[serde(default = "vae")]
+    model: String,
+}
+
+fn vae() -> String {
+    VaeOptions::MODEL.into()
 }
 
 impl ImageSize {
@@ -80,9 +92,9 @@ impl ImageSize {
 /// # Errors
 /// Only if the format refuses its own names.
 pub fn model_bytes<M: Model>(model: &M, size: ImageSize) -> Result<Vec<u8>> {
-    let entry = |key: &str, value: String| (key.to_string(), value);
-    let name = serde_json::to_string(M::Options::MODEL)?;
-    let metadata = HashMap::from([entry(SIZE, serde_json::to_string(&size)?), entry(MODEL, name)]);
+    let described = serde_json::to_string(&Described { size, model: M::Options::MODEL.into() })?;
+    // One entry: the order of several would change from run to run, and the file with it.
+    let metadata = HashMap::from([(SIZE.to_string(), described)]);
     Ok(safetensors::serialize(views(&parameters(model))?, Some(metadata))?)
 }
 
@@ -99,8 +111,7 @@ pub fn image_size(path: &Path) -> Result<ImageSize> {
 /// # Errors
 /// A file that is missing or corrupt.
 pub fn model_name(path: &Path) -> Result<String> {
-    // Before there were others, no file said that it holds a VAE.
-    Ok(entry_if_any(path, &read(path)?, MODEL)?.unwrap_or_else(|| "vae".into()))
+    Ok(entry::<Described>(path, &read(path)?, SIZE)?.model)
 }
 
 /// The parameters, the optimiser's moments, and [`Progress`].
@@ -150,14 +161,11 @@ pub fn load_training<M: Module>(
 
 /// A metadata entry of a safetensors file.
 fn entry<T: DeserializeOwned>(path: &Path, bytes: &[u8], key: &str) -> Result<T> {
-    let missing = || format!("{} was not written for this: it has no {key}", path.display());
-    entry_if_any(path, bytes, key)?.with_context(missing)
-}
-
-fn entry_if_any<T: DeserializeOwned>(path: &Path, bytes: &[u8], key: &str) -> Result<Option<T>> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).with_context(|| corrupt(path))?;
     let text = metadata.metadata().as_ref().and_then(|entries| entries.get(key));
-    text.map(|text| serde_json::from_str(text).with_context(|| corrupt(path))).transpose()
+    let text =
+        text.with_context(|| format!("{} was not written for this: it has no {key}", path.display()))?;
+    serde_json::from_str(text).with_context(|| corrupt(path))
 }
 
 fn corrupt(path: &Path) -> String {

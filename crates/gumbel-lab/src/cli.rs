@@ -66,9 +66,11 @@ pub enum Train {
     #[command(args_override_self = true)]
     #[command(after_help = "Examples:
   gumbel train vae                                          the built-in digits, about a minute
-  gumbel train vae --latents 200 --categories 2             binary latents
+  gumbel train vae --latents 200 --categories 2             Bernoulli latents; --hidden none for 784-200-784
   gumbel train vae --estimator reinforce                    the score function instead
   gumbel train vae --tau linear:1:0.3:4000                  a temperature schedule
+  gumbel train vae --kl density --tau 0.67 --prior-tau 0.5  Concrete posterior and prior
+  gumbel train vae --kl mass-at-sample --estimator vimco --train-samples 5      a bound of five samples
   gumbel train vae --config run.toml --seed 3               options from a file, one overridden
   gumbel train vae --resume runs/vae-1                      go on where a run stopped")]
     Vae(Box<TrainImages<VaeOptions>>),

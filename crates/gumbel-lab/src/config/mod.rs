@@ -2,62 +2,25 @@
 //! what all models of images take and what one of them adds.
 
 mod file;
+mod options;
 mod sbn;
 mod sizes;
 mod vae;
 mod widths;
 
+pub use options::{Extent, Options};
 pub use sbn::SbnOptions;
 pub use vae::{Prior, VaeOptions};
 pub use widths::Widths;
 
-use crate::checkpoint::ImageSize;
 use crate::data::{Binarisation, registry};
 use anyhow::{Result, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use gumbel::Schedule;
 use gumbel::estimator::{self, Choice, Estimator, Info, Latents, Reduction};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::fmt::Debug;
 use std::path::{Path, PathBuf};
-
-/// What a model of images adds to the options.
-pub trait Options:
-    Args + Serialize + DeserializeOwned + Clone + Debug + Default + PartialEq + Send + Sync + 'static
-{
-    /// The model, as `gumbel train` calls it.
-    const MODEL: &'static str;
-    /// The temperature where none is given, if it is not to be the estimator's own.
-    const TAU: Option<f64>;
-    /// The options that decide how large the model is, in words.
-    const WIDTHS: &'static str;
-
-    /// The latents D of a layer, and the categories K of each.
-    fn latents(&self) -> (usize, usize);
-
-    /// Refuses what cannot be trained by such an estimator, with the remedy.
-    ///
-    /// # Errors
-    /// The first option out of its range, or two that do not go together.
-    fn check(&self, choice: &Choice) -> Result<()>;
-
-    /// How large the model is, for images of this size.
-    ///
-    /// # Errors
-    /// Images that it cannot model.
-    fn extent(&self, size: ImageSize) -> Result<Extent>;
-}
-
-/// How large a model is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// Numbers trained, or `u64::MAX` where they cannot be counted.
-    pub parameters: u64,
-    /// The widest layer, inputs and outputs included.
-    pub widest: u64,
-}
 
 /// The options of `gumbel train vae`.
 pub type VaeConfig = Config<VaeOptions>;
@@ -233,10 +196,18 @@ impl<O: Options> Config<O> {
 
     fn check_served(&self) -> Result<()> {
         let info = self.info()?;
-        ensure!(
-            info.reductions.contains(&Reduction::Mean),
-            "--estimator {info} serves a log-mean-exp only, and this objective is a mean over samples; use rloo"
-        );
+        let serves = |reduction| info.reductions.contains(&reduction);
+        match self.model.bound() {
+            None => ensure!(
+                serves(Reduction::Mean),
+                "--estimator {info} serves a log-mean-exp only, and this objective is a mean over samples; use rloo"
+            ),
+            Some(_) => ensure!(
+                serves(Reduction::LogMeanExp),
+                "--estimator {info} serves a mean over samples only, and --train-samples asks for a log-mean-exp; \
+                 use vimco, reinforce or gumbel-softmax"
+            ),
+        }
         ensure!(
             info.serves == Latents::Categorical || self.model.latents().1 == 2,
             "--estimator {info} serves binary latents only; use --categories 2, or --estimator rloo"
@@ -258,13 +229,14 @@ impl<O: Options> Config<O> {
     /// An unknown name, or a parameter it does not take.
     pub fn choice(&self) -> Result<Choice> {
         let mut choice: Choice = self.estimator.parse()?;
-        let tau = self.tau.map(|tau| ("tau", tau.to_string()));
-        let samples = self.samples.map(|samples| ("samples", samples.to_string()));
-        for (name, value) in tau.into_iter().chain(samples) {
-            ensure!(choice.info.takes(name), "--{name} is no parameter of --estimator {}", choice.info);
+        let tau = self.tau.map(|tau| ("tau", "tau", tau.to_string()));
+        let samples = self.samples.map(|samples| ("samples", "samples", samples.to_string()));
+        let bound = self.model.bound().map(|samples| ("train-samples", "samples", samples.to_string()));
+        for (option, name, value) in [tau, samples, bound].into_iter().flatten() {
+            ensure!(choice.info.takes(name), "--{option} is no parameter of --estimator {}", choice.info);
             ensure!(
                 choice.parameters.get(name).is_none(),
-                "--estimator {choice} and --{name} {value} both give {name}; leave one out"
+                "--estimator {choice} and --{option} {value} both give {name}; leave one out"
             );
             choice.parameters = choice.parameters.with(name, value);
         }
@@ -301,17 +273,6 @@ fn listed(widths: &[toml::Value]) -> String {
     let widths: Widths =
         widths.iter().filter_map(toml::Value::as_integer).map(|width| width as usize).collect();
     widths.to_string()
-}
-
-/// Refuses latents that say nothing.
-fn check_latents(options: &impl Options) -> Result<()> {
-    let (latents, categories) = options.latents();
-    ensure!(latents >= 1, "--latents must be at least 1, got 0");
-    ensure!(
-        categories >= 2,
-        "--categories must be at least 2, got {categories}: a latent with one category says nothing"
-    );
-    Ok(())
 }
 
 fn estimator_help() -> String {
@@ -389,6 +350,16 @@ mod tests {
                 "--estimator gumbel-rao:tau=0.3 and --tau 0.5 both give tau",
             ),
             (&["--estimator", "vimco"], "use rloo"),
+            (&["--train-samples", "5"], "use --kl mass-at-sample"),
+            (
+                &["--train-samples", "5", "--kl", "mass-at-sample", "--estimator", "rloo"],
+                "use vimco, reinforce or gumbel-softmax",
+            ),
+            (
+                &["--train-samples", "5", "--samples", "2", "--kl", "mass-at-sample"],
+                "and --train-samples 5 both give samples",
+            ),
+            (&["--train-samples", "0", "--kl", "mass-at-sample"], "at least 1, got 0"),
             (&["--estimator", "disarm"], "serves binary latents only; use --categories 2"),
             (&["--estimator", "rloo", "--tau", "1"], "--tau is no parameter of --estimator rloo"),
             (&["--tau", "0"], "must be positive and finite, got 0"),

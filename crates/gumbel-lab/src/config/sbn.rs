@@ -1,6 +1,7 @@
 //! What `gumbel train sbn` takes besides the options of all models.
 
-use super::{Extent, Options, check_latents, whole};
+use super::options::check_latents;
+use super::{Extent, Options, whole};
 use crate::checkpoint::ImageSize;
 use crate::model::sbn::Shape;
 use anyhow::{Result, ensure};

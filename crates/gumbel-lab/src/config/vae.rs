@@ -1,6 +1,7 @@
 //! What `gumbel train vae` takes besides the options of all models.
 
-use super::{Extent, Options, Widths, check_latents, whole};
+use super::options::check_latents;
+use super::{Extent, Options, Widths, whole};
 use crate::checkpoint::ImageSize;
 use crate::model::vae::{Divergence, Shape};
 use anyhow::{Result, bail, ensure};
@@ -34,6 +35,10 @@ pub struct VaeOptions {
     #[arg(long, value_name = "VALUE", help_heading = "Model")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prior_tau: Option<f64>,
+    /// Train on the importance-weighted bound of M samples instead of the mean over --samples
+    #[arg(long, value_parser = whole::<usize>, value_name = "M", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_samples: Option<usize>,
 }
 
 /// The prior of the latents.
@@ -55,8 +60,16 @@ impl Options for VaeOptions {
         (self.latents, self.categories)
     }
 
+    fn bound(&self) -> Option<usize> {
+        self.train_samples
+    }
+
     fn check(&self, choice: &Choice) -> Result<()> {
         check_latents(self)?;
+        ensure!(
+            self.train_samples.is_none() || self.kl != Kl::Categorical,
+            "--train-samples needs a divergence at each sample: use --kl mass-at-sample, or density with relaxed samples"
+        );
         let density = self.kl == Kl::Density;
         if let Some(tau) = self.prior_tau {
             ensure!(density, "--prior-tau needs --kl density: no other divergence has a prior temperature");

@@ -2,12 +2,12 @@
 //! latents (Jang, Gu and Poole 2017, section 4.1; Raiko et al. 2015).
 //!
 //! ```text
-//! p(z₁|x) = Π_d Categorical(W₁ x + b₁)_d,   p(z₂|z₁) = Π_d Categorical(W₂ z₁ + b₂)_d,
-//! p(y|z₂) = Π_i Bernoulli(W₃ z₂ + b₃)_i;    x the upper half, y the lower
+//! p(z₁|upper) = Π_d Categorical(W₁ upper + b₁)_d,   p(z₂|z₁) = Π_d Categorical(W₂ z₁ + b₂)_d,
+//! p(lower|z₂) = Π_i Bernoulli(W₃ z₂ + b₃)_i
 //! ```
 //!
-//! There is no posterior: the latents are drawn from what the upper half says. So −ln p(y|z₂) at a sample is, in the
-//! mean, an upper bound on −ln p(y|x), and the log-mean-exp of m samples a tighter one.
+//! There is no posterior: the latents are drawn from what the upper half says. So −ln p(lower|z₂) at a sample is, in
+//! the mean, an upper bound on −ln p(lower|upper), and the log-mean-exp of m samples a tighter one.
 
 use super::mlp::Mlp;
 use super::{AT_ONCE, Batch, Estimated, Finished, Model, base_rate, grey};
@@ -70,7 +70,7 @@ pub struct Sbn {
 }
 
 impl Sbn {
-    /// The lower half of images, `[B, P]` to `[B, Y]`.
+    /// The lower half of images, `[B, P]` to `[B, L]`.
     fn lower(&self, images: Tensor<2>) -> Tensor<2> {
         let pixels = images.dims()[1];
         images.narrow(1, self.upper, pixels - self.upper)
@@ -96,12 +96,12 @@ impl Sbn {
         self.logits(self.second.forward(self.code(z)))
     }
 
-    /// Latents of the second layer to the logits of the lower half, `[S, B, Y]`.
+    /// Latents of the second layer to the logits of the lower half, `[S, B, L]`.
     pub fn decode(&self, z: Tensor<4>) -> Tensor<3> {
         self.output.forward(self.code(z))
     }
 
-    /// `−ln p(y|z₂)` in nats, `[S, B]`, for the lower halves `[B, Y]`.
+    /// `−ln p(lower|z₂)` in nats, `[S, B]`, for the lower halves `[B, L]`.
     fn loss(&self, lower: Tensor<2>, z: Tensor<4>) -> Tensor<2> {
         bernoulli::log_prob(self.decode(z), lower.unsqueeze()).squeeze_dim::<2>(2).neg()
     }
@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(logits(whole), logits(other));
     }
 
-    /// All states can be summed: the one-sample objective must exceed −ln p(y|x), and the bound approach it.
+    /// All states can be summed: the one-sample objective must exceed −ln p(lower|upper), and the bound approach it.
     #[test]
     fn the_bounds_are_bounds_and_tighten_to_the_enumerated_likelihood() {
         let images = images();
@@ -292,7 +292,7 @@ mod tests {
         }
     }
 
-    /// The mean of −ln Σ p(z₁|x) p(z₂|z₁) p(y|z₂) over images.
+    /// The mean of −ln Σ p(z₁|upper) p(z₂|z₁) p(lower|z₂) over images.
     fn exact(model: &Sbn, images: Tensor<2>) -> f64 {
         let rows = images.dims()[0];
         let states = states(model.categories, rows);

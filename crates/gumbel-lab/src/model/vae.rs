@@ -220,12 +220,16 @@ impl Model for Vae {
         noise: &mut Noise,
     ) -> Result<Estimated, Error> {
         let reconstruction = Cell::new(f64::NAN);
-        let objective = Objective::mean(|sample| {
+        let loss = |sample: &Sample| {
             let parts = self.objective(images.clone(), logits.clone(), sample, options.divergence());
             let mean = sample.mean(parts.reconstruction.clone()).mean();
             reconstruction.set(mean.into_scalar::<f64>());
             parts.total()
-        });
+        };
+        let objective = match options.train_samples {
+            Some(_) => Objective::log_mean_exp(loss),
+            None => Objective::mean(loss),
+        };
         let estimate = estimators[0].estimate(logits.clone(), &objective, noise, step)?;
         Ok(Estimated { layers: vec![estimate], reconstruction: reconstruction.get() })
     }
@@ -264,6 +268,7 @@ impl Model for Vae {
                 info.title
             ),
             training_is_bound: info.samples == Samples::Hard || options.kl.bounds_relaxed_model(),
+            training_bound: options.train_samples,
             kl: Some(describe_kl(options)),
             headline: vec![Headline::hard_elbo(run.test), Headline::importance_bound(run.test)],
             reconstructions: Some(Reconstructions {

@@ -19,6 +19,8 @@ pub struct Report {
     /// Whether the training objective bounds −log p(x) of the model it trains. False for relaxed samples with
     /// the KL of the categorical posterior, and for any objective whose KL is weighted.
     pub training_is_bound: bool,
+    /// The samples m of an importance-weighted training objective.
+    pub training_bound: Option<usize>,
     /// The KL term in words, such as "KL of the categorical posterior from the uniform prior", if there is one.
     pub kl: Option<String>,
     /// The numbers on the test set, most important first.

@@ -107,6 +107,7 @@ mod tests {
             estimator: "gumbel-softmax".into(),
             training_samples: SampleKind::Relaxed,
             training_is_bound: false,
+            training_bound: None,
             kl: Some("the \"KL\" <of> q".into()),
             headline: vec![],
             metrics: vec![],
@@ -210,6 +211,10 @@ mod tests {
         assert!(html(kinds[0], true).contains("latents are those relaxed points"));
         assert!(html(kinds[1], true).contains("training, hard samples"));
         assert!(!html(kinds[1], true).contains("relaxed samples, points"));
+        let weighted = render(&Report { training_bound: Some(5), ..full() }).unwrap().html;
+        assert!(
+            weighted.contains("log-mean-exp of 5 samples") && !html(kinds[0], false).contains("log-mean-exp")
+        );
     }
 
     #[test]

@@ -16,7 +16,17 @@ pub(super) fn training_name(report: &Report) -> &'static str {
 }
 
 /// What the training objective is, and how it may be compared with the hard one.
-pub(super) fn objective(report: &Report) -> &'static str {
+pub(super) fn objective(report: &Report) -> String {
+    match (report.training_bound, report.training_samples) {
+        (None, _) => text(samples(report)),
+        (Some(m), SampleKind::Relaxed) => format!("{} {}", samples(report), weighted(m)),
+        (Some(m), SampleKind::Hard) => {
+            format!("The decoder trains on hard, one-hot samples. {}", weighted(m))
+        }
+    }
+}
+
+fn samples(report: &Report) -> &'static str {
     match (report.training_samples, report.training_is_bound) {
         (SampleKind::Relaxed, false) => {
             "The decoder trains on relaxed samples, points inside the simplex that tell it more than a category \
@@ -39,6 +49,14 @@ pub(super) fn objective(report: &Report) -> &'static str {
              −log p(x). Judge the model by the held-out curve, which is one."
         }
     }
+}
+
+/// What several samples make of the training curve.
+fn weighted(samples: usize) -> String {
+    format!(
+        "The training curve is a log-mean-exp of {samples} samples, tighter than the held-out one, which has one: part \
+         of the distance between them is that. Its KL part is what the reconstruction’s mean leaves of it."
+    )
 }
 
 /// Terms and their meaning, only those the page uses.
