@@ -210,7 +210,7 @@ fn a_bound_of_several_samples_is_trained_on_by_vimco_and_by_relaxed_samples() {
         &["--kl", "density", "--tau", "0.67", "--prior-tau", "0.5"],
     ] {
         let (_folder, run) = folder();
-        let out = succeed(&train(&run, &[options, &["--train-samples", "5", "--steps", "200"]].concat()));
+        let out = succeed(&train(&run, &[options, &["--train-samples", "5", "--steps", "500"]].concat()));
         assert!(out.contains("samples=5"), "{options:?}: {out}");
         let hard: Vec<f64> = metrics(&run).iter().skip(1).filter_map(|line| line[5].parse().ok()).collect();
         let test = &summary(&run)["test"];
