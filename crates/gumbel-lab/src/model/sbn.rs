@@ -96,26 +96,32 @@ impl Sbn {
         self.logits(self.second.forward(self.code(z)))
     }
 
-    /// Latents of the second layer to the logits of the lower half, `[S, B, L]`.
-    pub fn decode(&self, z: Tensor<4>) -> Tensor<3> {
-        self.output.forward(self.code(z))
+    /// `−ln p(lower|z₂)` in nats, `[S, B]`, for the lower halves `[B, L]` and the code of the second layer.
+    fn loss(&self, lower: Tensor<2>, code: Tensor<3>) -> Tensor<2> {
+        bernoulli::log_prob(self.output.forward(code), lower.unsqueeze()).squeeze_dim::<2>(2).neg()
     }
 
-    /// `−ln p(lower|z₂)` in nats, `[S, B]`, for the lower halves `[B, L]`.
-    fn loss(&self, lower: Tensor<2>, z: Tensor<4>) -> Tensor<2> {
-        bernoulli::log_prob(self.decode(z), lower.unsqueeze()).squeeze_dim::<2>(2).neg()
+    /// The codes of hard samples of the second layer, given the logits of the first, `[S, B, D, K]`.
+    fn draw(&self, logits: Tensor<4>, noise: &mut Noise) -> Result<Tensor<3>, Error> {
+        // Of two logits of which the first is zero, the log-odds are the second.
+        let first = self.draw_code(self.code(logits), noise)?;
+        self.draw_code(self.second.forward(first), noise)
     }
 
-    /// Hard samples of the second layer, given the logits of the first, `[S, B, D, K]` both.
-    fn draw(&self, logits: Tensor<4>, noise: &mut Noise) -> Result<Tensor<4>, Error> {
-        let z = gumbel::one_hot(logits, noise)?;
-        gumbel::one_hot(self.second_logits(z), noise)
+    /// A hard sample of a layer as a code, from what its linear map gives.
+    fn draw_code(&self, code: Tensor<3>, noise: &mut Noise) -> Result<Tensor<3>, Error> {
+        if self.categories > 2 {
+            return Ok(self.code(gumbel::one_hot(self.logits(code), noise)?));
+        }
+        // One number of noise for a bit, where a category takes one for each. NaN stays NaN.
+        let logistic = noise.logistic::<3>(code.dims(), &code.device());
+        Ok((code.clone() + logistic).greater_elem(0.0).float() + code * 0.0)
     }
 
     /// The images with the means of `count` drawn lower halves instead of their own, as grey pixels.
     fn completions(&self, images: Tensor<2>, count: usize, noise: &mut Noise) -> Result<Vec<Vec<u8>>> {
         let logits = self.first_logits(images.clone()).unsqueeze::<4>().repeat_dim(0, count);
-        let lower = activation::sigmoid(self.decode(self.draw(logits, noise)?));
+        let lower = activation::sigmoid(self.output.forward(self.draw(logits, noise)?));
         let upper = images.narrow(1, 0, self.upper);
         let whole = |lower: Tensor<3>| grey(Tensor::cat(vec![upper.clone(), lower.squeeze_dim(0)], 1));
         Ok(lower.split(1, 0).into_iter().map(whole).collect())
@@ -166,7 +172,7 @@ impl Model for Sbn {
         let lower = self.lower(images);
         let layers = Layers::new(&*estimators[0], logits)
             .then(&*estimators[1], |above| self.second_logits(above[0].sample.z.clone()))
-            .cost(|all| self.loss(lower.clone(), all[1].sample.z.clone()))
+            .cost(|all| self.loss(lower.clone(), self.code(all[1].sample.z.clone())))
             .estimate(noise, step)?;
         let reconstruction = layers[0].value.clone().mean().into_scalar::<f64>();
         Ok(Estimated { layers, reconstruction })
@@ -184,8 +190,8 @@ impl Model for Sbn {
         samples: usize,
         noise: &mut Noise,
     ) -> Result<Tensor<2>, Error> {
-        let z = self.draw(logits.unsqueeze::<4>().repeat_dim(0, samples), noise)?;
-        Ok(self.loss(self.lower(images), z).neg())
+        let code = self.draw(logits.unsqueeze::<4>().repeat_dim(0, samples), noise)?;
+        Ok(self.loss(self.lower(images), code).neg())
     }
 
     fn tell(&self, run: &Finished<SbnOptions>, noise: &mut Noise, report: Report) -> Result<Report> {
@@ -266,6 +272,14 @@ mod tests {
     }
 
     #[test]
+    fn a_bit_that_is_not_a_number_does_not_pass_for_a_zero() {
+        let code = Tensor::<3>::from_floats([[[f32::NAN, 9e9, -9e9]]], &Device::flex());
+        let drawn = model(2).draw_code(code, &mut Noise::from_seed(1)).unwrap();
+        let drawn: Vec<f32> = drawn.into_data().iter().collect();
+        assert!(drawn[0].is_nan() && drawn[1..] == [1.0, 0.0], "{drawn:?}");
+    }
+
+    #[test]
     fn the_latents_do_not_see_the_lower_half() {
         let whole = Tensor::<2>::from_floats([[1.0, 0.0, 1.0, 1.0, 0.0, 1.0]], &Device::flex());
         let other = Tensor::<2>::from_floats([[1.0, 0.0, 0.0, 1.0, 1.0, 0.0]], &Device::flex());
@@ -303,7 +317,7 @@ mod tests {
         };
         let first = log_mass(model.first_logits(images.clone()).unsqueeze());
         let likelihood: Vec<f64> =
-            model.loss(model.lower(images), states.clone()).into_data().iter::<f64>().collect();
+            model.loss(model.lower(images), model.code(states.clone())).into_data().iter::<f64>().collect();
         let mut total = vec![0.0; rows];
         for state in 0..count {
             let above = states.clone().narrow(0, state, 1);
