@@ -78,10 +78,11 @@ pub enum Train {
     /// latents of K categories
     #[command(args_override_self = true)]
     #[command(after_help = "Examples:
-  gumbel train sbn                                          the built-in digits, 200 binary latents a layer
+  gumbel train sbn                                          the built-in digits, by binary latents
   gumbel train sbn --latents 20 --categories 10             categorical latents
-  gumbel train sbn --estimator rloo:samples=4               the score function, with samples to compare with
+  gumbel train sbn --estimator rloo:samples=4               the score function, four samples
   gumbel train sbn --resume runs/sbn-1                      go on where a run stopped
+  gumbel generate runs/sbn-1                                test images, completed
 
 Results are in nats on the lower half: upper bounds on -ln p(lower|upper), with one hard sample and with m of them.
 Training is by Adam at a fixed temperature of 1 (Jang, Gu and Poole 2017 use SGD with momentum).")]

@@ -92,7 +92,7 @@ impl Sbn {
     }
 
     /// Latents of the first layer to the logits of the second, `[S, B, D, K]` both.
-    pub fn second_logits(&self, z: Tensor<4>) -> Tensor<4> {
+    fn second_logits(&self, z: Tensor<4>) -> Tensor<4> {
         self.logits(self.second.forward(self.code(z)))
     }
 
