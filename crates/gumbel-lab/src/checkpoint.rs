@@ -1,6 +1,8 @@
 //! A model's parameters as safetensors, alone or with all that training needs to go on.
 
-use crate::model::Vae;
+use crate::config::{Options, VaeOptions};
+use crate::data::Images;
+use crate::model::Model;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::ModuleOptimizer;
@@ -18,9 +20,12 @@ pub struct Progress {
     pub step: u64,
     /// The estimator's name.
     pub estimator: String,
-    /// What it has learned. Kept as bits: decimal text would lose the last of them.
+    /// What the first layer's has learned. Kept as bits: decimal text would lose the last of them.
     #[serde(with = "bits")]
     pub estimator_state: Vec<f64>,
+    /// What those of the layers below have, bits too.
+    #[serde(default)]
+    pub states_below: Vec<Vec<u64>>,
     /// [`Dataset::digest`](crate::data::Dataset::digest) of what it was trained on.
     pub data: String,
     /// Seconds of training so far.
@@ -43,7 +48,7 @@ mod bits {
 const OPTIMIZER: &str = "optimizer.burnpack";
 /// The metadata key of [`Progress`].
 const PROGRESS: &str = "progress";
-/// The metadata key of [`ImageSize`].
+/// The metadata key of [`Described`].
 const SIZE: &str = "image_size";
 
 /// Pixels of an image.
@@ -55,13 +60,41 @@ pub struct ImageSize {
     pub width: usize,
 }
 
-/// The parameters of a model as a safetensors file, with names such as `encoder.layers.0.weight`; the size
-/// of the images it models stands in the metadata.
+/// What a saved model says of itself.
+#[derive(Serialize, Deserialize)]
+struct Described {
+    #[serde(flatten)]
+    size: ImageSize,
+    /// Before there were others, no file said that it holds a VAE.
+    #[serde(default = "vae")]
+    model: String,
+}
+
+fn vae() -> String {
+    VaeOptions::MODEL.into()
+}
+
+impl ImageSize {
+    /// Of these images.
+    pub fn of(images: &Images) -> Self {
+        Self { height: images.height, width: images.width }
+    }
+
+    /// Pixels of an image, or as many as can be counted.
+    pub fn pixels(self) -> usize {
+        self.height.saturating_mul(self.width)
+    }
+}
+
+/// The parameters of a model as a safetensors file, with names such as `encoder.layers.0.weight`; its name and
+/// the size of the images it models stand in the metadata.
 ///
 /// # Errors
 /// Only if the format refuses its own names.
-pub fn model_bytes(model: &Vae, size: ImageSize) -> Result<Vec<u8>> {
-    let metadata = HashMap::from([(SIZE.to_string(), serde_json::to_string(&size)?)]);
+pub fn model_bytes<M: Model>(model: &M, size: ImageSize) -> Result<Vec<u8>> {
+    let described = serde_json::to_string(&Described { size, model: M::Options::MODEL.into() })?;
+    // One entry: the order of several would change from run to run, and the file with it.
+    let metadata = HashMap::from([(SIZE.to_string(), described)]);
     Ok(safetensors::serialize(views(&parameters(model))?, Some(metadata))?)
 }
 
@@ -73,11 +106,23 @@ pub fn image_size(path: &Path) -> Result<ImageSize> {
     entry(path, &read(path)?, SIZE)
 }
 
+/// The name of a saved model.
+///
+/// # Errors
+/// A file that is missing or corrupt.
+pub fn model_name(path: &Path) -> Result<String> {
+    Ok(entry::<Described>(path, &read(path)?, SIZE)?.model)
+}
+
 /// The parameters, the optimiser's moments, and [`Progress`].
 ///
 /// # Errors
 /// An optimiser that cannot be recorded.
-pub fn training_bytes(model: &Vae, optimizer: &ModuleOptimizer, progress: &Progress) -> Result<Vec<u8>> {
+pub fn training_bytes<M: Module>(
+    model: &M,
+    optimizer: &ModuleOptimizer,
+    progress: &Progress,
+) -> Result<Vec<u8>> {
     let parameters = parameters(model);
     let moments = optimizer.into_bytes().map_err(|error| anyhow!("cannot record the optimiser: {error}"))?;
     let mut views = views(&parameters)?;
@@ -90,7 +135,7 @@ pub fn training_bytes(model: &Vae, optimizer: &ModuleOptimizer, progress: &Progr
 ///
 /// # Errors
 /// A file that is missing, corrupt, or of a model of another shape.
-pub fn load_model(path: &Path, model: Vae) -> Result<Vae> {
+pub fn load_model<M: Module>(path: &Path, model: M) -> Result<M> {
     with_parameters(path, &read(path)?, model)
 }
 
@@ -98,11 +143,11 @@ pub fn load_model(path: &Path, model: Vae) -> Result<Vae> {
 ///
 /// # Errors
 /// As [`load_model`]; or a file that holds a model alone.
-pub fn load_training(
+pub fn load_training<M: Module>(
     path: &Path,
-    model: Vae,
+    model: M,
     optimizer: ModuleOptimizer,
-) -> Result<(Vae, ModuleOptimizer, Progress)> {
+) -> Result<(M, ModuleOptimizer, Progress)> {
     let bytes = read(path)?;
     let progress = entry(path, &bytes, PROGRESS)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
@@ -131,7 +176,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn with_parameters(path: &Path, bytes: &[u8], model: Vae) -> Result<Vae> {
+fn with_parameters<M: Module>(path: &Path, bytes: &[u8], model: M) -> Result<M> {
     let tensors = SafeTensors::deserialize(bytes).with_context(|| corrupt(path))?;
     let mut stored = BTreeMap::new();
     for (name, tensor) in tensors.iter().filter(|(name, _)| *name != OPTIMIZER) {
@@ -150,7 +195,7 @@ fn compare(path: &Path, wanted: &Parameters, stored: &BTreeMap<String, TensorDat
         match stored.get(name).map(TensorData::shape) {
             None => bail!("{} is of another model: it has no {name}", path.display()),
             Some(shape) if shape != data.shape() => bail!(
-                "{} is of another model: {name} is {:?} there, {:?} here; check --latents, --categories and --hidden",
+                "{} is of another model: {name} is {:?} there, {:?} here; check the options of the model",
                 path.display(),
                 shape.as_slice(),
                 data.shape().as_slice()
@@ -176,7 +221,7 @@ fn views(parameters: &Parameters) -> Result<Vec<(String, TensorView<'_>)>> {
         .collect()
 }
 
-fn parameters(model: &Vae) -> Parameters {
+fn parameters<M: Module>(model: &M) -> Parameters {
     let mut collector = Collector::default();
     model.visit(&mut collector);
     collector.found
@@ -239,6 +284,7 @@ mod tests {
             step: 1,
             estimator: "reinforce".into(),
             estimator_state: awkward.into_iter().chain(other).collect(),
+            states_below: Vec::new(),
             data: String::new(),
             seconds: 0.5,
         };

@@ -1,8 +1,8 @@
 //! The command line.
 
-use crate::config::VaeConfig;
-use crate::measure::Options;
+use crate::config::{Config, Options, SbnOptions, VaeOptions};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::marker::PhantomData;
 use std::path::PathBuf;
 
 /// Discrete latent variables, trained by gradient descent: Gumbel-Softmax and its kin.
@@ -37,7 +37,7 @@ pub enum Command {
 Each estimator gets a run of its own in the folder, with the same options, data and seed.")]
     Compare(Compare),
     /// Measure bias, variance and time of gradient estimators against exact enumeration
-    Measure(Box<Options>),
+    Measure(Box<crate::measure::Options>),
     /// Draw from a trained model
     Generate(Generate),
     /// List or download data sets
@@ -69,19 +69,35 @@ pub enum Train {
     #[command(args_override_self = true)]
     #[command(after_help = "Examples:
   gumbel train vae                                          the built-in digits, about a minute
-  gumbel train vae --latents 200 --categories 2             binary latents
+  gumbel train vae --latents 200 --categories 2             Bernoulli latents; --hidden none for 784-200-784
   gumbel train vae --estimator reinforce                    the score function instead
   gumbel train vae --tau linear:1:0.3:4000                  a temperature schedule
+  gumbel train vae --kl density --tau 0.67 --prior-tau 0.5  Concrete posterior and prior
+  gumbel train vae --kl mass-at-sample --estimator vimco --train-samples 5      a bound of five samples
   gumbel train vae --config run.toml --seed 3               options from a file, one overridden
   gumbel train vae --resume runs/vae-1                      go on where a run stopped")]
-    Vae(Box<TrainVae>),
+    Vae(Box<TrainImages<VaeOptions>>),
+    /// A sigmoid belief network that draws the lower half of a binary image from its upper half, through two layers of D
+    /// latents of K categories
+    #[command(args_override_self = true)]
+    #[command(after_help = "Examples:
+  gumbel train sbn                                          the built-in digits, by binary latents
+  gumbel train sbn --latents 20 --categories 10             categorical latents
+  gumbel train sbn --estimator rloo:samples=4               the score function, four samples
+  gumbel train sbn --resume runs/sbn-1                      go on where a run stopped
+  gumbel generate runs/sbn-1                                test images, completed
+
+Results are in nats on the lower half: upper bounds on -ln p(lower|upper), with one hard sample and with m of them.
+Training is by Adam at a fixed temperature of 1 (Jang, Gu and Poole 2017 use SGD with momentum).")]
+    Sbn(Box<TrainImages<SbnOptions>>),
 }
 
 impl Train {
     /// What the model is called here.
     pub fn model(&self) -> &'static str {
         match self {
-            Self::Vae(_) => "vae",
+            Self::Vae(_) => VaeOptions::MODEL,
+            Self::Sbn(_) => SbnOptions::MODEL,
         }
     }
 
@@ -89,6 +105,7 @@ impl Train {
     pub fn matches(&self) -> &ArgMatches {
         match self {
             Self::Vae(options) => &options.matches,
+            Self::Sbn(options) => &options.matches,
         }
     }
 }
@@ -119,19 +136,20 @@ pub enum Compared {
     Train(Train),
 }
 
-/// `gumbel train vae`.
+/// `gumbel train`, for a model of images with such options.
 #[derive(Debug)]
-pub struct TrainVae {
+pub struct TrainImages<O> {
     /// The options of the run, not yet merged with a file.
     pub matches: ArgMatches,
     /// Where it goes and comes from.
     pub files: RunFiles,
+    options: PhantomData<O>,
 }
 
 /// Options that are not part of a run's configuration.
 #[derive(Debug, Args)]
 pub struct RunFiles {
-    /// Folder for the run [default: the first free runs/vae-N]
+    /// Folder for the run [default: the first free runs/MODEL-N]
     #[arg(long, value_name = "DIR", help_heading = "Files")]
     pub out: Option<PathBuf>,
     /// Options from a TOML file, such as the config.toml of a run; the command line wins
@@ -143,9 +161,10 @@ pub struct RunFiles {
     pub resume: Option<PathBuf>,
 }
 
-impl FromArgMatches for TrainVae {
+impl<O: Options> FromArgMatches for TrainImages<O> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self { matches: matches.clone(), files: RunFiles::from_arg_matches(matches)? })
+        let files = RunFiles::from_arg_matches(matches)?;
+        Ok(Self { matches: matches.clone(), files, options: PhantomData })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -154,9 +173,9 @@ impl FromArgMatches for TrainVae {
     }
 }
 
-impl Args for TrainVae {
+impl<O: Options> Args for TrainImages<O> {
     fn augment_args(command: clap::Command) -> clap::Command {
-        RunFiles::augment_args(VaeConfig::add_options(command))
+        RunFiles::augment_args(Config::<O>::add_options(command))
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {

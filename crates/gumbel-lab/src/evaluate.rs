@@ -2,7 +2,7 @@
 
 use crate::batches::binary;
 use crate::data::{Binarisation, Images};
-use crate::model::Vae;
+use crate::model::Model;
 use crate::watch::Watch;
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, activation};
@@ -62,18 +62,15 @@ impl<'a> HeldOut<'a> {
         binary(self.images, chosen, self.binarise, stream, 0, &self.device)
     }
 
-    /// The negative ELBO with one hard sample per image, over `count` images: an upper bound on −ln p(x) in
-    /// the mean.
+    /// The objective with one hard sample per image, over `count` images: a negative ELBO, in the mean an upper bound
+    /// on −ln p(x). Of a model without a posterior, that of its prior.
     ///
     /// # Errors
     /// A model that gives NaN; [`Interrupted`](crate::watch::Interrupted).
-    pub fn negative_elbo(&self, model: &Vae, count: usize, noise: &Noise) -> Result<Mean> {
+    pub fn negative_elbo<M: Model>(&self, model: &M, count: usize, noise: &Noise) -> Result<Mean> {
         self.mean(count, noise, |images, noise| {
-            let posterior = model.encode(images.clone());
-            let z = gumbel::one_hot(posterior.clone(), noise)?;
             self.watch.done(images.dims()[0])?;
-            let log_likelihood = model.log_likelihood(images, z.unsqueeze()).squeeze_dim::<1>(0);
-            Ok(numbers(model.categorical_kl(posterior) - log_likelihood))
+            Ok(numbers(model.hard_objective(images, noise)?))
         })
     }
 
@@ -84,16 +81,24 @@ impl<'a> HeldOut<'a> {
     /// −ln (1/m) Σ_s p(x, z_s) / q(z_s|x),   z_s ~ q(z|x)
     /// ```
     ///
+    /// A model without a posterior has its prior for q, and the weights are likelihoods.
+    ///
     /// # Errors
     /// A model that gives NaN; [`Interrupted`](crate::watch::Interrupted).
-    pub fn importance_bound(&self, model: &Vae, samples: usize, count: usize, noise: &Noise) -> Result<Mean> {
+    pub fn importance_bound<M: Model>(
+        &self,
+        model: &M,
+        samples: usize,
+        count: usize,
+        noise: &Noise,
+    ) -> Result<Mean> {
         self.mean(count, noise, |images, noise| {
-            let posterior = model.encode(images.clone());
+            let logits = model.first_logits(images.clone());
             let mut totals = vec![LogSum::default(); images.dims()[0]];
             for first in (0..samples).step_by(SAMPLES) {
-                let copies = posterior.clone().unsqueeze::<4>().repeat_dim(0, SAMPLES.min(samples - first));
-                let z = gumbel::one_hot(copies, noise)?;
-                let weights = numbers(model.log_weights(images.clone(), posterior.clone(), z));
+                let count = SAMPLES.min(samples - first);
+                let weights = model.sampled_log_weights(images.clone(), logits.clone(), count, noise)?;
+                let weights = numbers(weights);
                 self.watch.done(weights.len())?;
                 for row in weights.chunks(totals.len()) {
                     totals.iter_mut().zip(row).for_each(|(total, &weight)| total.add(weight));
@@ -103,12 +108,12 @@ impl<'a> HeldOut<'a> {
         })
     }
 
-    /// The mean posterior over all images, `[D · K]`.
-    pub fn usage(&self, model: &Vae) -> Vec<f64> {
+    /// The mean distribution of the first layer over all images, `[D · K]`.
+    pub fn usage<M: Model>(&self, model: &M) -> Vec<f64> {
         let chosen: Vec<usize> = (0..self.count()).collect();
         let parts: Vec<Vec<f64>> = chosen
             .par_chunks(500)
-            .map(|chosen| activation::softmax(model.encode(self.batch(chosen)), 2).sum_dim(0))
+            .map(|chosen| activation::softmax(model.first_logits(self.batch(chosen)), 2).sum_dim(0))
             .map(|sums| sums.into_data().iter::<f64>().collect())
             .collect();
         let sum = |index: usize| parts.iter().map(|part| part[index]).sum::<f64>();
@@ -192,6 +197,7 @@ impl LogSum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Vae;
     use crate::model::vae::Shape;
     use crate::watch::Interrupted;
 

@@ -1,6 +1,6 @@
 //! The folder of a run: what is in it, and how it is written so that nothing is ever half there.
 
-use crate::config::VaeConfig;
+use crate::config::{Config, Options};
 use crate::whole_file;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -115,8 +115,8 @@ impl RunFolder {
     ///
     /// # Errors
     /// A file that is missing or not a configuration.
-    pub fn config(&self) -> Result<VaeConfig> {
-        VaeConfig::from_file(&self.file("config.toml"))
+    pub fn config<O: Options>(&self) -> Result<Config<O>> {
+        Config::from_file(&self.file("config.toml"))
     }
 }
 
@@ -131,7 +131,7 @@ fn next_free(name: &str) -> PathBuf {
 /// `summary.json`: a run in numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// `vae`.
+    /// The model, as `gumbel train` calls it.
     pub model: String,
     /// The data set.
     pub data: String,
@@ -175,10 +175,10 @@ impl Summary {
     pub fn check(&self) -> Result<()> {
         let bound = &self.test.importance_bound;
         let numbers = [
-            ("hard negative ELBO", self.test.hard_negative_elbo),
-            ("hard negative ELBO's standard error", self.test.hard_negative_elbo_standard_error),
-            ("importance-weighted bound", bound.nats),
-            ("importance-weighted bound's standard error", bound.standard_error),
+            ("hard objective", self.test.hard_negative_elbo),
+            ("hard objective's standard error", self.test.hard_negative_elbo_standard_error),
+            ("bound", bound.nats),
+            ("bound's standard error", bound.standard_error),
         ];
         for (name, number) in numbers {
             ensure!(
@@ -193,7 +193,8 @@ impl Summary {
 /// What a run reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Test {
-    /// Negative ELBO in nats per image, one hard sample per image of the whole test set.
+    /// Negative ELBO in nats per image, one hard sample per image of the whole test set; of a model without a
+    /// posterior, that of its prior.
     pub hard_negative_elbo: f64,
     /// Its standard error over images.
     pub hard_negative_elbo_standard_error: f64,

@@ -2,20 +2,19 @@
 
 use crate::adam::FusedAdam;
 use crate::batches::Batches;
-use crate::checkpoint::{self, Progress};
-use crate::config::VaeConfig;
+use crate::checkpoint::{self, ImageSize, Progress};
+use crate::config::Config;
 use crate::data::Dataset;
 use crate::evaluate::{HeldOut, spread};
 use crate::metrics::{Metrics, MetricsFile};
-use crate::model::Vae;
+use crate::model::{Batch, Estimated, Model};
 use crate::run::RunFolder;
 use anyhow::{Context, Result, ensure};
-use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
-use gumbel::estimator::{Estimate, Estimator, Objective};
+use gumbel::estimator::Estimator;
 use gumbel::{Noise, Schedule};
-use std::cell::Cell;
+use std::iter;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -47,13 +46,14 @@ const HELD_OUT: usize = 1000;
 const LINE_EVERY: u64 = 10;
 
 /// A model being trained.
-pub struct Trainer<'a> {
-    config: &'a VaeConfig,
+pub struct Trainer<'a, M: Model> {
+    config: &'a Config<M::Options>,
     batches: Batches<'a>,
     held_out: HeldOut<'a>,
-    model: Vae,
+    model: M,
     optimizer: ModuleOptimizer,
-    estimator: Box<dyn Estimator>,
+    /// One for each layer of latents.
+    estimators: Vec<Box<dyn Estimator>>,
     tau: Option<Schedule>,
     device: Device,
     digest: String,
@@ -77,12 +77,12 @@ pub enum End {
     Stopped,
 }
 
-impl<'a> Trainer<'a> {
+impl<'a, M: Model> Trainer<'a, M> {
     /// A run from its start.
     ///
     /// # Errors
     /// A configuration that cannot be trained.
-    pub fn new(config: &'a VaeConfig, data: &'a Dataset) -> Result<Self> {
+    pub fn new(config: &'a Config<M::Options>, data: &'a Dataset) -> Result<Self> {
         config.check()?;
         ensure!(
             data.train.count > 0 && data.test.count > 0,
@@ -96,11 +96,12 @@ impl<'a> Trainer<'a> {
             data.name,
             config.batch
         );
-        config.check_sizes(data.train.pixels_per_image())?;
+        let size = ImageSize::of(&data.train);
+        config.check_sizes(size)?;
         let device = Device::flex().autodiff();
-        let shape = config.shape(data.train.pixels_per_image());
-        let model = Vae::new(&shape, &data.train.mean(), &mut noise(config.seed, Use::Parameters), &device);
-        Ok(Self {
+        let start = &mut noise(config.seed, Use::Parameters);
+        let model = M::new(&config.model, size, &data.train.mean(), start, &device);
+        let trainer = Self {
             config,
             batches: Batches::new(
                 &data.train,
@@ -111,14 +112,23 @@ impl<'a> Trainer<'a> {
             held_out: HeldOut::new(data.valid.as_ref().unwrap_or(&data.test), config.binarise),
             model,
             optimizer: FusedAdam::default().into(),
-            estimator: config.estimator()?,
+            estimators: (0..M::LAYERS).map(|_| config.estimator()).collect::<Result<_>>()?,
             tau: config.choice()?.schedule()?,
             device,
             digest: data.digest(),
             step: 0,
             seconds: 0.0,
             first_step: None,
-        })
+        };
+        trainer.try_out()?;
+        Ok(trainer)
+    }
+
+    /// Refuses estimators that cannot serve the model: one image tells, before a folder is made.
+    fn try_out(&self) -> Result<()> {
+        let images = self.held_out.batch(&[0]).autodiff();
+        let logits = self.model.first_logits(images.clone());
+        self.estimate(images, logits, &mut Noise::from_seed(0)).map(drop)
     }
 
     /// Goes back to a checkpoint.
@@ -126,13 +136,13 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// A checkpoint that is missing, corrupt, or of another model, estimator or data.
     pub fn restore(mut self, path: &Path) -> Result<Self> {
+        let name = self.estimator_name();
         let (model, optimizer, progress) = checkpoint::load_training(path, self.model, self.optimizer)?;
         ensure!(
-            progress.estimator == self.estimator.info().name,
-            "{} was trained by {}, not {}",
+            progress.estimator == name,
+            "{} was trained by {}, not {name}",
             path.display(),
-            progress.estimator,
-            self.estimator.info().name
+            progress.estimator
         );
         ensure!(
             progress.data == self.digest,
@@ -146,10 +156,14 @@ impl<'a> Trainer<'a> {
             progress.step,
             self.config.steps
         );
-        self.estimator.restore(&progress.estimator_state).with_context(|| path.display().to_string())?;
+        restore(&mut self.estimators, &progress).with_context(|| path.display().to_string())?;
         (self.model, self.optimizer) = (model, optimizer);
         (self.step, self.seconds) = (progress.step, progress.seconds);
         Ok(self)
+    }
+
+    fn estimator_name(&self) -> &'static str {
+        self.estimators[0].info().name
     }
 
     /// Steps done.
@@ -168,7 +182,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// The model without its gradients.
-    pub fn model(&self) -> Vae {
+    pub fn model(&self) -> M {
         self.model.valid()
     }
 
@@ -213,7 +227,10 @@ impl<'a> Trainer<'a> {
     /// One gradient step.
     fn advance(&mut self) -> Result<Step> {
         let images = self.batches.at(self.step, &self.device);
-        let (estimate, reconstruction, kl) = self.estimate(images)?;
+        let logits = self.model.first_logits(images.clone());
+        let mut noise = noise(self.config.seed, Use::Training).split(self.step);
+        let Estimated { layers, reconstruction } = self.estimate(images, logits.clone(), &mut noise)?;
+        let (estimate, kl) = (&layers[0], self.model.sampleless(&self.config.model, logits));
         let loss = f64::from((estimate.value.clone() + kl.clone().detach()).mean().into_scalar::<f32>());
         ensure!(loss.is_finite(), "the training objective is {loss}");
         let gradients = (estimate.surrogate.clone() + kl).mean().backward();
@@ -221,7 +238,7 @@ impl<'a> Trainer<'a> {
         // Taken, not cloned: parameters that nobody else holds are updated in place.
         let model = std::mem::take(&mut self.model);
         self.model = self.optimizer.step(self.config.lr, model, gradients);
-        self.estimator.adapt(&estimate);
+        self.estimators.iter_mut().zip(&layers).for_each(|(estimator, estimate)| estimator.adapt(estimate));
         self.step += 1;
         Ok(Step { loss, reconstruction })
     }
@@ -229,50 +246,29 @@ impl<'a> Trainer<'a> {
     /// What to do about a step that has no finite result.
     fn breakdown(&self, step: u64) -> String {
         let remedy =
-            if self.estimator.info().tempered() { "lower --lr or raise --tau" } else { "lower --lr" };
+            if self.estimators[0].info().tempered() { "lower --lr or raise --tau" } else { "lower --lr" };
         format!("training broke down at step {step}, {remedy}")
     }
 
-    /// The estimate, its mean −ln p(x|z), and the part of the KL that no sample enters, `[B]`.
-    fn estimate(&self, images: Tensor<2>) -> Result<(Estimate, f64, Tensor<1>)> {
-        let posterior = self.model.encode(images.clone());
-        let mut noise = noise(self.config.seed, Use::Training).split(self.step);
-        let (estimate, reconstruction) = self.estimate_at(images, posterior.clone(), &mut noise)?;
-        Ok((estimate, reconstruction, self.model.sampleless_kl(posterior, self.config.divergence())))
-    }
-
-    /// The estimate and its mean −ln p(x|z) for the logits of a posterior, `[B, D, K]`.
-    fn estimate_at(
-        &self,
-        images: Tensor<2>,
-        posterior: Tensor<3>,
-        noise: &mut Noise,
-    ) -> Result<(Estimate, f64)> {
-        let divergence = self.config.divergence();
-        let reconstruction = Cell::new(f64::NAN);
-        let objective = Objective::mean(|sample| {
-            let parts = self.model.objective(images.clone(), posterior.clone(), sample, divergence);
-            let mean = sample.mean(parts.reconstruction.clone()).mean();
-            reconstruction.set(mean.into_scalar::<f64>());
-            parts.total()
-        });
-        let estimate = self.estimator.estimate(posterior.clone(), &objective, noise, self.step)?;
-        Ok((estimate, reconstruction.get()))
+    /// The estimated objective of images, given the logits of the first layer, `[B, D, K]`.
+    fn estimate(&self, images: Tensor<2>, logits: Tensor<3>, noise: &mut Noise) -> Result<Estimated> {
+        let batch = Batch { images, logits, step: self.step };
+        Ok(self.model.estimate(&self.config.model, batch, &self.estimators, noise)?)
     }
 
     /// How much the estimator's gradient varies at the present parameters: the gradient of the mean objective of one
-    /// batch of held-out images, always the same, with respect to the posterior's logits; the unbiased variance of
-    /// each of its coordinates over `draws` estimates with noise of their own, summed.
+    /// batch of held-out images, always the same, with respect to the logits of the first layer; the unbiased variance
+    /// of each of its coordinates over `draws` estimates with noise of their own, summed.
     ///
-    /// With respect to the logits and not to the encoder's parameters, because that is what an estimator decides:
+    /// With respect to the logits and not to the parameters behind them, because that is what an estimator decides:
     /// the rest of the way is the same for all of them, and the variance along it a matter of the layers' widths.
     fn gradient_variance(&self, draws: usize, noise: &Noise) -> Result<f64> {
         let images = self.held_out.batch(&spread(self.config.batch, self.held_out.count())).autodiff();
-        let logits = self.model.encode(images.clone()).detach();
+        let logits = self.model.first_logits(images.clone()).detach();
         let draw = |draw: u64| {
             let leaf = logits.clone().require_grad();
-            let (estimate, _) = self.estimate_at(images.clone(), leaf.clone(), &mut noise.split(draw))?;
-            let gradients = estimate.surrogate.mean().backward();
+            let estimated = self.estimate(images.clone(), leaf.clone(), &mut noise.split(draw))?;
+            let gradients = estimated.layers[0].surrogate.clone().mean().backward();
             anyhow::Ok(leaf.grad(&gradients).expect("an estimate has a gradient in the logits"))
         };
         // Running moments: memory does not grow with the draws.
@@ -311,14 +307,29 @@ impl<'a> Trainer<'a> {
     fn save(&self, folder: &RunFolder) -> Result<()> {
         let progress = Progress {
             step: self.step,
-            estimator: self.estimator.info().name.into(),
-            estimator_state: self.estimator.state(),
+            estimator: self.estimator_name().into(),
+            estimator_state: self.estimators[0].state(),
+            states_below: self.estimators[1..].iter().map(|estimator| bits(&estimator.state())).collect(),
             data: self.digest.clone(),
             seconds: self.seconds,
         };
         let bytes = checkpoint::training_bytes(&self.model(), &self.optimizer, &progress)?;
         folder.write("checkpoint/training.safetensors", bytes)
     }
+}
+
+fn restore(estimators: &mut [Box<dyn Estimator>], progress: &Progress) -> Result<()> {
+    let below = progress.states_below.iter();
+    let below = below.map(|bits| bits.iter().map(|&bits| f64::from_bits(bits)).collect());
+    let states: Vec<Vec<f64>> = iter::once(progress.estimator_state.clone()).chain(below).collect();
+    let (found, wanted) = (states.len(), estimators.len());
+    ensure!(found == wanted, "it is of another model, with {found} layers of latents, not {wanted}");
+    let all = estimators.iter_mut().zip(&states);
+    all.into_iter().try_for_each(|(estimator, state)| Ok(estimator.restore(state)?))
+}
+
+fn bits(numbers: &[f64]) -> Vec<u64> {
+    numbers.iter().map(|number| number.to_bits()).collect()
 }
 
 /// Time left at the pace so far.
@@ -329,20 +340,25 @@ pub fn remaining(done: u64, total: u64, seconds: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{VaeConfig, VaeOptions};
     use crate::data::digits;
+    use crate::model::Vae;
 
     /// Variances of thirty groups of draws.
     fn variances(estimator: &str) -> Vec<f64> {
         let config = VaeConfig {
             estimator: estimator.into(),
-            latents: 2,
-            categories: 3,
             batch: 5,
-            hidden: [4].into_iter().collect(),
+            model: VaeOptions {
+                latents: 2,
+                categories: 3,
+                hidden: [4].into_iter().collect(),
+                ..VaeOptions::default()
+            },
             ..VaeConfig::defaults()
         };
         let data = digits::dataset(0, 20, 10);
-        let trainer = Trainer::new(&config, &data).unwrap();
+        let trainer = Trainer::<Vae>::new(&config, &data).unwrap();
         let noise = Noise::from_seed(3);
         (0..30).map(|group| trainer.gradient_variance(20, &noise.split(group)).unwrap()).collect()
     }

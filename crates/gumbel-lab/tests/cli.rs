@@ -202,3 +202,23 @@ fn help_shows_every_default_and_completions_name_the_commands() {
     fail(&gumbel(&["list", "rlo"]), &["did you mean rloo?"]);
     assert!(succeed(&gumbel(&["data", "list"])).contains("digits"));
 }
+
+#[test]
+fn a_bound_of_several_samples_is_trained_on_by_vimco_and_by_relaxed_samples() {
+    for options in [
+        &["--estimator", "vimco", "--kl", "mass-at-sample"][..],
+        &["--kl", "density", "--tau", "0.67", "--prior-tau", "0.5"],
+    ] {
+        let (_folder, run) = folder();
+        let out = succeed(&train(&run, &[options, &["--train-samples", "5", "--steps", "500"]].concat()));
+        assert!(out.contains("samples=5"), "{options:?}: {out}");
+        let hard: Vec<f64> = metrics(&run).iter().skip(1).filter_map(|line| line[5].parse().ok()).collect();
+        let test = &summary(&run)["test"];
+        let number = |name: &str| test[name].as_f64().expect("a number");
+        let (learned, error) = (number("hard_negative_elbo"), number("hard_negative_elbo_standard_error"));
+        let better = (hard[0] - learned) / (error * 2f64.sqrt());
+        assert!(better > 4.0, "{options:?}: from {} to {learned}, {better:.1} standard errors", hard[0]);
+        let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
+        assert!(page.contains("a log-mean-exp of 5 samples"));
+    }
+}

@@ -1,16 +1,15 @@
-//! `gumbel generate`: draws from a trained model's prior.
+//! `gumbel generate`: draws from a trained model.
 
 use crate::checkpoint;
 use crate::cli::Generate;
-use crate::config::quoted;
-use crate::model::Vae;
+use crate::config::{Config, quoted};
+use crate::model::{Model, Sbn, Vae};
 use crate::output::print;
 use crate::report::png_grid;
 use crate::run::RunFolder;
-use crate::story;
 use crate::train::{Use, noise};
 use crate::whole_file;
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use gumbel::Noise;
 
@@ -20,24 +19,36 @@ use gumbel::Noise;
 /// A folder that is no finished run, a file that cannot be written.
 pub fn run(options: &Generate) -> Result<()> {
     let run = RunFolder::open(&options.run)?;
-    let (config, weights) = (run.config()?, run.file("model.safetensors"));
+    let weights = run.file("model.safetensors");
     ensure!(
         weights.is_file(),
-        "{0} has no trained model yet; finish it with: gumbel train vae --resume {1}",
+        "{0} has no trained model yet; finish it with: gumbel train MODEL --resume {1}",
         options.run.display(),
         quoted(&options.run.to_string_lossy())
     );
+    match checkpoint::model_name(&weights)?.as_str() {
+        "vae" => draw::<Vae>(options, &run),
+        "sbn" => draw::<Sbn>(options, &run),
+        other => bail!("{} holds a {other}, which this version cannot draw from", options.run.display()),
+    }
+}
+
+fn draw<M: Model>(options: &Generate, run: &RunFolder) -> Result<()> {
+    let (config, weights) = (run.config()?, run.file("model.safetensors"));
     let size = checkpoint::image_size(&weights)?;
-    let pixels = size.height.saturating_mul(size.width);
-    config.check_sizes(pixels)?;
-    let shape = config.shape(pixels);
-    let blank = Vae::new(&shape, &vec![0.5; shape.pixels], &mut Noise::from_seed(0), &Device::flex());
+    config.check_sizes(size)?;
+    let blank = blank::<M>(&config, size);
     let model = checkpoint::load_model(&weights, blank)?;
-    let pixels =
-        story::prior_samples(&model, options.count as usize, &mut noise(options.seed, Use::Pictures))?;
+    let count = options.count as usize;
+    let pixels = model.generate(&config, size, count, &mut noise(options.seed, Use::Pictures))?;
     let columns = (f64::from(options.count).sqrt().ceil() as usize).max(1);
-    let png = png_grid(&pixels, options.count as usize, size.height, size.width, columns)?;
+    let png = png_grid(&pixels, count, size.height, size.width, columns)?;
     let written = whole_file::write(&options.out, &png);
     written.map_err(|error| anyhow!(whole_file::refused(&options.out, &error)))?;
     print(&format!("{} images in {}\n", options.count, options.out.display()))
+}
+
+/// A model of the run's shape, to be given its parameters.
+fn blank<M: Model>(config: &Config<M::Options>, size: checkpoint::ImageSize) -> M {
+    M::new(&config.model, size, &vec![0.5; size.pixels()], &mut Noise::from_seed(0), &Device::flex())
 }

@@ -6,9 +6,10 @@ mod generate;
 mod list;
 mod measure;
 mod progress;
-mod train_vae;
+mod train;
 
 use crate::cli::{Cli, Command, Train, command};
+use crate::model::{Sbn, Vae};
 use crate::output::print;
 use crate::watch::Stop;
 use anyhow::Result;
@@ -41,20 +42,23 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
 /// Trains a model; 130 if it was stopped.
 fn train(model: &Train, started: Instant, stop: &Stop) -> Result<ExitCode> {
     match model {
-        Train::Vae(options) => train_vae::run(options, started, stop),
+        Train::Vae(options) => train::run::<Vae>(options, started, stop),
+        Train::Sbn(options) => train::run::<Sbn>(options, started, stop),
     }
 }
 
 /// The options of a model that runs by several estimators share.
 fn shared(model: &Train) -> Result<compare::Shared> {
     match model {
-        Train::Vae(options) => train_vae::shared(options),
+        Train::Vae(options) => train::shared(options),
+        Train::Sbn(options) => train::shared(options),
     }
 }
 
 /// Refuses an estimator, or options, that the model cannot be trained with.
 fn check(model: &Train, estimators: &[String]) -> Result<()> {
     match model {
-        Train::Vae(options) => train_vae::check(options, estimators),
+        Train::Vae(options) => train::check::<Vae>(options, estimators),
+        Train::Sbn(options) => train::check::<Sbn>(options, estimators),
     }
 }

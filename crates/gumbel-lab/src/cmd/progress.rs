@@ -1,7 +1,8 @@
 //! How a training run shows that it is alive.
 
-use crate::config::VaeConfig;
+use crate::config::{Config, Options};
 use crate::metrics::Metrics;
+use crate::model::Model;
 use crate::output::print;
 use crate::train::{Trainer, remaining};
 use crate::watch::{Stop, Watch};
@@ -23,7 +24,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(config: &VaeConfig, trainer: &Trainer, stop: Stop) -> Result<Self> {
+    pub(super) fn new<M: Model>(
+        config: &Config<M::Options>,
+        trainer: &Trainer<M>,
+        stop: Stop,
+    ) -> Result<Self> {
         let bar = ProgressBar::new(config.steps).with_position(trainer.step());
         bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len}  {msg}")?);
         let (pace, first, steps) = (Instant::now(), trainer.step(), config.steps);
@@ -54,7 +59,7 @@ impl Progress {
 
     fn message(&self, line: &Metrics) -> String {
         let pace = (line.step - self.first) as f64 / self.pace.elapsed().as_secs_f64();
-        let hard = self.hard.map_or(String::new(), |nats| format!("  hard -ELBO {nats:.2}"));
+        let hard = self.hard.map_or(String::new(), |nats| format!("  hard {nats:.2}"));
         let tau = line.tau.map_or(String::new(), |tau| format!("  tau {tau:.3}"));
         format!("train {:.2}{hard} nats{tau}  {pace:.0} steps/s", line.training_loss)
     }
@@ -65,20 +70,21 @@ impl Progress {
 }
 
 /// The bar of the final evaluation, which counts samples.
-pub(super) fn evaluation(config: &VaeConfig, test_images: usize, stop: Stop) -> Result<Watch> {
+pub(super) fn evaluation<M: Model>(
+    config: &Config<M::Options>,
+    test_images: usize,
+    stop: Stop,
+) -> Result<Watch> {
     let images = importance_images(config, test_images);
     let samples = test_images as u64 + images as u64 * config.importance_samples as u64;
     let bar = ProgressBar::new(samples);
     bar.set_style(ProgressStyle::with_template("{bar:30} {percent}%  {msg}  {eta} left")?);
-    bar.set_message(format!(
-        "importance-weighted bound, m = {}, on {images} test images",
-        config.importance_samples
-    ));
+    bar.set_message(format!("{}, m = {}, on {images} test images", M::BOUND, config.importance_samples));
     Ok(Watch { bar, stop })
 }
 
-/// The number of test images that the importance-weighted bound is taken over.
-pub(super) fn importance_images(config: &VaeConfig, test_images: usize) -> usize {
+/// The number of test images that the bound is taken over.
+pub(super) fn importance_images<O: Options>(config: &Config<O>, test_images: usize) -> usize {
     match config.importance_images {
         0 => test_images,
         images => images.min(test_images),

@@ -1,36 +1,49 @@
 //! A configuration from a TOML file, with mistakes told in one line.
 
-use super::VaeConfig;
+use super::{Config, Options};
 use crate::nearest::{meant, nearest};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use serde::de::IgnoredAny;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
+use toml::Spanned;
 
 /// The file's options over the defaults, and which of them it names.
-pub(super) fn read(path: &Path) -> Result<(VaeConfig, toml::Table)> {
+pub(super) fn read<O: Options>(path: &Path) -> Result<(Config<O>, toml::Table)> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let explain = |error: toml::de::Error| anyhow!("{}", explain(path, &text, &error));
+    let explain = |error: toml::de::Error| {
+        let place = error.span().unwrap_or_default();
+        anyhow!("{}: {}", line(path, &text, &place), error.message().replace('\n', ", "))
+    };
+    let named: BTreeMap<Spanned<String>, IgnoredAny> = toml::from_str(&text).map_err(explain)?;
+    let options = known::<O>();
+    if let Some(key) = named.keys().find(|key| !options.contains(key.get_ref())) {
+        bail!("{}: {}", line(path, &text, &key.span()), unknown::<O>(key.get_ref(), &options));
+    }
+    // Alone first: in a flattened struct an error forgets its place.
+    toml::from_str::<O>(&text).map_err(explain)?;
     Ok((toml::from_str(&text).map_err(explain)?, toml::from_str(&text).map_err(explain)?))
 }
 
-/// `FILE, line L: what is wrong`.
-fn explain(path: &Path, text: &str, error: &toml::de::Error) -> String {
-    let place = error.span().unwrap_or_default();
-    let line = text[..place.start].matches('\n').count() + 1;
-    let message = error.message().replace('\n', ", ");
-    let what = if message.starts_with("unknown field") { unknown(&text[place]) } else { message };
-    format!("{}, line {line}: {what}", path.display())
+/// `FILE, line L`.
+fn line(path: &Path, text: &str, place: &Range<usize>) -> String {
+    format!("{}, line {}", path.display(), text[..place.start].matches('\n').count() + 1)
 }
 
-fn unknown(key: &str) -> String {
-    let command = VaeConfig::command_line();
-    let known: Vec<&str> = command.get_arguments().filter_map(|option| option.get_long()).collect();
-    let key = key.trim_matches(['"', '\'']);
-    let question = meant(&nearest(key, known));
-    format!("no option is called {key}{question}; gumbel train vae --help lists them")
+fn known<O: Options>() -> Vec<String> {
+    let command = Config::<O>::command_line();
+    command.get_arguments().filter_map(|option| option.get_long()).map(str::to_string).collect()
+}
+
+fn unknown<O: Options>(key: &str, known: &[String]) -> String {
+    let question = meant(&nearest(key, known.iter().map(String::as_str)));
+    format!("no option is called {key}{question}; gumbel train {} --help lists them", O::MODEL)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::VaeOptions;
     use super::*;
 
     #[test]
@@ -49,7 +62,7 @@ mod tests {
         ];
         for (text, part) in cases {
             std::fs::write(&path, text).unwrap();
-            let error = format!("{:#}", read(&path).unwrap_err());
+            let error = format!("{:#}", read::<VaeOptions>(&path).unwrap_err());
             assert!(error.starts_with(&format!("{}, {part}", path.display())), "{text:?}: {error}");
             assert!(!error.contains('\n'), "{error}");
         }

@@ -1,27 +1,34 @@
-//! The options of `gumbel train vae`: the command line, a TOML file, and the record kept with a run are one
-//! struct.
+//! The options of `gumbel train`: the command line, a TOML file, and the record kept with a run are one struct, of
+//! what all models of images take and what one of them adds.
 
 mod file;
+mod options;
+mod sbn;
 mod sizes;
+mod vae;
 mod widths;
 
+pub use options::{Extent, Options};
+pub use sbn::SbnOptions;
+pub use vae::{Prior, VaeOptions};
 pub use widths::Widths;
 
 use crate::data::{Binarisation, registry};
-use crate::model::vae::{Divergence, Shape};
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use gumbel::Schedule;
-use gumbel::estimator::{self, Choice, Estimator, Info, Latents, Reduction, Samples};
-use gumbel::kl::Kl;
+use gumbel::estimator::{self, Choice, Estimator, Info, Latents, Reduction};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+/// The options of `gumbel train vae`.
+pub type VaeConfig = Config<VaeOptions>;
+
 /// Everything that decides a training run.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-pub struct VaeConfig {
+#[serde(rename_all = "kebab-case", default, bound = "O: Options")]
+pub struct Config<O: Options> {
     /// digits (built in), mnist, binarized-mnist, fashion-mnist, omniglot, or a folder of IDX files
     #[arg(long, default_value = "digits", value_name = "NAME|DIR", help_heading = "Data")]
     pub data: String,
@@ -33,33 +40,17 @@ pub struct VaeConfig {
     #[arg(long, default_value_t = Binarisation::Dynamic, value_name = "WAY", help_heading = "Data")]
     pub binarise: Binarisation,
 
-    /// Number of latents, D
-    #[arg(long, default_value_t = 20, value_parser = whole::<usize>, value_name = "D", help_heading = "Model")]
-    pub latents: usize,
-    /// Categories of each latent, K, at least 2
-    #[arg(long, default_value_t = 10, value_parser = whole::<usize>, value_name = "K", help_heading = "Model")]
-    pub categories: usize,
-    /// Widths of the encoder's hidden layers (the decoder has them in reverse), or none
-    #[arg(long, default_value_t, value_name = "WIDTHS", help_heading = "Model")]
-    pub hidden: Widths,
-    /// uniform, or learned with the rest
-    #[arg(long, default_value_t = Prior::Learned, value_enum, value_name = "PRIOR", help_heading = "Model")]
-    pub prior: Prior,
-    /// Divergence in the training objective: categorical (closed form of the discrete distributions),
-    /// mass-at-sample (their log-ratio at the sample), or density (log-ratio of the Concrete densities; the
-    /// only bound with relaxed samples)
-    #[arg(long, default_value_t = Kl::Categorical, value_name = "KL", help_heading = "Model")]
-    pub kl: Kl,
-    /// Temperature of the prior's density, with --kl density [default: the posterior's]
-    #[arg(long, value_name = "VALUE", help_heading = "Model")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prior_tau: Option<f64>,
+    /// What only this model takes.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub model: O,
 
     /// Gradient estimator, by its name in the table, with parameters of its own
     #[arg(long, default_value = "gumbel-softmax", value_name = "NAME[:PARAMETER=VALUE...]")]
     #[arg(help_heading = "Estimator", help = estimator_help())]
     pub estimator: String,
     /// Its temperature: VALUE, exp:START:RATE:FLOOR:EVERY, linear:START:END:STEPS or cosine:START:END:STEPS
+    /// [default: the estimator's own; of sbn, 1]
     #[arg(long, value_name = "SCHEDULE", help_heading = "Estimator")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tau: Option<Schedule>,
@@ -90,10 +81,10 @@ pub struct VaeConfig {
     /// Draws of the gradient at each evaluation, from which its variance is estimated; 0 for none
     #[arg(long, default_value_t = 0, value_parser = whole::<usize>, value_name = "R", help_heading = "Evaluation")]
     pub gradient_variance: usize,
-    /// Samples m per image of the final importance-weighted bound
+    /// Samples m per image of the final bound, a log-mean-exp
     #[arg(long, default_value_t = 1000, value_parser = whole::<usize>, value_name = "M", help_heading = "Evaluation")]
     pub importance_samples: usize,
-    /// Test images the importance-weighted bound is taken over, 0 for all
+    /// Test images that bound is taken over, 0 for all
     #[arg(long, default_value_t = 0, value_parser = whole::<usize>, value_name = "N", help_heading = "Evaluation")]
     pub importance_images: usize,
 }
@@ -101,27 +92,15 @@ pub struct VaeConfig {
 /// The most threads: more than any machine gains from, fewer than any refuses.
 const THREADS: usize = 1024;
 
-/// The prior of the latents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Prior {
-    /// Every category equally likely
-    Uniform,
-    /// Its logits are trained
-    Learned,
-}
-
-impl VaeConfig {
+impl<O: Options> Config<O> {
     /// The defaults of every option.
     pub fn defaults() -> Self {
-        let matches = Self::command_line().try_get_matches_from::<_, &str>([]);
-        let parsed = matches.and_then(|matches| Self::from_arg_matches(&matches));
-        parsed.expect("every option has a default")
+        defaults()
     }
 
     /// The options alone, as a command without a name.
     fn command_line() -> clap::Command {
-        Self::add_options(clap::Command::new("vae").no_binary_name(true))
+        Self::add_options(clap::Command::new(O::MODEL).no_binary_name(true))
     }
 
     /// Adds the options to a command.
@@ -138,7 +117,7 @@ impl VaeConfig {
             .into_iter()
             .map(|(name, value)| match value {
                 toml::Value::String(text) => (name, text),
-                toml::Value::Array(_) => (name, self.hidden.to_string()),
+                toml::Value::Array(widths) => (name, listed(&widths)),
                 other => (name, other.to_string()),
             })
             .collect()
@@ -148,7 +127,7 @@ impl VaeConfig {
     pub fn command(&self) -> String {
         let defaults = Self::defaults().options();
         let chosen = self.options().into_iter().filter(|option| !defaults.contains(option));
-        chosen.fold("gumbel train vae".into(), |command, (name, value)| {
+        chosen.fold(format!("gumbel train {}", O::MODEL), |command, (name, value)| {
             format!("{command} --{name} {}", quoted(&value))
         })
     }
@@ -160,7 +139,7 @@ impl VaeConfig {
     pub fn read(matches: &ArgMatches, file: Option<&Path>) -> Result<Self> {
         let from_arguments = Self::from_arg_matches(matches)?;
         let Some(path) = file else { return Ok(from_arguments) };
-        let mut merged = file::read(path)?.1;
+        let mut merged = file::read::<O>(path)?.1;
         for (key, value) in toml::Table::try_from(&from_arguments)? {
             if matches.value_source(&key.replace('-', "_")) == Some(ValueSource::CommandLine) {
                 merged.insert(key, value);
@@ -196,12 +175,6 @@ impl VaeConfig {
     /// # Errors
     /// The first option out of its range, or two that do not go together.
     pub fn check(&self) -> Result<()> {
-        ensure!(self.latents >= 1, "--latents must be at least 1, got 0");
-        ensure!(
-            self.categories >= 2,
-            "--categories must be at least 2, got {}: a latent with one category says nothing",
-            self.categories
-        );
         ensure!(self.batch >= 1, "--batch must be at least 1, got 0");
         ensure!(self.steps >= 1, "--steps must be at least 1, got 0");
         ensure!(self.evaluate_every >= 1, "--evaluate-every must be at least 1, got 0");
@@ -216,41 +189,27 @@ impl VaeConfig {
             "--threads must be at most {THREADS}, got {}; 0 takes one per core",
             self.threads
         );
-        self.check_divergence()?;
+        self.model.check(&self.choice()?)?;
         self.check_served()?;
         self.estimator().map(drop)
     }
 
-    fn check_divergence(&self) -> Result<()> {
-        let density = self.kl == Kl::Density;
-        if let Some(tau) = self.prior_tau {
-            ensure!(density, "--prior-tau needs --kl density: no other divergence has a prior temperature");
-            ensure!(tau.is_finite() && tau > 0.0, "--prior-tau must be positive and finite, got {tau}");
-        }
-        let info = self.info()?;
-        ensure!(
-            self.kl != Kl::MassAtSample || !info.differentiates_inside,
-            "--kl mass-at-sample has the posterior inside the objective, which --estimator {info} differentiates on \
-             its own, and Burn differentiates a graph once; use --kl categorical"
-        );
-        if density && info.samples == Samples::Hard {
-            bail!(
-                "--kl density needs relaxed samples, which --estimator {} does not draw; \
-                 use --estimator gumbel-softmax or --kl categorical",
-                self.estimator
-            );
-        }
-        Ok(())
-    }
-
     fn check_served(&self) -> Result<()> {
         let info = self.info()?;
+        let serves = |reduction| info.reductions.contains(&reduction);
+        match self.model.bound() {
+            None => ensure!(
+                serves(Reduction::Mean),
+                "--estimator {info} serves a log-mean-exp only, and this objective is a mean over samples; use rloo"
+            ),
+            Some(_) => ensure!(
+                serves(Reduction::LogMeanExp),
+                "--estimator {info} serves a mean over samples only, and --train-samples asks for a log-mean-exp; \
+                 use vimco, reinforce or gumbel-softmax"
+            ),
+        }
         ensure!(
-            info.reductions.contains(&Reduction::Mean),
-            "--estimator {info} serves a log-mean-exp only, and this objective is a mean over samples; use rloo"
-        );
-        ensure!(
-            info.serves == Latents::Categorical || self.categories == 2,
+            info.serves == Latents::Categorical || self.model.latents().1 == 2,
             "--estimator {info} serves binary latents only; use --categories 2, or --estimator rloo"
         );
         Ok(())
@@ -270,17 +229,21 @@ impl VaeConfig {
     /// An unknown name, or a parameter it does not take.
     pub fn choice(&self) -> Result<Choice> {
         let mut choice: Choice = self.estimator.parse()?;
-        let tau = self.tau.map(|tau| ("tau", tau.to_string()));
-        let samples = self.samples.map(|samples| ("samples", samples.to_string()));
-        for (name, value) in tau.into_iter().chain(samples) {
-            ensure!(choice.info.takes(name), "--{name} is no parameter of --estimator {}", choice.info);
+        let tau = self.tau.map(|tau| ("tau", "tau", tau.to_string()));
+        let samples = self.samples.map(|samples| ("samples", "samples", samples.to_string()));
+        let bound = self.model.bound().map(|samples| ("train-samples", "samples", samples.to_string()));
+        for (option, name, value) in [tau, samples, bound].into_iter().flatten() {
+            ensure!(choice.info.takes(name), "--{option} is no parameter of --estimator {}", choice.info);
             ensure!(
                 choice.parameters.get(name).is_none(),
-                "--estimator {choice} and --{name} {value} both give {name}; leave one out"
+                "--estimator {choice} and --{option} {value} both give {name}; leave one out"
             );
             choice.parameters = choice.parameters.with(name, value);
         }
-        Ok(choice)
+        Ok(match O::TAU {
+            Some(tau) => choice.or("tau", tau),
+            None => choice,
+        })
     }
 
     /// A new estimator.
@@ -290,28 +253,26 @@ impl VaeConfig {
     pub fn estimator(&self) -> Result<Box<dyn Estimator>> {
         Ok(self.choice()?.build()?)
     }
-
-    /// The divergence of the training objective.
-    pub fn divergence(&self) -> Divergence {
-        Divergence { kind: self.kl, prior_tau: self.prior_tau }
-    }
-
-    /// The model for images of `pixels` pixels.
-    pub fn shape(&self, pixels: usize) -> Shape {
-        Shape {
-            pixels,
-            latents: self.latents,
-            categories: self.categories,
-            hidden: self.hidden.as_slice().to_vec(),
-            learned_prior: self.prior == Prior::Learned,
-        }
-    }
 }
 
-impl Default for VaeConfig {
+impl<O: Options> Default for Config<O> {
     fn default() -> Self {
         Self::defaults()
     }
+}
+
+/// Options as they are where none is given.
+fn defaults<A: Args>() -> A {
+    let matches = A::augment_args(clap::Command::new("")).try_get_matches_from::<_, &str>([]);
+    let parsed = matches.and_then(|matches| A::from_arg_matches(&matches));
+    parsed.expect("every option has a default")
+}
+
+/// Widths as one would type them.
+fn listed(widths: &[toml::Value]) -> String {
+    let widths: Widths =
+        widths.iter().filter_map(toml::Value::as_integer).map(|width| width as usize).collect();
+    widths.to_string()
 }
 
 fn estimator_help() -> String {
@@ -352,7 +313,7 @@ mod tests {
             read(&["--steps", "7"], Some("steps = 9\nlr = 0.5\nhidden = [3, 2]\ntau = 0.3")).unwrap();
         assert_eq!((config.steps, config.lr, config.batch), (7, 0.5, 100));
         assert_eq!(
-            (config.hidden, config.tau),
+            (config.model.hidden, config.tau),
             ([3, 2].into_iter().collect(), Some(Schedule::Constant(0.3)))
         );
     }
@@ -390,6 +351,16 @@ mod tests {
                 "--estimator gumbel-rao:tau=0.3 and --tau 0.5 both give tau",
             ),
             (&["--estimator", "vimco"], "use rloo"),
+            (&["--train-samples", "5"], "use --kl mass-at-sample"),
+            (
+                &["--train-samples", "5", "--kl", "mass-at-sample", "--estimator", "rloo"],
+                "use vimco, reinforce or gumbel-softmax",
+            ),
+            (
+                &["--train-samples", "5", "--samples", "2", "--kl", "mass-at-sample"],
+                "and --train-samples 5 both give samples",
+            ),
+            (&["--train-samples", "0", "--kl", "mass-at-sample"], "at least 1, got 0"),
             (&["--estimator", "disarm"], "serves binary latents only; use --categories 2"),
             (&["--estimator", "rloo", "--tau", "1"], "--tau is no parameter of --estimator rloo"),
             (&["--tau", "0"], "must be positive and finite, got 0"),

@@ -1,6 +1,7 @@
 //! What fits in memory, asked before anything is made.
 
-use super::VaeConfig;
+use super::{Config, Extent, Options};
+use crate::checkpoint::ImageSize;
 use anyhow::{Result, ensure};
 
 /// The most numbers a model may train: 4 GB with their gradients and Adam's two moments.
@@ -8,23 +9,23 @@ const PARAMETERS: u64 = 250_000_000;
 /// The most numbers in one tensor of a training step: 1 GB, of which a step holds several.
 const NUMBERS: u64 = 250_000_000;
 
-impl VaeConfig {
-    /// Refuses what would not fit in memory, for images of `pixels` pixels.
+impl<O: Options> Config<O> {
+    /// Refuses what would not fit in memory, for images of this size.
     ///
     /// # Errors
     /// The number that is too large, with the remedy.
-    pub fn check_sizes(&self, pixels: usize) -> Result<()> {
-        let parameters = self.shape(pixels).parameters();
+    pub fn check_sizes(&self, size: ImageSize) -> Result<()> {
+        let Extent { parameters, widest } = self.model.extent(size)?;
         ensure!(
             parameters <= PARAMETERS,
-            "the model would have {} parameters, of at most {PARAMETERS}; lower --latents, --categories or --hidden",
-            number(parameters)
+            "the model would have {} parameters, of at most {PARAMETERS}; lower {}",
+            number(parameters),
+            O::WIDTHS
         );
-        self.check_step(pixels)
+        self.check_step(widest)
     }
 
-    fn check_step(&self, pixels: usize) -> Result<()> {
-        let widest = self.shape(pixels).widest();
+    fn check_step(&self, widest: u64) -> Result<()> {
         let samples = self.samples_per_image()?;
         let numbers = samples.saturating_mul(self.batch as u64).saturating_mul(widest);
         let remedy = if self.info()?.name == "exact" {
@@ -44,7 +45,8 @@ impl VaeConfig {
 
     /// Evaluations of the objective for an image.
     fn samples_per_image(&self) -> Result<u64> {
-        Ok(self.choice()?.evaluations(self.latents as u64, self.categories as u64).unwrap_or(u64::MAX))
+        let (latents, categories) = self.model.latents();
+        Ok(self.choice()?.evaluations(latents as u64, categories as u64).unwrap_or(u64::MAX))
     }
 }
 
@@ -55,26 +57,30 @@ fn number(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{VaeConfig, VaeOptions};
     use super::*;
+
+    const SIZE: ImageSize = ImageSize { height: 28, width: 28 };
+
+    fn with_latents(config: &VaeConfig, latents: usize) -> VaeConfig {
+        VaeConfig { model: VaeOptions { latents, ..config.model.clone() }, ..config.clone() }
+    }
 
     #[test]
     fn what_does_not_fit_is_refused_with_its_number() {
         let small = VaeConfig::defaults();
-        assert!(small.check_sizes(784).is_ok());
-        let exact = VaeConfig { estimator: "exact".into(), latents: 2, ..small.clone() };
-        assert!(exact.check_sizes(784).is_ok());
+        assert!(small.check_sizes(SIZE).is_ok());
+        let exact = VaeConfig { estimator: "exact".into(), ..small.clone() };
+        assert!(with_latents(&exact, 2).check_sizes(SIZE).is_ok());
         let cases = [
-            (VaeConfig { latents: usize::MAX, ..small.clone() }, "more than 10^19 parameters"),
-            (
-                VaeConfig { latents: 1_000_000, ..small.clone() },
-                "parameters, of at most 250000000; lower --latents",
-            ),
+            (with_latents(&small, usize::MAX), "more than 10^19 parameters"),
+            (with_latents(&small, 1_000_000), "parameters, of at most 250000000; lower --latents"),
             (VaeConfig { samples: Some(10_000), ..small.clone() }, "784000000 numbers in a tensor"),
-            (VaeConfig { latents: 4, ..exact.clone() }, "10000 samples of each of 100 images"),
-            (VaeConfig { latents: 20, ..exact }, "use --estimator reinforce"),
+            (with_latents(&exact, 4), "10000 samples of each of 100 images"),
+            (with_latents(&exact, 20), "use --estimator reinforce"),
         ];
         for (config, part) in cases {
-            let message = config.check_sizes(784).unwrap_err().to_string();
+            let message = config.check_sizes(SIZE).unwrap_err().to_string();
             assert!(message.contains(part), "{message}");
         }
     }

@@ -3,15 +3,21 @@
 //! p(z) = Π_d Categorical(prior_d), p(x|z) = Π_i Bernoulli(decoder(z)_i), q(z|x) = Π_d Categorical(encoder(x)_d).
 
 use super::mlp::{Mlp, trainable};
+use super::{AT_ONCE, Batch, Estimated, Finished, Model, base_rate, grey};
+use crate::checkpoint::ImageSize;
+use crate::config::{Config, Prior, VaeOptions};
+use crate::evaluate::{HeldOut, spread};
+use crate::report::{Headline, Reconstructions, Report, Usage};
+use anyhow::Result;
 use burn::module::{Module, Param, ParamId};
-use burn::tensor::{Device, Tensor};
-use gumbel::estimator::Sample;
+use burn::tensor::{Device, Tensor, activation};
+use gumbel::estimator::{Estimator, Objective, Sample, Samples};
 use gumbel::kl::Kl;
-use gumbel::{Noise, bernoulli, categorical, kl};
-use serde::{Deserialize, Serialize};
+use gumbel::{Error, Noise, bernoulli, categorical, kl};
+use std::cell::Cell;
 
 /// The shape of a [`Vae`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Pixels P of an image.
     pub pixels: usize,
@@ -183,9 +189,140 @@ fn over_latents(per_latent: Tensor<4>) -> Tensor<2> {
     per_latent.sum_dim(2).squeeze_dims(&[2, 3])
 }
 
-/// Logits of the mean image, kept finite where a pixel is always or never inked.
-fn base_rate(mean: &[f32], device: &Device) -> Tensor<1> {
-    let logits: Vec<f32> =
-        mean.iter().map(|&p| p.clamp(1e-3, 1.0 - 1e-3)).map(|p| (p / (1.0 - p)).ln()).collect();
-    Tensor::from_floats(logits.as_slice(), device)
+/// Pictures of each kind in the report: whole rows of twelve.
+const RECONSTRUCTIONS: usize = 24;
+const PRIOR_SAMPLES: usize = 96;
+
+impl Model for Vae {
+    type Options = VaeOptions;
+
+    const LAYERS: usize = 1;
+    const ONE_SAMPLE: &'static str = "hard negative ELBO, one sample";
+    const BOUND: &'static str = "importance-weighted bound";
+
+    fn new(options: &VaeOptions, size: ImageSize, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
+        Self::new(&options.shape(size.pixels()), mean, noise, device)
+    }
+
+    fn describe(options: &VaeOptions) -> String {
+        format!("{} latents of {} categories", options.latents, options.categories)
+    }
+
+    fn first_logits(&self, images: Tensor<2>) -> Tensor<3> {
+        self.encode(images)
+    }
+
+    fn estimate(
+        &self,
+        options: &VaeOptions,
+        Batch { images, logits, step }: Batch,
+        estimators: &[Box<dyn Estimator>],
+        noise: &mut Noise,
+    ) -> Result<Estimated, Error> {
+        let reconstruction = Cell::new(f64::NAN);
+        let loss = |sample: &Sample| {
+            let parts = self.objective(images.clone(), logits.clone(), sample, options.divergence());
+            let mean = sample.mean(parts.reconstruction.clone()).mean();
+            reconstruction.set(mean.into_scalar::<f64>());
+            parts.total()
+        };
+        let objective = match options.train_samples {
+            Some(_) => Objective::log_mean_exp(loss),
+            None => Objective::mean(loss),
+        };
+        let estimate = estimators[0].estimate(logits.clone(), &objective, noise, step)?;
+        Ok(Estimated { layers: vec![estimate], reconstruction: reconstruction.get() })
+    }
+
+    fn sampleless(&self, options: &VaeOptions, logits: Tensor<3>) -> Tensor<1> {
+        self.sampleless_kl(logits, options.divergence())
+    }
+
+    fn hard_objective(&self, images: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
+        let posterior = self.encode(images.clone());
+        let z = gumbel::one_hot(posterior.clone(), noise)?;
+        let log_likelihood = self.log_likelihood(images, z.unsqueeze()).squeeze_dim::<1>(0);
+        Ok(self.categorical_kl(posterior) - log_likelihood)
+    }
+
+    fn sampled_log_weights(
+        &self,
+        images: Tensor<2>,
+        logits: Tensor<3>,
+        samples: usize,
+        noise: &mut Noise,
+    ) -> Result<Tensor<2>, Error> {
+        let z = gumbel::one_hot(logits.clone().unsqueeze::<4>().repeat_dim(0, samples), noise)?;
+        Ok(self.log_weights(images, logits, z))
+    }
+
+    fn tell(&self, run: &Finished<VaeOptions>, noise: &mut Noise, report: Report) -> Result<Report> {
+        let (options, held_out, info) = (&run.config.model, run.held_out(), run.config.info()?);
+        let (originals, means) = self.reconstructions(&held_out, &mut noise.fork())?;
+        Ok(Report {
+            title: format!("Categorical VAE on {}", run.data.name),
+            summary: format!(
+                "{}, trained for {} steps by {}.",
+                Self::describe(options),
+                run.config.steps,
+                info.title
+            ),
+            training_is_bound: info.samples == Samples::Hard || options.kl.bounds_relaxed_model(),
+            training_bound: options.train_samples,
+            kl: Some(describe_kl(options)),
+            headline: vec![Headline::hard_elbo(run.test), Headline::importance_bound(run.test)],
+            reconstructions: Some(Reconstructions {
+                originals: run.pictures(originals),
+                means: run.pictures(means),
+            }),
+            samples: Some(run.pictures(self.prior_samples(PRIOR_SAMPLES, &mut noise.fork())?)),
+            usage: Some(Usage {
+                latents: options.latents,
+                categories: options.categories,
+                probabilities: held_out.usage(self),
+            }),
+            ..report
+        })
+    }
+
+    fn generate(
+        &self,
+        _config: &Config<VaeOptions>,
+        _size: ImageSize,
+        count: usize,
+        noise: &mut Noise,
+    ) -> Result<Vec<u8>> {
+        Ok(self.prior_samples(count, noise)?)
+    }
+}
+
+impl Vae {
+    /// Test images and the decoder's means for one hard code each, as grey pixels.
+    fn reconstructions(&self, held_out: &HeldOut, noise: &mut Noise) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let images = held_out.batch(&spread(RECONSTRUCTIONS, held_out.count()));
+        let z = gumbel::one_hot(self.encode(images.clone()), noise)?;
+        Ok((grey(images), grey(activation::sigmoid(self.decode(z.unsqueeze())))))
+    }
+
+    /// The decoder's means for codes drawn from the prior, as grey pixels.
+    fn prior_samples(&self, count: usize, noise: &mut Noise) -> Result<Vec<u8>, Error> {
+        let mut pixels = Vec::new();
+        for first in (0..count).step_by(AT_ONCE) {
+            let prior = self.prior(&Device::flex()).repeat_dim(0, AT_ONCE.min(count - first));
+            let z = gumbel::one_hot(prior, noise)?;
+            pixels.extend(grey(activation::sigmoid(self.decode(z.unsqueeze()))));
+        }
+        Ok(pixels)
+    }
+}
+
+fn describe_kl(options: &VaeOptions) -> String {
+    let prior = if options.prior == Prior::Learned { "the learned prior" } else { "the uniform prior" };
+    match options.kl {
+        Kl::Categorical => format!("the KL of the categorical posterior from {prior}, in closed form"),
+        Kl::MassAtSample => format!("the discrete log-ratio to {prior}, weighted by the sample"),
+        Kl::Density => {
+            format!("the log-ratio of the Concrete densities of posterior and {prior} at the sample")
+        }
+    }
 }

@@ -89,13 +89,13 @@ impl Comparison {
 
     fn over_steps(&self) -> LineChart {
         LineChart {
-            title: "Held-out negative ELBO over steps".into(),
+            title: "Held-out hard objective over steps".into(),
             ..self.hard(|point| point.step as f64, "step")
         }
     }
 
     fn over_seconds(&self) -> LineChart {
-        let title = "Held-out negative ELBO over seconds of training".into();
+        let title = "Held-out hard objective over seconds of training".into();
         LineChart { title, ..self.hard(|point| point.seconds, "seconds of training") }
     }
 
@@ -135,7 +135,7 @@ impl Comparison {
             div.scroll { table.numbers {
                 thead { tr {
                     th { "estimator" }
-                    th { "hard negative ELBO" }
+                    th { "one hard sample" }
                     th { "bound, m\u{a0}=\u{a0}" (grouped(samples as f64)) }
                     th { "steps/s" }
                     th { "seconds" }
@@ -149,9 +149,8 @@ impl Comparison {
         let Some(Run { summary, .. }) = self.runs.first() else { return "No run has ended.".into() };
         let (test, bound) = (&summary.test, &summary.test.importance_bound);
         format!(
-            "Nats per image on the test set, both upper bounds on −log p(x) and lower better: with one hard sample for \
-             each of {} images, and the importance-weighted bound with m\u{a0}=\u{a0}{} on {}. ± is the standard error \
-             over images. Images are the same for all runs, so differences between runs are surer than that; but each \
+            "Nats per image on the test set, both upper bounds on −log p and lower better: with one hard sample for each \
+             of {} images, and the bound of m\u{a0}=\u{a0}{} samples on {}. ± is the standard error over images. Images are the same for all runs, so differences between runs are surer than that; but each \
              run is one seed, and another seed moves it too.",
             grouped(test.images as f64),
             grouped(bound.samples as f64),

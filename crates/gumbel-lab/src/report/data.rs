@@ -1,9 +1,10 @@
 //! The plain data a report is made from.
 
 use super::Error;
+use crate::run::Test;
 
 /// Everything the page shows. Empty vectors and `None` leave their section out or say so in a sentence.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Heading of the page, such as "Categorical VAE on digits".
     pub title: String,
@@ -18,14 +19,18 @@ pub struct Report {
     /// Whether the training objective bounds −log p(x) of the model it trains. False for relaxed samples with
     /// the KL of the categorical posterior, and for any objective whose KL is weighted.
     pub training_is_bound: bool,
-    /// The KL term in words, such as "KL of the categorical posterior from the uniform prior".
-    pub kl: String,
+    /// The samples m of an importance-weighted training objective.
+    pub training_bound: Option<usize>,
+    /// The KL term in words, such as "KL of the categorical posterior from the uniform prior", if there is one.
+    pub kl: Option<String>,
     /// The numbers on the test set, most important first.
     pub headline: Vec<Headline>,
     /// The course of training in order of steps.
     pub metrics: Vec<Point>,
     /// Test images beside what the model makes of them.
     pub reconstructions: Option<Reconstructions>,
+    /// Test images beside their completions.
+    pub completions: Option<Completions>,
     /// Images decoded from samples of the prior.
     pub samples: Option<Images>,
     /// How much each category of each latent is used on the test set.
@@ -37,9 +42,10 @@ pub struct Report {
 }
 
 /// What the decoder sees while training.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SampleKind {
     /// Points inside the simplex (Gumbel-Softmax, Concrete).
+    #[default]
     Relaxed,
     /// One-hot vectors (straight-through, REINFORCE and its relatives).
     Hard,
@@ -101,6 +107,15 @@ pub struct Reconstructions {
     pub means: Images,
 }
 
+/// Test images and what the model makes of their lower halves, in the same order.
+#[derive(Clone, Debug)]
+pub struct Completions {
+    /// The test images.
+    pub originals: Images,
+    /// The same with the means decoded from hard samples, one set for each draw.
+    pub drawn: Vec<Images>,
+}
+
 /// Mean posterior probability of each category of each latent over the test set.
 ///
 /// A Bernoulli latent has two categories here, so that every row sums to one.
@@ -116,19 +131,48 @@ pub struct Usage {
 
 impl Headline {
     /// Negative ELBO of hard samples, one sample an image.
-    pub fn hard_elbo(value: f64, images: usize) -> Self {
+    pub fn hard_elbo(test: &Test) -> Self {
         let meaning = "An upper bound on −log p(x) of the model with truly discrete latents, estimated with one \
                        one-hot sample per image. Lower is better.";
-        Self::new("Hard negative ELBO", value, meaning, images)
+        Self::one_sample("Hard negative ELBO", meaning, test)
     }
 
-    /// Importance-weighted bound of `samples` hard samples an image.
-    pub fn importance_bound(value: f64, samples: usize, images: usize) -> Self {
+    /// Importance-weighted bound of several hard samples an image.
+    pub fn importance_bound(test: &Test) -> Self {
         let meaning = format!(
-            "The importance-weighted bound on −log p(x) with m\u{a0}=\u{a0}{samples} one-hot samples per image: never \
-             looser than the ELBO on average, and tighter as m grows. Lower is better."
+            "The importance-weighted bound on −log p(x) with {} one-hot samples per image: never looser than the \
+             ELBO on average, and tighter as m grows. Lower is better.",
+            count(test)
         );
-        Self::new(&format!("Importance-weighted bound, m\u{a0}=\u{a0}{samples}"), value, &meaning, images)
+        Self::bound("Importance-weighted bound", &meaning, test)
+    }
+
+    /// `−log p(y|z)` of lower halves, one sample an image.
+    pub fn conditional(test: &Test) -> Self {
+        let meaning = "−log p(lower half | z) at one one-hot sample of all latents, given the upper half: in the mean \
+                       an upper bound on −log p(lower half | upper half). Lower is better.";
+        Self::one_sample("Hard objective of the lower half", meaning, test)
+    }
+
+    /// The log-mean-exp bound of lower halves.
+    pub fn conditional_bound(test: &Test) -> Self {
+        let meaning = format!(
+            "−log of the mean of p(lower half | z) over {} one-hot samples per image, given the upper half: in the \
+             mean an upper bound on −log p(lower half | upper half), tighter as m grows. Lower is better.",
+            count(test)
+        );
+        Self::bound("Bound on −log p(lower | upper)", &meaning, test)
+    }
+
+    fn one_sample(label: &str, meaning: &str, test: &Test) -> Self {
+        let error = Some(test.hard_negative_elbo_standard_error);
+        Self { standard_error: error, ..Self::new(label, test.hard_negative_elbo, meaning, test.images) }
+    }
+
+    fn bound(label: &str, meaning: &str, test: &Test) -> Self {
+        let (bound, label) = (&test.importance_bound, format!("{label}, {}", count(test)));
+        let error = Some(bound.standard_error);
+        Self { standard_error: error, ..Self::new(&label, bound.nats, meaning, bound.images) }
     }
 
     fn new(label: &str, value: f64, meaning: &str, images: usize) -> Self {
@@ -136,6 +180,11 @@ impl Headline {
             format!("{meaning} Mean over {} test images.", super::figure::axis::grouped(images as f64));
         Self { label: label.into(), value, standard_error: None, unit: "nats per image".into(), meaning }
     }
+}
+
+/// `m = 1000`, on one line.
+fn count(test: &Test) -> String {
+    format!("m\u{a0}=\u{a0}{}", test.importance_bound.samples)
 }
 
 impl Images {
@@ -151,23 +200,36 @@ impl Reconstructions {
     /// # Errors
     /// [`Error::Pairs`] where the two differ in number or size.
     pub fn interleaved(&self, columns: usize) -> Result<Images, Error> {
-        let (originals, means) = (&self.originals, &self.means);
-        if (originals.height, originals.width) != (means.height, means.width)
-            || originals.pixels.len() != means.pixels.len()
-        {
-            return Err(Error::Pairs { originals: originals.count(), means: means.count() });
-        }
-        let row = columns.saturating_mul(originals.height * originals.width).max(1);
-        // A last row that is not full would put reconstructions beside originals: leave it out,
-        // unless it is the only one.
-        let rows = originals.pixels.chunks(row).zip(means.pixels.chunks(row));
-        let pixels = rows
-            .enumerate()
-            .filter(|(i, (r, _))| *i == 0 || r.len() == row)
-            .flat_map(|(_, (original, mean))| [original, mean].concat())
-            .collect();
-        Ok(Images { pixels, ..*originals })
+        interleaved(&[&self.originals, &self.means], columns)
     }
+}
+
+impl Completions {
+    /// One sheet in which a row of originals and the rows of their completions alternate.
+    ///
+    /// # Errors
+    /// [`Error::Pairs`] where two differ in number or size.
+    pub fn interleaved(&self, columns: usize) -> Result<Images, Error> {
+        let all: Vec<&Images> = [&self.originals].into_iter().chain(&self.drawn).collect();
+        interleaved(&all, columns)
+    }
+}
+
+/// A row of each in turn.
+fn interleaved(all: &[&Images], columns: usize) -> Result<Images, Error> {
+    let first = all[0];
+    let size = |images: &Images| (images.height, images.width, images.pixels.len());
+    if let Some(other) = all.iter().find(|images| size(images) != size(first)) {
+        return Err(Error::Pairs { originals: first.count(), means: other.count() });
+    }
+    let row = columns.saturating_mul(first.height * first.width).max(1);
+    // A last row that is not full would put one kind beside another: leave it out, unless it is the only one.
+    let rows =
+        (0..first.pixels.len().div_ceil(row)).filter(|&n| n == 0 || (n + 1) * row <= first.pixels.len());
+    let part =
+        |n: usize, images: &Images| images.pixels[n * row..].iter().take(row).copied().collect::<Vec<_>>();
+    let pixels = rows.flat_map(|n| all.iter().flat_map(move |images| part(n, images))).collect();
+    Ok(Images { pixels, ..*first })
 }
 
 impl Usage {

@@ -1,4 +1,4 @@
-//! What a training run of a discrete-latent variational autoencoder looks like on paper.
+//! What a training run of a model with discrete latents looks like on paper.
 //!
 //! [`Report`] is plain data; [`render`] turns it into one self-contained HTML page and the figures on it as
 //! separate SVG files. Nothing here trains, reads or writes: same data in, same bytes out.
@@ -17,7 +17,7 @@ mod section;
 mod text;
 
 pub use comparison::{Comparison, Evaluation, Run};
-pub use data::{Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
+pub use data::{Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
 pub use error::Error;
 pub(crate) use measurement::bias_against_variance;
 pub use measurement::{Findings, Training};

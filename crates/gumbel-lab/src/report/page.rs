@@ -32,6 +32,7 @@ pub fn render(report: &Report) -> Result<Rendered, Error> {
         section::parts(report),
         section::variance(report),
         section::reconstructions(report)?,
+        section::completions(report)?,
         section::samples(report)?,
         section::usage(report)?,
         section::settings(report),
@@ -94,8 +95,9 @@ pub(super) fn command(line: &str) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::{Headline, Images, Point, Reconstructions, SampleKind, Usage};
+    use super::super::data::{Completions, Headline, Images, Point, Reconstructions, SampleKind, Usage};
     use super::*;
+    use crate::run::{ImportanceBound, Test};
 
     fn empty() -> Report {
         Report {
@@ -105,14 +107,30 @@ mod tests {
             estimator: "gumbel-softmax".into(),
             training_samples: SampleKind::Relaxed,
             training_is_bound: false,
-            kl: "the \"KL\" <of> q".into(),
+            training_bound: None,
+            kl: Some("the \"KL\" <of> q".into()),
             headline: vec![],
             metrics: vec![],
             reconstructions: None,
+            completions: None,
             samples: None,
             usage: None,
             configuration: vec![("<k>".into(), "<v>".into())],
             facts: vec![],
+        }
+    }
+
+    fn test() -> Test {
+        Test {
+            hard_negative_elbo: f64::NAN,
+            hard_negative_elbo_standard_error: 0.5,
+            images: 10_000,
+            importance_bound: ImportanceBound {
+                samples: 1000,
+                nats: 92.149,
+                standard_error: 0.5,
+                images: 10_000,
+            },
         }
     }
 
@@ -129,10 +147,7 @@ mod tests {
             seconds: i as f64,
         };
         Report {
-            headline: vec![
-                Headline::hard_elbo(f64::NAN, 10_000),
-                Headline::importance_bound(92.149, 1000, 10_000),
-            ],
+            headline: vec![Headline::hard_elbo(&test()), Headline::importance_bound(&test())],
             metrics: (0..20).map(point).collect(),
             reconstructions: Some(Reconstructions { originals: images.clone(), means: images.clone() }),
             samples: Some(images),
@@ -196,6 +211,35 @@ mod tests {
         assert!(html(kinds[0], true).contains("latents are those relaxed points"));
         assert!(html(kinds[1], true).contains("training, hard samples"));
         assert!(!html(kinds[1], true).contains("relaxed samples, points"));
+        let weighted = render(&Report { training_bound: Some(5), ..full() }).unwrap().html;
+        assert!(
+            weighted.contains("log-mean-exp of 5 samples") && !html(kinds[0], false).contains("log-mean-exp")
+        );
+    }
+
+    #[test]
+    fn a_model_without_a_divergence_is_told_without_one() {
+        let images = Images { pixels: vec![9; 4 * 6], height: 2, width: 3 };
+        let completions =
+            Some(Completions { originals: images.clone(), drawn: vec![images.clone(), images] });
+        let headline = vec![Headline::conditional(&test()), Headline::conditional_bound(&test())];
+        let (reconstructions, samples, usage) = (None, None, None);
+        let report = Report {
+            kl: None,
+            training_is_bound: true,
+            completions,
+            headline,
+            reconstructions,
+            samples,
+            usage,
+            ..full()
+        };
+        let page = render(&report).unwrap();
+        let names: Vec<&str> = page.figures.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["objective.svg", "temperature.svg", "variance.svg", "completions.svg"]);
+        for absent in ["KL", "ELBO", "posterior", "dead category"] {
+            assert!(!page.html.contains(absent), "{absent}");
+        }
     }
 
     #[test]

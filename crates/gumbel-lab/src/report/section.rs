@@ -2,7 +2,7 @@
 
 use super::data::{Headline, Images, Point, Report};
 use super::figure::axis::{grouped, measured};
-use super::figure::{Drawing, ImageGrid, LineChart, Series, Width, usage_map};
+use super::figure::{ImageGrid, LineChart, Series, Width, usage_map};
 use super::page::{Section, chart_figure, command, figure, half_figure};
 use super::{Error, text};
 use maud::{Markup, html};
@@ -40,7 +40,7 @@ pub(super) fn objective(report: &Report) -> Section {
     let training = series(text::training_name(report), report, |point| Some(point.loss));
     let hard = series("held out, hard samples", report, |point| point.hard);
     let chart = LineChart {
-        title: "Training objective and held-out negative ELBO over steps".into(),
+        title: "Training objective and hard objective of held-out images over steps".into(),
         y_label: "objective (nats per image)".into(),
         series: vec![training, hard],
         ..over_steps()
@@ -56,8 +56,10 @@ pub(super) fn objective(report: &Report) -> Section {
     Section { body, figures: vec![("objective.svg", chart.draw())] }
 }
 
-/// Reconstruction, KL and, where there is one, the temperature.
+/// Reconstruction and KL, if it has both, and the temperature, if there is one.
 pub(super) fn parts(report: &Report) -> Section {
+    let tempered = report.metrics.iter().any(|point| point.tau.is_some());
+    let Some(kl) = &report.kl else { return temperature_alone(report, tempered) };
     let parts = LineChart {
         title: "Reconstruction and KL parts of the training objective over steps".into(),
         y_label: "nats per image".into(),
@@ -68,34 +70,44 @@ pub(super) fn parts(report: &Report) -> Section {
         ..over_steps()
     };
     let caption =
-        format!("The two parts of the training objective. The KL term: {}.", report.kl.trim_end_matches('.'));
-    if !report.metrics.iter().any(|point| point.tau.is_some()) {
+        format!("The two parts of the training objective. The KL term: {}.", kl.trim_end_matches('.'));
+    if !tempered {
         let body = html! { section { h2 { "Its parts" } (chart_figure(&parts, &caption)) } };
         return Section { body, figures: vec![("parts.svg", parts.draw())] };
     }
-    let (parts, temperature) = (LineChart { width: Width::Half, ..parts }.draw(), temperature(report));
+    let (parts, temperature) = (LineChart { width: Width::Half, ..parts }.draw(), temperature(report).draw());
     let body = html! {
         section {
             h2 { "Its parts, and the temperature" }
             div.pair {
                 (half_figure(&parts, &caption))
-                (half_figure(&temperature, "The temperature τ: lower is nearer to hard samples."))
+                (half_figure(&temperature, TEMPERATURE))
             }
         }
     };
     Section { body, figures: vec![("parts.svg", parts), ("temperature.svg", temperature)] }
 }
 
-fn temperature(report: &Report) -> Drawing {
-    let chart = LineChart {
+const TEMPERATURE: &str = "The temperature τ: lower is nearer to hard samples.";
+
+fn temperature_alone(report: &Report, tempered: bool) -> Section {
+    if !tempered {
+        return Section { body: html! {}, figures: vec![] };
+    }
+    let chart = LineChart { width: Width::default(), ..temperature(report) };
+    let body = html! { section { h2 { "The temperature" } (chart_figure(&chart, TEMPERATURE)) } };
+    Section { body, figures: vec![("temperature.svg", chart.draw())] }
+}
+
+fn temperature(report: &Report) -> LineChart {
+    LineChart {
         title: "Temperature over steps".into(),
         y_label: "temperature τ".into(),
         series: vec![series("τ", report, |point| point.tau)],
         robust: false,
         width: Width::Half,
         ..over_steps()
-    };
-    chart.draw()
+    }
 }
 
 /// How much the gradient varied, where that was measured.
@@ -190,6 +202,26 @@ pub(super) fn reconstructions(report: &Report) -> Result<Section, Error> {
         row_labels: &["test", "model"],
     };
     sheet("Reconstructions", words, "reconstructions.svg", &grid)
+}
+
+/// Test images above what the model makes of their lower halves.
+pub(super) fn completions(report: &Report) -> Result<Section, Error> {
+    let Some(completions) = &report.completions else {
+        return Ok(Section { body: html! {}, figures: vec![] });
+    };
+    const COLUMNS: usize = 12;
+    let images = completions.interleaved(COLUMNS)?;
+    let row_labels = [&["test"][..], &vec!["model"; completions.drawn.len()]].concat();
+    let words = "Each test image above its upper half with lower halves of the model’s: each time one hard sample of \
+                 all latents is drawn from what the upper half says, and the mean of the lower half is shown. Where \
+                 the upper half leaves a choice, the draws differ.";
+    let grid = ImageGrid {
+        title: "Test images and completions of their upper halves",
+        images: &images,
+        columns: COLUMNS.min(completions.originals.count()),
+        row_labels: &row_labels,
+    };
+    sheet("Completions", words, "completions.svg", &grid)
 }
 
 /// Images from the prior.

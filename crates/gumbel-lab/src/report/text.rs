@@ -3,7 +3,7 @@
 use super::data::{Report, SampleKind};
 
 /// What the variance of a gradient is taken of.
-pub(super) const VARIANCE: &str = "The gradient of one batch’s mean objective with respect to the posterior’s logits, \
+pub(super) const VARIANCE: &str = "The gradient of one batch’s mean objective with respect to the first layer’s logits, \
      estimated several times at the same parameters on the same held-out images: the variance of its coordinates, \
      added up. It says nothing of a bias.";
 
@@ -16,7 +16,17 @@ pub(super) fn training_name(report: &Report) -> &'static str {
 }
 
 /// What the training objective is, and how it may be compared with the hard one.
-pub(super) fn objective(report: &Report) -> &'static str {
+pub(super) fn objective(report: &Report) -> String {
+    match (report.training_bound, report.training_samples) {
+        (None, _) => text(samples(report)),
+        (Some(m), SampleKind::Relaxed) => format!("{} {}", samples(report), weighted(m)),
+        (Some(m), SampleKind::Hard) => {
+            format!("The decoder trains on hard, one-hot samples. {}", weighted(m))
+        }
+    }
+}
+
+fn samples(report: &Report) -> &'static str {
     match (report.training_samples, report.training_is_bound) {
         (SampleKind::Relaxed, false) => {
             "The decoder trains on relaxed samples, points inside the simplex that tell it more than a category \
@@ -41,48 +51,91 @@ pub(super) fn objective(report: &Report) -> &'static str {
     }
 }
 
+/// What several samples make of the training curve.
+fn weighted(samples: usize) -> String {
+    format!(
+        "The training curve is a log-mean-exp of {samples} samples, tighter than the held-out one, which has one: part \
+         of the distance between them is that. Its KL part is what the reconstruction’s mean leaves of it."
+    )
+}
+
 /// Terms and their meaning, only those the page uses.
 pub(super) fn glossary(report: &Report) -> Vec<(&'static str, String)> {
-    let mut terms = vec![
-        ("nat", text("Unit of information with the natural logarithm: 1 nat is 1.44 bits.")),
-        (
-            "negative ELBO",
-            text(
-                "Reconstruction plus KL, averaged over posterior samples: an upper bound on −log p(x), the cost of \
-             coding an image with this model. Lower is better.",
-            ),
-        ),
-        ("reconstruction", text("−log p(x | z): the cost of an image when its latent code z is known.")),
-        ("KL", format!("The cost of the code itself. Here: {}.", report.kl.trim_end_matches('.'))),
-        ("hard sample", text("A one-hot vector for each latent, as the finished model uses it.")),
-    ];
+    let mut terms =
+        vec![("nat", text("Unit of information with the natural logarithm: 1 nat is 1.44 bits."))];
+    terms.extend(report.kl.as_deref().map_or_else(conditional, divergent));
+    terms.push(("hard sample", text("A one-hot vector for each latent, as the finished model uses it.")));
     if report.training_samples == SampleKind::Relaxed {
         terms.push(("relaxed sample", text(
             "A point inside the simplex near a one-hot vector, through which gradients can flow. It tells the \
              decoder more than a category can, so numbers computed from it look better than they are.",
         )));
     }
-    terms.push(("importance-weighted bound", text(
-        "−log of the mean of m importance weights p(x, z) / q(z | x). On average between −log p(x) and the \
-         negative ELBO, and nearer to −log p(x) as m grows.",
-    )));
     if report.metrics.iter().any(|point| point.tau.is_some()) {
         terms.push(("temperature τ", text(
             "How far relaxed samples are from one-hot. A low τ is close to the discrete model but gives noisy \
              gradients; a high τ gives smooth gradients of a different model.",
         )));
     }
-    terms.push((
-        "perplexity",
-        text(
-            "exp of the entropy of a latent’s mean use of categories: how many categories it uses in effect.",
-        ),
-    ));
-    terms.push((
-        "dead category",
-        text("One with a mean probability below a tenth of an even share, 1 / (10 K)."),
-    ));
+    if report.usage.is_some() {
+        terms.extend(use_of_categories());
+    }
     terms
+}
+
+/// Of an objective with a divergence.
+fn divergent(kl: &str) -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "negative ELBO",
+            text(
+                "Reconstruction plus KL, averaged over posterior samples: an upper bound on −log p(x), the cost of \
+                 coding an image with this model. Lower is better.",
+            ),
+        ),
+        ("reconstruction", text("−log p(x | z): the cost of an image when its latent code z is known.")),
+        ("KL", format!("The cost of the code itself. Here: {}.", kl.trim_end_matches('.'))),
+        (
+            "importance-weighted bound",
+            text(
+                "−log of the mean of m importance weights p(x, z) / q(z | x). On average between −log p(x) and the \
+                 negative ELBO, and nearer to −log p(x) as m grows.",
+            ),
+        ),
+    ]
+}
+
+/// Of a model that draws its latents from what is given.
+fn conditional() -> Vec<(&'static str, String)> {
+    vec![
+        (
+            "hard objective",
+            text(
+                "−log p(lower half | z) at one sample of all latents given the upper half, averaged over images: an \
+                 upper bound on −log p(lower half | upper half), the cost of coding the one when the other is \
+                 known. Lower is better.",
+            ),
+        ),
+        (
+            "bound with m samples",
+            text(
+                "−log of the mean of p(lower half | z) over m samples. On average between −log p(lower half | upper \
+                 half) and the hard objective, and nearer to the former as m grows.",
+            ),
+        ),
+    ]
+}
+
+fn use_of_categories() -> [(&'static str, String); 2] {
+    [
+        (
+            "perplexity",
+            text(
+                "exp of the entropy of a latent’s mean use of categories: how many categories it uses in effect.",
+            ),
+        ),
+        ("dead category", text("One with a mean probability below a tenth of an even share, 1 / (10 K).")),
+    ]
 }
 
 fn text(words: &str) -> String {

@@ -70,7 +70,7 @@ fn csv(head: &str, runs: &[Run], lines: fn(&Run) -> String) -> String {
 
 fn announcement(folder: &Folder, runs: &[Run]) -> String {
     let width = runs.iter().map(|run| run.name.len()).max().unwrap_or(0).max("estimator".len());
-    let head = format!("{:<width$}  hard negative ELBO  importance bound  steps/s\n", "estimator");
+    let head = format!("{:<width$}     one hard sample      bound, m > 1  steps/s\n", "estimator");
     let line = |run: &Run| {
         let (test, bound) = (&run.summary.test, &run.summary.test.importance_bound);
         let with = |nats: f64, error: f64| format!("{nats:.2} ± {error:.2}");

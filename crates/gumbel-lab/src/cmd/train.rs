@@ -1,19 +1,19 @@
-//! `gumbel train vae`.
+//! `gumbel train`, for models of images.
 
 use super::compare::Shared;
 use super::progress::{self, Progress};
-use crate::cli::TrainVae;
-use crate::config::{VaeConfig, quoted};
+use crate::cli::TrainImages;
+use crate::config::{Config, Options, quoted};
 use crate::data::{self, Dataset};
 use crate::evaluate::{HeldOut, Mean};
 use crate::metrics::{Metrics, MetricsFile};
+use crate::model::Model;
 use crate::output::print;
 use crate::run::{ImportanceBound, RunFolder, Summary, Test, peak_memory_bytes};
 use crate::train::{End, Trainer, Use, noise};
 use crate::watch::{INTERRUPTED, Interrupted, Stop};
 use crate::{checkpoint, checkpoint::ImageSize, story};
 use anyhow::{Context, Result, ensure};
-use burn::module::Module;
 use clap::parser::ValueSource;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -22,49 +22,54 @@ use std::time::Instant;
 ///
 /// # Errors
 /// Options that do not go together, data that is missing, a disk that is full.
-pub(super) fn run(options: &TrainVae, started: Instant, stop: &Stop) -> Result<ExitCode> {
+pub(super) fn run<M: Model>(
+    options: &TrainImages<M::Options>,
+    started: Instant,
+    stop: &Stop,
+) -> Result<ExitCode> {
     let (config, resumed) = configuration(options)?;
     config.check()?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build();
     // From inside the pool the matrix products start without waking a thread for each.
     pool.context("cannot start threads; try --threads 1")?
-        .install(|| begin(options, &config, resumed, started, stop.clone()))
+        .install(|| begin::<M>(options, &config, resumed, started, stop.clone()))
 }
 
 /// The options that runs by several estimators share.
-pub(super) fn shared(options: &TrainVae) -> Result<Shared> {
+pub(super) fn shared<O: Options>(options: &TrainImages<O>) -> Result<Shared> {
     let (mut config, _) = configuration(options)?;
-    config.estimator = VaeConfig::defaults().estimator;
+    config.estimator = Config::<O>::defaults().estimator;
     let command = config.command().replacen("gumbel ", "", 1);
     Ok(Shared { options: toml::Table::try_from(&config)?, command })
 }
 
 /// Refuses what could not be trained by each of the estimators, before any is.
-pub(super) fn check(options: &TrainVae, estimators: &[String]) -> Result<()> {
+pub(super) fn check<M: Model>(options: &TrainImages<M::Options>, estimators: &[String]) -> Result<()> {
     let (config, _) = configuration(options)?;
-    let with = |estimator: &String| VaeConfig { estimator: estimator.clone(), ..config.clone() };
+    let with = |estimator: &String| Config { estimator: estimator.clone(), ..config.clone() };
     estimators.iter().try_for_each(|estimator| with(estimator).check())?;
     let data = data::load(&config.data, config.data_dir.as_deref(), 0)?;
-    estimators.iter().try_for_each(|estimator| Trainer::new(&with(estimator), &data).map(drop))
+    estimators.iter().try_for_each(|estimator| Trainer::<M>::new(&with(estimator), &data).map(drop))
 }
 
 /// Trains in a new folder or in that of a run to go on with.
-fn begin(
-    options: &TrainVae,
-    config: &VaeConfig,
+fn begin<M: Model>(
+    options: &TrainImages<M::Options>,
+    config: &Config<M::Options>,
     resumed: Option<RunFolder>,
     started: Instant,
     stop: Stop,
 ) -> Result<ExitCode> {
     let data = data::load(&config.data, config.data_dir.as_deref(), 0)?;
-    let trainer = Trainer::new(config, &data)?;
-    let run =
-        |trainer, folder: &RunFolder| Run { config, data: &data, folder, stop, started }.complete(trainer);
+    let trainer = Trainer::<M>::new(config, &data)?;
+    let run = |trainer: Trainer<M>, folder: &RunFolder| {
+        Run::<M> { config, data: &data, folder, stop, started }.complete(trainer)
+    };
     if let Some(folder) = resumed {
         let cannot = || format!("cannot resume {}", folder.path().display());
         return run(trainer.restore(&folder.checkpoint()).with_context(cannot)?, &folder);
     }
-    let folder = RunFolder::create(options.files.out.as_deref(), "vae")?;
+    let folder = RunFolder::create(options.files.out.as_deref(), M::Options::MODEL)?;
     let outcome = run(trainer, &folder);
     if outcome.is_err() && !folder.checkpoint().exists() {
         folder.discard();
@@ -73,25 +78,26 @@ fn begin(
 }
 
 /// The configuration, and the folder of a run to go on with.
-fn configuration(options: &TrainVae) -> Result<(VaeConfig, Option<RunFolder>)> {
+fn configuration<O: Options>(options: &TrainImages<O>) -> Result<(Config<O>, Option<RunFolder>)> {
     let folder = options.files.resume.as_deref().map(RunFolder::open).transpose()?;
     if let Some(folder) = &folder {
         check_resumable(options, folder)?;
     }
     let file = folder.as_ref().map(|folder| folder.file("config.toml")).or(options.files.config.clone());
-    let mut config = VaeConfig::read(&options.matches, file.as_deref())?;
+    let mut config = Config::read(&options.matches, file.as_deref())?;
     config.make_absolute()?;
     Ok((config, folder))
 }
 
 /// Refuses options that would make it another run.
-fn check_resumable(options: &TrainVae, folder: &RunFolder) -> Result<()> {
+fn check_resumable<O: Options>(options: &TrainImages<O>, folder: &RunFolder) -> Result<()> {
     for id in options.matches.ids() {
         let given = options.matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-        let allowed =
-            ["steps", "threads", "data_dir", "resume", "VaeConfig", "RunFiles"].contains(&id.as_str());
+        // The groups that clap makes of structs.
+        let group = id.as_str().starts_with(char::is_uppercase);
+        let allowed = ["steps", "threads", "data_dir", "resume"].contains(&id.as_str());
         ensure!(
-            !given || allowed,
+            !given || allowed || group,
             "--{} cannot change in a resumed run: it would not be the same run; start a new one with --config {}",
             id.as_str().replace('_', "-"),
             folder.file("config.toml").display()
@@ -101,17 +107,17 @@ fn check_resumable(options: &TrainVae, folder: &RunFolder) -> Result<()> {
 }
 
 /// A run and where it goes.
-struct Run<'a> {
-    config: &'a VaeConfig,
+struct Run<'a, M: Model> {
+    config: &'a Config<M::Options>,
     data: &'a Dataset,
     folder: &'a RunFolder,
     stop: Stop,
     started: Instant,
 }
 
-impl Run<'_> {
+impl<M: Model> Run<'_, M> {
     /// Trains, evaluates and reports.
-    fn complete(&self, mut trainer: Trainer) -> Result<ExitCode> {
+    fn complete(&self, mut trainer: Trainer<M>) -> Result<ExitCode> {
         let first = trainer.step();
         // Before the configuration, so that a run that cannot go on stays as it was.
         let mut metrics = MetricsFile::open(self.folder, first)?;
@@ -134,12 +140,11 @@ impl Run<'_> {
         }
     }
 
-    fn describe(&self, trainer: &Trainer) -> String {
+    fn describe(&self, trainer: &Trainer<M>) -> String {
         let Self { config, data, .. } = self;
         format!(
-            "{} latents of {} categories on {} ({} training images), {} parameters, {}",
-            config.latents,
-            config.categories,
+            "{} on {} ({} training images), {} parameters, {}",
+            M::describe(&config.model),
             data.name,
             data.train.count,
             trainer.model().num_params(),
@@ -147,11 +152,12 @@ impl Run<'_> {
         )
     }
 
-    fn stopped(&self, trainer: &Trainer) -> Result<ExitCode> {
+    fn stopped(&self, trainer: &Trainer<M>) -> Result<ExitCode> {
         print(&format!(
-            "stopped at step {} of {}; go on with: gumbel train vae --resume {}\n",
+            "stopped at step {} of {}; go on with: gumbel train {} --resume {}\n",
             trainer.step(),
             self.config.steps,
+            M::Options::MODEL,
             quoted(&self.folder.path().to_string_lossy())
         ))?;
         Ok(ExitCode::from(INTERRUPTED))
@@ -160,15 +166,15 @@ impl Run<'_> {
     /// Evaluates on the test set and writes everything a finished run has.
     fn finish(
         &self,
-        trainer: &Trainer,
+        trainer: &Trainer<M>,
         metrics: &[Metrics],
         seconds_to_first_step: Option<f64>,
     ) -> Result<()> {
         let (model, data) = (trainer.model(), self.data);
-        let size = ImageSize { height: data.train.height, width: data.train.width };
+        let size = ImageSize::of(&data.train);
         self.folder.write("model.safetensors", checkpoint::model_bytes(&model, size)?)?;
         let summary = Summary {
-            model: "vae".into(),
+            model: M::Options::MODEL.into(),
             data: data.name.clone(),
             estimator: self.config.estimator.clone(),
             steps: trainer.step(),
@@ -185,14 +191,14 @@ impl Run<'_> {
         summary.check()?;
         self.folder.write("summary.json", serde_json::to_string_pretty(&summary)? + "\n")?;
         story::write(self.folder, self.config, data, &model, metrics, &summary)?;
-        print(&announcement(&summary, self.folder))
+        print(&announcement::<M>(&summary, self.folder))
     }
 
     /// The results on the test set.
-    fn test(&self, trainer: &Trainer) -> Result<Test> {
+    fn test(&self, trainer: &Trainer<M>) -> Result<Test> {
         let (config, model) = (self.config, trainer.model());
         let images = progress::importance_images(config, self.data.test.count);
-        let watch = progress::evaluation(config, self.data.test.count, self.stop.clone())?;
+        let watch = progress::evaluation::<M>(config, self.data.test.count, self.stop.clone())?;
         let held_out = HeldOut::new(&self.data.test, config.binarise).watched(watch.clone());
         let draws = noise(config.seed, Use::Evaluation);
         let elbo = held_out.negative_elbo(&model, held_out.count(), &draws.split(1))?;
@@ -216,18 +222,14 @@ fn test(elbo: Mean, bound: Mean, samples: usize) -> Test {
     }
 }
 
-fn announcement(summary: &Summary, folder: &RunFolder) -> String {
+fn announcement<M: Model>(summary: &Summary, folder: &RunFolder) -> String {
     let (test, bound) = (&summary.test, &summary.test.importance_bound);
     let line = |name: &str, nats: f64, error: f64, images: usize| {
-        format!("{name:<42} {nats:8.2} ± {error:.2} nats ({images} test images)\n")
+        format!("{name:<45} {nats:8.2} ± {error:.2} nats ({images} test images)\n")
     };
-    let elbo = line(
-        "hard negative ELBO, one sample",
-        test.hard_negative_elbo,
-        test.hard_negative_elbo_standard_error,
-        test.images,
-    );
-    let name = format!("importance-weighted bound, m = {}", bound.samples);
+    let elbo =
+        line(M::ONE_SAMPLE, test.hard_negative_elbo, test.hard_negative_elbo_standard_error, test.images);
+    let name = format!("{}, m = {}", M::BOUND, bound.samples);
     let bound = line(&name, bound.nats, bound.standard_error, bound.images);
     let report = folder.file("report.html");
     format!(
