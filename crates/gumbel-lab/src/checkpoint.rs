@@ -61,8 +61,24 @@ pub struct ImageSize {
 /// # Errors
 /// Only if the format refuses its own names.
 pub fn model_bytes(model: &Vae, size: ImageSize) -> Result<Vec<u8>> {
-    let metadata = HashMap::from([(SIZE.to_string(), serde_json::to_string(&size)?)]);
+    described(model, SIZE, &size)
+}
+
+/// The parameters of any model, with what else is needed to use it under a key of the metadata.
+///
+/// # Errors
+/// Only if the format refuses its own names.
+pub fn described<M: Module>(model: &M, key: &str, description: &impl Serialize) -> Result<Vec<u8>> {
+    let metadata = HashMap::from([(key.to_string(), serde_json::to_string(description)?)]);
     Ok(safetensors::serialize(views(&parameters(model))?, Some(metadata))?)
+}
+
+/// What [`described`] put beside the parameters.
+///
+/// # Errors
+/// A file that is missing, corrupt, or without it.
+pub fn description<T: DeserializeOwned>(path: &Path, key: &str) -> Result<T> {
+    entry(path, &read(path)?, key)
 }
 
 /// The size of the images that a saved model models.
@@ -70,14 +86,18 @@ pub fn model_bytes(model: &Vae, size: ImageSize) -> Result<Vec<u8>> {
 /// # Errors
 /// A file that is missing, corrupt, or not of this program.
 pub fn image_size(path: &Path) -> Result<ImageSize> {
-    entry(path, &read(path)?, SIZE)
+    description(path, SIZE)
 }
 
 /// The parameters, the optimiser's moments, and [`Progress`].
 ///
 /// # Errors
 /// An optimiser that cannot be recorded.
-pub fn training_bytes(model: &Vae, optimizer: &ModuleOptimizer, progress: &Progress) -> Result<Vec<u8>> {
+pub fn training_bytes<M: Module>(
+    model: &M,
+    optimizer: &ModuleOptimizer,
+    progress: &Progress,
+) -> Result<Vec<u8>> {
     let parameters = parameters(model);
     let moments = optimizer.into_bytes().map_err(|error| anyhow!("cannot record the optimiser: {error}"))?;
     let mut views = views(&parameters)?;
@@ -90,7 +110,7 @@ pub fn training_bytes(model: &Vae, optimizer: &ModuleOptimizer, progress: &Progr
 ///
 /// # Errors
 /// A file that is missing, corrupt, or of a model of another shape.
-pub fn load_model(path: &Path, model: Vae) -> Result<Vae> {
+pub fn load_model<M: Module>(path: &Path, model: M) -> Result<M> {
     with_parameters(path, &read(path)?, model)
 }
 
@@ -98,11 +118,11 @@ pub fn load_model(path: &Path, model: Vae) -> Result<Vae> {
 ///
 /// # Errors
 /// As [`load_model`]; or a file that holds a model alone.
-pub fn load_training(
+pub fn load_training<M: Module>(
     path: &Path,
-    model: Vae,
+    model: M,
     optimizer: ModuleOptimizer,
-) -> Result<(Vae, ModuleOptimizer, Progress)> {
+) -> Result<(M, ModuleOptimizer, Progress)> {
     let bytes = read(path)?;
     let progress = entry(path, &bytes, PROGRESS)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
@@ -131,7 +151,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-fn with_parameters(path: &Path, bytes: &[u8], model: Vae) -> Result<Vae> {
+fn with_parameters<M: Module>(path: &Path, bytes: &[u8], model: M) -> Result<M> {
     let tensors = SafeTensors::deserialize(bytes).with_context(|| corrupt(path))?;
     let mut stored = BTreeMap::new();
     for (name, tensor) in tensors.iter().filter(|(name, _)| *name != OPTIMIZER) {
@@ -176,7 +196,7 @@ fn views(parameters: &Parameters) -> Result<Vec<(String, TensorView<'_>)>> {
         .collect()
 }
 
-fn parameters(model: &Vae) -> Parameters {
+fn parameters<M: Module>(model: &M) -> Parameters {
     let mut collector = Collector::default();
     model.visit(&mut collector);
     collector.found

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::config::VaeConfig;
+use crate::config::{GanConfig, Options, VaeConfig};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -71,6 +71,16 @@ pub enum Train {
   gumbel train vae --config run.toml --seed 3               options from a file, one overridden
   gumbel train vae --resume runs/vae-1                      go on where a run stopped")]
     Vae(Box<TrainVae>),
+    /// A generator of short strings against a discriminator, and maximum likelihood beside it
+    #[command(args_override_self = true)]
+    #[command(after_help = "Examples:
+  gumbel train gan                                          arithmetic expressions, about two minutes
+  gumbel train gan --generator score-function               the score function instead, as SeqGAN
+  gumbel train gan --loss original                          the loss that collapses
+  gumbel train gan --data names --data-dir DIR              DIR/names/names.txt, a name a line
+  gumbel train gan --data book.txt --length 16              running text by character
+  gumbel train gan --resume runs/gan-1                      go on where a run stopped")]
+    Gan(Box<TrainGan>),
 }
 
 impl Train {
@@ -78,6 +88,7 @@ impl Train {
     pub fn model(&self) -> &'static str {
         match self {
             Self::Vae(_) => "vae",
+            Self::Gan(_) => "gan",
         }
     }
 
@@ -85,6 +96,7 @@ impl Train {
     pub fn matches(&self) -> &ArgMatches {
         match self {
             Self::Vae(options) => &options.matches,
+            Self::Gan(options) => &options.matches,
         }
     }
 }
@@ -127,7 +139,7 @@ pub struct TrainVae {
 /// Options that are not part of a run's configuration.
 #[derive(Debug, Args)]
 pub struct RunFiles {
-    /// Folder for the run [default: the first free runs/vae-N]
+    /// Folder for the run [default: the first free runs/MODEL-N]
     #[arg(long, value_name = "DIR", help_heading = "Files")]
     pub out: Option<PathBuf>,
     /// Options from a TOML file, such as the config.toml of a run; the command line wins
@@ -160,19 +172,49 @@ impl Args for TrainVae {
     }
 }
 
+/// `gumbel train gan`.
+#[derive(Debug)]
+pub struct TrainGan {
+    /// The options of the run, not yet merged with a file.
+    pub matches: ArgMatches,
+    /// Where it goes and comes from.
+    pub files: RunFiles,
+}
+
+impl FromArgMatches for TrainGan {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self { matches: matches.clone(), files: RunFiles::from_arg_matches(matches)? })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for TrainGan {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        RunFiles::augment_args(GanConfig::add_options(command))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
 /// `gumbel generate`.
 #[derive(Debug, Args)]
 pub struct Generate {
     /// Folder of a trained run
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Images to draw
+    /// Images or strings to draw
     #[arg(long, default_value_t = 100, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub count: u32,
-    /// PNG to write
-    #[arg(long, default_value = "samples.png", value_name = "FILE")]
-    pub out: PathBuf,
+    /// PNG to write, or text with a string a line [default: samples.png or samples.txt]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Decides the draw
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,

@@ -1,8 +1,9 @@
 //! `gumbel generate`: draws from a trained model's prior.
 
+use super::generate_strings;
 use crate::checkpoint;
 use crate::cli::Generate;
-use crate::config::quoted;
+use crate::config::{GanConfig, quoted};
 use crate::model::Vae;
 use crate::output::print;
 use crate::report::png_grid;
@@ -13,6 +14,7 @@ use crate::whole_file;
 use anyhow::{Result, anyhow, ensure};
 use burn::tensor::Device;
 use gumbel::Noise;
+use std::path::Path;
 
 /// Writes a grid of images.
 ///
@@ -20,6 +22,9 @@ use gumbel::Noise;
 /// A folder that is no finished run, a file that cannot be written.
 pub fn run(options: &Generate) -> Result<()> {
     let run = RunFolder::open(&options.run)?;
+    if GanConfig::wrote(&run.file("config.toml")) {
+        return generate_strings::run(options, &run);
+    }
     let (config, weights) = (run.config()?, run.file("model.safetensors"));
     ensure!(
         weights.is_file(),
@@ -37,7 +42,7 @@ pub fn run(options: &Generate) -> Result<()> {
         story::prior_samples(&model, options.count as usize, &mut noise(options.seed, Use::Pictures))?;
     let columns = (f64::from(options.count).sqrt().ceil() as usize).max(1);
     let png = png_grid(&pixels, options.count as usize, size.height, size.width, columns)?;
-    let written = whole_file::write(&options.out, &png);
-    written.map_err(|error| anyhow!(whole_file::refused(&options.out, &error)))?;
-    print(&format!("{} images in {}\n", options.count, options.out.display()))
+    let out = options.out.as_deref().unwrap_or(Path::new("samples.png"));
+    whole_file::write(out, &png).map_err(|error| anyhow!(whole_file::refused(out, &error)))?;
+    print(&format!("{} images in {}\n", options.count, out.display()))
 }

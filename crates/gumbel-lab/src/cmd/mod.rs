@@ -3,14 +3,16 @@
 mod compare;
 mod data;
 mod generate;
+mod generate_strings;
 mod list;
 mod progress;
+mod train_gan;
 mod train_vae;
 
 use crate::cli::{Cli, Command, Train, command};
 use crate::output::print;
 use crate::watch::Stop;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -40,6 +42,7 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
 fn train(model: &Train, started: Instant, stop: &Stop) -> Result<ExitCode> {
     match model {
         Train::Vae(options) => train_vae::run(options, started, stop),
+        Train::Gan(options) => train_gan::run(options, started, stop),
     }
 }
 
@@ -47,6 +50,7 @@ fn train(model: &Train, started: Instant, stop: &Stop) -> Result<ExitCode> {
 fn shared(model: &Train) -> Result<compare::Shared> {
     match model {
         Train::Vae(options) => train_vae::shared(options),
+        Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }
 
@@ -54,5 +58,9 @@ fn shared(model: &Train) -> Result<compare::Shared> {
 fn check(model: &Train, estimators: &[String]) -> Result<()> {
     match model {
         Train::Vae(options) => train_vae::check(options, estimators),
+        Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }
+
+const NO_ESTIMATOR: &str = "train gan has no --estimator to compare by; train it once for each --generator: relaxed, straight-through, \
+     score-function";

@@ -2,9 +2,13 @@
 //! struct.
 
 mod file;
+mod gan;
+mod options;
 mod sizes;
 mod widths;
 
+pub use gan::GanConfig;
+pub use options::Options;
 pub use widths::Widths;
 
 use crate::data::{Binarisation, registry};
@@ -211,11 +215,7 @@ impl VaeConfig {
         );
         ensure!(self.importance_samples >= 1, "--importance-samples must be at least 1, got 0");
         ensure!(self.lr.is_finite() && self.lr > 0.0, "--lr must be positive and finite, got {}", self.lr);
-        ensure!(
-            self.threads <= THREADS,
-            "--threads must be at most {THREADS}, got {}; 0 takes one per core",
-            self.threads
-        );
+        check_threads(self.threads)?;
         self.check_divergence()?;
         self.check_served()?;
         self.estimator().map(drop)
@@ -311,6 +311,11 @@ impl Default for VaeConfig {
 fn estimator_help() -> String {
     let names = estimator::ALL.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
     format!("Gradient estimator, such as gumbel-softmax:tau=0.5 or rloo:samples=4; see gumbel list: {names}")
+}
+
+fn check_threads(threads: usize) -> Result<()> {
+    ensure!(threads <= THREADS, "--threads must be at most {THREADS}, got {threads}; 0 takes one per core");
+    Ok(())
 }
 
 /// A word as a POSIX shell takes it.

@@ -1,7 +1,9 @@
 //! Models: parameters and an objective. None of them names an estimator.
 
+pub mod gan;
 mod mlp;
 pub mod vae;
 
+pub use gan::Gan;
 pub use mlp::Mlp;
 pub use vae::Vae;
