@@ -24,8 +24,10 @@ fn column(run: &Path, name: &str) -> Vec<f64> {
 #[test]
 fn a_short_game_learns_the_grammar_beyond_noise_and_leaves_everything_it_promises() {
     let (_folder, run) = folder();
-    let longer = ["--steps", "600", "--batch", "100", "--hidden", "32", "--discriminator", "128", "--lr", "1e-3"];
-    let out = succeed(&play(&run, &[&longer[..], &["--evaluate-every", "300", "--baseline-lr", "1e-2"]].concat()));
+    let longer =
+        ["--steps", "600", "--batch", "100", "--hidden", "32", "--discriminator", "128", "--lr", "1e-3"];
+    let out =
+        succeed(&play(&run, &[&longer[..], &["--evaluate-every", "300", "--baseline-lr", "1e-2"]].concat()));
     for file in ["config.toml", "metrics.csv", "summary.json", "model.safetensors", "report.html"] {
         assert!(run.join(file).is_file(), "{file} is missing");
     }
@@ -125,7 +127,10 @@ fn mistakes_are_one_line_with_the_remedy() {
     let (_folder, run) = folder();
     let cases: &[(&[&str], &[&str])] = &[
         (&["--data", "gramar"], &["did you mean grammar?"]),
-        (&["--data", "names", "--data-dir", "/nonexistent"], &["no names.txt in /nonexistent/names", "--data FILE"]),
+        (
+            &["--data", "names", "--data-dir", "/nonexistent"],
+            &["no names.txt in /nonexistent/names", "--data FILE"],
+        ),
         (&["--length", "5"], &["--length 5 cuts running text"]),
         (&["--batch", "1"], &["--batch must be at least 2, got 1"]),
         (&["--loss", "wasserstein"], &["original, relativistic"]),
@@ -139,9 +144,8 @@ fn mistakes_are_one_line_with_the_remedy() {
     let compare = ["compare", "--estimators", "rloo,reinforce", "train", "gan"];
     fail(&gumbel(&compare), &["train gan has no --estimator to compare by", "--generator"]);
     succeed(&play(&run, &["--steps", "20"]));
-    let resume = |more: &[&str]| {
-        gumbel(&[&["train", "gan", "--resume", run.to_str().expect("UTF-8")], more].concat())
-    };
+    let resume =
+        |more: &[&str]| gumbel(&[&["train", "gan", "--resume", run.to_str().expect("UTF-8")], more].concat());
     fail(&resume(&["--lr", "0.1"]), &["--lr cannot change in a resumed run"]);
     fail(&resume(&["--steps", "19"]), &["--steps must be at least the 20 steps"]);
 }

@@ -5,7 +5,7 @@ use crate::adam::FusedAdam;
 use crate::checkpoint::{self, Progress};
 use crate::config::GanConfig;
 use crate::data::order;
-use crate::model::Gan;
+use crate::model::{Gan, follow};
 use crate::run::RunFolder;
 use crate::sequences::{Corpus, Quality, measure};
 use crate::train::{End, Use, noise};
@@ -70,7 +70,8 @@ impl<'a> Trainer<'a> {
     /// A checkpoint that is missing, corrupt, or of another model or corpus.
     pub fn restore(mut self, run: &RunFolder) -> Result<Self> {
         let path = run.checkpoint();
-        let (gan, optimizer, progress) = checkpoint::load_training(&path, self.gan.clone(), self.optimizer.clone())?;
+        let (gan, optimizer, progress) =
+            checkpoint::load_training(&path, self.gan.clone(), self.optimizer.clone())?;
         self.check(&path, &progress)?;
         (self.gan, self.optimizer) = (gan, optimizer);
         (self.step, self.seconds) = (progress.step, progress.seconds);
@@ -181,6 +182,7 @@ impl<'a> Trainer<'a> {
         let gradients = GradientsParams::from_grads(gradients, &self.gan.generator);
         drop((play, discriminator));
         self.update(self.config.lr, gradients);
+        self.average();
         let baseline_loss =
             (self.step < self.config.baseline_steps).then(|| self.teach_baseline(real)).transpose()?;
         self.step += 1;
@@ -194,6 +196,13 @@ impl<'a> Trainer<'a> {
             baseline_loss,
             ..Line::default()
         })
+    }
+
+    /// Lets the average follow the generator, faster at the beginning: its first parameters mean nothing.
+    fn average(&mut self) {
+        let decay = self.config.average.min((1.0 + self.step as f64) / (10.0 + self.step as f64));
+        let average = std::mem::take(&mut self.gan.average);
+        self.gan.average = follow(average, &self.gan.generator, decay);
     }
 
     /// A step of the discriminator; its loss, and the mean squared slope at true sequences.
@@ -255,7 +264,7 @@ impl<'a> Trainer<'a> {
             anyhow::Ok(measure(self.corpus, &strings))
         };
         Ok((
-            judge(&gan.generator, Start::Noise(config.start), 1)?,
+            judge(&gan.average, Start::Noise(config.start), 1)?,
             judge(&gan.baseline, Start::Zeros(config.start), 2)?,
         ))
     }

@@ -51,7 +51,7 @@ pub(super) fn run(options: &Generate, run: &RunFolder) -> Result<()> {
     let gan = checkpoint::load_model(&weights, blank)?;
     let (start, count) = (Start::Noise(config.start), options.count as usize);
     let noise = &mut noise(options.seed, Use::Pictures);
-    let made = strings(&gan.generator, start, &alphabet, count, noise, &Watch::nothing())?;
+    let made = strings(&gan.average, start, &alphabet, count, noise, &Watch::nothing())?;
     let out = options.out.as_deref().unwrap_or(Path::new("samples.txt"));
     let text: String = made.iter().map(|string| format!("{}\n", on_one_line(string))).collect();
     whole_file::write(out, text.as_bytes()).map_err(|error| anyhow!(whole_file::refused(out, &error)))?;

@@ -186,7 +186,7 @@ impl Run<'_> {
             lines: trainer.lines.clone(),
             summary,
             strings: [
-                shown(&gan.generator, Start::Noise(config.start), 1)?,
+                shown(&gan.average, Start::Noise(config.start), 1)?,
                 shown(&gan.baseline, Start::Zeros(config.start), 2)?,
                 corpus.test.iter().take(SHOWN).map(|string| on_one_line(string)).collect(),
             ],
@@ -209,7 +209,7 @@ impl Run<'_> {
             anyhow::Ok(Judged { quality, nats, nats_standard_error })
         };
         Ok(Test {
-            generator: judged(generator, &gan.generator, Start::Noise(config.start))?,
+            generator: judged(generator, &gan.average, Start::Noise(config.start))?,
             maximum_likelihood: judged(baseline, &gan.baseline, Start::Zeros(config.start))?,
             truth: truth(corpus, config),
             held_out: corpus.test.len().min(1000),

@@ -63,6 +63,9 @@ pub struct GanConfig {
     /// Learning rate of the discriminator
     #[arg(long, default_value_t = 1e-3, value_name = "X", help_heading = "Training")]
     pub discriminator_lr: f64,
+    /// Decay of the average of the generator's parameters, which is judged and kept; 0 for the last ones
+    #[arg(long, default_value_t = 0.995, value_name = "X", help_heading = "Training")]
+    pub average: f64,
     /// Steps of the generator that is trained beside by maximum likelihood
     #[arg(long, default_value_t = 1500, value_parser = whole::<u64>, value_name = "N", help_heading = "Training")]
     pub baseline_steps: u64,
@@ -158,6 +161,8 @@ impl GanConfig {
             weight.is_finite() && weight >= 0.0,
             "--penalty must be finite and not negative, got {weight}"
         );
+        let decay = self.average;
+        ensure!((0.0..1.0).contains(&decay), "--average must be at least 0 and below 1, got {decay}");
         super::check_threads(self.threads)
     }
 
@@ -228,6 +233,7 @@ mod tests {
             (&["--hidden", "0"], None, "--hidden must be at least 1, got 0"),
             (&["--discriminator-lr", "nan"], None, "--discriminator-lr must be positive and finite, got NaN"),
             (&["--penalty", "-1"], None, "--penalty must be finite and not negative, got -1"),
+            (&["--average", "1"], None, "--average must be at least 0 and below 1, got 1"),
             (&["--tau", "0"], None, "must be positive and finite, got 0"),
             (&["--loss", "plain"], None, "possible values: original, relativistic"),
             (&["--threads", "5000"], None, "--threads must be at most 1024, got 5000"),

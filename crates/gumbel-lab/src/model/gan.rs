@@ -4,6 +4,7 @@
 //! (h₀, c₀) = tanh(A s), (hₜ, cₜ) = LSTM(yₜ₋₁, hₜ₋₁, cₜ₋₁), θₜ = W hₜ, yₜ a sample, relaxed or hard, of θₜ. The
 //! discriminator is a multilayer perceptron on the whole sequence [T, K], with a leaky rectifier between its layers.
 
+use super::average::follow;
 use super::mlp::{Mlp, linear};
 use burn::module::Module;
 use burn::nn::Linear;
@@ -35,16 +36,20 @@ pub struct Gan {
     pub discriminator: Discriminator,
     /// Trained by maximum likelihood, without noise to start from: there a sequence has a density in closed form.
     pub baseline: Generator,
+    /// The average of the generator's way, which is judged and kept.
+    pub average: Generator,
 }
 
 impl Gan {
     /// New players.
     pub fn new(shape: &Shape, noise: &mut Noise, device: &Device) -> Self {
         let mut ids = 1..;
+        let generator = Generator::new(shape, &mut ids, noise, device);
         Self {
-            generator: Generator::new(shape, &mut ids, noise, device),
             discriminator: Discriminator::new(shape, &mut ids, noise, device),
             baseline: Generator::new(shape, &mut ids, noise, device),
+            average: follow(Generator::new(shape, &mut ids, noise, device), &generator, 0.0),
+            generator,
         }
     }
 }

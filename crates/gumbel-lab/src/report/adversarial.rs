@@ -80,7 +80,8 @@ impl Adversarial {
     fn table(&self) -> Markup {
         let test = &self.summary.test;
         let (game, likely) = (&test.generator, &test.maximum_likelihood);
-        let nats = |judged: &Judged| format!("{} ± {}", measured(judged.nats), measured(judged.nats_standard_error));
+        let nats =
+            |judged: &Judged| format!("{} ± {}", measured(judged.nats), measured(judged.nats_standard_error));
         let truth = if self.grammar() { "5.26" } else { "" };
         html! {
             div.scroll { table.numbers {
@@ -154,7 +155,8 @@ impl Adversarial {
         let distinct: [Value; 2] =
             [|line| line.distinct.map(|n| n as f64), |line| line.baseline_distinct.map(|n| n as f64)];
         let lengths: [Value; 2] = [|line| line.length_distance, |line| line.baseline_length_distance];
-        let distinct = ("distinct.svg", chart("distinct strings", distinct, Some(truth.distinct as f64)), DISTINCT);
+        let distinct =
+            ("distinct.svg", chart("distinct strings", distinct, Some(truth.distinct as f64)), DISTINCT);
         if self.grammar() {
             let valid: [Value; 2] = [|line| line.valid, |line| line.baseline_valid];
             let lengths = chart("distance of the lengths", lengths, Some(truth.length_distance));
@@ -167,7 +169,8 @@ impl Adversarial {
         let made_up: [Value; 2] = [|line| line.made_up, |line| line.baseline_made_up];
         let missed: [Value; 2] = [|line| line.missed, |line| line.baseline_missed];
         let [_, trigrams, _] = truth.runs;
-        let made_up = chart("generated trigrams that no held-out string has", made_up, Some(trigrams.made_up));
+        let made_up =
+            chart("generated trigrams that no held-out string has", made_up, Some(trigrams.made_up));
         let missed = chart("held-out trigrams that no generated string has", missed, Some(trigrams.missed));
         vec![("made-up.svg", made_up, MADE_UP), ("missed.svg", missed, MISSED), distinct]
     }
@@ -199,13 +202,20 @@ impl Adversarial {
         self.lines.iter().any(|line| line.tau.is_some()).then(|| {
             let title = "The temperature τ: lower is nearer to hard samples.".into();
             let series = vec![self.series("τ", |line| line.tau)];
-            ("temperature.svg", LineChart { title, y_label: "temperature τ".into(), series, robust: false, ..half() })
+            (
+                "temperature.svg",
+                LineChart { title, y_label: "temperature τ".into(), series, robust: false, ..half() },
+            )
         })
     }
 
     fn runs(&self) -> Markup {
         let test = &self.summary.test;
-        let all = [(PLAYED, &test.generator.quality), (LIKELY, &test.maximum_likelihood.quality), (TRUE, &test.truth)];
+        let all = [
+            (PLAYED, &test.generator.quality),
+            (LIKELY, &test.maximum_likelihood.quality),
+            (TRUE, &test.truth),
+        ];
         let row = |name: &str, runs: &Runs| {
             html! { tr {
                 th scope="row" { (name) }
@@ -252,13 +262,17 @@ fn percent(share: f64) -> String {
 fn way(way: Way) -> &'static str {
     match way {
         Way::Relaxed => "the generator learns through relaxed samples",
-        Way::StraightThrough => "the generator learns through one-hot samples with the gradient of relaxed ones",
+        Way::StraightThrough => {
+            "the generator learns through one-hot samples with the gradient of relaxed ones"
+        }
         Way::ScoreFunction => "the generator learns by the score function, from hard samples",
     }
 }
 
-const WRITING: &str = "The first strings that each wrote, not chosen. A blank within a string is padding before its end.";
-const GAME: &str = "A loss of the game says little of the strings: it tells how one player does against the other.";
+const WRITING: &str =
+    "The first strings that each wrote, not chosen. A blank within a string is padding before its end.";
+const GAME: &str =
+    "A loss of the game says little of the strings: it tells how one player does against the other.";
 const VALID: &str = "The share of hard samples that are of the grammar.";
 const DISTINCT: &str = "Different strings, of the grammar where there is one. Far below the dashed line the generator has \
      collapsed; above it, it is more even than the law.";
@@ -278,8 +292,12 @@ mod tests {
     fn report(way: Way) -> Adversarial {
         let quality = measure(&Corpus::grammar(), &["x".to_string(), "x<x".to_string()]);
         let judged = Judged { quality: quality.clone(), nats: 5.5, nats_standard_error: 0.25 };
-        let test =
-            Test { generator: judged.clone(), maximum_likelihood: judged, truth: quality.clone(), held_out: 1000 };
+        let test = Test {
+            generator: judged.clone(),
+            maximum_likelihood: judged,
+            truth: quality.clone(),
+            held_out: 1000,
+        };
         let summary = Summary {
             model: "gan".into(),
             data: "grammar".into(),
