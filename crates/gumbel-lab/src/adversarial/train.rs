@@ -1,6 +1,6 @@
 //! The game.
 
-use super::{Line, Start, draw, lines, start};
+use super::{Line, Play, Start, draw, lines, start};
 use crate::adam::FusedAdam;
 use crate::checkpoint::{self, Progress};
 use crate::config::GanConfig;
@@ -165,26 +165,15 @@ impl<'a> Trainer<'a> {
 
     /// One step of each player, and of the baseline.
     fn advance(&mut self) -> Result<Line> {
-        let real = self.batch();
-        let tau = self.config.tau_at(self.step);
-        let mut noise = noise(self.config.seed, Use::Training).split(self.step);
-        let seed = start(self.config.batch, self.config.start, &mut noise, &self.device);
+        let (real, tau) = (self.batch(), self.config.tau_at(self.step));
         // Both players learn from the same sequences, the generator after the discriminator.
-        let play = self.config.generator.play(&self.gan.generator, seed, tau.unwrap_or(1.0), &mut noise)?;
+        let play = self.play(tau)?;
         let (discriminator_loss, squared_slope) =
             self.teach_discriminator(&real, play.sequences.clone().detach())?;
-        let loss = self.config.loss;
-        let discriminator = self.gan.discriminator.clone().no_grad();
-        let losses =
-            loss.generator(discriminator.score(real.clone()), discriminator.score(play.sequences.clone()));
-        let generator_loss = finite("the generator's loss", losses.clone().mean())?;
-        let gradients = play.surrogate(&self.gan.generator, losses).backward();
-        let gradients = GradientsParams::from_grads(gradients, &self.gan.generator);
-        drop((play, discriminator));
-        self.update(self.config.lr, gradients);
+        let generator_loss = self.teach_generator(play, &real)?;
         self.average();
-        let baseline_loss =
-            (self.step < self.config.baseline_steps).then(|| self.teach_baseline(real)).transpose()?;
+        let baseline = self.step < self.config.baseline_steps;
+        let baseline_loss = baseline.then(|| self.teach_baseline(real)).transpose()?;
         self.step += 1;
         let step = self.step;
         Ok(Line {
@@ -196,6 +185,27 @@ impl<'a> Trainer<'a> {
             baseline_loss,
             ..Line::default()
         })
+    }
+
+    /// The generated sequences of the step.
+    fn play(&self, tau: Option<f64>) -> Result<Play> {
+        let mut noise = noise(self.config.seed, Use::Training).split(self.step);
+        let seed = start(self.config.batch, self.config.start, &mut noise, &self.device);
+        // Without a temperature the samples are hard, and none is used.
+        Ok(self.config.generator.play(&self.gan.generator, seed, tau.unwrap_or(1.0), &mut noise)?)
+    }
+
+    /// A step of the generator; its loss.
+    fn teach_generator(&mut self, play: Play, real: &Tensor<3>) -> Result<f64> {
+        let judge = self.gan.discriminator.clone().no_grad();
+        let losses =
+            self.config.loss.generator(judge.score(real.clone()), judge.score(play.sequences.clone()));
+        let seen = finite("the generator's loss", losses.clone().mean())?;
+        let gradients = play.surrogate(&self.gan.generator, losses).backward();
+        let gradients = GradientsParams::from_grads(gradients, &self.gan.generator);
+        drop((play, judge));
+        self.update(self.config.lr, gradients);
+        Ok(seen)
     }
 
     /// Lets the average follow the generator, faster at the beginning: its first parameters mean nothing.

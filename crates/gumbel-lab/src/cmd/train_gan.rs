@@ -94,7 +94,7 @@ struct Run<'a> {
 }
 
 /// Strings of each kind in the report.
-const SHOWN: usize = 60;
+const SHOWN: usize = 30;
 
 impl Run<'_> {
     /// Trains, judges and reports.

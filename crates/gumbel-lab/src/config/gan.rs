@@ -58,7 +58,7 @@ pub struct GanConfig {
     #[arg(long, default_value_t = 200, value_parser = whole::<usize>, value_name = "N", help_heading = "Training")]
     pub batch: usize,
     /// Learning rate of the generator
-    #[arg(long, default_value_t = 5e-4, value_name = "X", help_heading = "Training")]
+    #[arg(long, default_value_t = 1e-3, value_name = "X", help_heading = "Training")]
     pub lr: f64,
     /// Learning rate of the discriminator
     #[arg(long, default_value_t = 1e-3, value_name = "X", help_heading = "Training")]

@@ -72,7 +72,7 @@ impl Corpus {
         let (train, test) = (Stream::new(0).split(0), Stream::new(0).split(1));
         Self {
             name: "grammar".into(),
-            source: "arithmetic expressions, generated: 0 to 5 operators, each number as likely".into(),
+            source: "Arithmetic expressions, generated: 0 to 5 operators, each number as likely".into(),
             length: grammar::LONGEST,
             train: grammar::draw(train, STRINGS).iter().flat_map(codes).collect(),
             test: grammar::draw(test, STRINGS),
