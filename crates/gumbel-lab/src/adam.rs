@@ -19,15 +19,24 @@ const EPSILON: f32 = 1e-8;
 /// Numbers that one task updates: its four slices fit a second-level cache.
 const PIECE: usize = 1 << 14;
 
-/// Adam with β = (0.9, 0.999) and ε = 1e-8. The parameter is updated in place if the caller keeps no copy of it.
+/// Adam with β = (0.9, 0.999), or another first, and ε = 1e-8. The parameter is updated in place if the caller keeps no copy of it.
 #[derive(Clone)]
 pub struct FusedAdam {
     burn: Adam,
+    beta_1: f32,
 }
 
 impl Default for FusedAdam {
     fn default() -> Self {
-        Self { burn: AdamConfig::new().with_beta_1(BETA_1).with_beta_2(BETA_2).with_epsilon(EPSILON).build() }
+        Self::with_beta_1(BETA_1)
+    }
+}
+
+impl FusedAdam {
+    /// Another decay of the first moment: games between networks want a shorter memory of the gradient.
+    pub fn with_beta_1(beta_1: f32) -> Self {
+        let config = AdamConfig::new().with_beta_1(beta_1).with_beta_2(BETA_2).with_epsilon(EPSILON);
+        Self { burn: config.build(), beta_1 }
     }
 }
 
@@ -42,7 +51,9 @@ impl Optimizer for FusedAdam {
         state: Option<AdamState<D>>,
     ) -> (Tensor<D>, Option<AdamState<D>>) {
         match state {
-            Some(state) if in_host_memory(&parameter) => fused(lr, parameter, gradient, state),
+            Some(state) if in_host_memory(&parameter) => {
+                fused(Factors::new(lr, self.beta_1, state.momentum.time + 1), parameter, gradient, state)
+            }
             state => self.burn.step(lr, parameter, gradient, state),
         }
     }
@@ -57,7 +68,7 @@ fn in_host_memory<const D: usize>(tensor: &Tensor<D>) -> bool {
 }
 
 fn fused<const D: usize>(
-    lr: LearningRate,
+    factors: Factors,
     parameter: Tensor<D>,
     gradient: Tensor<D>,
     mut state: AdamState<D>,
@@ -67,7 +78,7 @@ fn fused<const D: usize>(
     state.momentum.time += 1;
     // Copies a slice first if somebody else holds it too.
     let slices = Slices { p: p.storage_mut(), g: g.storage(), m: m.storage_mut(), v: v.storage_mut() };
-    slices.step(Factors::new(lr, state.momentum.time));
+    slices.step(factors);
     state.momentum.moment_1 = Tensor::from_primitive::<Flex>(m);
     state.momentum.moment_2 = Tensor::from_primitive::<Flex>(v);
     (Tensor::from_primitive::<Flex>(p), Some(state))
@@ -82,15 +93,17 @@ fn contiguous<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
 #[derive(Clone, Copy)]
 struct Factors {
     lr: f32,
+    beta_1: f32,
     correction: f32,
     epsilon: f32,
 }
 
 impl Factors {
-    fn new(lr: LearningRate, time: usize) -> Self {
+    fn new(lr: LearningRate, beta_1: f32, time: usize) -> Self {
         let time = i32::try_from(time).unwrap_or(i32::MAX);
         let root = (1.0 - BETA_2.powi(time)).sqrt();
-        Self { lr: lr as f32, correction: root / (1.0 - BETA_1.powi(time)), epsilon: EPSILON * root }
+        let correction = root / (1.0 - beta_1.powi(time));
+        Self { lr: lr as f32, beta_1, correction, epsilon: EPSILON * root }
     }
 }
 
@@ -125,9 +138,9 @@ impl WithSimd for Piece<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Slices { p, g, m, v } = self.slices;
-        let Factors { lr, correction, epsilon } = self.factors;
+        let Factors { lr, beta_1, correction, epsilon } = self.factors;
         for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-            *m = *m * BETA_1 + g * (1.0 - BETA_1);
+            *m = *m * beta_1 + g * (1.0 - beta_1);
             *v = *v * BETA_2 + g * g * (1.0 - BETA_2);
             *p -= *m * correction / (v.sqrt() + epsilon) * lr;
         }
@@ -142,10 +155,15 @@ mod tests {
     /// Ten steps of both from the same start; a length that no piece or vector divides.
     #[test]
     fn every_bit_is_that_of_burns_adam() {
+        [BETA_1, 0.5].into_iter().for_each(same_bits);
+    }
+
+    fn same_bits(beta_1: f32) {
         let device = Device::flex();
         let mut noise = Noise::from_seed(3);
         let start: Tensor<1> = noise.logistic([3 * PIECE + 77], &device);
-        let (fused, burn) = (FusedAdam::default(), FusedAdam::default().burn);
+        let fused = FusedAdam::with_beta_1(beta_1);
+        let burn = fused.burn.clone();
         let (mut ours, mut theirs) = ((start.clone(), None), (start.clone(), None));
         for step in 0..10 {
             let gradient = noise.logistic([3 * PIECE + 77], &device) * 10f32.powi(step - 6);

@@ -92,10 +92,25 @@ impl ImageSize {
 /// # Errors
 /// Only if the format refuses its own names.
 pub fn model_bytes<M: Model>(model: &M, size: ImageSize) -> Result<Vec<u8>> {
-    let described = serde_json::to_string(&Described { size, model: M::Options::MODEL.into() })?;
+    described(model, SIZE, &Described { size, model: M::Options::MODEL.into() })
+}
+
+/// The parameters of any model, with what else is needed to use it under a key of the metadata.
+///
+/// # Errors
+/// Only if the format refuses its own names.
+pub fn described<M: Module>(model: &M, key: &str, description: &impl Serialize) -> Result<Vec<u8>> {
     // One entry: the order of several would change from run to run, and the file with it.
-    let metadata = HashMap::from([(SIZE.to_string(), described)]);
+    let metadata = HashMap::from([(key.to_string(), serde_json::to_string(description)?)]);
     Ok(safetensors::serialize(views(&parameters(model))?, Some(metadata))?)
+}
+
+/// What [`described`] put beside the parameters.
+///
+/// # Errors
+/// A file that is missing, corrupt, or without it.
+pub fn description<T: DeserializeOwned>(path: &Path, key: &str) -> Result<T> {
+    entry(path, &read(path)?, key)
 }
 
 /// The size of the images that a saved model models.
@@ -103,7 +118,7 @@ pub fn model_bytes<M: Model>(model: &M, size: ImageSize) -> Result<Vec<u8>> {
 /// # Errors
 /// A file that is missing, corrupt, or not of this program.
 pub fn image_size(path: &Path) -> Result<ImageSize> {
-    entry(path, &read(path)?, SIZE)
+    description(path, SIZE)
 }
 
 /// The name of a saved model.

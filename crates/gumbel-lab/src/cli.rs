@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::config::{Config, Options, SbnOptions, VaeOptions};
+use crate::config::{Config, GanConfig, Options, SbnOptions, Typed, VaeOptions};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -90,6 +90,16 @@ pub enum Train {
 Results are in nats on the lower half: upper bounds on -ln p(lower|upper), with one hard sample and with m of them.
 Training is by Adam at a fixed temperature of 1 (Jang, Gu and Poole 2017 use SGD with momentum).")]
     Sbn(Box<TrainImages<SbnOptions>>),
+    /// A generator of short strings against a discriminator, and maximum likelihood beside it
+    #[command(args_override_self = true)]
+    #[command(after_help = "Examples:
+  gumbel train gan                                          arithmetic expressions, about two minutes
+  gumbel train gan --generator score-function               the score function instead, as SeqGAN
+  gumbel train gan --loss original                          the loss that collapses
+  gumbel train gan --data names --data-dir DIR              DIR/names/names.txt, a name a line
+  gumbel train gan --data book.txt --length 16              running text by character
+  gumbel train gan --resume runs/gan-1                      go on where a run stopped")]
+    Gan(Box<TrainGan>),
 }
 
 impl Train {
@@ -98,6 +108,7 @@ impl Train {
         match self {
             Self::Vae(_) => VaeOptions::MODEL,
             Self::Sbn(_) => SbnOptions::MODEL,
+            Self::Gan(_) => GanConfig::MODEL,
         }
     }
 
@@ -106,6 +117,7 @@ impl Train {
         match self {
             Self::Vae(options) => &options.matches,
             Self::Sbn(options) => &options.matches,
+            Self::Gan(options) => &options.matches,
         }
     }
 }
@@ -183,19 +195,49 @@ impl<O: Options> Args for TrainImages<O> {
     }
 }
 
+/// `gumbel train gan`.
+#[derive(Debug)]
+pub struct TrainGan {
+    /// The options of the run, not yet merged with a file.
+    pub matches: ArgMatches,
+    /// Where it goes and comes from.
+    pub files: RunFiles,
+}
+
+impl FromArgMatches for TrainGan {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self { matches: matches.clone(), files: RunFiles::from_arg_matches(matches)? })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for TrainGan {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        RunFiles::augment_args(GanConfig::add_options(command))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
 /// `gumbel generate`.
 #[derive(Debug, Args)]
 pub struct Generate {
     /// Folder of a trained run
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Images to draw
+    /// Images or strings to draw
     #[arg(long, default_value_t = 100, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub count: u32,
-    /// PNG to write
-    #[arg(long, default_value = "samples.png", value_name = "FILE")]
-    pub out: PathBuf,
+    /// PNG to write, or text with a string a line [default: samples.png or samples.txt]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     /// Decides the draw
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,

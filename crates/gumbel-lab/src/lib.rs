@@ -2,6 +2,7 @@
 //! program `gumbel`.
 
 mod adam;
+pub mod adversarial;
 mod batches;
 pub mod checkpoint;
 pub mod cli;
@@ -16,6 +17,7 @@ mod nearest;
 mod output;
 pub mod report;
 pub mod run;
+pub mod sequences;
 mod story;
 pub mod train;
 pub mod watch;

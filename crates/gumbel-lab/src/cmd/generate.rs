@@ -1,8 +1,9 @@
 //! `gumbel generate`: draws from a trained model.
 
+use super::generate_strings;
 use crate::checkpoint;
 use crate::cli::Generate;
-use crate::config::{Config, quoted};
+use crate::config::{Config, GanConfig, quoted};
 use crate::model::{Model, Sbn, Vae};
 use crate::output::print;
 use crate::report::png_grid;
@@ -12,6 +13,7 @@ use crate::whole_file;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use gumbel::Noise;
+use std::path::Path;
 
 /// Writes a grid of images.
 ///
@@ -20,6 +22,9 @@ use gumbel::Noise;
 pub fn run(options: &Generate) -> Result<()> {
     let run = RunFolder::open(&options.run)?;
     let weights = run.file("model.safetensors");
+    if GanConfig::wrote(&run.file("config.toml")) {
+        return generate_strings::run(options, &run);
+    }
     ensure!(
         weights.is_file(),
         "{0} has no trained model yet; finish it with: gumbel train MODEL --resume {1}",
@@ -43,9 +48,9 @@ fn draw<M: Model>(options: &Generate, run: &RunFolder) -> Result<()> {
     let pixels = model.generate(&config, size, count, &mut noise(options.seed, Use::Pictures))?;
     let columns = (f64::from(options.count).sqrt().ceil() as usize).max(1);
     let png = png_grid(&pixels, count, size.height, size.width, columns)?;
-    let written = whole_file::write(&options.out, &png);
-    written.map_err(|error| anyhow!(whole_file::refused(&options.out, &error)))?;
-    print(&format!("{} images in {}\n", options.count, options.out.display()))
+    let out = options.out.as_deref().unwrap_or(Path::new("samples.png"));
+    whole_file::write(out, &png).map_err(|error| anyhow!(whole_file::refused(out, &error)))?;
+    print(&format!("{} images in {}\n", options.count, out.display()))
 }
 
 /// A model of the run's shape, to be given its parameters.

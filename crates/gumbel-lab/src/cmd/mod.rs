@@ -3,16 +3,18 @@
 mod compare;
 mod data;
 mod generate;
+mod generate_strings;
 mod list;
 mod measure;
 mod progress;
 mod train;
+mod train_gan;
 
 use crate::cli::{Cli, Command, Train, command};
 use crate::model::{Sbn, Vae};
 use crate::output::print;
 use crate::watch::Stop;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -44,6 +46,7 @@ fn train(model: &Train, started: Instant, stop: &Stop) -> Result<ExitCode> {
     match model {
         Train::Vae(options) => train::run::<Vae>(options, started, stop),
         Train::Sbn(options) => train::run::<Sbn>(options, started, stop),
+        Train::Gan(options) => train_gan::run(options, started, stop),
     }
 }
 
@@ -52,6 +55,7 @@ fn shared(model: &Train) -> Result<compare::Shared> {
     match model {
         Train::Vae(options) => train::shared(options),
         Train::Sbn(options) => train::shared(options),
+        Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }
 
@@ -60,5 +64,9 @@ fn check(model: &Train, estimators: &[String]) -> Result<()> {
     match model {
         Train::Vae(options) => train::check::<Vae>(options, estimators),
         Train::Sbn(options) => train::check::<Sbn>(options, estimators),
+        Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }
+
+const NO_ESTIMATOR: &str = "train gan has no --estimator to compare by; train it once for each --generator: relaxed, straight-through, \
+     score-function";

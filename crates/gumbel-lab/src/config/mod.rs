@@ -2,14 +2,18 @@
 //! what all models of images take and what one of them adds.
 
 mod file;
+mod gan;
 mod options;
 mod sbn;
 mod sizes;
+mod typed;
 mod vae;
 mod widths;
 
+pub use gan::GanConfig;
 pub use options::{Extent, Options};
 pub use sbn::SbnOptions;
+pub use typed::Typed;
 pub use vae::{Prior, VaeOptions};
 pub use widths::Widths;
 
@@ -184,11 +188,7 @@ impl<O: Options> Config<O> {
         );
         ensure!(self.importance_samples >= 1, "--importance-samples must be at least 1, got 0");
         ensure!(self.lr.is_finite() && self.lr > 0.0, "--lr must be positive and finite, got {}", self.lr);
-        ensure!(
-            self.threads <= THREADS,
-            "--threads must be at most {THREADS}, got {}; 0 takes one per core",
-            self.threads
-        );
+        check_threads(self.threads)?;
         self.model.check(&self.choice()?)?;
         self.check_served()?;
         self.estimator().map(drop)
@@ -278,6 +278,11 @@ fn listed(widths: &[toml::Value]) -> String {
 fn estimator_help() -> String {
     let names = estimator::ALL.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
     format!("Gradient estimator, such as gumbel-softmax:tau=0.5 or rloo:samples=4; see gumbel list: {names}")
+}
+
+fn check_threads(threads: usize) -> Result<()> {
+    ensure!(threads <= THREADS, "--threads must be at most {THREADS}, got {threads}; 0 takes one per core");
+    Ok(())
 }
 
 /// A word as a POSIX shell takes it.

@@ -31,6 +31,13 @@ impl Mlp {
         last.forward(input)
     }
 
+    /// The bias of the last layer.
+    #[cfg(test)]
+    pub(crate) fn output_bias(&self) -> Tensor<1> {
+        let last = self.layers.last().expect("at least one layer");
+        last.bias.as_ref().expect("layers have a bias").val()
+    }
+
     /// Replaces the bias of the last layer.
     #[must_use]
     pub fn with_output_bias(mut self, bias: Tensor<1>) -> Self {
@@ -41,7 +48,8 @@ impl Mlp {
     }
 }
 
-fn linear(
+/// A linear layer, each weight and bias uniform on ±1/√inputs.
+pub(super) fn linear(
     inputs: usize,
     outputs: usize,
     ids: &mut impl Iterator<Item = u64>,

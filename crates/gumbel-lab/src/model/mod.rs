@@ -2,10 +2,14 @@
 //! them names an estimator, and no estimator sees a model: they meet where a model hands its objective to those it is
 //! given.
 
+mod average;
+pub mod gan;
 mod mlp;
 pub mod sbn;
 pub mod vae;
 
+pub use average::follow;
+pub use gan::Gan;
 pub use mlp::Mlp;
 pub use sbn::Sbn;
 pub use vae::Vae;

@@ -6,6 +6,7 @@
 //! The figures draw themselves rather than through a plotting library, because every colour must follow the
 //! reader's light or dark scheme (CSS classes inside the SVG) and no font may be needed to place a label.
 
+pub mod adversarial;
 pub mod comparison;
 pub mod data;
 mod error;
@@ -16,6 +17,7 @@ mod png_grid;
 mod section;
 mod text;
 
+pub use adversarial::Adversarial;
 pub use comparison::{Comparison, Evaluation, Run};
 pub use data::{Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
 pub use error::Error;

@@ -1,0 +1,164 @@
+//! Strings as rows of codes.
+
+use super::grammar;
+use burn::tensor::{Device, Tensor, TensorData};
+use gumbel_kernels::Stream;
+use sha2::{Digest, Sha256};
+
+/// The symbols that codes stand for.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Alphabet {
+    /// Symbol of each code.
+    pub symbols: Vec<char>,
+    /// Whether the first code is no symbol but the padding after a string's end.
+    pub padded: bool,
+}
+
+impl Alphabet {
+    /// The number of codes K.
+    pub fn len(&self) -> usize {
+        self.symbols.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.symbols.is_empty()
+    }
+
+    /// The codes of a string, padded to `length`; `None` if it has other symbols or is longer.
+    pub fn encode(&self, string: &str, length: usize) -> Option<Vec<u8>> {
+        let code = |symbol| self.symbols.iter().position(|known| *known == symbol).map(|code| code as u8);
+        let mut codes = string.chars().map(code).collect::<Option<Vec<u8>>>()?;
+        let fits = if self.padded { codes.len() <= length } else { codes.len() == length };
+        codes.resize(length, 0);
+        fits.then_some(codes)
+    }
+
+    /// The string of codes, without the padding at its end. Padding before the end stays: it is a mistake to see.
+    pub fn decode(&self, codes: &[u8]) -> String {
+        let padding = codes.iter().rev().take_while(|code| self.padded && **code == 0).count();
+        codes[..codes.len() - padding].iter().map(|&code| self.symbols[code as usize]).collect()
+    }
+}
+
+/// Strings to learn from, and others to be compared with.
+#[derive(Clone, Debug)]
+pub struct Corpus {
+    /// Short name, such as `grammar`.
+    pub name: String,
+    /// Where it comes from, for the report.
+    pub source: String,
+    /// What its codes stand for.
+    pub alphabet: Alphabet,
+    /// Codes of a string, T.
+    pub length: usize,
+    /// Training strings, row by row.
+    pub train: Vec<u8>,
+    /// Strings held out.
+    pub test: Vec<String>,
+    /// Whether the strings are of the arithmetic grammar, whose law is known.
+    pub grammar: bool,
+}
+
+/// Strings of the grammar in either part.
+const STRINGS: usize = 5000;
+
+impl Corpus {
+    /// The arithmetic grammar: as many strings as the paper trained on, and as many others, the same for every seed.
+    pub fn grammar() -> Self {
+        let symbols = [' ', 'x'].into_iter().chain(grammar::OPERATORS).collect();
+        let alphabet = Alphabet { symbols, padded: true };
+        let codes = |string: &String| alphabet.encode(string, grammar::LONGEST).expect("its own symbols");
+        let (train, test) = (Stream::new(0).split(0), Stream::new(0).split(1));
+        Self {
+            name: "grammar".into(),
+            source: "Arithmetic expressions, generated: 0 to 5 operators, each number as likely".into(),
+            length: grammar::LONGEST,
+            train: grammar::draw(train, STRINGS).iter().flat_map(codes).collect(),
+            test: grammar::draw(test, STRINGS),
+            grammar: true,
+            alphabet,
+        }
+    }
+
+    /// Training strings there are.
+    pub fn count(&self) -> usize {
+        self.train.len() / self.length
+    }
+
+    /// The training strings.
+    pub fn strings(&self) -> Vec<String> {
+        self.train.chunks(self.length).map(|codes| self.alphabet.decode(codes)).collect()
+    }
+
+    /// Training strings chosen by number, one-hot `[B, T, K]`.
+    pub fn batch(&self, chosen: &[u32], device: &Device) -> Tensor<3> {
+        let rows = chosen.iter().flat_map(|&i| &self.train[i as usize * self.length..][..self.length]);
+        one_hot(rows.copied(), [chosen.len(), self.length, self.alphabet.len()], device)
+    }
+
+    /// Strings as one-hot rows, `[B, T, K]`.
+    ///
+    /// # Panics
+    /// If one of them is not of the corpus's alphabet and length.
+    pub fn encode(&self, strings: &[String], device: &Device) -> Tensor<3> {
+        let codes =
+            |string: &String| self.alphabet.encode(string, self.length).expect("a string of the corpus");
+        one_hot(strings.iter().flat_map(codes), [strings.len(), self.length, self.alphabet.len()], device)
+    }
+
+    /// A fingerprint of the training strings and what they mean.
+    pub fn digest(&self) -> String {
+        let symbols: String = self.alphabet.symbols.iter().collect();
+        let mut hash = Sha256::new();
+        hash.update(&self.train);
+        hash.update(format!("\0{symbols}\0{}", self.length));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn one_hot(codes: impl Iterator<Item = u8>, shape: [usize; 3], device: &Device) -> Tensor<3> {
+    let mut values = vec![0f32; shape.iter().product()];
+    for (row, code) in values.chunks_mut(shape[2]).zip(codes) {
+        row[code as usize] = 1.0;
+    }
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_strings_are_each_others_inverse_and_padding_within_stays() {
+        let alphabet = Corpus::grammar().alphabet;
+        let codes = alphabet.encode("x+x", 5).unwrap();
+        assert_eq!((codes.as_slice(), alphabet.decode(&codes).as_str()), (&[1, 2, 1, 0, 0][..], "x+x"));
+        assert_eq!(alphabet.decode(&[1, 0, 1, 0, 0]), "x x");
+        assert_eq!(alphabet.decode(&[0, 0]), "");
+        assert_eq!((alphabet.encode("xyx", 5), alphabet.encode("x+x+x+", 5)), (None, None));
+        let plain = Alphabet { symbols: vec!['a', 'b'], padded: false };
+        assert_eq!((plain.decode(&[1, 0, 0]).as_str(), plain.encode("b", 2)), ("baa", None));
+    }
+
+    #[test]
+    fn batches_are_the_strings_that_were_chosen() {
+        let corpus = Corpus::grammar();
+        let (strings, device) = (corpus.strings(), Device::flex());
+        let batch = corpus.batch(&[7, 1], &device);
+        assert_eq!(batch.dims(), [2, 11, 6]);
+        let wanted = corpus.encode(&[strings[7].clone(), strings[1].clone()], &device);
+        assert_eq!(batch.into_data(), wanted.into_data());
+    }
+
+    #[test]
+    fn a_digest_changes_with_the_strings_and_with_their_meaning() {
+        let corpus = Corpus::grammar();
+        let mut other = corpus.clone();
+        other.alphabet.symbols[1] = 'y';
+        assert_ne!(corpus.digest(), other.digest());
+        other = corpus.clone();
+        other.train[0] ^= 3;
+        assert_ne!(corpus.digest(), other.digest());
+    }
+}
