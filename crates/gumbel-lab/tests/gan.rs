@@ -152,7 +152,7 @@ fn mistakes_are_one_line_with_the_remedy() {
 
 #[test]
 fn help_shows_every_default() {
-    use gumbel_lab::config::{GanConfig, Options};
+    use gumbel_lab::config::{GanConfig, Typed};
     let help = succeed(&gumbel(&["train", "gan", "--help"]));
     for (name, value) in GanConfig::defaults().typed() {
         assert!(help.contains(&format!("--{name} ")), "--{name} is missing from {help}");
