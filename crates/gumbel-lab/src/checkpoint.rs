@@ -134,6 +134,14 @@ pub fn load_training<M: Module>(
     Ok((with_parameters(path, &bytes, model)?, optimizer, progress))
 }
 
+/// Where a saved run stands.
+///
+/// # Errors
+/// A file that is missing, corrupt, or that holds a model alone.
+pub fn progress(path: &Path) -> Result<Progress> {
+    description(path, PROGRESS)
+}
+
 /// A metadata entry of a safetensors file.
 fn entry<T: DeserializeOwned>(path: &Path, bytes: &[u8], key: &str) -> Result<T> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).with_context(|| corrupt(path))?;
@@ -170,7 +178,7 @@ fn compare(path: &Path, wanted: &Parameters, stored: &BTreeMap<String, TensorDat
         match stored.get(name).map(TensorData::shape) {
             None => bail!("{} is of another model: it has no {name}", path.display()),
             Some(shape) if shape != data.shape() => bail!(
-                "{} is of another model: {name} is {:?} there, {:?} here; check --latents, --categories and --hidden",
+                "{} is of another model: {name} is {:?} there, {:?} here; check its config.toml",
                 path.display(),
                 shape.as_slice(),
                 data.shape().as_slice()
