@@ -174,6 +174,14 @@ pub fn load_training<M: Module>(
     Ok((with_parameters(path, &bytes, model)?, optimizer, progress))
 }
 
+/// Where a saved run stands.
+///
+/// # Errors
+/// A file that is missing, corrupt, or that holds a model alone.
+pub fn progress(path: &Path) -> Result<Progress> {
+    description(path, PROGRESS)
+}
+
 /// A metadata entry of a safetensors file.
 fn entry<T: DeserializeOwned>(path: &Path, bytes: &[u8], key: &str) -> Result<T> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).with_context(|| corrupt(path))?;

@@ -135,7 +135,7 @@ fn mistakes_are_one_line_with_the_remedy() {
         (&["--batch", "1"], &["--batch must be at least 2, got 1"]),
         (&["--loss", "wasserstein"], &["original, relativistic"]),
         (&["--tau", "-1"], &["must be positive and finite, got -1"]),
-        (&["--lr", "1e30", "--steps", "200"], &["training broke down at step", "lower --lr"]),
+        (&["--discriminator-lr", "1e38", "--steps", "200"], &["training broke down at step", "lower --lr"]),
     ];
     for (options, parts) in cases {
         fail(&play(&run, options), parts);

@@ -54,10 +54,10 @@ pub fn strings(
     Ok(made)
 }
 
-/// Held-out strings whose cost is averaged.
-pub(super) const HELD_OUT: usize = 1000;
+/// The most held-out strings whose cost is averaged.
+pub const HELD_OUT: usize = 1000;
 /// Starts that the mass of a string is averaged over.
-pub(super) const STARTS: usize = 64;
+pub const STARTS: usize = 64;
 
 /// What a held-out string costs under a generator, −ln p(x) in nats, and the standard error over strings. Where
 /// sequences start from noise,

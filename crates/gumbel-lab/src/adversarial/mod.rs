@@ -7,7 +7,7 @@ mod summary;
 mod train;
 mod way;
 
-pub use draw::{Start, nats, strings};
+pub use draw::{HELD_OUT, STARTS, Start, nats, strings};
 pub use lines::{Line, read_lines, write_lines};
 pub use loss::Loss;
 pub use summary::{Judged, Summary, Test};

@@ -49,6 +49,8 @@ pub struct Test {
     pub maximum_likelihood: Judged,
     /// True strings: of the grammar, drawn anew; of other corpora, as many of the training strings.
     pub truth: Quality,
+    /// −ln p(x) of the same held-out strings under the grammar's law, where there is one.
+    pub truth_nats: Option<f64>,
     /// Held-out strings whose cost was averaged.
     pub held_out: usize,
 }

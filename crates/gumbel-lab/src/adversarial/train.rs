@@ -70,9 +70,9 @@ impl<'a> Trainer<'a> {
     /// A checkpoint that is missing, corrupt, or of another model or corpus.
     pub fn restore(mut self, run: &RunFolder) -> Result<Self> {
         let path = run.checkpoint();
-        let (gan, optimizer, progress) =
-            checkpoint::load_training(&path, self.gan.clone(), self.optimizer.clone())?;
-        self.check(&path, &progress)?;
+        // Before the parameters: those of other strings may have another shape.
+        self.check(&path, &checkpoint::progress(&path)?)?;
+        let (gan, optimizer, progress) = checkpoint::load_training(&path, self.gan, self.optimizer)?;
         (self.gan, self.optimizer) = (gan, optimizer);
         (self.step, self.seconds) = (progress.step, progress.seconds);
         self.lines = lines::read_lines(run, self.step)?;

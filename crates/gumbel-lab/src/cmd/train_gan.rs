@@ -1,14 +1,14 @@
 //! `gumbel train gan`.
 
 use super::generate_strings::{KEY, Written, on_one_line};
-use crate::adversarial::{Judged, Line, Start, Summary, Test, Trainer, nats, strings};
+use crate::adversarial::{HELD_OUT, Judged, Line, Start, Summary, Test, Trainer, nats, strings};
 use crate::checkpoint;
 use crate::cli::TrainGan;
 use crate::config::{GanConfig, Typed, quoted};
 use crate::output::print;
 use crate::report::Adversarial;
 use crate::run::{RunFolder, peak_memory_bytes};
-use crate::sequences::{self, Corpus, Quality, grammar, measure};
+use crate::sequences::{self, Corpus, Quality, grammar, law_nats, measure};
 use crate::train::{End, Use, noise, remaining};
 use crate::watch::{INTERRUPTED, Interrupted, Stop, Watch};
 use anyhow::{Context, Result, ensure};
@@ -212,7 +212,9 @@ impl Run<'_> {
             generator: judged(generator, &gan.average, Start::Noise(config.start))?,
             maximum_likelihood: judged(baseline, &gan.baseline, Start::Zeros(config.start))?,
             truth: truth(corpus, config),
-            held_out: corpus.test.len().min(1000),
+            truth_nats: law_nats(&corpus.test.iter().take(HELD_OUT).collect::<Vec<_>>())
+                .filter(|_| corpus.grammar),
+            held_out: corpus.test.len().min(HELD_OUT),
         })
     }
 }
@@ -243,7 +245,7 @@ fn announcement(summary: &Summary, folder: &RunFolder) -> String {
         summary.seconds,
         line("adversarial", &test.generator.quality, Some(test.generator.nats)),
         line("maximum likelihood", &test.maximum_likelihood.quality, Some(test.maximum_likelihood.nats)),
-        line("true strings", &test.truth, None),
+        line("true strings", &test.truth, test.truth_nats),
         folder.file("report.html").display()
     )
 }

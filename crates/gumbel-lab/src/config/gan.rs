@@ -52,7 +52,7 @@ pub struct GanConfig {
     pub discriminator: Widths,
 
     /// Steps, each one of the discriminator and one of the generator
-    #[arg(long, default_value_t = 3000, value_parser = whole::<u64>, value_name = "N", help_heading = "Training")]
+    #[arg(long, default_value_t = 4000, value_parser = whole::<u64>, value_name = "N", help_heading = "Training")]
     pub steps: u64,
     /// Sequences per step
     #[arg(long, default_value_t = 200, value_parser = whole::<usize>, value_name = "N", help_heading = "Training")]

@@ -3,7 +3,7 @@
 use super::figure::axis::{grouped, measured};
 use super::figure::{LineChart, Series, Width};
 use super::page::{Rendered, chart_figure, command, half_figure, page};
-use crate::adversarial::{Judged, Line, Summary, Way};
+use crate::adversarial::{Judged, Line, STARTS, Summary, Way};
 use crate::sequences::{Quality, Runs};
 use maud::{Markup, html};
 
@@ -28,10 +28,9 @@ const PLAYED: &str = "adversarial";
 const LIKELY: &str = "maximum likelihood";
 const TRUE: &str = "true strings";
 
-type Value = fn(&Line) -> Option<f64>;
-
-/// A row of the table: its name, and what it says of strings.
+/// A row of the table.
 type Figure = (&'static str, fn(&Quality) -> String);
+type Value = fn(&Line) -> Option<f64>;
 
 impl Adversarial {
     /// One page with the ends of both generators, their courses and their strings.
@@ -85,7 +84,7 @@ impl Adversarial {
         let (game, likely) = (&test.generator, &test.maximum_likelihood);
         let nats =
             |judged: &Judged| format!("{} ± {}", measured(judged.nats), measured(judged.nats_standard_error));
-        let truth = if self.grammar() { "5.26" } else { "" };
+        let truth = test.truth_nats.map_or(String::new(), measured);
         html! {
             div.scroll { table.numbers {
                 thead { tr { th { "hard samples" } th { (PLAYED) } th { (LIKELY) } th { (TRUE) } } }
@@ -101,21 +100,19 @@ impl Adversarial {
     }
 
     fn figures(&self) -> Vec<Figure> {
-        let valid: Figure = ("valid", |q| q.valid.map_or(String::new(), percent));
-        let law: Figure =
-            ("−ln p of the valid ones under the law", |q| q.law_nats.map_or("none valid".into(), measured));
-        let novel: Figure = ("not among the training strings", |q| percent(q.novel));
-        let rest: [Figure; 3] = [
+        let common: [Figure; 3] = [
             ("distinct", |q| format!("{} of {}", grouped(q.distinct as f64), grouped(q.strings as f64))),
             ("distance of the lengths", |q| format!("{:.3}", q.length_distance)),
             ("distance of the symbols", |q| format!("{:.3}", q.symbol_distance)),
         ];
-        let only = |rows: [_; 2]| if self.grammar() { rows.to_vec() } else { vec![novel] };
-        let [first, last] = [valid, law];
-        let (mut figures, ends) = (rest.to_vec(), only([first, last]));
-        figures.insert(0, ends[0]);
-        figures.extend(ends.get(1));
-        figures
+        let (first, last): (Figure, Option<Figure>) = if self.grammar() {
+            let law = |q: &Quality| q.law_nats.map_or("none valid".into(), measured);
+            let valid = |q: &Quality| q.valid.map_or(String::new(), percent);
+            (("valid", valid), Some(("−ln p of the valid ones under the law", law)))
+        } else {
+            (("not among the training strings", |q| percent(q.novel)), None)
+        };
+        [first].into_iter().chain(common).chain(last).collect()
     }
 
     fn caution(&self) -> String {
@@ -130,9 +127,8 @@ impl Adversarial {
         format!(
             "{valid}Distances are total variation, 0 to 1, from the shares {measure}; true strings are not at 0 because \
              there are finitely many of them. The last row is −ln p(x) of {} held-out strings: exact for maximum \
-             likelihood, an upper bound from {} starts for the game. One run with seed {seed}.",
-            grouped(test.held_out as f64),
-            64
+             likelihood, an upper bound from {STARTS} starts for the game. One run with seed {seed}.",
+            grouped(test.held_out as f64)
         )
     }
 
@@ -299,6 +295,7 @@ mod tests {
             generator: judged.clone(),
             maximum_likelihood: judged,
             truth: quality.clone(),
+            truth_nats: Some(5.2575),
             held_out: 1000,
         };
         let summary = Summary {

@@ -12,5 +12,5 @@ mod source;
 
 pub use corpus::{Alphabet, Corpus};
 pub use error::Error;
-pub use quality::{Quality, Runs, measure};
+pub use quality::{Quality, Runs, law_nats, measure};
 pub use source::load;

@@ -67,8 +67,14 @@ pub fn measure(corpus: &Corpus, strings: &[String]) -> Quality {
     }
 }
 
-fn law_nats(valid: &[&String]) -> Option<f64> {
-    let nats: Vec<f64> = valid.iter().filter_map(|string| Some(-grammar::log_prob(string)?)).collect();
+/// Mean of −ln p under the grammar's law, of those strings that it can give; `None` if there are none.
+///
+/// ```
+/// let nats = gumbel_lab::sequences::law_nats(&[&"x".to_string(), &"x+".to_string()]);
+/// assert!((nats.unwrap() - 6f64.ln()).abs() < 1e-12);
+/// ```
+pub fn law_nats(strings: &[&String]) -> Option<f64> {
+    let nats: Vec<f64> = strings.iter().filter_map(|string| Some(-grammar::log_prob(string)?)).collect();
     (!nats.is_empty()).then(|| nats.iter().sum::<f64>() / nats.len() as f64)
 }
 
