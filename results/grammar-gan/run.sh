@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Games over the arithmetic grammar, three seeds each, and over a list of names: makes the CSV and JSON of this folder.
+# Games over the arithmetic grammar, three seeds of each kind, and over a list of names: makes the CSV and JSON of this folder.
 # Usage: results/grammar-gan/run.sh DIR    (DIR holds names/names.txt, a name a line)
 set -euo pipefail
 data=$(realpath "$1")
@@ -23,4 +23,6 @@ for seed in 0 1 2; do
     play "score-function-$seed" --seed "$seed" --generator score-function
     play "straight-through-$seed" --seed "$seed" --generator straight-through
 done
+play original-penalised-0 --loss original --penalty 1
+play relativistic-unpenalised-0 --penalty 0
 play names --data names --data-dir "$data"
