@@ -13,8 +13,11 @@ mod train_gan;
 use crate::cli::{Cli, Command, Train, command};
 use crate::model::{Sbn, Vae};
 use crate::output::print;
+use crate::run::RunFolder;
 use crate::watch::Stop;
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+use clap::ArgMatches;
+use clap::parser::ValueSource;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -70,3 +73,20 @@ fn check(model: &Train, estimators: &[String]) -> Result<()> {
 
 const NO_ESTIMATOR: &str = "train gan has no --estimator to compare by; train it once for each --generator: relaxed, straight-through, \
      score-function";
+
+/// Refuses options that would make it another run.
+fn check_resumable(matches: &ArgMatches, folder: &RunFolder) -> Result<()> {
+    for id in matches.ids() {
+        let given = matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        // The groups that clap makes of structs.
+        let group = id.as_str().starts_with(char::is_uppercase);
+        let allowed = ["steps", "threads", "data_dir", "resume"].contains(&id.as_str());
+        ensure!(
+            !given || allowed || group,
+            "--{} cannot change in a resumed run: it would not be the same run; start a new one with --config {}",
+            id.as_str().replace('_', "-"),
+            folder.file("config.toml").display()
+        );
+    }
+    Ok(())
+}

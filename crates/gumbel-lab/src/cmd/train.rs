@@ -13,8 +13,7 @@ use crate::run::{ImportanceBound, RunFolder, Summary, Test, peak_memory_bytes};
 use crate::train::{End, Trainer, Use, noise};
 use crate::watch::{INTERRUPTED, Interrupted, Stop};
 use crate::{checkpoint, checkpoint::ImageSize, story};
-use anyhow::{Context, Result, ensure};
-use clap::parser::ValueSource;
+use anyhow::{Context, Result};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -81,29 +80,12 @@ fn begin<M: Model>(
 fn configuration<O: Options>(options: &TrainImages<O>) -> Result<(Config<O>, Option<RunFolder>)> {
     let folder = options.files.resume.as_deref().map(RunFolder::open).transpose()?;
     if let Some(folder) = &folder {
-        check_resumable(options, folder)?;
+        super::check_resumable(&options.matches, folder)?;
     }
     let file = folder.as_ref().map(|folder| folder.file("config.toml")).or(options.files.config.clone());
     let mut config = Config::read(&options.matches, file.as_deref())?;
     config.make_absolute()?;
     Ok((config, folder))
-}
-
-/// Refuses options that would make it another run.
-fn check_resumable<O: Options>(options: &TrainImages<O>, folder: &RunFolder) -> Result<()> {
-    for id in options.matches.ids() {
-        let given = options.matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-        // The groups that clap makes of structs.
-        let group = id.as_str().starts_with(char::is_uppercase);
-        let allowed = ["steps", "threads", "data_dir", "resume"].contains(&id.as_str());
-        ensure!(
-            !given || allowed || group,
-            "--{} cannot change in a resumed run: it would not be the same run; start a new one with --config {}",
-            id.as_str().replace('_', "-"),
-            folder.file("config.toml").display()
-        );
-    }
-    Ok(())
 }
 
 /// A run and where it goes.

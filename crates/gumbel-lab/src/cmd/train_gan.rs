@@ -13,7 +13,6 @@ use crate::train::{End, Use, noise, remaining};
 use crate::watch::{INTERRUPTED, Interrupted, Stop, Watch};
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
-use clap::parser::ValueSource;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -33,30 +32,14 @@ pub(super) fn run(options: &TrainGan, started: Instant, stop: &Stop) -> Result<E
 fn configuration(options: &TrainGan) -> Result<(GanConfig, Option<RunFolder>)> {
     let folder = options.files.resume.as_deref().map(RunFolder::open).transpose()?;
     if let Some(folder) = &folder {
-        check_resumable(options, folder)?;
+        let file = folder.file("config.toml");
+        ensure!(GanConfig::wrote(&file), "{} is not a run of gumbel train gan", folder.path().display());
+        super::check_resumable(&options.matches, folder)?;
     }
     let file = folder.as_ref().map(|folder| folder.file("config.toml")).or(options.files.config.clone());
     let mut config = GanConfig::read(&options.matches, file.as_deref())?;
     config.make_absolute()?;
     Ok((config, folder))
-}
-
-/// Refuses options that would make it another run.
-fn check_resumable(options: &TrainGan, folder: &RunFolder) -> Result<()> {
-    let file = folder.file("config.toml");
-    ensure!(GanConfig::wrote(&file), "{} is not a run of gumbel train gan", folder.path().display());
-    for id in options.matches.ids() {
-        let given = options.matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
-        let allowed =
-            ["steps", "threads", "data_dir", "resume", "GanConfig", "RunFiles"].contains(&id.as_str());
-        ensure!(
-            !given || allowed,
-            "--{} cannot change in a resumed run: it would not be the same run; start a new one with --config {}",
-            id.as_str().replace('_', "-"),
-            file.display()
-        );
-    }
-    Ok(())
 }
 
 /// Trains in a new folder or in that of a run to go on with.
