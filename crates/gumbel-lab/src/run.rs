@@ -1,6 +1,6 @@
 //! The folder of a run: what is in it, and how it is written so that nothing is ever half there.
 
-use crate::config::{Config, Options};
+use crate::config::{Config, Options, Typed};
 use crate::whole_file;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};

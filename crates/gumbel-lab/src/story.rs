@@ -1,6 +1,6 @@
 //! What the report of a run shows: its course, and what its model has to tell.
 
-use crate::config::Config;
+use crate::config::{Config, Typed};
 use crate::data::Dataset;
 use crate::metrics::Metrics;
 use crate::model::{Finished, Model};
@@ -47,7 +47,7 @@ fn report<M: Model>(
             Samples::Relaxed => SampleKind::Relaxed,
         },
         metrics: metrics.iter().map(point).collect(),
-        configuration: config.options(),
+        configuration: config.typed(),
         facts: facts(data, summary),
         ..Report::default()
     })

@@ -355,7 +355,7 @@ mod tests {
                 hidden: [4].into_iter().collect(),
                 ..VaeOptions::default()
             },
-            ..VaeConfig::defaults()
+            ..VaeConfig::default()
         };
         let data = digits::dataset(0, 20, 10);
         let trainer = Trainer::<Vae>::new(&config, &data).unwrap();

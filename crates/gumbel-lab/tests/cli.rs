@@ -174,7 +174,7 @@ fn a_full_disk_is_an_error_that_leaves_nothing_half_written() {
 #[test]
 fn help_shows_every_default_and_completions_name_the_commands() {
     let help = succeed(&gumbel(&["train", "vae", "--help"]));
-    for (name, value) in gumbel_lab::config::VaeConfig::defaults().options() {
+    for (name, value) in gumbel_lab::config::Typed::typed(&gumbel_lab::config::VaeConfig::default()) {
         assert!(help.contains(&format!("--{name} ")), "--{name} is missing from {help}");
         assert!(help.contains(&format!("[default: {value}]")), "--{name}: {value} is missing from {help}");
     }

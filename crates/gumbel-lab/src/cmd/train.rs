@@ -3,7 +3,7 @@
 use super::compare::Shared;
 use super::progress::{self, Progress};
 use crate::cli::TrainImages;
-use crate::config::{Config, Options, quoted};
+use crate::config::{Config, Options, Typed, quoted};
 use crate::data::{self, Dataset};
 use crate::evaluate::{HeldOut, Mean};
 use crate::metrics::{Metrics, MetricsFile};

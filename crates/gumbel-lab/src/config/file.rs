@@ -1,6 +1,6 @@
 //! A configuration from a TOML file, with mistakes told in one line.
 
-use super::{Config, Options};
+use super::Typed;
 use crate::nearest::{meant, nearest};
 use anyhow::{Context, Result, anyhow, bail};
 use serde::de::IgnoredAny;
@@ -10,7 +10,7 @@ use std::path::Path;
 use toml::Spanned;
 
 /// The file's options over the defaults, and which of them it names.
-pub(super) fn read<O: Options>(path: &Path) -> Result<(Config<O>, toml::Table)> {
+pub(super) fn read<O: Typed>(path: &Path) -> Result<(O, toml::Table)> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let explain = |error: toml::de::Error| {
         let place = error.span().unwrap_or_default();
@@ -21,8 +21,7 @@ pub(super) fn read<O: Options>(path: &Path) -> Result<(Config<O>, toml::Table)> 
     if let Some(key) = named.keys().find(|key| !options.contains(key.get_ref())) {
         bail!("{}: {}", line(path, &text, &key.span()), unknown::<O>(key.get_ref(), &options));
     }
-    // Alone first: in a flattened struct an error forgets its place.
-    toml::from_str::<O>(&text).map_err(explain)?;
+    O::check_parts(&text).map_err(explain)?;
     Ok((toml::from_str(&text).map_err(explain)?, toml::from_str(&text).map_err(explain)?))
 }
 
@@ -31,19 +30,19 @@ fn line(path: &Path, text: &str, place: &Range<usize>) -> String {
     format!("{}, line {}", path.display(), text[..place.start].matches('\n').count() + 1)
 }
 
-fn known<O: Options>() -> Vec<String> {
-    let command = Config::<O>::command_line();
+fn known<O: Typed>() -> Vec<String> {
+    let command = O::command_line();
     command.get_arguments().filter_map(|option| option.get_long()).map(str::to_string).collect()
 }
 
-fn unknown<O: Options>(key: &str, known: &[String]) -> String {
+fn unknown<O: Typed>(key: &str, known: &[String]) -> String {
     let question = meant(&nearest(key, known.iter().map(String::as_str)));
     format!("no option is called {key}{question}; gumbel train {} --help lists them", O::MODEL)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::VaeOptions;
+    use super::super::VaeConfig;
     use super::*;
 
     #[test]
@@ -62,7 +61,7 @@ mod tests {
         ];
         for (text, part) in cases {
             std::fs::write(&path, text).unwrap();
-            let error = format!("{:#}", read::<VaeOptions>(&path).unwrap_err());
+            let error = format!("{:#}", read::<VaeConfig>(&path).unwrap_err());
             assert!(error.starts_with(&format!("{}, {part}", path.display())), "{text:?}: {error}");
             assert!(!error.contains('\n'), "{error}");
         }

@@ -19,8 +19,7 @@ pub use widths::Widths;
 
 use crate::data::{Binarisation, registry};
 use anyhow::{Result, ensure};
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, FromArgMatches};
+use clap::Args;
 use gumbel::Schedule;
 use gumbel::estimator::{self, Choice, Estimator, Info, Latents, Reduction};
 use serde::{Deserialize, Serialize};
@@ -97,69 +96,6 @@ pub struct Config<O: Options> {
 const THREADS: usize = 1024;
 
 impl<O: Options> Config<O> {
-    /// The defaults of every option.
-    pub fn defaults() -> Self {
-        defaults()
-    }
-
-    /// The options alone, as a command without a name.
-    fn command_line() -> clap::Command {
-        Self::add_options(clap::Command::new(O::MODEL).no_binary_name(true))
-    }
-
-    /// Adds the options to a command.
-    pub(crate) fn add_options(command: clap::Command) -> clap::Command {
-        // A number below zero should meet its range, not pass for an option.
-        Self::augment_args(command).mut_args(|option| option.allow_negative_numbers(true))
-    }
-
-    /// Every option and its value, as one would type them.
-    pub fn options(&self) -> Vec<(String, String)> {
-        let table =
-            toml::Table::try_from(self).expect("a checked configuration is made of strings and numbers");
-        table
-            .into_iter()
-            .map(|(name, value)| match value {
-                toml::Value::String(text) => (name, text),
-                toml::Value::Array(widths) => (name, listed(&widths)),
-                other => (name, other.to_string()),
-            })
-            .collect()
-    }
-
-    /// The command that makes the same run: the options that differ from the defaults.
-    pub fn command(&self) -> String {
-        let defaults = Self::defaults().options();
-        let chosen = self.options().into_iter().filter(|option| !defaults.contains(option));
-        chosen.fold(format!("gumbel train {}", O::MODEL), |command, (name, value)| {
-            format!("{command} --{name} {}", quoted(&value))
-        })
-    }
-
-    /// Command-line options over those of a file over the defaults.
-    ///
-    /// # Errors
-    /// A file that cannot be read or that has unknown or malformed keys.
-    pub fn read(matches: &ArgMatches, file: Option<&Path>) -> Result<Self> {
-        let from_arguments = Self::from_arg_matches(matches)?;
-        let Some(path) = file else { return Ok(from_arguments) };
-        let mut merged = file::read::<O>(path)?.1;
-        for (key, value) in toml::Table::try_from(&from_arguments)? {
-            if matches.value_source(&key.replace('-', "_")) == Some(ValueSource::CommandLine) {
-                merged.insert(key, value);
-            }
-        }
-        Ok(merged.try_into()?)
-    }
-
-    /// A file over the defaults.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub fn from_file(path: &Path) -> Result<Self> {
-        file::read(path).map(|(config, _)| config)
-    }
-
     /// Makes the data's folders absolute, so that the run can be resumed from anywhere.
     ///
     /// # Errors
@@ -255,6 +191,15 @@ impl<O: Options> Config<O> {
     }
 }
 
+impl<O: Options> Typed for Config<O> {
+    const MODEL: &'static str = O::MODEL;
+
+    /// The model's own options alone: in a flattened struct an error forgets its place.
+    fn check_parts(text: &str) -> Result<(), toml::de::Error> {
+        toml::from_str::<O>(text).map(drop)
+    }
+}
+
 impl<O: Options> Default for Config<O> {
     fn default() -> Self {
         Self::defaults()
@@ -266,13 +211,6 @@ fn defaults<A: Args>() -> A {
     let matches = A::augment_args(clap::Command::new("")).try_get_matches_from::<_, &str>([]);
     let parsed = matches.and_then(|matches| A::from_arg_matches(&matches));
     parsed.expect("every option has a default")
-}
-
-/// Widths as one would type them.
-fn listed(widths: &[toml::Value]) -> String {
-    let widths: Widths =
-        widths.iter().filter_map(toml::Value::as_integer).map(|width| width as usize).collect();
-    widths.to_string()
 }
 
 fn estimator_help() -> String {

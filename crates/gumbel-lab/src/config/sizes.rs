@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_with_its_number() {
-        let small = VaeConfig::defaults();
+        let small = VaeConfig::default();
         assert!(small.check_sizes(SIZE).is_ok());
         let exact = VaeConfig { estimator: "exact".into(), ..small.clone() };
         assert!(with_latents(&exact, 2).check_sizes(SIZE).is_ok());

@@ -1,7 +1,7 @@
 //! Options that are a command line, a TOML file and the record of a run at once, whatever the model.
 
-use crate::nearest::{meant, nearest};
-use anyhow::{Context, Result, anyhow};
+use super::file;
+use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
 use serde::Serialize;
@@ -12,6 +12,14 @@ use std::path::Path;
 pub trait Typed: Args + FromArgMatches + Serialize + DeserializeOwned {
     /// MODEL.
     const MODEL: &'static str;
+
+    /// Refuses what is wrong with a part of a file, where the whole could not tell its line.
+    ///
+    /// # Errors
+    /// An option of the part that is malformed.
+    fn check_parts(_text: &str) -> Result<(), toml::de::Error> {
+        Ok(())
+    }
 
     /// The defaults of every option.
     fn defaults() -> Self {
@@ -53,7 +61,7 @@ pub trait Typed: Args + FromArgMatches + Serialize + DeserializeOwned {
     fn read(matches: &ArgMatches, file: Option<&Path>) -> Result<Self> {
         let from_arguments = Self::from_arg_matches(matches)?;
         let Some(path) = file else { return Ok(from_arguments) };
-        let (_, mut merged) = parse::<Self>(path)?;
+        let (_, mut merged) = file::read::<Self>(path)?;
         for (key, value) in toml::Table::try_from(&from_arguments)? {
             if matches.value_source(&key.replace('-', "_")) == Some(ValueSource::CommandLine) {
                 merged.insert(key, value);
@@ -67,7 +75,7 @@ pub trait Typed: Args + FromArgMatches + Serialize + DeserializeOwned {
     /// # Errors
     /// As [`read`](Self::read).
     fn from_file(path: &Path) -> Result<Self> {
-        parse(path).map(|(options, _)| options)
+        file::read(path).map(|(options, _)| options)
     }
 }
 
@@ -78,28 +86,4 @@ fn text(value: toml::Value) -> String {
         toml::Value::Array(all) => all.into_iter().map(text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
-}
-
-/// The file's options over the defaults, and which of them it names.
-fn parse<O: Typed>(path: &Path) -> Result<(O, toml::Table)> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let explain = |error: toml::de::Error| anyhow!("{}", explain::<O>(path, &text, &error));
-    Ok((toml::from_str(&text).map_err(explain)?, toml::from_str(&text).map_err(explain)?))
-}
-
-/// `FILE, line L: what is wrong`.
-fn explain<O: Typed>(path: &Path, text: &str, error: &toml::de::Error) -> String {
-    let place = error.span().unwrap_or_default();
-    let line = text[..place.start].matches('\n').count() + 1;
-    let message = error.message().replace('\n', ", ");
-    let what = if message.starts_with("unknown field") { unknown::<O>(&text[place]) } else { message };
-    format!("{}, line {line}: {what}", path.display())
-}
-
-fn unknown<O: Typed>(key: &str) -> String {
-    let command = O::command_line();
-    let known: Vec<&str> = command.get_arguments().filter_map(|option| option.get_long()).collect();
-    let key = key.trim_matches(['"', '\'']);
-    let question = meant(&nearest(key, known));
-    format!("no option is called {key}{question}; gumbel train {} --help lists them", O::MODEL)
 }
