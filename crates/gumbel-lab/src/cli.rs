@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::config::{Config, GanConfig, Options, SbnOptions, Typed, VaeOptions};
+use crate::reproduce::Budget;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -38,6 +39,15 @@ Each estimator gets a run of its own in the folder, with the same options, data 
     Compare(Compare),
     /// Measure bias, variance and time of gradient estimators against exact enumeration
     Measure(Box<crate::measure::Options>),
+    /// Make a published result again, and put it beside the paper's
+    #[command(after_help = "Examples:
+  gumbel reproduce                                          what there is, and what it costs
+  gumbel reproduce jang-table-1 --data-dir DIR              three seeds of everything, short runs
+  gumbel reproduce jang-table-1 --budget full --jobs 8      as far as a machine reasonably goes
+  gumbel reproduce tau-tradeoff --only gumbel-softmax       a part of it
+
+The same command goes on where it stopped; what has finished is not made again.")]
+    Reproduce(Reproduce),
     /// Draw from a trained model
     Generate(Generate),
     /// List or download data sets
@@ -223,6 +233,35 @@ impl Args for TrainGan {
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
         Self::augment_args(command)
     }
+}
+
+/// `gumbel reproduce`.
+#[derive(Debug, Args)]
+pub struct Reproduce {
+    /// What to reproduce; without it, what there is
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Say what there is, where it comes from and what it costs
+    #[arg(long)]
+    pub list: bool,
+    /// How much work to spend
+    #[arg(long, value_enum, default_value_t = Budget::Short, value_name = "BUDGET")]
+    pub budget: Budget,
+    /// Runs of each cell, with seeds 0 to N - 1 [default: 3, of smoke 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: Option<u64>,
+    /// Folder; one that has begun goes on [default: runs/reproduce-NAME, with -smoke or -full after it]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Where data sets are looked for [default: $GUMBEL_DATA, then the platform's cache]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Runs at a time, each on one thread [default: one for each core; 1 where time is measured]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Only runs that have one of these in their names
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub only: Vec<String>,
 }
 
 /// `gumbel generate`.

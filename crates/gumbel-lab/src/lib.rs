@@ -16,6 +16,7 @@ pub mod model;
 mod nearest;
 mod output;
 pub mod report;
+pub mod reproduce;
 pub mod run;
 pub mod sequences;
 mod story;

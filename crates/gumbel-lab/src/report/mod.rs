@@ -14,6 +14,7 @@ pub mod figure;
 mod measurement;
 mod page;
 mod png_grid;
+mod reproduction;
 mod section;
 mod text;
 
@@ -25,3 +26,4 @@ pub(crate) use measurement::bias_against_variance;
 pub use measurement::{Findings, Training};
 pub use page::{Rendered, render};
 pub use png_grid::png_grid;
+pub use reproduction::Reproduction;
