@@ -104,8 +104,8 @@ impl Folder {
     /// A run that another process is still at.
     pub(super) fn open_log(&self, task: Task) -> Result<File> {
         let path = self.log(task);
-        self.folder.write("logs/README.txt", "What each run has printed.\n")?;
-        let opened = OpenOptions::new().create(true).append(true).open(&path);
+        let opened = std::fs::create_dir_all(self.folder.file("logs"))
+            .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
         let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
