@@ -1,7 +1,6 @@
 //! The command line.
 
-use crate::config::{Config, GanConfig, Options, SbnOptions, Typed, VaeOptions};
-use crate::reproduce::Budget;
+use crate::config::{Config, GanConfig, Options, SbnOptions, SemiOptions, Typed, VaeOptions};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -100,6 +99,19 @@ pub enum Train {
 Results are in nats on the lower half: upper bounds on -ln p(lower|upper), with one hard sample and with m of them.
 Training is by Adam at a fixed temperature of 1 (Jang, Gu and Poole 2017 use SGD with momentum).")]
     Sbn(Box<TrainImages<SbnOptions>>),
+    /// Classes and styles of binary images, from the labels of a few: a discrete class and a Gaussian style
+    #[command(args_override_self = true)]
+    #[command(after_help = "Examples:
+  gumbel train semi                                         the built-in digits, 100 labels
+  gumbel train semi --data mnist                            MNIST, 100 labels
+  gumbel train semi --estimator exact                       the class marginalised instead of sampled
+  gumbel train semi --estimator straight-through-gumbel     hard samples of it
+  gumbel train semi --labels 1000 --seed 3                  other labels, more of them
+  gumbel train semi --classes 100 --labels-from random      a hundred classes without a meaning, for timing
+  gumbel generate runs/semi-1                               each class in turn, a style for each row of ten
+
+The hard negative ELBO of unlabelled test images sums over the classes, with one style for each.")]
+    Semi(Box<TrainImages<SemiOptions>>),
     /// A generator of short strings against a discriminator, and maximum likelihood beside it
     #[command(args_override_self = true)]
     #[command(after_help = "Examples:
@@ -118,6 +130,7 @@ impl Train {
         match self {
             Self::Vae(_) => VaeOptions::MODEL,
             Self::Sbn(_) => SbnOptions::MODEL,
+            Self::Semi(_) => SemiOptions::MODEL,
             Self::Gan(_) => GanConfig::MODEL,
         }
     }
@@ -127,6 +140,7 @@ impl Train {
         match self {
             Self::Vae(options) => &options.matches,
             Self::Sbn(options) => &options.matches,
+            Self::Semi(options) => &options.matches,
             Self::Gan(options) => &options.matches,
         }
     }
@@ -245,8 +259,8 @@ pub struct Reproduce {
     #[arg(long)]
     pub list: bool,
     /// How much work to spend
-    #[arg(long, value_enum, default_value_t = Budget::Short, value_name = "BUDGET")]
-    pub budget: Budget,
+    #[arg(long, value_enum, default_value_t = crate::reproduce::Budget::Short, value_name = "BUDGET")]
+    pub budget: crate::reproduce::Budget,
     /// Runs of each cell, with seeds 0 to N - 1 [default: 3, of smoke 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: Option<u64>,

@@ -20,7 +20,7 @@ mod text;
 
 pub use adversarial::Adversarial;
 pub use comparison::{Comparison, Evaluation, Run};
-pub use data::{Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
+pub use data::{Classes, Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
 pub use error::Error;
 pub(crate) use measurement::bias_against_variance;
 pub use measurement::{Findings, Training};

@@ -65,8 +65,11 @@ fn plan(budget: Budget) -> Plan {
         run: format!("{name}-{classes}"),
         place: Place::Summary("/steps_per_second", None),
     };
-    let paces = pairs().map(|(row, (name, column, _))| {
-        Cell { row, column, content: Content::Of(pace(name, row)), paper: None }
+    let paces = pairs().map(|(row, (name, column, _))| Cell {
+        row,
+        column,
+        content: Content::Of(pace(name, row)),
+        paper: None,
     });
     let ratios = CLASSES.into_iter().map(|row| Cell {
         row,
@@ -78,7 +81,12 @@ fn plan(budget: Budget) -> Plan {
         method: method(budget).into(),
         runs: pairs().map(run).collect(),
         tables: vec![
-            table("How many times as fast sampling is", "Steps per second with Gumbel-Softmax over those marginalised.", RATIO, ratios.collect()),
+            table(
+                "How many times as fast sampling is",
+                "Steps per second with Gumbel-Softmax over those marginalised.",
+                RATIO,
+                ratios.collect(),
+            ),
             table("Steps per second", "Of training alone.", PACE, paces.collect()),
         ],
     }

@@ -34,8 +34,12 @@ fn options(budget: Budget) -> &'static str {
         Budget::Smoke => {
             "--data digits --hidden 32 --steps 20 --evaluate-every 20 --importance-samples 2 --importance-images 20"
         }
-        Budget::Short => "--data mnist --steps 10000 --evaluate-every 2000 --importance-samples 1 --importance-images 1000",
-        Budget::Full => "--data mnist --steps 50000 --evaluate-every 5000 --importance-samples 1 --importance-images 1000",
+        Budget::Short => {
+            "--data mnist --steps 10000 --evaluate-every 2000 --importance-samples 1 --importance-images 1000"
+        }
+        Budget::Full => {
+            "--data mnist --steps 50000 --evaluate-every 5000 --importance-samples 1 --importance-images 1000"
+        }
     }
 }
 
@@ -48,13 +52,17 @@ fn method(budget: Budget) -> &'static str {
 }
 
 fn plan(budget: Budget) -> Plan {
-    let command =
-        |estimator| format!("train semi --labels 100 --estimator {estimator} {}", options(budget));
+    let command = |estimator| format!("train semi --labels 100 --estimator {estimator} {}", options(budget));
     let elbo = Place::Summary("/test/hard_negative_elbo", Some("/test/hard_negative_elbo_standard_error"));
     let accuracy = Place::Summary("/test/accuracy/share", Some("/test/accuracy/standard_error"));
     let cells = |column, place: Place, paper: usize| {
         let of = |name: &str| Content::Of(Number { run: name.into(), place });
-        let cell = |(name, row, _, papers): (&str, _, _, [f64; 2])| Cell { row, column, content: of(name), paper: Some(papers[paper]) };
+        let cell = |(name, row, _, papers): (&str, _, _, [f64; 2])| Cell {
+            row,
+            column,
+            content: of(name),
+            paper: Some(papers[paper]),
+        };
         ROWS.map(cell).into()
     };
     let table = |title, meaning, decimals, ordered, cells| Table {
@@ -68,9 +76,17 @@ fn plan(budget: Budget) -> Plan {
     };
     Plan {
         method: method(budget).into(),
-        runs: ROWS.map(|(name, _, estimator, _)| Run { name: name.into(), command: command(estimator) }).into(),
+        runs: ROWS
+            .map(|(name, _, estimator, _)| Run { name: name.into(), command: command(estimator) })
+            .into(),
         tables: vec![
-            table("Accuracy", "The share of test images whose class is named rightly.", 4, false, cells("accuracy", accuracy, 1)),
+            table(
+                "Accuracy",
+                "The share of test images whose class is named rightly.",
+                4,
+                false,
+                cells("accuracy", accuracy, 1),
+            ),
             table(
                 "Negative ELBO",
                 "Nats per test image without its label; lower is better.",

@@ -13,7 +13,9 @@
 //! ```
 
 mod finding;
+mod jang_speed;
 mod jang_table_1;
+mod jang_table_2;
 mod kusner_grammar;
 mod maddison_structured;
 mod order;
@@ -51,8 +53,10 @@ pub struct Experiment {
 }
 
 /// All of them.
-pub static ALL: [&Experiment; 4] = [
+pub static ALL: [&Experiment; 6] = [
     &jang_table_1::EXPERIMENT,
+    &jang_table_2::EXPERIMENT,
+    &jang_speed::EXPERIMENT,
     &maddison_structured::EXPERIMENT,
     &kusner_grammar::EXPERIMENT,
     &tau_tradeoff::EXPERIMENT,
