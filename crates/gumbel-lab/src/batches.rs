@@ -11,6 +11,8 @@ pub struct Batches<'a> {
     shuffles: Stream,
     draws: Stream,
     size: usize,
+    /// The places of those that take part.
+    among: Vec<usize>,
     /// The epoch of `order`, and its permutation: what the last step used.
     epoch: Option<(u64, Vec<u32>)>,
 }
@@ -21,27 +23,45 @@ impl<'a> Batches<'a> {
     /// # Panics
     /// If there are fewer images, or `size` is 0.
     pub fn new(images: &'a Images, binarise: Binarisation, stream: Stream, size: usize) -> Self {
-        assert!((1..=images.count).contains(&size), "batches of {size} of {} images", images.count);
+        Self::among(images, (0..images.count).collect(), binarise, stream, size)
+    }
+
+    /// Batches of `size` of the images at these places alone.
+    ///
+    /// # Panics
+    /// If there are fewer, or `size` is 0.
+    pub fn among(
+        images: &'a Images,
+        among: Vec<usize>,
+        binarise: Binarisation,
+        stream: Stream,
+        size: usize,
+    ) -> Self {
+        assert!((1..=among.len()).contains(&size), "batches of {size} of {} images", among.len());
         // An image that is drawn once for ever is the same for every seed.
         let draws = if binarise == Binarisation::Fixed { Stream::new(0) } else { stream }.split(1);
-        Self { images, binarise, shuffles: stream.split(0), draws, size, epoch: None }
+        Self { images, binarise, shuffles: stream.split(0), draws, size, among, epoch: None }
     }
 
     /// Steps in an epoch; a last incomplete batch is left out.
     pub fn per_epoch(&self) -> u64 {
-        (self.images.count / self.size) as u64
+        (self.among.len() / self.size) as u64
     }
 
     /// The batch of a step, `[B, P]` of zeros and ones: a pure function of the stream and the step.
     pub fn at(&mut self, step: u64, device: &Device) -> Tensor<2> {
-        let (epoch, place) = (step / self.per_epoch(), (step % self.per_epoch()) as usize);
+        let (places, epoch) = (self.places(step), step / self.per_epoch());
+        binary(self.images, &places, self.binarise, self.draws, epoch, device)
+    }
+
+    /// Where the images of a step stand in the set.
+    pub fn places(&mut self, step: u64) -> Vec<usize> {
+        let (epoch, batch) = (step / self.per_epoch(), (step % self.per_epoch()) as usize);
         if self.epoch.as_ref().is_none_or(|(known, _)| *known != epoch) {
-            self.epoch = Some((epoch, order(self.shuffles, epoch, self.images.count)));
+            self.epoch = Some((epoch, order(self.shuffles, epoch, self.among.len())));
         }
         let (_, order) = self.epoch.as_ref().expect("set above");
-        let chosen: Vec<usize> =
-            order[place * self.size..][..self.size].iter().map(|&i| i as usize).collect();
-        binary(self.images, &chosen, self.binarise, self.draws, epoch, device)
+        order[batch * self.size..][..self.size].iter().map(|&i| self.among[i as usize]).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::config::{Config, GanConfig, Options, SbnOptions, Typed, VaeOptions};
+use crate::config::{Config, GanConfig, Options, SbnOptions, SemiOptions, Typed, VaeOptions};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -38,6 +38,15 @@ Each estimator gets a run of its own in the folder, with the same options, data 
     Compare(Compare),
     /// Measure bias, variance and time of gradient estimators against exact enumeration
     Measure(Box<crate::measure::Options>),
+    /// Make a published result again, and put it beside the paper's
+    #[command(after_help = "Examples:
+  gumbel reproduce                                          what there is, and what it costs
+  gumbel reproduce jang-table-1 --data-dir DIR              three seeds of everything, short runs
+  gumbel reproduce jang-table-1 --budget full --jobs 8      as far as a machine reasonably goes
+  gumbel reproduce tau-tradeoff --only gumbel-softmax       a part of it
+
+The same command goes on where it stopped; what has finished is not made again.")]
+    Reproduce(Reproduce),
     /// Draw from a trained model
     Generate(Generate),
     /// List or download data sets
@@ -90,6 +99,19 @@ pub enum Train {
 Results are in nats on the lower half: upper bounds on -ln p(lower|upper), with one hard sample and with m of them.
 Training is by Adam at a fixed temperature of 1 (Jang, Gu and Poole 2017 use SGD with momentum).")]
     Sbn(Box<TrainImages<SbnOptions>>),
+    /// Classes and styles of binary images, from the labels of a few: a discrete class and a Gaussian style
+    #[command(args_override_self = true)]
+    #[command(after_help = "Examples:
+  gumbel train semi                                         the built-in digits, 100 labels
+  gumbel train semi --data mnist                            MNIST, 100 labels
+  gumbel train semi --estimator exact                       the class marginalised instead of sampled
+  gumbel train semi --estimator straight-through-gumbel     hard samples of it
+  gumbel train semi --labels 1000 --seed 3                  other labels, more of them
+  gumbel train semi --classes 100 --labels-from random      a hundred classes without a meaning, for timing
+  gumbel generate runs/semi-1                               each class in turn, a style for each row of ten
+
+The hard negative ELBO of unlabelled test images sums over the classes, with one style for each.")]
+    Semi(Box<TrainImages<SemiOptions>>),
     /// A generator of short strings against a discriminator, and maximum likelihood beside it
     #[command(args_override_self = true)]
     #[command(after_help = "Examples:
@@ -108,6 +130,7 @@ impl Train {
         match self {
             Self::Vae(_) => VaeOptions::MODEL,
             Self::Sbn(_) => SbnOptions::MODEL,
+            Self::Semi(_) => SemiOptions::MODEL,
             Self::Gan(_) => GanConfig::MODEL,
         }
     }
@@ -117,6 +140,7 @@ impl Train {
         match self {
             Self::Vae(options) => &options.matches,
             Self::Sbn(options) => &options.matches,
+            Self::Semi(options) => &options.matches,
             Self::Gan(options) => &options.matches,
         }
     }
@@ -223,6 +247,35 @@ impl Args for TrainGan {
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
         Self::augment_args(command)
     }
+}
+
+/// `gumbel reproduce`.
+#[derive(Debug, Args)]
+pub struct Reproduce {
+    /// What to reproduce; without it, what there is
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// Say what there is, where it comes from and what it costs
+    #[arg(long)]
+    pub list: bool,
+    /// How much work to spend
+    #[arg(long, value_enum, default_value_t = crate::reproduce::Budget::Short, value_name = "BUDGET")]
+    pub budget: crate::reproduce::Budget,
+    /// Runs of each cell, with seeds 0 to N - 1 [default: 3, of smoke 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: Option<u64>,
+    /// Folder; one that has begun goes on [default: runs/reproduce-NAME, with -smoke or -full after it]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Where data sets are looked for [default: $GUMBEL_DATA, then the platform's cache]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Runs at a time, each on one thread [default: one for each core; 1 where time is measured]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Only runs that have one of these in their names
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub only: Vec<String>,
 }
 
 /// `gumbel generate`.

@@ -3,6 +3,7 @@
 use crate::batches::binary;
 use crate::data::{Binarisation, Images};
 use crate::model::Model;
+use crate::run::Accuracy;
 use crate::watch::Watch;
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, activation};
@@ -24,6 +25,13 @@ pub struct Mean {
     pub standard_error: f64,
     /// Images averaged.
     pub images: usize,
+}
+
+impl Accuracy {
+    fn of(right: usize, images: usize) -> Self {
+        let share = right as f64 / images as f64;
+        Self { share, standard_error: (share * (1.0 - share) / images as f64).sqrt(), images }
+    }
 }
 
 /// Test images, binarised once for ever and the same in every run.
@@ -106,6 +114,23 @@ impl<'a> HeldOut<'a> {
             }
             Ok(totals.iter().map(|total| (samples as f64).ln() - total.ln()).collect())
         })
+    }
+
+    /// How often the likeliest category of the first layer, taken as one latent, is the image's label.
+    ///
+    /// # Panics
+    /// If the images have no labels.
+    pub fn accuracy<M: Model>(&self, model: &M) -> Accuracy {
+        let labels = self.images.labels.as_deref().expect("only labelled images are classified");
+        let places: Vec<usize> = (0..self.count()).collect();
+        let right = |places: &[usize]| {
+            let logits = model.first_logits(self.batch(places));
+            let likeliest = logits.argmax(2).into_data();
+            let pairs = likeliest.iter::<i64>().zip(places);
+            pairs.filter(|(class, place)| *class == i64::from(labels[**place])).count()
+        };
+        let right: usize = places.par_chunks(500).map(right).sum();
+        Accuracy::of(right, self.count())
     }
 
     /// The mean distribution of the first layer over all images, `[D · K]`.

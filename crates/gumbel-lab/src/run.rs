@@ -202,6 +202,20 @@ pub struct Test {
     pub images: usize,
     /// The importance-weighted bound.
     pub importance_bound: ImportanceBound,
+    /// Of a model that takes labels, where the test images have true ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Accuracy>,
+}
+
+/// How often a class is named rightly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Between 0 and 1.
+    pub share: f64,
+    /// Over images.
+    pub standard_error: f64,
+    /// Test images it was taken over.
+    pub images: usize,
 }
 
 /// An importance-weighted bound on −ln p(x).
@@ -264,6 +278,7 @@ mod tests {
                 hard_negative_elbo_standard_error: 0.5,
                 images: 2,
                 importance_bound,
+                accuracy: None,
             },
             version: String::new(),
         }

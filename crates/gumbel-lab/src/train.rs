@@ -3,9 +3,10 @@
 use crate::adam::FusedAdam;
 use crate::batches::Batches;
 use crate::checkpoint::{self, ImageSize, Progress};
-use crate::config::Config;
+use crate::config::{Config, Options};
 use crate::data::Dataset;
 use crate::evaluate::{HeldOut, spread};
+use crate::labelled::LabelledBatches;
 use crate::metrics::{Metrics, MetricsFile};
 use crate::model::{Batch, Estimated, Model};
 use crate::run::RunFolder;
@@ -49,6 +50,8 @@ const LINE_EVERY: u64 = 10;
 pub struct Trainer<'a, M: Model> {
     config: &'a Config<M::Options>,
     batches: Batches<'a>,
+    /// Of a model that takes labels.
+    labelled: Option<LabelledBatches<'a>>,
     held_out: HeldOut<'a>,
     model: M,
     optimizer: ModuleOptimizer,
@@ -99,23 +102,25 @@ impl<'a, M: Model> Trainer<'a, M> {
         let size = ImageSize::of(&data.train);
         config.check_sizes(size)?;
         let device = Device::flex().autodiff();
+        let order = noise(config.seed, Use::Batches).stream();
+        let labelled = config.model.labelling().map(|labelling| {
+            // A stream of its own: the other batches do not depend on the labels.
+            LabelledBatches::new(data, &labelling, config.binarise, order.split(2))
+        });
+        let labelled = labelled.transpose()?;
         let start = &mut noise(config.seed, Use::Parameters);
         let model = M::new(&config.model, size, &data.train.mean(), start, &device);
         let trainer = Self {
             config,
-            batches: Batches::new(
-                &data.train,
-                config.binarise,
-                noise(config.seed, Use::Batches).stream(),
-                config.batch,
-            ),
+            batches: Batches::new(&data.train, config.binarise, order, config.batch),
+            digest: labelled.as_ref().map_or(data.digest(), |labelled| labelled.digest(data)),
+            labelled,
             held_out: HeldOut::new(data.valid.as_ref().unwrap_or(&data.test), config.binarise),
             model,
             optimizer: FusedAdam::default().into(),
             estimators: (0..M::LAYERS).map(|_| config.estimator()).collect::<Result<_>>()?,
             tau: config.choice()?.schedule()?,
             device,
-            digest: data.digest(),
             step: 0,
             seconds: 0.0,
             first_step: None,
@@ -146,7 +151,7 @@ impl<'a, M: Model> Trainer<'a, M> {
         );
         ensure!(
             progress.data == self.digest,
-            "{} was trained on other images than {} holds now; put those back, or start a new run",
+            "{} was trained on other images or labels than {} holds now; put those back, or start a new run",
             path.display(),
             self.config.data
         );
@@ -233,7 +238,8 @@ impl<'a, M: Model> Trainer<'a, M> {
         let (estimate, kl) = (&layers[0], self.model.sampleless(&self.config.model, logits));
         let loss = f64::from((estimate.value.clone() + kl.clone().detach()).mean().into_scalar::<f32>());
         ensure!(loss.is_finite(), "the training objective is {loss}");
-        let gradients = (estimate.surrogate.clone() + kl).mean().backward();
+        let objective = (estimate.surrogate.clone() + kl).mean() + self.supervised(&mut noise);
+        let gradients = objective.backward();
         let gradients = GradientsParams::from_grads(gradients, &self.model);
         // Taken, not cloned: parameters that nobody else holds are updated in place.
         let model = std::mem::take(&mut self.model);
@@ -241,6 +247,13 @@ impl<'a, M: Model> Trainer<'a, M> {
         self.estimators.iter_mut().zip(&layers).for_each(|(estimator, estimate)| estimator.adapt(estimate));
         self.step += 1;
         Ok(Step { loss, reconstruction })
+    }
+
+    /// What labelled images add to the objective of a step.
+    fn supervised(&mut self, noise: &mut Noise) -> Tensor<1> {
+        let Some(batches) = &mut self.labelled else { return Tensor::zeros([1], &self.device) };
+        let labelled = batches.at(self.step, &self.device);
+        self.model.supervised(&self.config.model, labelled, noise).mean()
     }
 
     /// What to do about a step that has no finite result.

@@ -4,7 +4,7 @@ use super::generate_strings;
 use crate::checkpoint;
 use crate::cli::Generate;
 use crate::config::{Config, GanConfig, quoted};
-use crate::model::{Model, Sbn, Vae};
+use crate::model::{Model, Sbn, Semi, Vae};
 use crate::output::print;
 use crate::report::png_grid;
 use crate::run::RunFolder;
@@ -34,6 +34,7 @@ pub fn run(options: &Generate) -> Result<()> {
     match checkpoint::model_name(&weights)?.as_str() {
         "vae" => draw::<Vae>(options, &run),
         "sbn" => draw::<Sbn>(options, &run),
+        "semi" => draw::<Semi>(options, &run),
         other => bail!("{} holds a {other}, which this version cannot draw from", options.run.display()),
     }
 }

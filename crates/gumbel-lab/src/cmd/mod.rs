@@ -7,11 +7,12 @@ mod generate_strings;
 mod list;
 mod measure;
 mod progress;
+mod reproduce;
 mod train;
 mod train_gan;
 
 use crate::cli::{Cli, Command, Train, command};
-use crate::model::{Sbn, Vae};
+use crate::model::{Sbn, Semi, Vae};
 use crate::output::print;
 use crate::run::RunFolder;
 use crate::watch::Stop;
@@ -30,6 +31,7 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Train(model) => return train(&model, started, &Stop::at_a_signal()),
         Command::Compare(options) => return compare::run(&options, started),
         Command::Measure(options) => return measure::run(&options),
+        Command::Reproduce(options) => return reproduce::run(&options),
         Command::Generate(options) => generate::run(&options)?,
         Command::Data(options) => return data::run(&options),
         Command::List { name: None } => list::table()?,
@@ -49,6 +51,7 @@ fn train(model: &Train, started: Instant, stop: &Stop) -> Result<ExitCode> {
     match model {
         Train::Vae(options) => train::run::<Vae>(options, started, stop),
         Train::Sbn(options) => train::run::<Sbn>(options, started, stop),
+        Train::Semi(options) => train::run::<Semi>(options, started, stop),
         Train::Gan(options) => train_gan::run(options, started, stop),
     }
 }
@@ -58,6 +61,7 @@ fn shared(model: &Train) -> Result<compare::Shared> {
     match model {
         Train::Vae(options) => train::shared(options),
         Train::Sbn(options) => train::shared(options),
+        Train::Semi(options) => train::shared(options),
         Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }
@@ -67,6 +71,7 @@ fn check(model: &Train, estimators: &[String]) -> Result<()> {
     match model {
         Train::Vae(options) => train::check::<Vae>(options, estimators),
         Train::Sbn(options) => train::check::<Sbn>(options, estimators),
+        Train::Semi(options) => train::check::<Semi>(options, estimators),
         Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }

@@ -3,7 +3,7 @@
 use super::compare::Shared;
 use super::progress::{self, Progress};
 use crate::cli::TrainImages;
-use crate::config::{Config, Options, Typed, quoted};
+use crate::config::{Config, LabelSource, Options, Typed, quoted};
 use crate::data::{self, Dataset};
 use crate::evaluate::{HeldOut, Mean};
 use crate::metrics::{Metrics, MetricsFile};
@@ -186,7 +186,9 @@ impl<M: Model> Run<'_, M> {
         let elbo = held_out.negative_elbo(&model, held_out.count(), &draws.split(1))?;
         let bound = held_out.importance_bound(&model, config.importance_samples, images, &draws.split(2))?;
         watch.bar.finish_and_clear();
-        Ok(test(elbo, bound, config.importance_samples))
+        let known = config.model.labelling().is_some_and(|labels| labels.source == LabelSource::Data);
+        let accuracy = known.then(|| held_out.accuracy(&model));
+        Ok(Test { accuracy, ..test(elbo, bound, config.importance_samples) })
     }
 }
 
@@ -201,6 +203,7 @@ fn test(elbo: Mean, bound: Mean, samples: usize) -> Test {
             standard_error: bound.standard_error,
             images: bound.images,
         },
+        accuracy: None,
     }
 }
 
@@ -213,9 +216,13 @@ fn announcement<M: Model>(summary: &Summary, folder: &RunFolder) -> String {
         line(M::ONE_SAMPLE, test.hard_negative_elbo, test.hard_negative_elbo_standard_error, test.images);
     let name = format!("{}, m = {}", M::BOUND, bound.samples);
     let bound = line(&name, bound.nats, bound.standard_error, bound.images);
+    let accuracy = test.accuracy.map_or(String::new(), |accuracy| {
+        let [share, error] = [accuracy.share, accuracy.standard_error].map(|share| 100.0 * share);
+        format!("{:<45} {share:8.2} ± {error:.2} % ({} test images)\n", "accuracy", accuracy.images)
+    });
     let report = folder.file("report.html");
     format!(
-        "{} steps in {:.1} s\n{elbo}{bound}report: {}\n",
+        "{} steps in {:.1} s\n{elbo}{bound}{accuracy}report: {}\n",
         summary.steps,
         summary.seconds,
         report.display()

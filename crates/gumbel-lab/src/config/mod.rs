@@ -5,14 +5,16 @@ mod file;
 mod gan;
 mod options;
 mod sbn;
+mod semi;
 mod sizes;
 mod typed;
 mod vae;
 mod widths;
 
 pub use gan::GanConfig;
-pub use options::{Extent, Options};
+pub use options::{Extent, LabelSource, Labelling, Options};
 pub use sbn::SbnOptions;
+pub use semi::SemiOptions;
 pub use typed::Typed;
 pub use vae::{Prior, VaeOptions};
 pub use widths::Widths;
@@ -145,7 +147,8 @@ impl<O: Options> Config<O> {
         }
         ensure!(
             info.serves == Latents::Categorical || self.model.latents().1 == 2,
-            "--estimator {info} serves binary latents only; use --categories 2, or --estimator rloo"
+            "--estimator {info} serves binary latents only; use {} 2, or --estimator rloo",
+            O::CATEGORIES
         );
         Ok(())
     }

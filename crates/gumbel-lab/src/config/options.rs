@@ -4,8 +4,8 @@ use crate::checkpoint::ImageSize;
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::estimator::Choice;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 
 /// What a model of images adds to the options.
@@ -18,12 +18,19 @@ pub trait Options:
     const TAU: Option<f64>;
     /// The options that decide how large the model is, in words.
     const WIDTHS: &'static str;
+    /// The option for the categories K.
+    const CATEGORIES: &'static str = "--categories";
 
     /// The latents D of a layer, and the categories K of each.
     fn latents(&self) -> (usize, usize);
 
     /// The samples m that the training objective is a log-mean-exp of, if it is one.
     fn bound(&self) -> Option<usize> {
+        None
+    }
+
+    /// The labels a run may see, if the model takes any.
+    fn labelling(&self) -> Option<Labelling> {
         None
     }
 
@@ -38,6 +45,29 @@ pub trait Options:
     /// # Errors
     /// Images that it cannot model.
     fn extent(&self, size: ImageSize) -> Result<Extent>;
+}
+
+/// Which images a run may see the labels of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Labelling {
+    /// How many, a multiple of the classes.
+    pub count: usize,
+    /// Classes K.
+    pub classes: usize,
+    /// How many of them in a step.
+    pub batch: usize,
+    /// Where labels come from.
+    pub source: LabelSource,
+}
+
+/// Where labels come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelSource {
+    /// The data set has them
+    Data,
+    /// Drawn at random, for timing with any number of classes
+    Random,
 }
 
 /// How large a model is.

@@ -6,12 +6,14 @@ mod average;
 pub mod gan;
 mod mlp;
 pub mod sbn;
+pub mod semi;
 pub mod vae;
 
 pub use average::follow;
 pub use gan::Gan;
 pub use mlp::Mlp;
 pub use sbn::Sbn;
+pub use semi::Semi;
 pub use vae::Vae;
 
 use crate::checkpoint::ImageSize;
@@ -72,6 +74,11 @@ pub trait Model: Module + Default + Send + Sync {
         Tensor::zeros([logits.dims()[0]], &logits.device())
     }
 
+    /// What images of a known class add to the objective, `[B]`; of a model that takes no labels, nothing.
+    fn supervised(&self, _options: &Self::Options, labelled: Labelled, _noise: &mut Noise) -> Tensor<1> {
+        Tensor::zeros([labelled.labels.len()], &labelled.images.device())
+    }
+
     /// The objective at one hard sample of each image, `[B]`: in the mean an upper bound on −ln p.
     ///
     /// # Errors
@@ -121,6 +128,14 @@ pub struct Batch {
     pub logits: Tensor<3>,
     /// Places the estimators' schedules in time.
     pub step: u64,
+}
+
+/// A batch of images whose class is known.
+pub struct Labelled {
+    /// `[B, P]`.
+    pub images: Tensor<2>,
+    /// `[B]`.
+    pub labels: Vec<u8>,
 }
 
 /// An estimated objective.

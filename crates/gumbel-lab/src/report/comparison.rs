@@ -201,6 +201,7 @@ mod tests {
                 hard_negative_elbo_standard_error: 0.5,
                 images: 1000,
                 importance_bound,
+                accuracy: None,
             },
             version: String::new(),
         };

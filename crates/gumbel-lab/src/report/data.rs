@@ -31,6 +31,8 @@ pub struct Report {
     pub reconstructions: Option<Reconstructions>,
     /// Test images beside their completions.
     pub completions: Option<Completions>,
+    /// Images decoded from every class.
+    pub classes: Option<Classes>,
     /// Images decoded from samples of the prior.
     pub samples: Option<Images>,
     /// How much each category of each latent is used on the test set.
@@ -116,6 +118,15 @@ pub struct Completions {
     pub drawn: Vec<Images>,
 }
 
+/// Images of each class in turn, those of a row in one style.
+#[derive(Clone, Debug)]
+pub struct Classes {
+    /// A multiple of the classes.
+    pub images: Images,
+    /// How many there are.
+    pub classes: usize,
+}
+
 /// Mean posterior probability of each category of each latent over the test set.
 ///
 /// A Bernoulli latent has two categories here, so that every row sums to one.
@@ -145,6 +156,24 @@ impl Headline {
             count(test)
         );
         Self::bound("Importance-weighted bound", &meaning, test)
+    }
+
+    /// Negative ELBO with the sum over classes, one style for each.
+    pub fn summed_elbo(test: &Test) -> Self {
+        let meaning = "An upper bound on −log p(x) of images without their labels: the sum over all classes by their \
+                       posterior probability, with one style for each image. Lower is better.";
+        Self::one_sample("Negative ELBO, classes summed", meaning, test)
+    }
+
+    /// The share of images whose likeliest class is the true one, if it is known.
+    pub fn accuracy(test: &Test) -> Option<Self> {
+        let accuracy = test.accuracy?;
+        let meaning = "How often the likeliest class under q(y|x) is the true one. Higher is better.";
+        Some(Self {
+            standard_error: Some(100.0 * accuracy.standard_error),
+            unit: "% of test images".into(),
+            ..Self::new("Accuracy", 100.0 * accuracy.share, meaning, accuracy.images)
+        })
     }
 
     /// `−log p(y|z)` of lower halves, one sample an image.

@@ -33,6 +33,7 @@ pub fn render(report: &Report) -> Result<Rendered, Error> {
         section::variance(report),
         section::reconstructions(report)?,
         section::completions(report)?,
+        section::classes(report)?,
         section::samples(report)?,
         section::usage(report)?,
         section::settings(report),
@@ -113,6 +114,7 @@ mod tests {
             metrics: vec![],
             reconstructions: None,
             completions: None,
+            classes: None,
             samples: None,
             usage: None,
             configuration: vec![("<k>".into(), "<v>".into())],
@@ -131,6 +133,7 @@ mod tests {
                 standard_error: 0.5,
                 images: 10_000,
             },
+            accuracy: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The parts of the page, in the order they are read.
 
-use super::data::{Headline, Images, Point, Report};
+use super::data::{Classes, Headline, Images, Point, Report};
 use super::figure::axis::{grouped, measured};
 use super::figure::{ImageGrid, LineChart, Series, Width, usage_map};
 use super::page::{Section, chart_figure, command, figure, half_figure};
@@ -222,6 +222,17 @@ pub(super) fn completions(report: &Report) -> Result<Section, Error> {
         row_labels: &row_labels,
     };
     sheet("Completions", words, "completions.svg", &grid)
+}
+
+/// Each class in several styles.
+pub(super) fn classes(report: &Report) -> Result<Section, Error> {
+    let Some(Classes { images, classes }) = &report.classes else {
+        return Ok(Section { body: html! {}, figures: vec![] });
+    };
+    let words = "One style drawn from the prior for each row, decoded with every class in turn: the class should \
+                 decide what is written, the style how.";
+    let grid = ImageGrid { title: "Classes and styles", images, columns: *classes, row_labels: &[] };
+    sheet("Classes and styles", words, "classes.svg", &grid)
 }
 
 /// Images from the prior.

@@ -1,0 +1,247 @@
+//! The folder of a reproduction.
+
+use crate::reproduce::{Budget, Experiment, Plan, Run};
+use crate::run::RunFolder;
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+
+/// `reproduce.toml`: what is reproduced.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    experiment: String,
+    budget: String,
+    /// The command of each run that was ever planned here.
+    commands: BTreeMap<String, String>,
+}
+
+const RECORD: &str = "reproduce.toml";
+
+/// A run with a seed, by its place in the plan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Task {
+    pub(super) run: usize,
+    pub(super) seed: u64,
+}
+
+/// The folder, with a folder for each run and seed.
+pub(super) struct Folder {
+    folder: RunFolder,
+    pub(super) experiment: &'static Experiment,
+    pub(super) budget: Budget,
+    pub(super) runs: Vec<Run>,
+}
+
+impl Folder {
+    /// A new one, or that of the same reproduction.
+    ///
+    /// # Errors
+    /// A folder with something else in it, or runs in it that were made by other commands.
+    pub(super) fn begin(
+        path: &Path,
+        experiment: &'static Experiment,
+        budget: Budget,
+        plan: &Plan,
+    ) -> Result<Self> {
+        let known = path.join(RECORD).is_file();
+        let folder = if known { RunFolder::at(path) } else { RunFolder::create(Some(path), "reproduce")? };
+        let mut commands = if known { earlier(path, experiment, budget)? } else { BTreeMap::new() };
+        for Run { name, command } in &plan.runs {
+            let before = commands.insert(name.clone(), command.clone());
+            ensure!(
+                before.as_ref().is_none_or(|before| before == command),
+                "{} has runs of {name} by another command, gumbel {}; choose another --out",
+                path.display(),
+                before.unwrap_or_default()
+            );
+        }
+        let record = Record { experiment: experiment.name.into(), budget: budget.name().into(), commands };
+        folder.write(RECORD, toml::to_string(&record)?)?;
+        Ok(Self { folder, experiment, budget, runs: plan.runs.clone() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file of the reproduction, in full or not at all.
+    pub(super) fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> Result<()> {
+        self.folder.write(name, contents)
+    }
+
+    /// The name of a run with its seed.
+    pub(super) fn name(&self, task: Task) -> String {
+        format!("{}-seed-{}", self.runs[task.run].name, task.seed)
+    }
+
+    pub(super) fn place(&self, task: Task) -> PathBuf {
+        self.folder.file(&self.name(task))
+    }
+
+    pub(super) fn log(&self, task: Task) -> PathBuf {
+        self.folder.file(&format!("logs/{}.txt", self.name(task)))
+    }
+
+    /// Whether the run has come to its end.
+    pub(super) fn finished(&self, task: Task) -> bool {
+        self.place(task).join(self.runs[task.run].last_file()).is_file()
+    }
+
+    /// Why the run failed, if it did: the last line it wrote.
+    pub(super) fn failure(&self, task: Task) -> Option<String> {
+        let text = std::fs::read_to_string(self.log(task)).ok()?;
+        let error = text.lines().next_back()?.strip_prefix("error: ")?;
+        (!self.finished(task)).then(|| error.to_owned())
+    }
+
+    /// The log of a run that is about to begin, locked until its process ends.
+    ///
+    /// # Errors
+    /// A run that another process is still at.
+    pub(super) fn open_log(&self, task: Task) -> Result<File> {
+        let path = self.log(task);
+        let opened = std::fs::create_dir_all(self.folder.file("logs"))
+            .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
+        let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                bail!("it is still being made by another process; wait for its end")
+            }
+            // Where files cannot be locked there is no such guard.
+            Err(TryLockError::Error(_)) | Ok(()) => file.set_len(0)?,
+        }
+        Ok(file)
+    }
+
+    /// The words that start a run or go on with it.
+    pub(super) fn words(&self, task: Task, data_dir: Option<&Path>) -> Vec<OsString> {
+        let path = self.place(task);
+        let begun = RunFolder::open(&path).ok();
+        let resumed = begun.as_ref().is_some_and(|run| run.checkpoint().is_file());
+        // Nothing can be used of a run that ended before its first checkpoint.
+        begun.iter().filter(|run| !run.checkpoint().is_file()).for_each(RunFolder::discard);
+        let command = self.runs[task.run].command.split(' ').map(OsString::from);
+        let data = data_dir.map(|folder| option("--data-dir=", folder));
+        let mut words: Vec<OsString> = match resumed {
+            true => command.take(2).chain([option("--resume=", &path)]).collect(),
+            false => {
+                command.chain([format!("--seed={}", task.seed).into(), option("--out=", &path)]).collect()
+            }
+        };
+        words.push("--threads=1".into());
+        words.extend(data);
+        words
+    }
+}
+
+fn option(name: &str, value: &Path) -> OsString {
+    let mut word = OsString::from(name);
+    word.push(value);
+    word
+}
+
+/// The commands of an earlier part of the same reproduction.
+fn earlier(path: &Path, experiment: &Experiment, budget: Budget) -> Result<BTreeMap<String, String>> {
+    let file = path.join(RECORD);
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let record: Record = toml::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
+    ensure!(
+        record.experiment == experiment.name && record.budget == budget.name(),
+        "{} holds {} with --budget {}; choose another --out",
+        path.display(),
+        record.experiment,
+        record.budget
+    );
+    Ok(record.commands)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reproduce::find;
+
+    fn begin(path: &Path, name: &str, budget: Budget, change: fn(&mut Plan)) -> Result<Folder> {
+        let experiment = find(name).unwrap();
+        let mut plan = (experiment.plan)(budget);
+        change(&mut plan);
+        Folder::begin(path, experiment, budget, &plan)
+    }
+
+    fn typed(folder: &Folder, task: Task) -> String {
+        let words = folder.words(task, Some(Path::new("data")));
+        words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_folder_goes_on_with_the_same_and_refuses_what_is_not() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("here");
+        begin(&path, "tau-tradeoff", Budget::Smoke, |plan| plan.runs.truncate(1)).unwrap();
+        begin(&path, "tau-tradeoff", Budget::Smoke, |_| {}).unwrap();
+        let refused = |name, budget, change| begin(&path, name, budget, change).err().unwrap().to_string();
+        let message = refused("tau-tradeoff", Budget::Full, |_| {});
+        assert!(
+            message.ends_with("holds tau-tradeoff with --budget smoke; choose another --out"),
+            "{message}"
+        );
+        assert!(refused("kusner-grammar", Budget::Smoke, |_| {}).contains("holds tau-tradeoff"));
+        let message = refused("tau-tradeoff", Budget::Smoke, |plan| plan.runs[0].command += " --warm-up 1");
+        assert!(
+            message.contains("has runs of gumbel-softmax-0.1 by another command, gumbel measure"),
+            "{message}"
+        );
+        std::fs::remove_file(path.join(RECORD)).unwrap();
+        std::fs::write(path.join("mine"), "").unwrap();
+        assert!(refused("tau-tradeoff", Budget::Smoke, |_| {}).contains("exists already"));
+    }
+
+    #[test]
+    fn a_run_is_started_once_and_resumed_from_its_checkpoint() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = begin(&scratch.path().join("here"), "jang-table-1", Budget::Smoke, |_| {}).unwrap();
+        let task = Task { run: 3, seed: 2 };
+        let start = typed(&folder, task);
+        assert!(start.starts_with("train vae") && start.contains(" --seed=2 --out="), "{start}");
+        assert!(start.ends_with("-seed-2 --threads=1 --data-dir=data"), "{start}");
+        let run = RunFolder::create(Some(&folder.place(task)), "x").unwrap();
+        run.write("config.toml", "").unwrap();
+        assert_eq!(typed(&folder, task), start);
+        assert!(!run.file("config.toml").exists());
+        run.write("config.toml", "").unwrap();
+        run.write("checkpoint/training.safetensors", "").unwrap();
+        assert!(typed(&folder, task).starts_with("train vae --resume="), "{}", typed(&folder, task));
+        assert!(!folder.finished(task));
+        run.write("summary.json", "").unwrap();
+        assert!(folder.finished(task));
+    }
+
+    #[test]
+    fn a_failure_is_the_last_line_of_a_log_until_the_run_succeeds() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = begin(&scratch.path().join("here"), "tau-tradeoff", Budget::Smoke, |_| {}).unwrap();
+        let task = Task { run: 0, seed: 0 };
+        assert_eq!(folder.failure(task), None);
+        drop(folder.open_log(task).unwrap());
+        std::fs::write(folder.log(task), "step 1\nerror: it has diverged\n").unwrap();
+        assert_eq!(folder.failure(task).as_deref(), Some("it has diverged"));
+        RunFolder::at(&folder.place(task)).write("measure.csv", "").unwrap();
+        assert_eq!(folder.failure(task), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_run_that_another_process_is_at_is_left_to_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = begin(&scratch.path().join("here"), "tau-tradeoff", Budget::Smoke, |_| {}).unwrap();
+        let task = Task { run: 0, seed: 0 };
+        let held = folder.open_log(task).unwrap();
+        let message = folder.open_log(task).unwrap_err().to_string();
+        assert!(message.contains("still being made by another process"), "{message}");
+        drop(held);
+        folder.open_log(task).unwrap();
+    }
+}

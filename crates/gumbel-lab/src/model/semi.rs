@@ -1,0 +1,346 @@
+//! Semi-supervised learning of binary images with a class and a style (the model M2 of Kingma, Rezende, Mohamed and
+//! Welling 2014, section 3; Jang, Gu and Poole 2017, section 4.3).
+//!
+//! ```text
+//! p(y) = 1/K,   p(z) = N(0, I),   p(x|y, z) = Π_i Bernoulli(decoder(y, z)_i)
+//! q(y|x) = Categorical(classifier(x)),   q(z|x, y) = N(μ(x, y), diag σ²(x, y))
+//!
+//! L(x, y) = E_q(z|x,y)[−ln p(x|y, z)] + KL(q(z|x, y) ‖ p(z)) − ln p(y)     ≥ −ln p(x, y)
+//! U(x)    = Σ_y q(y|x) L(x, y) − H(q(y|x))                                 ≥ −ln p(x)
+//! minimised: the mean of U(x) over all images + the mean of w L(x, y) − α ln q(y|x) over the labelled ones
+//! ```
+//!
+//! The class is one latent of K categories, and the sum over it is an expectation like any other: to enumerate it is to
+//! marginalise. The style is reparameterised inside the objective, with the same Gaussian noise for every class.
+
+use super::mlp::Mlp;
+use super::{AT_ONCE, Batch, Estimated, Finished, Labelled, Model, base_rate, grey};
+use crate::checkpoint::ImageSize;
+use crate::config::{Config, SemiOptions};
+use crate::evaluate::{HeldOut, spread};
+use crate::report::{Classes, Headline, Reconstructions, Report, Usage};
+use anyhow::Result;
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, activation};
+use gumbel::estimator::{Estimator, Objective, Sample, Samples};
+use gumbel::{Error, Noise, bernoulli, categorical, kl};
+use std::cell::Cell;
+use std::f64::consts::TAU;
+
+/// The shape of a [`Semi`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Pixels P of an image.
+    pub pixels: usize,
+    /// Classes K.
+    pub classes: usize,
+    /// Numbers Z of the style.
+    pub style: usize,
+    /// Widths of the hidden layers of the classifier and of q(z|x, y), at least one; the decoder has them in reverse.
+    pub hidden: Vec<usize>,
+}
+
+impl Shape {
+    /// Numbers trained, or `u64::MAX` where they cannot be counted.
+    pub fn parameters(&self) -> u64 {
+        let layer = |pair: &[usize]| (pair[0] as u64).saturating_add(1).saturating_mul(pair[1] as u64);
+        let network = |widths: Vec<usize>| widths.windows(2).map(layer).fold(0, u64::saturating_add);
+        let networks =
+            [self.classifier(), self.image(), self.class(), self.encoder(), self.decoder()].map(network);
+        networks.into_iter().fold(0, u64::saturating_add)
+    }
+
+    /// The widest layer, inputs and outputs included.
+    pub fn widest(&self) -> u64 {
+        let all = [self.classifier(), self.encoder(), self.decoder()].concat();
+        all.into_iter().max().unwrap_or(0) as u64
+    }
+
+    fn classifier(&self) -> Vec<usize> {
+        [&[self.pixels], &*self.hidden, &[self.classes]].concat()
+    }
+
+    fn image(&self) -> Vec<usize> {
+        vec![self.pixels, self.hidden[0]]
+    }
+
+    fn class(&self) -> Vec<usize> {
+        vec![self.classes, self.hidden[0]]
+    }
+
+    fn encoder(&self) -> Vec<usize> {
+        [&*self.hidden, &[self.style.saturating_mul(2)]].concat()
+    }
+
+    fn decoder(&self) -> Vec<usize> {
+        let backwards = self.hidden.iter().rev().copied();
+        let code = self.classes.saturating_add(self.style);
+        [code].into_iter().chain(backwards).chain([self.pixels]).collect()
+    }
+}
+
+/// Classifier, encoder of the style, and decoder; the default has no layers and stands where a model was taken from.
+#[derive(Module, Debug, Default)]
+pub struct Semi {
+    classifier: Mlp,
+    /// What the image adds to the first hidden layer of q(z|x, y).
+    image: Mlp,
+    /// What the class adds to it.
+    class: Mlp,
+    /// From there to the mean and the log-variance.
+    encoder: Mlp,
+    decoder: Mlp,
+    classes: usize,
+    style: usize,
+}
+
+/// The Gaussian q(z|x, y), `[S, B, Z]` each.
+struct Style {
+    mean: Tensor<3>,
+    log_variance: Tensor<3>,
+}
+
+impl Style {
+    /// The style of standard normal `noise`, `[1, B, Z]` or `[S, B, Z]`.
+    fn at(&self, noise: Tensor<3>) -> Tensor<3> {
+        self.mean.clone() + (self.log_variance.clone() * 0.5).exp() * noise
+    }
+
+    /// `KL(q(z|x, y) ‖ N(0, I)) = ½ Σ (μ² + σ² − 1 − ln σ²)` in nats, `[S, B]`.
+    fn kl(&self) -> Tensor<2> {
+        let Self { mean, log_variance } = self;
+        let twice = mean.clone().square() + log_variance.clone().exp() - log_variance.clone() - 1.0;
+        twice.sum_dim(2).squeeze_dim(2) * 0.5
+    }
+
+    /// `ln p(z) − ln q(z|x, y)` at the style z of `noise`, `[S, B]`.
+    fn log_ratio(&self, z: Tensor<3>, noise: Tensor<3>) -> Tensor<2> {
+        let twice = noise.square() + self.log_variance.clone() - z.square();
+        twice.sum_dim(2).squeeze_dim(2) * 0.5
+    }
+}
+
+impl Semi {
+    /// A new model; the output bias starts at the logits of the mean image, `mean` `[P]` in [0, 1].
+    pub fn new(shape: &Shape, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
+        let mut ids = 1..;
+        let mut network = |widths: Vec<usize>| Mlp::new(&widths, &mut ids, noise, device);
+        Self {
+            classifier: network(shape.classifier()),
+            image: network(shape.image()),
+            class: network(shape.class()),
+            encoder: network(shape.encoder()),
+            decoder: network(shape.decoder()).with_output_bias(base_rate(mean, device)),
+            classes: shape.classes,
+            style: shape.style,
+        }
+    }
+
+    /// `q(z|x, y)` of images `[B, P]` and classes `[S, B, K]`, hard or relaxed.
+    fn encode(&self, images: Tensor<2>, y: Tensor<3>) -> Style {
+        // The widest product has nothing of the class in it: once for all S.
+        let image = self.image.forward(images).unsqueeze::<3>();
+        let hidden = activation::relu(image + self.class.forward(y));
+        let code = self.encoder.forward(hidden);
+        let part = |first| code.clone().narrow(2, first, self.style);
+        Style { mean: part(0), log_variance: part(self.style) }
+    }
+
+    /// Logits of the pixels, `[S, B, P]`, of classes `[S, B, K]` and styles `[S, B, Z]`.
+    fn decode(&self, y: Tensor<3>, z: Tensor<3>) -> Tensor<3> {
+        self.decoder.forward(Tensor::cat(vec![y, z], 2))
+    }
+
+    /// `ln p(x|y, z)` in nats, `[S, B]`.
+    fn log_likelihood(&self, images: Tensor<2>, y: Tensor<3>, z: Tensor<3>) -> Tensor<2> {
+        bernoulli::log_prob(self.decode(y, z), images.unsqueeze()).squeeze_dim(2)
+    }
+
+    /// L(x, y) + ln p(y) at one style for each class `[S, B, K]`, and its part −ln p(x|y, z), `[S, B]` both.
+    fn given_class(&self, images: Tensor<2>, y: Tensor<3>, noise: Tensor<3>) -> (Tensor<2>, Tensor<2>) {
+        let style = self.encode(images.clone(), y.clone());
+        let reconstruction = self.log_likelihood(images, y, style.at(noise)).neg();
+        (reconstruction.clone() + style.kl(), reconstruction)
+    }
+
+    /// `KL(q(y|x) ‖ p(y))` in nats, logits `[B, 1, K]` to `[B]`.
+    fn class_kl(&self, logits: Tensor<3>) -> Tensor<1> {
+        kl::categorical(logits.clone(), logits.zeros_like()).squeeze_dims(&[1, 2])
+    }
+
+    /// Every class for each of `rows` images, `[K, B, K]`.
+    fn all_classes(&self, rows: usize, device: &Device) -> Tensor<3> {
+        self.one_hot(0..self.classes, device).unsqueeze_dim::<3>(1).repeat_dim(1, rows)
+    }
+
+    /// `[N, K]`.
+    fn one_hot(&self, classes: impl Iterator<Item = usize>, device: &Device) -> Tensor<2> {
+        let classes: Vec<i64> = classes.map(|class| class as i64).collect();
+        Tensor::<1, Int>::from_ints(classes.as_slice(), device).one_hot::<2>(self.classes).float()
+    }
+}
+
+/// Standard normal noise (Box and Muller 1958), from exponential noise that has its whole tail.
+fn normal(shape: [usize; 3], noise: &mut Noise, device: &Device) -> Tensor<3> {
+    let radius = (noise.exponential::<3>(shape, device) * 2.0).sqrt();
+    radius * (noise.uniform::<3>(shape, device) * TAU).cos()
+}
+
+/// `[S, B, 1, K]` to `[S, B, K]`.
+fn class_of(sample: Tensor<4>) -> Tensor<3> {
+    sample.squeeze_dim(2)
+}
+
+/// Pictures in the report: test images, and styles that each class is drawn in.
+const RECONSTRUCTIONS: usize = 24;
+const STYLES: usize = 10;
+
+impl Model for Semi {
+    type Options = SemiOptions;
+
+    const LAYERS: usize = 1;
+    const ONE_SAMPLE: &'static str = "hard negative ELBO, classes summed, one style";
+    const BOUND: &'static str = "importance-weighted bound";
+
+    fn new(options: &SemiOptions, size: ImageSize, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
+        Self::new(&options.shape(size.pixels()), mean, noise, device)
+    }
+
+    fn describe(options: &SemiOptions) -> String {
+        let SemiOptions { labels, classes, style, .. } = options;
+        format!("{classes} classes from {labels} labels and a style of {style} numbers")
+    }
+
+    fn first_logits(&self, images: Tensor<2>) -> Tensor<3> {
+        self.classifier.forward(images).unsqueeze_dim(1)
+    }
+
+    fn estimate(
+        &self,
+        _options: &SemiOptions,
+        Batch { images, logits, step }: Batch,
+        estimators: &[Box<dyn Estimator>],
+        noise: &mut Noise,
+    ) -> Result<Estimated, Error> {
+        let reconstruction = Cell::new(f64::NAN);
+        // Drawn before, so that the objective is a function of the class alone, as an estimator takes it to be.
+        let style = normal([1, logits.dims()[0], self.style], noise, &images.device());
+        let objective = Objective::mean(|sample: &Sample| {
+            let y = class_of(sample.z.clone());
+            let (loss, part) = self.given_class(images.clone(), y, style.clone());
+            reconstruction.set(sample.mean(part).mean().into_scalar::<f64>());
+            loss
+        });
+        let estimate = estimators[0].estimate(logits.clone(), &objective, noise, step)?;
+        Ok(Estimated { layers: vec![estimate], reconstruction: reconstruction.get() })
+    }
+
+    fn sampleless(&self, _options: &SemiOptions, logits: Tensor<3>) -> Tensor<1> {
+        self.class_kl(logits)
+    }
+
+    fn supervised(&self, options: &SemiOptions, labelled: Labelled, noise: &mut Noise) -> Tensor<1> {
+        let Labelled { images, labels } = labelled;
+        let y = self.one_hot(labels.into_iter().map(usize::from), &images.device());
+        let style = normal([1, y.dims()[0], self.style], noise, &images.device());
+        let (loss, _) = self.given_class(images.clone(), y.clone().unsqueeze(), style);
+        let log_q = categorical::log_prob(self.classifier.forward(images), y).squeeze_dim::<1>(1);
+        loss.squeeze_dim::<1>(0) * options.labelled_weight - log_q * options.alpha
+    }
+
+    /// U(x) with the sum over classes as it stands and one style for each.
+    fn hard_objective(&self, images: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
+        let (rows, device) = (images.dims()[0], images.device());
+        let logits = self.first_logits(images.clone());
+        let style = normal([1, rows, self.style], noise, &device);
+        let (losses, _) = self.given_class(images, self.all_classes(rows, &device), style);
+        let q = activation::softmax(logits.clone().squeeze_dim::<2>(1), 1).swap_dims(0, 1);
+        Ok((q * losses).sum_dim(0).squeeze_dim::<1>(0) + self.class_kl(logits))
+    }
+
+    fn sampled_log_weights(
+        &self,
+        images: Tensor<2>,
+        logits: Tensor<3>,
+        samples: usize,
+        noise: &mut Noise,
+    ) -> Result<Tensor<2>, Error> {
+        let logits = logits.unsqueeze::<4>().repeat_dim(0, samples);
+        let sample = gumbel::one_hot(logits.clone(), noise)?;
+        let class_ratio = categorical::log_prob(logits.zeros_like(), sample.clone())
+            - categorical::log_prob(logits, sample.clone());
+        let y = class_of(sample);
+        let draws = normal([samples, images.dims()[0], self.style], noise, &images.device());
+        let style = self.encode(images.clone(), y.clone());
+        let z = style.at(draws.clone());
+        let style_ratio = style.log_ratio(z.clone(), draws);
+        Ok(self.log_likelihood(images, y, z) + class_ratio.squeeze_dims::<2>(&[2, 3]) + style_ratio)
+    }
+
+    fn tell(&self, run: &Finished<SemiOptions>, noise: &mut Noise, report: Report) -> Result<Report> {
+        let (options, held_out, info) = (&run.config.model, run.held_out(), run.config.info()?);
+        let (originals, means) = self.reconstructions(&held_out, &mut noise.fork())?;
+        let elbo = [Headline::summed_elbo(run.test), Headline::importance_bound(run.test)];
+        Ok(Report {
+            title: format!("Classes and styles of {}", run.data.name),
+            summary: format!(
+                "{}, trained for {} steps by {}.",
+                Self::describe(options),
+                run.config.steps,
+                info.title
+            ),
+            training_is_bound: info.samples == Samples::Hard,
+            kl: Some(
+                "the KL of the style’s Gaussian from the standard normal, and of the class’s distribution \
+                      from the uniform one, both in closed form"
+                    .into(),
+            ),
+            headline: Headline::accuracy(run.test).into_iter().chain(elbo).collect(),
+            reconstructions: Some(Reconstructions {
+                originals: run.pictures(originals),
+                means: run.pictures(means),
+            }),
+            classes: Some(Classes {
+                images: run.pictures(self.drawn(STYLES * self.classes, &mut noise.fork())),
+                classes: self.classes,
+            }),
+            usage: Some(Usage { latents: 1, categories: self.classes, probabilities: held_out.usage(self) }),
+            ..report
+        })
+    }
+
+    fn generate(
+        &self,
+        _config: &Config<SemiOptions>,
+        _size: ImageSize,
+        count: usize,
+        noise: &mut Noise,
+    ) -> Result<Vec<u8>> {
+        Ok(self.drawn(count, noise))
+    }
+}
+
+impl Semi {
+    /// Test images and the decoder's means for one hard class and one style each, as grey pixels.
+    fn reconstructions(&self, held_out: &HeldOut, noise: &mut Noise) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let images = held_out.batch(&spread(RECONSTRUCTIONS, held_out.count()));
+        let y = gumbel::one_hot(self.classifier.forward(images.clone()), noise)?.unsqueeze::<3>();
+        let draws = normal([1, images.dims()[0], self.style], noise, &images.device());
+        let z = self.encode(images.clone(), y.clone()).at(draws);
+        Ok((grey(images), grey(activation::sigmoid(self.decode(y, z)))))
+    }
+
+    /// The decoder's means for each class in turn, as grey pixels: K images with the first style, K with the second.
+    fn drawn(&self, count: usize, noise: &mut Noise) -> Vec<u8> {
+        let at_once = (AT_ONCE / self.classes).max(1) * self.classes;
+        let parts = (0..count).step_by(at_once).map(|first| {
+            let rows = at_once.min(count - first);
+            let styles = normal([1, rows.div_ceil(self.classes), self.style], noise, &Device::flex());
+            let place = (0..rows).map(|place| (place / self.classes) as i64).collect::<Vec<_>>();
+            let z = styles.select(1, Tensor::from_ints(place.as_slice(), &Device::flex()));
+            let y = self.one_hot((0..rows).map(|place| place % self.classes), &Device::flex());
+            grey(activation::sigmoid(self.decode(y.unsqueeze(), z)))
+        });
+        parts.flatten().collect()
+    }
+}

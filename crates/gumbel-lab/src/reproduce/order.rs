@@ -1,0 +1,95 @@
+//! In which order a column puts its rows, and whether the paper puts them in the same.
+
+use super::Entry;
+use super::finding::values;
+
+/// The order of one column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    /// Our rows with their medians, the lowest first.
+    pub ours: Vec<(&'static str, f64)>,
+    /// The paper's.
+    pub paper: Vec<(&'static str, f64)>,
+    /// Pairs of rows that both have and the paper tells apart.
+    pub pairs: usize,
+    /// Those whose medians are in the paper's order.
+    pub same: usize,
+    /// Those that every seed which has both puts in the paper's order.
+    pub every_seed: usize,
+}
+
+impl Order {
+    /// That of the entries of one column.
+    pub fn of(column: &[&Entry]) -> Self {
+        let ours = sorted(column, Entry::median);
+        let paper = sorted(column, |entry| entry.cell.paper);
+        let both: Vec<&Entry> = column
+            .iter()
+            .copied()
+            .filter(|entry| entry.cell.paper.is_some() && entry.median().is_some())
+            .collect();
+        let (mut pairs, mut same, mut every_seed) = (0, 0, 0);
+        for (i, one) in both.iter().enumerate() {
+            for other in &both[i + 1..] {
+                let (low, high) = if one.cell.paper < other.cell.paper { (one, other) } else { (other, one) };
+                if low.cell.paper != high.cell.paper {
+                    pairs += 1;
+                    same += usize::from(low.median() < high.median());
+                    every_seed += usize::from(below_at_every_seed(low, high));
+                }
+            }
+        }
+        Self { ours, paper, pairs, same, every_seed }
+    }
+}
+
+fn sorted(column: &[&Entry], number: impl Fn(&Entry) -> Option<f64>) -> Vec<(&'static str, f64)> {
+    let mut rows: Vec<_> = column.iter().filter_map(|entry| Some((entry.cell.row, number(entry)?))).collect();
+    rows.sort_by(|one, other| one.1.total_cmp(&other.1));
+    rows
+}
+
+/// Whether one is lower at every seed that both have, of which there must be one.
+fn below_at_every_seed(low: &Entry, high: &Entry) -> bool {
+    let other = |seed| values(&high.seeds).find(|(known, _)| *known == seed);
+    let mut pairs =
+        values(&low.seeds).filter_map(|(seed, value)| Some((value.number, other(seed)?.1.number))).peekable();
+    pairs.peek().is_some() && pairs.all(|(low, high)| low < high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cell, Content, Number, Place, State, Value};
+    use super::*;
+
+    fn entry(row: &'static str, numbers: &[f64], paper: Option<f64>) -> Entry {
+        let number = Number { run: "a".into(), place: Place::Summary("/x", None) };
+        let done = |&number| State::Done(Value { number, error: None, steps: None, seconds: None });
+        let cell = Cell { row, column: "c", content: Content::Of(number), paper };
+        Entry { cell, seeds: numbers.iter().map(done).collect() }
+    }
+
+    #[test]
+    fn pairs_count_where_both_have_them_and_seeds_must_agree() {
+        let column = [
+            entry("a", &[5.0, 6.0, 7.0], Some(1.0)),
+            entry("b", &[8.0, 5.5, 9.0], Some(2.0)),
+            entry("c", &[1.0, 1.0, 1.0], Some(3.0)),
+            entry("new", &[0.5], None),
+            entry("refused", &[], Some(9.0)),
+        ];
+        let order = Order::of(&column.iter().collect::<Vec<_>>());
+        assert_eq!(order.ours, [("new", 0.5), ("c", 1.0), ("a", 6.0), ("b", 8.0)]);
+        assert_eq!(order.paper, [("a", 1.0), ("b", 2.0), ("c", 3.0), ("refused", 9.0)]);
+        // Of a-b, a-c and b-c the first is in order by its medians, though not at the second seed.
+        assert_eq!((order.pairs, order.same, order.every_seed), (3, 1, 0));
+        let sure = Order::of(&[&entry("a", &[5.0, 6.0], Some(1.0)), &entry("b", &[5.5, 8.0], Some(2.0))]);
+        assert_eq!((sure.pairs, sure.same, sure.every_seed), (1, 1, 1));
+    }
+
+    #[test]
+    fn what_the_paper_does_not_tell_apart_is_no_pair() {
+        let order = Order::of(&[&entry("a", &[5.0], Some(1.0)), &entry("b", &[6.0], Some(1.0))]);
+        assert_eq!(order.pairs, 0);
+    }
+}
