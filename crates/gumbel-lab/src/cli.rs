@@ -38,6 +38,8 @@ Each estimator gets a run of its own in the folder, with the same options, data 
     Compare(Compare),
     /// Measure bias, variance and time of gradient estimators against exact enumeration
     Measure(Box<crate::measure::Options>),
+    /// Show what is claimed of Gumbel-Softmax: each claim computed, drawn and tested
+    Show(crate::show::Options),
     /// Draw from a trained model
     Generate(Generate),
     /// List or download data sets

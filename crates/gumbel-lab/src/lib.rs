@@ -18,6 +18,7 @@ mod output;
 pub mod report;
 pub mod run;
 pub mod sequences;
+pub mod show;
 mod story;
 pub mod train;
 pub mod watch;

@@ -7,6 +7,7 @@ mod generate_strings;
 mod list;
 mod measure;
 mod progress;
+mod show;
 mod train;
 mod train_gan;
 
@@ -30,6 +31,7 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Train(model) => return train(&model, started, &Stop::at_a_signal()),
         Command::Compare(options) => return compare::run(&options, started),
         Command::Measure(options) => return measure::run(&options),
+        Command::Show(options) => return show::run(&options),
         Command::Generate(options) => generate::run(&options)?,
         Command::Data(options) => return data::run(&options),
         Command::List { name: None } => list::table()?,

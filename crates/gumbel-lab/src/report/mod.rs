@@ -15,6 +15,7 @@ mod measurement;
 mod page;
 mod png_grid;
 mod section;
+mod showing;
 mod text;
 
 pub use adversarial::Adversarial;
@@ -25,3 +26,4 @@ pub(crate) use measurement::bias_against_variance;
 pub use measurement::{Findings, Training};
 pub use page::{Rendered, render};
 pub use png_grid::png_grid;
+pub use showing::Showing;
