@@ -50,10 +50,6 @@ impl<const N: usize> Tally<N> {
         let se = |i: usize| (self.squares[i] / (self.count * (self.count - 1.0).max(1.0))).sqrt();
         std::array::from_fn(|i| Mean { value: self.mean[i], se: se(i) })
     }
-
-    pub fn variances(&self) -> [f64; N] {
-        self.squares.map(|squares| squares / (self.count - 1.0).max(1.0))
-    }
 }
 
 /// Relaxed samples of one row of logits.

@@ -103,9 +103,9 @@ fn at(objective: Objective, tau: f64, means: [Mean; 3]) -> Vec<Row> {
         let row = Row::mean("mean of pathwise gradients", setting(k), means[k]);
         row.expect(Test::Equal, relaxed[k], "derivative of the relaxed integral")
     };
-    // The third coordinate has the largest bias at every temperature.
-    let other = Row::mean("the same against the discrete", setting(2), means[2]);
-    let other = other.expect(Test::Differs, discrete[2], "πₖ (f(eₖ) − E f)");
+    // The bias of the first coordinate is the plainest.
+    let other = Row::mean("the same against the discrete", setting(0), means[0]);
+    let other = other.expect(Test::Differs, discrete[0], "πₖ (f(eₖ) − E f)");
     (0..3).map(same).chain([other]).collect()
 }
 

@@ -22,7 +22,8 @@ fn compute(settings: &Settings) -> Result<Finding> {
         Ok((tau, draws.tally(leads)?.means()))
     });
     let measured = measured.collect::<Result<Vec<_>>>()?;
-    let rows: Vec<Row> = measured.iter().flat_map(|(tau, means)| rows(*tau, means)).collect();
+    let rows: Vec<Row> =
+        measured.iter().flat_map(|(tau, means)| rows(*tau, means, settings.samples)).collect();
     let lowest = &measured[TAUS.len()].1;
     let said = format!(
         "A sample whose category k leads every other entry {LEAD}-fold is one-hot but for a hundredth. That has an \
@@ -51,14 +52,14 @@ fn probability(k: usize, tau: f64) -> f64 {
     handicapped / (handicapped + WEIGHTS.iter().sum::<f64>() - WEIGHTS[k])
 }
 
-fn rows(tau: f64, means: &[Mean; 4]) -> Vec<Row> {
+fn rows(tau: f64, means: &[Mean; 4], samples: usize) -> Vec<Row> {
     let quantity = format!("share that leads {LEAD}-fold");
     let row = |k: usize| {
-        Row::mean(&quantity, format!("category {} at τ = {tau}", k + 1), means[k]).expect(
-            Test::Equal,
-            probability(k, tau),
-            "αₖ c^−τ / (αₖ c^−τ + rest)",
-        )
+        let (p, setting) = (probability(k, tau), format!("category {} at τ = {tau}", k + 1));
+        // The binomial's own error; where it has next to no variance, too few are expected to tell.
+        let se = (p * (1.0 - p) / samples as f64).sqrt();
+        let test = if p * samples as f64 > 100.0 { Test::Equal } else { Test::None };
+        Row::mean(&quantity, setting, Mean { se, ..means[k] }).expect(test, p, "αₖ c^−τ / (αₖ c^−τ + rest)")
     };
     (0..3).map(row).collect()
 }
@@ -96,8 +97,8 @@ mod tests {
         let logits = WEIGHTS.map(f64::ln);
         let draws = Draws { logits: &logits, tau: 0.5, count: 100_000, stream: Stream::new(2) };
         let means = draws.tally(leads).unwrap().means();
-        assert!(rows(0.5, &means).iter().all(Row::holds));
-        assert!(!rows(2.0, &means).iter().all(Row::holds)); // 1/τ for τ
+        assert!(rows(0.5, &means, 100_000).iter().all(Row::holds));
+        assert!(!rows(2.0, &means, 100_000).iter().all(Row::holds)); // 1/τ for τ
     }
 
     #[test]
