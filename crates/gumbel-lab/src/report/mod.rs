@@ -22,6 +22,7 @@ pub use adversarial::Adversarial;
 pub use comparison::{Comparison, Evaluation, Run};
 pub use data::{Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
 pub use error::Error;
+pub(crate) use figure::axis::grouped;
 pub(crate) use measurement::bias_against_variance;
 pub use measurement::{Findings, Training};
 pub use page::{Rendered, render};

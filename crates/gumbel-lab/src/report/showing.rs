@@ -74,7 +74,7 @@ fn section(claim: &Claim, finding: &Finding) -> Markup {
         section id=(claim.name) {
             p.over { (claim.name) }
             h2 { (claim.title) }
-            p { (finding.said) }
+            @for paragraph in finding.said.lines() { p { (paragraph) } }
             @for Figure { wide, narrow, caption, .. } in &finding.figures { (fitted_figure(wide, narrow, caption)) }
             details open[finding.rows.len() <= OPEN || !finding.holds()] {
                 summary { "The claim " (verdict(finding)) ": " (held) " of " (tests) " tests" }
@@ -95,8 +95,8 @@ fn table(rows: &[Row]) -> Markup {
                 td { (number(row.measured)) }
                 td { (row.standard_error.map_or("–".into(), error)) }
                 td { (row.expected.map_or("–".into(), number)) @if !row.source.is_empty() { small { (row.source) } } }
-                td { (row.z().map_or("–".into(), |z| format!("{z:.1}").replace('-', "−"))) }
-                td { (row.claimed()) }
+                td { (row.z().map_or("–".into(), deviation)) }
+                td { (row.claimed().replace('-', "−")) }
                 td { @if row.test != Test::None { @if row.holds() { "✓" } @else { "✗ fails" } } }
             } } }
         } }
@@ -108,7 +108,12 @@ fn number(number: f64) -> String {
     significant(number, 6)
 }
 
-/// Two.
+/// A z-score, with one decimal.
+fn deviation(z: f64) -> String {
+    format!("{z:.1}").replace("-0.0", "0.0").replace('-', "−")
+}
+
+/// Two digits.
 fn error(number: f64) -> String {
     significant(number, 2)
 }

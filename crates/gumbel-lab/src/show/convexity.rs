@@ -34,9 +34,9 @@ fn compute(settings: &Settings) -> Result<Finding> {
     let said = format!(
         "Scaled by the point’s coordinates, the least curvature of ln p along the simplex, over all weights and \
          points, is 1 − τ(n−1). The search finds {} at half the bound, {} at it and {} a twentieth above it for n = 3, \
-         and {}, {} and {} for n = 10: the bound is tight. But it is convexity in the sample, not in the parameters, \
+         and {}, {} and {} for n = 10: the bound is tight.\nBut it is convexity in the sample, not in the parameters, \
          and promises nothing for optimisation; what it says is that no maximum lies inside. For that it asks far \
-         more than it need: a maximum wants n − 1 of the weights w above 1/(nτ), so there is none for τ ≤ (n−1)/n. \
+         more than it need: a maximum wants n−1 of the weights w above 1/(nτ), so there is none for τ ≤ (n−1)/n. \
          Searched over all weights, every stationary point at τ = 0.95 is curved upwards in some direction, by {} at \
          least for n = 10; at τ = 1.05 the centre is a maximum for equal weights.",
         at(0),
@@ -140,16 +140,12 @@ fn series(points: &[Vec<(f64, f64)>]) -> Vec<Series> {
         .collect()
 }
 
-fn zero(from: f64, to: f64) -> Series {
-    Series { name: "flat".into(), points: vec![(from, 0.0), (to, 0.0)], dashed: true }
-}
-
 fn least_figure(least: &[Vec<(f64, f64)>]) -> Figure {
     let chart = LineChart {
         title: "Least curvature of the log-density along the simplex".into(),
         x_label: "τ (n − 1)".into(),
         y_label: "least curvature found".into(),
-        series: series(least).into_iter().chain([zero(0.25, 2.0)]).collect(),
+        series: series(least),
         ..LineChart::default()
     };
     let caption =

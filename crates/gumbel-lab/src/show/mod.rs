@@ -29,6 +29,7 @@ pub use options::Options;
 pub use row::{Row, Test};
 
 use crate::report::figure::{Bars, Drawing, LineChart, Ternary, Width};
+use crate::report::grouped;
 use anyhow::Result;
 use gumbel_kernels::Stream;
 
@@ -79,10 +80,21 @@ impl Settings {
     }
 }
 
+/// Numbers between brackets.
+fn tuple(numbers: &[f64]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(f64::to_string).collect();
+    format!("({})", numbers.join(", "))
+}
+
+/// Samples in words, with a comma between groups of three digits.
+fn count(samples: usize) -> String {
+    grouped(samples as f64)
+}
+
 /// What was computed.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// What it shows, with the numbers found.
+    /// What it shows, with the numbers found; a paragraph a line.
     pub said: String,
     /// What it is drawn as.
     pub figures: Vec<Figure>,

@@ -1,7 +1,7 @@
 //! Gumbel noise: its mean, its variance and its law.
 
 use super::draw::Mean;
-use super::{Claim, Figure, Finding, Row, Settings, Test};
+use super::{Claim, Figure, Finding, Row, Settings, Test, count};
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::noise;
@@ -24,7 +24,7 @@ fn compute(settings: &Settings) -> Result<Finding> {
     let variance = Mean::of(sample.iter().map(|g| (g - EULER).powi(2)));
     sample.sort_unstable_by(f64::total_cmp);
     let gap = largest_gap(&sample, cumulative) * (sample.len() as f64).sqrt();
-    let setting = format!("{} numbers", sample.len());
+    let setting = format!("{} numbers", count(sample.len()));
     let rows = vec![
         Row::mean("mean", &setting, mean).expect(Test::Equal, EULER, "Euler’s constant"),
         Row::mean("variance", &setting, variance).expect(Test::Equal, PI * PI / 6.0, "π²/6"),
@@ -38,7 +38,7 @@ fn compute(settings: &Settings) -> Result<Finding> {
         "The law is exp(−exp(−g)). Of {} numbers the mean is {:.4} and the variance {:.4}; scaled by √n, the largest \
          gap between their distribution and the law is {gap:.2}, where chance exceeds {CRITICAL} once in a thousand \
          times.",
-        sample.len(),
+        count(sample.len()),
         mean.value,
         variance.value
     );

@@ -2,7 +2,7 @@
 
 use super::draw::{Draws, Mean};
 use super::triangle::expectation;
-use super::{Claim, Figure, Finding, Row, Settings, Test};
+use super::{Claim, Figure, Finding, Row, Settings, Test, count};
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::{gumbel_softmax_vjp, softmax};
@@ -88,7 +88,7 @@ fn compute(settings: &Settings) -> Result<Finding> {
          not the derivative of E f(b) over one-hot samples, not even for a linear f, because the mean of a relaxed \
          sample is not that of the hard one: the relative distance of the two gradients is {:.3} at τ = 0.25, {:.3} \
          at 0.5 and {:.3} at 1.",
-        settings.samples,
+        count(settings.samples),
         of(0.25),
         of(0.5),
         of(1.0)

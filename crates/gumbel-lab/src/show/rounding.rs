@@ -1,7 +1,7 @@
 //! Rounded, a relaxed sample is an exact one at every temperature; its mean is not.
 
 use super::draw::{Draws, Mean, argmax, shares};
-use super::{Claim, Figure, Finding, Row, Settings, Test};
+use super::{Claim, Figure, Finding, Row, Settings, Test, count};
 use crate::report::figure::{Bar, Bars};
 use anyhow::Result;
 use gumbel_kernels::noise;
@@ -39,7 +39,7 @@ fn compute(settings: &Settings) -> Result<Finding> {
          Only the rounded sample is exact. The mean of the sample itself moves towards even shares as τ grows: for \
          the rarest category it is {:.3} at τ = 1 and {:.3} at τ = 5, not {:.3}. Weights c·α give the samples of α.",
         TAUS.len(),
-        settings.samples,
+        count(settings.samples),
         measured[2].mean[2].value,
         measured[3].mean[2].value,
         shares(WEIGHTS)[2]

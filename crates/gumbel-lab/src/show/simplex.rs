@@ -2,7 +2,7 @@
 
 use super::density::log_density;
 use super::triangle::integral;
-use super::{Claim, Figure, Finding, Row, Settings, Test};
+use super::{Claim, Figure, Finding, Row, Settings, Test, tuple};
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 
@@ -29,7 +29,8 @@ fn compute(_: &Settings) -> Result<Finding> {
 }
 
 fn row(decade: i32) -> Row {
-    let setting = format!("10^-{} < Σx < 10^-{decade}, α = {WEIGHTS:?}, τ = {TAU}", decade + 1);
+    let [most, least] = [decade, decade + 1].map(|decade| 10f64.powi(-decade));
+    let setting = format!("{least} < Σx < {most}, α = {}, τ = {TAU}", tuple(&WEIGHTS));
     let mass = shell(decade, |log_x| log_density(&WEIGHTS.map(f64::ln), TAU, log_x));
     Row::exact("integral over the shell", setting, mass).expect(
         Test::Within(1e-6),

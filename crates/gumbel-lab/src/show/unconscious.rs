@@ -2,7 +2,7 @@
 
 use super::draw::{Draws, Mean};
 use super::triangle::expectation;
-use super::{Claim, Finding, Row, Settings, Test};
+use super::{Claim, Finding, Row, Settings, Test, count};
 use anyhow::Result;
 use gumbel_kernels::{Stream, noise};
 use std::f64::consts::PI;
@@ -48,7 +48,7 @@ fn compute(settings: &Settings) -> Result<Finding> {
         "The law of the unconscious statistician is what lets a gradient pass under the expectation: the noise does \
          not depend on the parameters. For a Gaussian and for a relaxed category, integrals against the density of z \
          and means over {} draws of the noise agree: no more than {worst:.1} standard errors apart in {} cases.",
-        settings.samples,
+        count(settings.samples),
         rows.len()
     );
     Ok(Finding { said, figures: Vec::new(), rows })
