@@ -45,12 +45,11 @@ impl Showing {
             section {
                 h2 { "The claims" }
                 div.scroll { table.numbers {
-                    thead { tr { th { "claim" } th { "tests" } th { "largest |z|" } th { "verdict" } } }
+                    thead { tr { th { "claim" } th { "largest |z|" } th { "tests held" } } }
                     tbody { @for (claim, finding) in &self.findings { tr {
                         th scope="row" { a href={ "#" (claim.name) } { (claim.title) } }
-                        td { (finding.score().0) }
                         td { (finding.largest_z().map_or("–".into(), |z| format!("{z:.1}"))) }
-                        td { (verdict(finding)) }
+                        td { (held(finding)) }
                     } } }
                 } }
                 p { "Largest |z|: where equality with a known number is claimed and there is chance in it." }
@@ -64,12 +63,16 @@ impl Showing {
     }
 }
 
+fn held(finding: &Finding) -> String {
+    let (tests, held) = finding.score();
+    format!("{held} of {tests} {}", if finding.holds() { "✓" } else { "✗" })
+}
+
 fn verdict(finding: &Finding) -> &'static str {
     if finding.holds() { "holds" } else { "fails" }
 }
 
 fn section(claim: &Claim, finding: &Finding) -> Markup {
-    let (tests, held) = finding.score();
     html! {
         section id=(claim.name) {
             p.over { (claim.name) }
@@ -77,7 +80,7 @@ fn section(claim: &Claim, finding: &Finding) -> Markup {
             @for paragraph in finding.said.lines() { p { (paragraph) } }
             @for Figure { wide, narrow, caption, .. } in &finding.figures { (fitted_figure(wide, narrow, caption)) }
             details open[finding.rows.len() <= OPEN || !finding.holds()] {
-                summary { "The claim " (verdict(finding)) ": " (held) " of " (tests) " tests" }
+                summary { "The claim " (verdict(finding)) ": " (held(finding)) }
                 (table(&finding.rows))
             }
         }

@@ -30,7 +30,7 @@ fn compute(settings: &Settings) -> Result<Finding> {
     let mut rows: Vec<Row> = SIZES.iter().zip(&least).flat_map(|(&n, curve)| sign_rows(n, curve)).collect();
     rows.extend([0.9, 1.0, 1.1].map(centre_row));
     rows.extend(SIZES.iter().zip(&peaks).flat_map(|(&n, curve)| peak_rows(n, curve)));
-    let at = |i: usize| format!("{:.3}", rows[i].measured).replace("-0.000", "0.000").replace('-', "−");
+    let at = |i: usize| format!("{:.3}", rows[i].measured).replace("-0.000", "0.000");
     let said = format!(
         "Scaled by the point’s coordinates, the least curvature of ln p along the simplex, over all weights and \
          points, is 1 − τ(n−1). The search finds {} at half the bound, {} at it and {} a twentieth above it for n = 3, \

@@ -33,11 +33,10 @@ fn compute(_: &Settings) -> Result<Finding> {
     }
     rows.extend(entropy_and_divergence()?);
     let whole = rows[..2 * TAUS.len()].iter().map(|row| (row.measured - 1.0).abs()).fold(0.0, f64::max);
-    let whole = format!("{whole:.0e}").replace('-', "−");
     let [inverse, no_factorial, one_more] = [0, 1, 2].map(|i| rows[2 * TAUS.len() + i].measured);
     let said = format!(
         "The formula is (n−1)! τⁿ⁻¹ Π αₖxₖ^(−τ−1) / (Σ αᵢxᵢ^−τ)ⁿ, with respect to dx₁ … dxₙ₋₁. For 2 weights and {} temperatures its \
-         integral over the simplex misses 1 by {whole} at most. The constants people get wrong show at once, at \
+         integral over the simplex misses 1 by {whole:.0e} at most. The constants people get wrong show at once, at \
          τ = ½ and n = 3: τ^−(n−1) integrates to {inverse:.2}, the formula without (n−1)! to {no_factorial:.2}, τⁿ to \
          {one_more:.2}. The divergence between two relaxed distributions is not that between the categories: {:.4} \
          against {:.4} nats.",

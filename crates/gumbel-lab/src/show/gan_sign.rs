@@ -44,8 +44,7 @@ fn compute(_: &Settings) -> Result<Finding> {
          alike: after {STEPS} steps the least verdict is {least:.4}, nothing is told apart, and the objective, {end:.2} \
          by then, still rises without bound.",
         plus.values[STEPS]
-    )
-    .replace("at -", "at −");
+    );
     Ok(Finding { said, figures: vec![figure(&plus, &minus)], rows })
 }
 

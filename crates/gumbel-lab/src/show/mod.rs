@@ -86,6 +86,16 @@ fn tuple(numbers: &[f64]) -> String {
     format!("({})", numbers.join(", "))
 }
 
+/// A minus sign where a hyphen stands before a digit.
+fn minus(text: &str) -> String {
+    let mut parts = text.split('-');
+    let first = parts.next().unwrap_or_default().to_string();
+    parts.fold(first, |text, part| {
+        let sign = if part.starts_with(|c: char| c.is_ascii_digit()) { '−' } else { '-' };
+        text + &sign.to_string() + part
+    })
+}
+
 /// Samples in words, with a comma between groups of three digits.
 fn count(samples: usize) -> String {
     grouped(samples as f64)
@@ -142,6 +152,7 @@ impl Claim {
         let stream = Stream::new(seed).split(place as u64);
         let mut finding = (self.compute)(&Settings { stream, samples })?;
         finding.rows.iter_mut().for_each(|row| row.claim = self.name);
+        finding.said = minus(&finding.said);
         Ok(finding)
     }
 }
@@ -163,5 +174,18 @@ impl Finding {
     pub fn largest_z(&self) -> Option<f64> {
         let equal = self.rows.iter().filter(|row| row.test == Test::Equal).filter_map(Row::z);
         equal.map(f64::abs).max_by(f64::total_cmp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_a_hyphen_is_no_minus() {
+        for (i, claim) in ALL.iter().enumerate() {
+            assert!(ALL[..i].iter().all(|other| other.name != claim.name), "{}", claim.name);
+        }
+        assert_eq!(minus("log-space at -0.5 to 2e-12, 99-fold"), "log-space at −0.5 to 2e−12, 99-fold");
     }
 }

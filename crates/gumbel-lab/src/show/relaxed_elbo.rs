@@ -51,8 +51,7 @@ fn compute(settings: &Settings) -> Result<Finding> {
         most(|o| o.density),
         most(|o| o.discrete),
         most(|o| o.mass),
-    )
-    .replace('-', "−");
+    );
     Ok(Finding { said, figures: vec![figure(&curve, relaxed, hard)], rows })
 }
 

@@ -36,8 +36,7 @@ fn compute(settings: &Settings) -> Result<Finding> {
         rows[6].measured,
         PROBABILITIES[3],
         as_logits[3].value
-    )
-    .replace("[-", "[−");
+    );
     Ok(Finding { said, figures: vec![figure(&as_logits, &as_logs)], rows })
 }
 

@@ -65,17 +65,18 @@ fn compute(settings: &Settings) -> Result<Finding> {
     let crossing = crossing.map_or("no temperature here".into(), |at| format!("τ = {}", at.tau));
     let said = format!(
         "On a small network of 2 latents of 3 categories the variance of one gradient falls from {:.4} at τ = 0.025 \
-         to {:.6} at τ = 5, and its bias rises from within chance to {:.3}. At low temperatures the variance goes as \
+         to {:.6} at τ = 5, and its bias rises from {:.4} ± {:.4} to {:.4}. At low temperatures the variance goes as \
          τ^{:.2}: with a probability of order τ two categories nearly tie, and there the gradient is of order 1/τ. \
          The score function of two samples with a leave-one-out baseline has no bias and a variance of {:.4}, \
          exceeded by Gumbel-Softmax from {crossing} down.",
         variance(&measured[0].parts).value,
         variance(&measured[7].parts).value,
+        measured[0].bias.value,
+        measured[0].bias.se,
         measured[7].bias.value,
         slope.value,
         score.value
-    )
-    .replace("τ^-", "τ^−");
+    );
     Ok(Finding { said, figures: vec![figure(&measured, score)], rows })
 }
 

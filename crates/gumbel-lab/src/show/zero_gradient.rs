@@ -27,11 +27,11 @@ fn compute(settings: &Settings) -> Result<Finding> {
          % for h = 0.01, exactly the change of its probability. All the others have a difference quotient of zero, so \
          the derivative is zero with probability one, and automatic differentiation returns that. The derivative of \
          the mean hides in the jumps: the quotients average to it at every h, with a variance that grows as 1/h. The \
-         relaxed sample moves with the logit: its pathwise derivative is that of differences to {}.",
+         relaxed sample moves with the logit: its pathwise derivative is that of differences to {:.0e}.",
         100.0 * rows[2].measured,
         count(settings.samples),
         100.0 * rows[6].measured,
-        format!("{:.0e}", rows[8].measured).replace('-', "−")
+        rows[8].measured
     );
     Ok(Finding { said, figures: vec![figure(&[0.0, -1.0, 2.0])?], rows })
 }
