@@ -147,6 +147,14 @@ impl Claim {
     ///
     /// # Errors
     /// A computation that was refused, which would be a fault of this program.
+    ///
+    /// ```
+    /// let claim = gumbel_lab::show::ALL.iter().find(|claim| claim.name == "gan-sign").expect("it is there");
+    /// let finding = claim.find(0, 100_000)?;
+    /// let verdict = &finding.rows[0]; // p = 0.4 against q = 0.1
+    /// assert!(finding.holds() && (verdict.measured - 0.8).abs() < 1e-6);
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
     pub fn find(&self, seed: u64, samples: usize) -> Result<Finding> {
         let place = ALL.iter().position(|claim| claim.name == self.name).unwrap_or(ALL.len());
         let stream = Stream::new(seed).split(place as u64);

@@ -7,11 +7,8 @@ use anyhow::Result;
 use gumbel_kernels::noise;
 use std::f64::consts::PI;
 
-pub(super) const CLAIM: Claim = Claim {
-    name: "gumbel-noise",
-    title: "−ln(−ln u) is Gumbel noise, and its maximum with logits is a category",
-    compute,
-};
+pub(super) const CLAIM: Claim =
+    Claim { name: "gumbel-noise", title: "−ln(−ln u) of a uniform u has the Gumbel law", compute };
 
 /// Euler's constant.
 const EULER: f64 = 0.577_215_664_901_532_9;

@@ -21,7 +21,7 @@ const TAU: f64 = 1.0;
 /// Bits: how steeply each turns with its category's share, and where.
 const BITS: [(f64, f64); 3] = [(10.0, 0.3), (10.0, 0.3), (-300.0, 0.01)];
 /// ln α of the posterior for categories 1 and 2; 0 for the third.
-const EVEN: [f64; 9] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+const EVEN: [f64; 9] = [3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0];
 /// Where the integrals are checked by samples through the library.
 const CHECKED: f64 = 5.0;
 

@@ -122,7 +122,7 @@ fn figure(measured: &[At], score: Mean) -> Figure {
     let chart = LineChart {
         title: "Variance and squared bias of the Gumbel-Softmax gradient against the temperature".into(),
         x_label: "temperature τ".into(),
-        y_label: "of one gradient, summed over coordinates".into(),
+        y_label: "variance and squared bias of one gradient".into(),
         series: vec![
             curve("variance", |at| variance(&at.parts).value),
             biases,

@@ -134,27 +134,27 @@ impl Ternary {
         let room = total / across as f64;
         let side = room - 24.0;
         let tall = side * 0.75f64.sqrt() + 40.0;
-        let place = |column: usize, row: usize, head: f64| Place {
+        // Names above the columns, or above each row.
+        let (rows, heads, head) = match width {
+            Width::Full => (2, 1, 20.0),
+            Width::Half => (self.panels.len(), self.panels.len(), 28.0),
+        };
+        let place = |column: usize, row: usize| Place {
             x: room * column as f64 + 12.0,
-            y: HEAD
-                + head * (1.0 + if width == Width::Full { 0.0 } else { row as f64 })
-                + tall * (row + 1) as f64
-                - 20.0,
+            y: HEAD + head * (row + 1).min(heads) as f64 + tall * (row + 1) as f64 - 20.0,
             side,
         };
         let places = |i: usize| match width {
-            Width::Full => [place(i, 0, 20.0), place(i, 1, 20.0)],
-            Width::Half => [place(0, i, 20.0), place(1, i, 20.0)],
+            Width::Full => [place(i, 0), place(i, 1)],
+            Width::Half => [place(0, i), place(1, i)],
         };
-        let rows = if width == Width::Full { 2 } else { self.panels.len() };
-        let heads = if width == Width::Full { 20.0 } else { 20.0 * rows as f64 };
         let body = html! {
             (self.key(total))
             @for (i, panel) in self.panels.iter().enumerate() {
                 (self.panel(panel, places(i), width))
             }
         };
-        Drawing::new(&self.title, total, HEAD + heads + tall * rows as f64, body)
+        Drawing::new(&self.title, total, HEAD + head * heads as f64 + tall * rows as f64, body)
     }
 
     fn panel(&self, panel: &Panel, [density, points]: [Place; 2], width: Width) -> Markup {
