@@ -196,7 +196,7 @@ mod tests {
     fn at_the_exact_posterior_the_hard_elbo_is_the_evidence() {
         let joint: Vec<f64> = (0..3).map(|k| log_likelihood(corner(k)).exp()).collect();
         let even = (joint[0] / joint[2]).ln();
-        assert!((hard_elbo(even) - hard_evidence()).abs() < 1e-12 && hard_elbo(even + 1.0) < hard_evidence());
+        assert!((hard_elbo(even) - hard_evidence()).abs() < 1e-12 && hard_elbo(4.0) < hard_evidence() - 0.1);
     }
 
     #[test]
