@@ -103,9 +103,10 @@ fn at(objective: Objective, tau: f64, means: [Mean; 3]) -> Vec<Row> {
         let row = Row::mean("mean of pathwise gradients", setting(k), means[k]);
         row.expect(Test::Equal, relaxed[k], "derivative of the relaxed integral")
     };
-    // The bias of the first coordinate is the plainest.
+    // The bias of the first coordinate is the plainest; at a low temperature even that may be lost in chance.
+    let test = if tau < 0.5 { Test::None } else { Test::Differs };
     let other = Row::mean("the same against the discrete", setting(0), means[0]);
-    let other = other.expect(Test::Differs, discrete[0], "πₖ (f(eₖ) − E f)");
+    let other = other.expect(test, discrete[0], "πₖ (f(eₖ) − E f)");
     (0..3).map(same).chain([other]).collect()
 }
 
