@@ -13,7 +13,8 @@ use std::path::PathBuf;
   gumbel train vae --data mnist --hidden none --steps 15000 --out runs/mnist
   gumbel compare --estimators gumbel-softmax,reinforce train vae
   gumbel generate runs/mnist --count 100 --out digits.png
-  gumbel measure --problem quadratic --dims 2 --categories 4")]
+  gumbel measure --problem quadratic --dims 2 --categories 4
+  gumbel show")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
