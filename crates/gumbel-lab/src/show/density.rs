@@ -4,7 +4,9 @@ use super::triangle::{expectation, integral, log_space_density};
 use super::{Claim, Figure, Finding, Row, Settings, Test, tuple};
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
-use gumbel_kernels::{categorical, concrete_log_density};
+use gumbel_kernels::{
+    binary_concrete_log_density, binary_concrete_unit_log_density, categorical, concrete_log_density,
+};
 
 pub(super) const CLAIM: Claim =
     Claim { name: "density", title: "The density has a closed form and integrates to one", compute };
@@ -31,6 +33,7 @@ fn compute(_: &Settings) -> Result<Finding> {
     for golden in GOLDEN {
         rows.push(golden_row(golden)?);
     }
+    rows.extend(binary_rows()?);
     rows.extend(entropy_and_divergence()?);
     let whole = rows[..2 * TAUS.len()].iter().map(|row| (row.measured - 1.0).abs()).fold(0.0, f64::max);
     let [inverse, no_factorial, one_more] = [0, 1, 2].map(|i| rows[2 * TAUS.len() + i].measured);
@@ -123,6 +126,26 @@ fn golden_row((weights, tau, x, expected): Golden) -> Result<Row> {
         expected,
         "30-digit arithmetic",
     ))
+}
+
+/// Of a bit, on the unit interval and as a logit.
+fn binary_rows() -> Result<[Row; 2]> {
+    let (log_odds, tau) = ([3f64.ln()], 0.5);
+    let (mut unit, mut logit) = ([f64::NAN], [f64::NAN]);
+    binary_concrete_unit_log_density(&[0.3], &log_odds, tau, &mut unit)?;
+    binary_concrete_log_density(&[0.7], &log_odds, tau, &mut logit)?;
+    let row = |at: &str, value, expected| {
+        let setting = format!("odds 3, τ = {tau}, {at}");
+        Row::exact("log-density of a bit", setting, value).expect(
+            Test::Within(1e-12),
+            expected,
+            "30-digit arithmetic",
+        )
+    };
+    Ok([
+        row("x = 0.3", unit[0], -1.049_538_741_372_671_6),
+        row("logit 0.7", logit[0], -2.216_392_315_846_426),
+    ])
 }
 
 fn entropy_and_divergence() -> Result<[Row; 3]> {
