@@ -13,7 +13,8 @@ use std::path::PathBuf;
   gumbel train vae --data mnist --hidden none --steps 15000 --out runs/mnist
   gumbel compare --estimators gumbel-softmax,reinforce train vae
   gumbel generate runs/mnist --count 100 --out digits.png
-  gumbel measure --problem quadratic --dims 2 --categories 4")]
+  gumbel measure --problem quadratic --dims 2 --categories 4
+  gumbel show")]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -47,6 +48,8 @@ Each estimator gets a run of its own in the folder, with the same options, data 
 
 The same command goes on where it stopped; what has finished is not made again.")]
     Reproduce(Reproduce),
+    /// Show what is claimed of Gumbel-Softmax: each claim computed, drawn and tested
+    Show(crate::show::Options),
     /// Draw from a trained model
     Generate(Generate),
     /// List or download data sets

@@ -20,6 +20,7 @@ pub mod report;
 pub mod reproduce;
 pub mod run;
 pub mod sequences;
+pub mod show;
 mod story;
 pub mod train;
 pub mod watch;

@@ -208,14 +208,14 @@ fn write_table(folder: &RunFolder, rows: &[Row], points: &[Point]) -> Result<()>
 }
 
 /// Lines under a header.
-fn csv<T: Serialize>(header: &str, lines: &[T]) -> Result<Vec<u8>> {
+pub(super) fn csv<T: Serialize>(header: &str, lines: &[T]) -> Result<Vec<u8>> {
     let mut writer =
         csv::WriterBuilder::new().has_headers(false).from_writer(format!("{header}\n").into_bytes());
     lines.iter().try_for_each(|line| writer.serialize(line))?;
     Ok(writer.into_inner()?)
 }
 
-fn finish(folder: &RunFolder, page: Rendered) -> Result<()> {
+pub(super) fn finish(folder: &RunFolder, page: Rendered) -> Result<()> {
     for (name, svg) in &page.figures {
         folder.write(&format!("figures/{name}"), svg)?;
     }
@@ -224,7 +224,7 @@ fn finish(folder: &RunFolder, page: Rendered) -> Result<()> {
 }
 
 /// As it was typed.
-fn command_line() -> String {
+pub(super) fn command_line() -> String {
     let words = std::env::args().skip(1).map(|word| format!(" {}", quoted(&word)));
     format!("gumbel{}", words.collect::<String>())
 }

@@ -8,6 +8,7 @@ mod list;
 mod measure;
 mod progress;
 mod reproduce;
+mod show;
 mod train;
 mod train_gan;
 
@@ -32,6 +33,7 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Compare(options) => return compare::run(&options, started),
         Command::Measure(options) => return measure::run(&options),
         Command::Reproduce(options) => return reproduce::run(&options),
+        Command::Show(options) => return show::run(&options),
         Command::Generate(options) => generate::run(&options)?,
         Command::Data(options) => return data::run(&options),
         Command::List { name: None } => list::table()?,

@@ -16,14 +16,17 @@ mod page;
 mod png_grid;
 mod reproduction;
 mod section;
+mod showing;
 mod text;
 
 pub use adversarial::Adversarial;
 pub use comparison::{Comparison, Evaluation, Run};
 pub use data::{Classes, Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
 pub use error::Error;
+pub(crate) use figure::axis::grouped;
 pub(crate) use measurement::bias_against_variance;
 pub use measurement::{Findings, Training};
 pub use page::{Rendered, render};
 pub use png_grid::png_grid;
 pub use reproduction::Reproduction;
+pub use showing::Showing;

@@ -75,10 +75,15 @@ pub(super) fn figure(drawing: &Drawing, caption: &str) -> Markup {
 /// A chart as wide as the column; where the column is narrow, the chart drawn anew for that width.
 pub(super) fn chart_figure(chart: &LineChart, caption: &str) -> Markup {
     let narrow = LineChart { width: Width::Half, ..chart.clone() };
+    fitted_figure(&chart.draw(), &narrow.draw(), caption)
+}
+
+/// A figure in two drawings, of which the page shows the one that fits.
+pub(super) fn fitted_figure(wide: &Drawing, narrow: &Drawing, caption: &str) -> Markup {
     html! {
         figure {
-            div.roomy { (chart.draw().element()) }
-            div.narrow { (narrow.draw().element()) }
+            div.roomy { (wide.element()) }
+            div.narrow { (narrow.element()) }
             figcaption { (caption) }
         }
     }

@@ -81,7 +81,7 @@ fn label(value: f64, step: f64) -> String {
 }
 
 /// A whole number with a comma between groups of three digits.
-pub(in crate::report) fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     separated(&format!("{value:.0}"))
 }
 

@@ -1,0 +1,88 @@
+//! `gumbel show`.
+
+use super::measure::{command_line, csv, finish};
+use crate::output::print;
+use crate::report::Showing;
+use crate::run::RunFolder;
+use crate::show::{ALL, Claim, Finding, Options};
+use crate::watch::{INTERRUPTED, Interrupted, Stop};
+use anyhow::{Context, Result};
+use std::process::ExitCode;
+
+const HEADER: &str = "claim,quantity,setting,measured,standard_error,expected,z,source,test,holds";
+
+/// Computes the claims, says how each fares, writes the CSV and the page; 1 if one failed. Interrupted, it writes nothing
+/// and returns 130.
+///
+/// # Errors
+/// A name that is no claim; a disk that is full.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    if options.list {
+        let lines: Vec<String> =
+            ALL.iter().map(|claim| format!("{:<25} {}\n", claim.name, claim.title)).collect();
+        return print(&lines.concat()).map(|()| ExitCode::SUCCESS);
+    }
+    let claims = options.claims()?;
+    let stop = Stop::at_a_signal();
+    let folder = RunFolder::create(options.out.as_deref(), "show")?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads as usize).build();
+    let pool = pool.context("cannot start threads; try --threads 1")?;
+    let outcome = pool.install(|| show(options, &claims, &folder, &stop));
+    if outcome.is_err() {
+        folder.discard();
+    }
+    match outcome {
+        Err(error) if error.is::<Interrupted>() => {
+            print("stopped; nothing was written\n")?;
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        Ok(true) => Ok(ExitCode::SUCCESS),
+        Ok(false) => Ok(ExitCode::FAILURE),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether every claim holds.
+fn show(options: &Options, claims: &[&'static Claim], folder: &RunFolder, stop: &Stop) -> Result<bool> {
+    let mut findings = Vec::new();
+    for &claim in claims {
+        let finding = claim.find(options.seed, options.samples as usize)?;
+        print(&line(claim, &finding))?;
+        findings.push((claim, finding));
+        stop.check()?;
+    }
+    let holds = findings.iter().all(|(_, finding)| finding.holds());
+    let lines: Vec<_> =
+        findings.iter().flat_map(|(_, finding)| &finding.rows).map(|row| row.line()).collect();
+    folder.write("claims.csv", csv(HEADER, &lines)?)?;
+    let (command, method) = (command_line(), method(options));
+    finish(folder, Showing { command, method, findings }.render())?;
+    Ok(holds)
+}
+
+fn line(claim: &Claim, finding: &Finding) -> String {
+    let (tests, held) = finding.score();
+    let verdict = if finding.holds() { "holds" } else { "FAILS" };
+    let z = finding.largest_z().map_or(String::new(), |z| format!(", largest |z| {z:.1}"));
+    let mut text = format!("{verdict}  {:<25} {held} of {tests} tests{z}\n", claim.name);
+    for row in finding.rows.iter().filter(|row| !row.holds()) {
+        let expected = row.expected.map_or(String::new(), |expected| format!(" {expected}"));
+        text += &format!(
+            "       {}, {}: {}, expected {}{expected}\n",
+            row.quantity,
+            row.setting,
+            row.measured,
+            row.claimed()
+        );
+    }
+    text
+}
+
+fn method(options: &Options) -> String {
+    format!(
+        "Monte Carlo means are of {} samples, of a tenth where each is a gradient, with their standard errors. Where \
+         equality is claimed a number may miss by 4 of them, where a difference is claimed it must differ by more. \
+         Numbers without a standard error are sums or integrals, with a tolerance.",
+        options.samples
+    )
+}

@@ -1,0 +1,77 @@
+//! `gumbel show` as a user meets it.
+
+mod program;
+
+use gumbel_lab::show::ALL;
+use program::*;
+use std::path::Path;
+
+fn show(out: &Path, more: &[&str]) -> std::process::Output {
+    gumbel(&[&["show", "--out", out.to_str().expect("a UTF-8 path")], more].concat())
+}
+
+fn table(out: &Path) -> Vec<csv::StringRecord> {
+    let mut reader = csv::Reader::from_path(out.join("claims.csv")).expect("a table");
+    let header = "claim,quantity,setting,measured,standard_error,expected,z,source,test,holds";
+    assert_eq!(reader.headers().expect("a header").iter().collect::<Vec<_>>().join(","), header);
+    reader.records().collect::<Result<_, _>>().expect("rows")
+}
+
+#[test]
+fn every_claim_holds_and_is_on_the_page() {
+    let (_folder, out) = folder();
+    let said = succeed(&show(&out, &[]));
+    let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
+    let rows = table(&out);
+    for claim in ALL {
+        let tests: Vec<_> = rows.iter().filter(|row| &row[0] == claim.name && !row[8].is_empty()).collect();
+        assert!(!tests.is_empty() && tests.iter().all(|row| &row[9] == "true"), "{}", claim.name);
+        assert!(said.contains(&format!("holds  {}", claim.name)), "{said}");
+        assert!(page.contains(&format!("section id=\"{}\"", claim.name)), "{}", claim.name);
+    }
+    // What is claimed equal is so by its z, and not by having none.
+    for row in rows.iter().filter(|row| &row[8] == "equal") {
+        assert!(row[6].parse::<f64>().expect("a z").abs() <= 4.0, "{row:?}");
+    }
+    for row in rows.iter().filter(|row| &row[8] == "differs") {
+        assert!(row[6].parse::<f64>().expect("a z").abs() > 4.0, "{row:?}");
+    }
+    assert!(page.contains(&format!("{0} of {0} claims hold", ALL.len())));
+    for mark in ["://", "url(", "<script", "src=", "NaN"] {
+        assert!(!page.contains(mark), "{mark}");
+    }
+    let figures: Vec<_> = out.join("figures").read_dir().expect("figures").collect();
+    assert_eq!(figures.len(), page.matches("<figure").count());
+    for figure in figures {
+        let svg = std::fs::read_to_string(figure.expect("an entry").path()).expect("a figure");
+        assert!(roxmltree::Document::parse(&svg).is_ok() && !svg.contains("NaN"));
+    }
+}
+
+#[test]
+fn a_seed_decides_every_number_whatever_the_threads_and_the_other_claims() {
+    let run = |more: &[&str]| {
+        let (_folder, out) = folder();
+        succeed(&show(&out, &[&["--samples", "100000"], more].concat()));
+        table(&out)
+    };
+    let two = run(&["--only", "rounding,score-function", "--threads", "1", "--seed", "5"]);
+    assert_eq!(two, run(&["--only", "score-function,rounding", "--threads", "2", "--seed", "5"]));
+    assert_ne!(two, run(&["--only", "rounding,score-function", "--seed", "6"]));
+    let one = run(&["--only", "score-function", "--seed", "5"]);
+    assert!(!one.is_empty() && two.ends_with(&one));
+}
+
+#[test]
+fn the_list_names_every_claim_and_an_unknown_one_gets_it() {
+    let list = succeed(&gumbel(&["show", "--list"]));
+    let (_folder, out) = folder();
+    let refused = show(&out, &["--only", "density,convexety"]);
+    for claim in ALL {
+        assert!(list.lines().any(|line| line.starts_with(&format!("{} ", claim.name))), "{list}");
+        fail(&refused, &[claim.name]);
+    }
+    fail(&refused, &["'convexety' (did you mean convexity?)"]);
+    fail(&show(&out, &["--samples", "99"]), &["99"]);
+    assert!(!out.exists(), "a folder was left behind");
+}
