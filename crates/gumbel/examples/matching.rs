@@ -71,14 +71,13 @@ fn shuffles(count: usize, noise: &mut Noise) -> Result<Tensor<3>, gumbel::Error>
 fn pictures(count: usize, noise: &mut Noise) -> Tensor<3> {
     const WIDTH: usize = SIDE * PIXELS;
     let device = Device::flex();
-    let mut between =
-        |low: f64, high: f64| noise.uniform::<3>([count, 1, 1], &device) * (high - low) + low;
-    let (x, y, radius) = (between(4.7, 6.3), between(4.7, 6.3), between(4.3, 5.3));
+    let mut between = |low: f64, high: f64| noise.uniform::<3>([count, 1, 1], &device) * (high - low) + low;
+    let (x, y, radius) = (between(4.5, 6.5), between(4.5, 6.5), between(4.0, 5.5));
     let along = Tensor::<1, burn::tensor::Int>::arange(0..WIDTH as i64, &device).float();
     let across = (along.clone().reshape([1, 1, WIDTH]) - x).powi_scalar(2);
     let down = (along.reshape([1, WIDTH, 1]) - y).powi_scalar(2);
     let disc = activation::sigmoid((radius - (across + down).sqrt()) * 3.0);
-    let picture = disc + noise.logistic::<3>([count, WIDTH, WIDTH], &device) * 0.03;
+    let picture = disc + noise.logistic::<3>([count, WIDTH, WIDTH], &device) * 0.1;
     let pieces = picture.reshape([count, SIDE, PIXELS, SIDE, PIXELS]).swap_dims(2, 3);
     pieces.reshape([count, PIECES, PIXELS * PIXELS])
 }

@@ -105,7 +105,8 @@ fn assert_differences<const D: usize>(name: &str, start: Tensor<D>, f: impl Fn(T
     for (at, slope) in slopes.iter().enumerate() {
         let mut step = vec![0.0; slopes.len()];
         step[at] = 1e-6;
-        let step = Tensor::<1>::from_data(step.as_slice(), (&Device::flex(), DType::F64)).reshape(start.dims());
+        let step =
+            Tensor::<1>::from_data(step.as_slice(), (&Device::flex(), DType::F64)).reshape(start.dims());
         let value = |start: Tensor<D>| f(start).into_scalar::<f64>();
         let difference = (value(start.clone() + step.clone()) - value(start.clone() - step)) / 2e-6;
         let close = (difference - slope).abs() < 1e-6 * (1.0 + slope.abs());
@@ -170,7 +171,8 @@ fn matchings_agree_for_the_same_noise() {
     let hard = gumbel_matching(logits.clone(), &mut Noise::from_seed(1)).unwrap();
     assert!(is_permutation(hard.clone()));
     for tau in [0.1, 1.0, 5.0] {
-        let straight = straight_through_gumbel_sinkhorn(logits.clone(), tau, 20, 0.0, &mut Noise::from_seed(1));
+        let straight =
+            straight_through_gumbel_sinkhorn(logits.clone(), tau, 20, 0.0, &mut Noise::from_seed(1));
         assert_eq!(values(straight.unwrap()), values(hard.clone()), "tau {tau}");
         let pair = [
             gradient(logits.clone(), |l| gumbel_sinkhorn(l, tau, 20, 0.0, &mut Noise::from_seed(1))),
@@ -200,14 +202,13 @@ fn the_limit_of_gumbel_sinkhorn_is_the_matching_of_the_same_noise() {
 #[test]
 fn forbidden_pairs_and_impossible_matrices() {
     const MASK: f32 = f32::NEG_INFINITY;
-    let logits = Tensor::<3>::from_floats(
-        [[[0.0, MASK, 1.0], [2.0, 0.5, MASK], [0.0, 80.0, -80.0]]],
-        &Device::flex(),
-    );
+    let logits =
+        Tensor::<3>::from_floats([[[0.0, MASK, 1.0], [2.0, 0.5, MASK], [0.0, 80.0, -80.0]]], &Device::flex());
     for seed in 0..20 {
         let hard = values(gumbel_matching(logits.clone(), &mut Noise::from_seed(seed)).unwrap());
         assert_eq!((hard[1], hard[5]), (0.0, 0.0));
-        let soft = values(gumbel_sinkhorn(logits.clone(), 1.0, 20, 0.0, &mut Noise::from_seed(seed)).unwrap());
+        let soft =
+            values(gumbel_sinkhorn(logits.clone(), 1.0, 20, 0.0, &mut Noise::from_seed(seed)).unwrap());
         assert_eq!((soft[1], soft[5]), (0.0, 0.0));
         let slopes =
             gradient(logits.clone(), |l| gumbel_sinkhorn(l, 1.0, 20, 0.0, &mut Noise::from_seed(seed)));

@@ -80,7 +80,10 @@ fn masked_categories_have_no_mass_and_no_gradient_at_any_temperature() {
                 assert!((soft.iter().sum::<f32>() - 1.0).abs() < 1e-5, "alpha {alpha}, tau {tau}, row {row}");
             }
             for (at, logit) in values(logits()).into_iter().enumerate() {
-                assert!((0.0..=1.0).contains(&soft[at]) && slopes[at].is_finite(), "{alpha}, {tau}: {slopes:?}");
+                assert!(
+                    (0.0..=1.0).contains(&soft[at]) && slopes[at].is_finite(),
+                    "{alpha}, {tau}: {slopes:?}"
+                );
                 assert!(logit != MASK || (soft[at], slopes[at]) == (0.0, 0.0), "alpha {alpha}, tau {tau}");
             }
         }
@@ -116,7 +119,8 @@ fn gradients_are_those_of_finite_differences_in_logits_and_alpha() {
         let y = adaptive_entmax(leaf.clone(), order.clone(), 1.5).unwrap();
         let gradients = (y * weights.clone()).sum().backward();
         let by_alpha = order.grad(&gradients).unwrap().into_scalar::<f64>();
-        let difference = (objective(start.clone(), alpha + 1e-6) - objective(start.clone(), alpha - 1e-6)) / 2e-6;
+        let difference =
+            (objective(start.clone(), alpha + 1e-6) - objective(start.clone(), alpha - 1e-6)) / 2e-6;
         assert!((by_alpha - difference).abs() < 1e-6, "alpha {alpha}: {by_alpha} and {difference}");
         let slopes = leaf.grad(&gradients).unwrap().into_data().try_to_vec::<f64>().unwrap();
         for (at, slope) in slopes.iter().enumerate() {
