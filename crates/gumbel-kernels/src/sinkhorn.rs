@@ -102,8 +102,9 @@ impl<T: Real> RowKernel<T, 1, 1> for Forward {
         let (Self(sinkhorn), [logits], [out]) = (self, rows.inputs, rows.outputs);
         let size = sinkhorn.n * sinkhorn.n;
         for (index, (logits, out)) in logits.chunks_exact(size).zip(out.chunks_exact_mut(size)).enumerate() {
-            let x = sinkhorn.scaled(rows.first + index, logits)?;
-            sinkhorn.write(&x, &sinkhorn.potentials(&x), out);
+            let (x, mut last) = (sinkhorn.scaled(rows.first + index, logits)?, Vec::new());
+            sinkhorn.iterate(&x, |potentials| last = potentials.rows);
+            sinkhorn.write(&x, &last, out);
         }
         Ok(())
     }
@@ -119,8 +120,9 @@ impl<T: Real> RowKernel<T, 2, 1> for Backward {
         let size = sinkhorn.n * sinkhorn.n;
         let pairs = logits.chunks_exact(size).zip(d.chunks_exact(size));
         for (index, ((logits, d), out)) in pairs.zip(out.chunks_exact_mut(size)).enumerate() {
-            let x = sinkhorn.scaled(rows.first + index, logits)?;
-            let slopes = sinkhorn.pull_back(&x, &sinkhorn.potentials(&x), d);
+            let (x, mut history) = (sinkhorn.scaled(rows.first + index, logits)?, Vec::new());
+            sinkhorn.iterate(&x, |potentials| history.push(potentials));
+            let slopes = sinkhorn.pull_back(&x, &history, d);
             out.iter_mut().zip(slopes).for_each(|(out, slope)| *out = T::from_f64(slope / sinkhorn.tau));
         }
         Ok(())
@@ -131,6 +133,13 @@ impl<T: Real> RowKernel<T, 2, 1> for Backward {
 struct Potentials {
     rows: Vec<f64>,
     columns: Vec<f64>,
+}
+
+/// The slopes of the objective in `x`, `f` and `g`.
+struct Slopes {
+    of_x: Vec<f64>,
+    of_rows: Vec<f64>,
+    of_columns: Vec<f64>,
 }
 
 impl Sinkhorn {
@@ -158,19 +167,18 @@ impl Sinkhorn {
         Ok(logits.iter().map(scaled).collect())
     }
 
-    /// The potentials of every iteration, the last of which is the result's.
-    fn potentials(self, x: &[f64]) -> Vec<Potentials> {
-        let mut history: Vec<Potentials> = Vec::new();
-        let mut columns = vec![0.0; self.n];
-        while history.len() < self.iterations {
+    /// Runs the iterations, and shows the potentials after each.
+    fn iterate(self, x: &[f64], mut visit: impl FnMut(Potentials)) {
+        let (mut before, mut columns) = (None, vec![0.0; self.n]);
+        for _ in 0..self.iterations {
             let rows = self.row_potentials(x, &columns);
-            if history.last().is_some_and(|last| self.settled(&last.rows, &rows)) {
+            if before.is_some_and(|before: Vec<f64>| self.settled(&before, &rows)) {
                 break;
             }
             columns = self.column_potentials(x, &rows);
-            history.push(Potentials { rows, columns: columns.clone() });
+            before = Some(rows.clone());
+            visit(Potentials { rows, columns: columns.clone() });
         }
-        history
     }
 
     /// Whether the rows sum to one: what the next iteration would divide them by.
@@ -207,8 +215,7 @@ impl Sinkhorn {
     }
 
     /// Less the two parts of `g` in turn, so that columns sum to one whatever the size of `x`.
-    fn write<T: Real>(self, x: &[f64], history: &[Potentials], out: &mut [T]) {
-        let rows = &history.last().expect("at least one iteration").rows;
+    fn write<T: Real>(self, x: &[f64], rows: &[f64], out: &mut [T]) {
         let parts = self.column_parts(x, rows);
         self.each(x, |i, j, x| {
             let log = T::from_f64(x - rows[i] - parts[j].0 - parts[j].1);
@@ -218,30 +225,35 @@ impl Sinkhorn {
 
     /// The slopes in `x`, back through every iteration.
     fn pull_back<T: Real>(self, x: &[f64], history: &[Potentials], d: &[T]) -> Vec<f64> {
-        let (n, zeros) = (self.n, vec![0.0; self.n]);
-        let mut slopes = vec![0.0; n * n];
-        let (mut of_rows, mut of_columns) = (zeros.clone(), zeros.clone());
+        let (n, start) = (self.n, vec![0.0; self.n]);
+        let mut slopes = Slopes { of_x: vec![0.0; n * n], of_rows: start.clone(), of_columns: start.clone() };
         self.each(x, |i, j, x| {
-            let d: f64 = if x == f64::NEG_INFINITY { 0.0 } else { d[i * n + j].into() };
-            slopes[i * n + j] = d;
-            of_rows[i] -= d;
-            of_columns[j] -= d;
+            let d = if x == f64::NEG_INFINITY { 0.0 } else { d[i * n + j].into() };
+            slopes.of_x[i * n + j] = d;
+            slopes.of_rows[i] -= d;
+            slopes.of_columns[j] -= d;
         });
-        for (at, Potentials { rows, columns }) in history.iter().enumerate().rev() {
-            self.each(x, |i, j, x| {
-                let share = (x - rows[i] - columns[j]).exp() * of_columns[j];
-                slopes[i * n + j] += share;
-                of_rows[i] -= share;
-            });
-            of_columns.fill(0.0);
-            let before = if at == 0 { &zeros } else { &history[at - 1].columns };
-            self.each(x, |i, j, x| {
-                let share = (x - before[j] - rows[i]).exp() * of_rows[i];
-                slopes[i * n + j] += share;
-                of_columns[j] -= share;
-            });
-            of_rows.fill(0.0);
+        for (at, potentials) in history.iter().enumerate().rev() {
+            let before = if at == 0 { &start } else { &history[at - 1].columns };
+            self.step_back(x, potentials, before, &mut slopes);
         }
-        slopes
+        slopes.of_x
+    }
+
+    /// Back through `g`, and then through `f`, which the columns `before` led to.
+    fn step_back(self, x: &[f64], potentials: &Potentials, before: &[f64], slopes: &mut Slopes) {
+        let Potentials { rows, columns } = potentials;
+        self.each(x, |i, j, x| {
+            let share = (x - rows[i] - columns[j]).exp() * slopes.of_columns[j];
+            slopes.of_x[i * self.n + j] += share;
+            slopes.of_rows[i] -= share;
+        });
+        slopes.of_columns.fill(0.0);
+        self.each(x, |i, j, x| {
+            let share = (x - before[j] - rows[i]).exp() * slopes.of_rows[i];
+            slopes.of_x[i * self.n + j] += share;
+            slopes.of_columns[j] -= share;
+        });
+        slopes.of_rows.fill(0.0);
     }
 }

@@ -187,6 +187,33 @@ fn matchings_agree_for_the_same_noise() {
     assert_ne!(values(gumbel_matching(logits, &mut noise).unwrap()), values(hard), "the noise has moved on");
 }
 
+/// `P(L₁ + L₂ < x)` of two logistic variables.
+fn two_logistics(x: f64) -> f64 {
+    let e = x.exp();
+    e * (e - 1.0 - x) / (e - 1.0).powi(2)
+}
+
+#[test]
+fn gumbel_matching_has_its_law_and_the_straight_through_gradient_its_bias() {
+    const DRAWS: usize = 40_000;
+    // Of two things, the first stays if 1 + L₁ + L₂ > 0.
+    let logits = Tensor::<3>::from_floats([[[1.0, 0.0], [0.0, 0.0]]], &Device::flex()).repeat_dim(0, DRAWS);
+    let p = two_logistics(1.0);
+    let first = |matrices: Tensor<3>| matrices.slice([0..DRAWS, 0..1, 0..1]);
+    let stays = values(first(gumbel_matching(logits.clone(), &mut Noise::from_seed(1)).unwrap()));
+    let z = (stays.iter().sum::<f32>() as f64 - DRAWS as f64 * p) / (DRAWS as f64 * p * (1.0 - p)).sqrt();
+    assert!(z.abs() < 4.0, "{z:.1} standard errors from {p}");
+
+    let slope = (two_logistics(1.0 + 1e-4) - two_logistics(1.0 - 1e-4)) / 2e-4;
+    let leaf = logits.autodiff().require_grad();
+    let sample = straight_through_gumbel_sinkhorn(leaf.clone(), 1.0, 20, 0.0, &mut Noise::from_seed(2));
+    let slopes = values(first(leaf.grad(&first(sample.unwrap()).sum().backward()).unwrap()));
+    let mean = slopes.iter().map(|s| f64::from(*s)).sum::<f64>() / DRAWS as f64;
+    let variance = slopes.iter().map(|s| (f64::from(*s) - mean).powi(2)).sum::<f64>() / DRAWS as f64;
+    let z = (mean - slope) / (variance / DRAWS as f64).sqrt();
+    assert!(z.abs() > 10.0, "the bias is seen: {mean} for {slope}, {z:.1} standard errors");
+}
+
 #[test]
 fn the_limit_of_gumbel_sinkhorn_is_the_matching_of_the_same_noise() {
     let logits = logistic::<3>(7, [20, 4, 4]);

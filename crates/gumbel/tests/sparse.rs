@@ -135,6 +135,24 @@ fn gradients_are_those_of_finite_differences_in_logits_and_alpha() {
 }
 
 #[test]
+fn the_bias_of_the_straight_through_gradient_is_seen() {
+    const DRAWS: usize = 20_000;
+    let logits = Tensor::<2>::from_floats([[1.0, 0.0, -0.5]], &Device::flex());
+    let p = values(burn::tensor::activation::softmax(logits.clone(), 1));
+    let exact = f64::from(p[0] * (1.0 - p[0])); // of the probability of the first category, in its logit
+    for alpha in ALPHAS {
+        let leaf = logits.clone().repeat_dim(0, DRAWS).autodiff().require_grad();
+        let sample = straight_through_entmax(leaf.clone(), alpha, 0.5, &mut Noise::from_seed(2)).unwrap();
+        let slopes = leaf.grad(&sample.narrow(1, 0, 1).sum().backward()).unwrap();
+        let slopes: Vec<f64> = values(slopes.narrow(1, 0, 1)).into_iter().map(f64::from).collect();
+        let mean = slopes.iter().sum::<f64>() / DRAWS as f64;
+        let variance = slopes.iter().map(|slope| (slope - mean).powi(2)).sum::<f64>() / DRAWS as f64;
+        let z = (mean - exact) / (variance / DRAWS as f64).sqrt();
+        assert!(z.abs() > 4.0, "alpha {alpha}: {mean} for {exact}, {z:.1} standard errors");
+    }
+}
+
+#[test]
 fn half_precision_is_computed_in_single() {
     for dtype in [DType::BF16, DType::F16] {
         let half = logits().cast(dtype);

@@ -1,7 +1,7 @@
 //! The distribution of Plackett (1975) and Luce (1959) over orders.
 
-use super::sort::placed;
-use burn::tensor::{Int, Tensor, activation};
+use super::sort::{placed, places};
+use burn::tensor::{Tensor, activation};
 
 /// `ln P` of an order: that of drawing without replacement, each next thing in proportion to the exponential of its
 /// score.
@@ -41,11 +41,4 @@ pub fn plackett_luce_log_prob<const D: usize, const E: usize>(
     let log_shares = activation::log_softmax(log_shares, E - 1);
     shape[D - 1] = 1;
     log_shares.mask_fill(next.bool_not(), 0.0).sum_dim(E - 1).sum_dim(E - 2).reshape(shape)
-}
-
-/// `0 .. n` along an axis.
-pub(super) fn places<const E: usize>(n: usize, axis: usize, like: &Tensor<E>) -> Tensor<E, Int> {
-    let mut shape = [1; E];
-    shape[axis] = n;
-    Tensor::<1, Int>::arange(0..n as i64, &like.device()).reshape(shape)
 }

