@@ -52,6 +52,18 @@ pub enum Error {
     /// The log-odds at `index` have the `value` ±∞ or NaN.
     #[error("the log-odds at index {index} is {value}: it must be finite")]
     LogOdds { index: usize, value: f64 },
+    /// The order of an entmax is below 1, infinite or NaN.
+    #[error("alpha must be finite and at least 1 (1 is softmax, 2 sparsemax), got {0}")]
+    Alpha(f64),
+    /// The masks of a square `matrix` leave no permutation: pairs of −∞ are in the way of each.
+    #[error("every permutation of matrix {matrix} meets a masked pair (-inf): mask fewer pairs")]
+    NoPermutation { matrix: usize },
+    /// A number of iterations of zero.
+    #[error("the number of iterations must be at least 1, got 0")]
+    Iterations,
+    /// A tolerance that is negative, infinite or NaN.
+    #[error("the tolerance must be finite and not negative (0 runs every iteration), got {0}")]
+    Tolerance(f64),
 }
 
 /// Passes a temperature that is positive and finite.
@@ -114,6 +126,16 @@ mod tests {
                 "the sample of row 4 has no mass on any category: its entries must sum to one",
             ),
             (Error::LogOdds { index: 9, value }, "the log-odds at index 9 is inf: it must be finite"),
+            (Error::Alpha(0.5), "alpha must be finite and at least 1 (1 is softmax, 2 sparsemax), got 0.5"),
+            (
+                Error::NoPermutation { matrix: 3 },
+                "every permutation of matrix 3 meets a masked pair (-inf): mask fewer pairs",
+            ),
+            (Error::Iterations, "the number of iterations must be at least 1, got 0"),
+            (
+                Error::Tolerance(-1.0),
+                "the tolerance must be finite and not negative (0 runs every iteration), got -1",
+            ),
         ];
         for (error, message) in cases {
             assert_eq!(error.to_string(), message);

@@ -43,6 +43,9 @@
 //! | [`gumbel_softmax`], [`log_gumbel_softmax`] | a relaxed sample | yes |
 //! | [`gumbel_softmax_in_place`], [`log_gumbel_softmax_in_place`] | the same, over the logits | yes |
 //! | [`gumbel_softmax_with_index`] | the relaxed and the exact sample at once | |
+//! | [`entmax`] | sparse probabilities of a row; its derivative in α is [`entmax_alpha_derivative`] | yes |
+//! | [`assignment`] | the best permutation of a square matrix | |
+//! | [`log_sinkhorn`] | a nearly doubly stochastic matrix in its place | yes |
 //! | [`relaxed`], [`log_relaxed`] | a relaxed sample of noise that the caller brings | |
 //! | [`exp_concrete_log_density`] | density of a relaxed sample in log space | yes |
 //! | [`concrete_log_density`] | the same on the simplex | yes |
@@ -66,12 +69,14 @@
 //! pool; they share long rows, to sample or normalise, where there are few. No result depends on their number.
 #![deny(unsafe_code)]
 
+mod assignment;
 mod bernoulli;
 mod binary_concrete;
 mod block;
 pub mod categorical;
 mod concrete;
 mod density;
+mod entmax;
 mod error;
 mod exp_concrete;
 mod gumbel_max;
@@ -89,6 +94,7 @@ mod reduce;
 mod relaxed;
 mod rows;
 mod shifted;
+mod sinkhorn;
 mod softmax;
 mod stream;
 mod temper;
@@ -96,12 +102,14 @@ mod tilted;
 mod tilted_rows;
 mod vjp;
 
+pub use assignment::assignment;
 pub use bernoulli::{bernoulli_log_prob, bernoulli_log_prob_vjp};
 pub use binary_concrete::{
     binary_concrete_log_density, binary_concrete_log_density_vjp, binary_concrete_unit_log_density,
     binary_concrete_unit_log_density_vjp,
 };
 pub use concrete::{concrete_log_density, concrete_log_density_vjp};
+pub use entmax::{entmax, entmax_alpha_derivative, entmax_vjp};
 pub use error::{Error, check_temperature};
 pub use exp_concrete::{exp_concrete_log_density, exp_concrete_log_density_vjp};
 pub use gumbel_max::gumbel_max;
@@ -117,6 +125,7 @@ pub use logit::Logit;
 pub use philox::philox4x32_10;
 pub use real::Real;
 pub use relaxed::{log_relaxed, relaxed};
+pub use sinkhorn::{log_sinkhorn, log_sinkhorn_vjp};
 pub use softmax::{
     log_softmax, log_softmax_in_place, log_softmax_vjp, softmax, softmax_in_place, softmax_vjp,
 };

@@ -1,7 +1,7 @@
 //! The same samples from Burn's own operations, for backends without a fused kernel.
 
-use crate::Error;
 use crate::relax::Form;
+use crate::{Error, Noise};
 use burn::tensor::{DType, Element, Int, Shape, Tensor, TensorData, activation};
 use gumbel_kernels::{self as kernels, Real, Stream};
 
@@ -29,8 +29,7 @@ pub(crate) fn relaxed<const D: usize>(
         Form::StraightThrough => {
             let soft = activation::softmax(gaps, D - 1);
             let hard = scatter_one(soft.zeros_like().detach(), keys.argmax(D - 1));
-            // The bracket is exactly zero, so the sum is bitwise one-hot.
-            hard + (soft.clone() - soft.detach())
+            attach(hard, soft)
         }
     })
 }
@@ -44,6 +43,28 @@ pub(crate) fn gumbel_max<const D: usize>(logits: Tensor<D>, stream: Stream) -> R
 pub(crate) fn scatter_one<const D: usize>(zeros: Tensor<D>, index: Tensor<D, Int>) -> Tensor<D> {
     let ones = Tensor::ones(index.dims(), (&zeros.device(), zeros.dtype()));
     zeros.scatter(D - 1, index, ones, burn::tensor::IndexingUpdateOp::Add)
+}
+
+/// Back in the type that the caller's logits have.
+pub(crate) fn restored<const D: usize>(sample: Tensor<D>, dtype: DType) -> Tensor<D> {
+    if sample.dtype() == dtype { sample } else { sample.cast(dtype) }
+}
+
+/// What a kernel made of `like`, as a tensor of the same shape on the same device.
+pub(crate) fn shaped_like<const D: usize>(like: &Tensor<D>, data: TensorData) -> Tensor<D> {
+    Tensor::<1>::from_data(data, (&like.device(), like.dtype())).reshape(like.dims())
+}
+
+/// The hard value with the gradient of the soft one: the bracket is exactly zero, so the sum is bitwise hard.
+pub(crate) fn attach<const D: usize>(hard: Tensor<D>, soft: Tensor<D>) -> Tensor<D> {
+    hard + (soft.clone() - soft.detach())
+}
+
+/// `θ + g`, in single precision at least.
+pub(crate) fn perturbed_by<const D: usize>(logits: Tensor<D>, noise: &mut Noise) -> Result<Tensor<D>, Error> {
+    let logits = at_least_single(logits);
+    let stream = noise.take(logits.shape().num_elements());
+    perturbed(logits, stream)
 }
 
 fn perturbed<const D: usize>(logits: Tensor<D>, stream: Stream) -> Result<Tensor<D>, Error> {
@@ -80,7 +101,7 @@ mod tests {
     //! The fused kernels against these compositions: values and gradients, for the same noise.
 
     use super::*;
-    use crate::{Noise, fused};
+    use crate::fused;
     use burn::tensor::Device;
 
     const FORMS: [Form; 3] = [Form::Soft, Form::Log, Form::StraightThrough];

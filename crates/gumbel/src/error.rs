@@ -9,6 +9,16 @@ pub enum Error {
     /// A temperature, logit or count that the numbers cannot be computed for.
     #[error(transparent)]
     Numbers(#[from] gumbel_kernels::Error),
+    /// A score that cannot be sorted.
+    #[error("the score at row {row}, column {column} is {value}: it must be finite")]
+    Score {
+        /// Its row, over the last axis.
+        row: usize,
+        /// Its place in the row.
+        column: usize,
+        /// What it is.
+        value: f64,
+    },
     /// A schedule that cannot be read, or whose parameters are out of range.
     #[error(
         "schedule '{text}': {reason}; write a number, exp:START:RATE:FLOOR[:EVERY], linear:START:END:STEPS or cosine:START:END:STEPS"

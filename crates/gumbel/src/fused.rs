@@ -14,7 +14,7 @@ use burn::backend::{
     Autodiff, Backend, BackendTensor, Dispatch, DispatchTensorKind, Flex, TensorMetadata, backend_extension,
     tensor::FloatTensor,
 };
-use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Device, Element, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real};
 
@@ -35,6 +35,14 @@ pub(crate) fn rows<const D: usize>(tensor: &Tensor<D>) -> Option<Rows> {
         }
         _ => None,
     }
+}
+
+/// The rows of a tensor wherever it is, in single or double precision: copied to the host if they are not there.
+pub(crate) fn rows_on_host<const D: usize>(tensor: &Tensor<D>) -> Rows {
+    rows(tensor).unwrap_or_else(|| {
+        let here = (&Device::flex(), tensor.dtype());
+        rows(&Tensor::<D>::from_data(tensor.clone().inner().into_data(), here)).expect("it is on Flex now")
+    })
 }
 
 /// A type of number that the kernels and Burn share: `f32` or `f64`.
@@ -72,6 +80,10 @@ pub(crate) enum Vjp {
     LogSoftmax { tau: f64 },
     /// Through the likelihood of data: [`kernels::bernoulli_log_prob_vjp`].
     Bernoulli { x: FlexTensor },
+    /// Through the sparse probabilities: [`kernels::entmax_vjp`].
+    Entmax { alpha: f64, tau: f64 },
+    /// Through the iterations, from the logits: [`kernels::log_sinkhorn_vjp`].
+    Sinkhorn { tau: f64, iterations: usize, tolerance: f64 },
 }
 
 /// `value` as a differentiable function of `logits`, with the gradient that `vjp` computes from `saved`.
@@ -157,12 +169,26 @@ fn pull_back_as<T: Number>(saved: FlexTensor, mut grad: FlexTensor, vjp: Vjp) ->
             kernels::log_gumbel_softmax_vjp_in_place(saved, grad.storage_mut(), k, T::from_f64(tau))
         }
         Vjp::Bernoulli { x } => {
-            let mut out = vec![T::zero(); saved.len()];
-            let product = kernels::bernoulli_log_prob_vjp(saved, slice(&x), slice(&grad), k, &mut out);
-            grad = FlexTensor::from_data(TensorData::new(out, shape));
-            product
+            replace(&mut grad, |d, out| kernels::bernoulli_log_prob_vjp(saved, slice(&x), d, k, out))
         }
+        Vjp::Entmax { alpha, tau } => replace(&mut grad, |d, out| {
+            kernels::entmax_vjp(saved, d, k, T::from_f64(alpha), T::from_f64(tau), out)
+        }),
+        Vjp::Sinkhorn { tau, iterations, tolerance } => replace(&mut grad, |d, out| {
+            kernels::log_sinkhorn_vjp(saved, d, k, T::from_f64(tau), iterations, tolerance, out)
+        }),
     };
-    product.expect("the forward pass accepted the same temperature and row length");
+    product.expect("the forward pass accepted the same arguments");
     grad
+}
+
+/// Puts what `product` makes of a gradient in its place.
+fn replace<T: Number>(
+    grad: &mut FlexTensor,
+    product: impl FnOnce(&[T], &mut [T]) -> Result<(), kernels::Error>,
+) -> Result<(), kernels::Error> {
+    let mut out = vec![T::zero(); slice::<T>(grad).len()];
+    let result = product(slice(grad), &mut out);
+    *grad = FlexTensor::from_data(TensorData::new(out, grad.shape()));
+    result
 }

@@ -13,10 +13,12 @@ pub mod kl;
 pub mod layers;
 pub mod measure;
 mod noise;
+pub mod permutation;
 pub mod problem;
 mod relax;
 mod sample;
 mod schedule;
+pub mod sparse;
 
 pub use error::Error;
 pub use estimator::path;

@@ -1,0 +1,220 @@
+//! Relaxed sorting: a matrix with rows in the simplex in the place of the permutation that sorts.
+
+use crate::relax::within_range;
+use crate::{Error, composed};
+use burn::tensor::{DType, Int, Tensor, activation};
+use gumbel_kernels as kernels;
+
+/// NeuralSort: the relaxed permutation that sorts scores in descending order. **Soft**, differentiable.
+///
+/// ```text
+/// P[i, :] = softmax(((n + 1 − 2i) s − A 1) / τ),   A[j, k] = |sⱼ − sₖ|,   i = 1 .. n
+/// ```
+///
+/// Grover, Wang, Zweig and Ermon 2019. Rows sum to one; the largest entry of row i is at the i-th largest
+/// score, so P tends to [`hard_sort`] as τ falls, where no two scores are equal. O(n²) time and memory.
+///
+/// # Shapes
+/// `scores` `[.., n]` to `[.., n, n]`, one rank more: the type of the result says which.
+///
+/// # Errors
+/// A temperature that is not positive and finite; a score that is not finite; n = 0.
+///
+/// # Panics
+/// If the result's rank is not one more than that of the scores.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let scores = Tensor::<1>::from_floats([1.0, 3.0, 2.0], &Device::flex());
+/// let p: Tensor<2> = gumbel::permutation::neural_sort(scores, 1.0)?;
+/// let first = p.into_data().try_to_vec::<f32>().unwrap();
+/// // The first row: softmax of 2s − (3, 3, 2) = (−1, 3, 2).
+/// assert!((first[1] - 0.72139).abs() < 1e-5 && (first[2] - 0.26539).abs() < 1e-5);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn neural_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) -> Result<Tensor<E>, Error> {
+    let (scores, dtype, tau) = prepared(scores, tau)?;
+    let n = scores.dims()[D - 1];
+    let (row, column) = (row::<D, E>(scores.clone()), column::<D, E>(scores));
+    let spread = (column - row.clone()).abs().sum_dim(E - 1).swap_dims(E - 2, E - 1);
+    let weights = places::<E>(n, E - 2, &row).mul_scalar(-2).add_scalar(n as i64 - 1);
+    // A shift of the scores changes nothing; without one, large scores would round the differences away.
+    let centred = row.clone() - row.clone().detach().max_dim(E - 1);
+    let keys = weights.float().cast(row.dtype()) * centred - spread;
+    let gaps = keys.clone() - keys.detach().max_dim(E - 1);
+    Ok(composed::restored(activation::softmax(gaps / tau, E - 1), dtype))
+}
+
+/// SoftSort: the relaxed permutation that sorts scores in descending order. **Soft**, differentiable.
+///
+/// ```text
+/// P[i, :] = softmax(−|s₍ᵢ₎ − s| / τ),   s₍ᵢ₎ the i-th largest score
+/// ```
+///
+/// Prillo and Eisenschlos 2020, with the absolute difference. Rows sum to one; the largest entry of row i is at
+/// the i-th largest score, so P tends to [`hard_sort`] as τ falls, where no two scores are equal. O(n²) time and
+/// memory.
+///
+/// # Shapes
+/// `scores` `[.., n]` to `[.., n, n]`, one rank more: the type of the result says which.
+///
+/// # Errors
+/// Those of [`neural_sort`].
+///
+/// # Panics
+/// If the result's rank is not one more than that of the scores.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let scores = Tensor::<1>::from_floats([1.0, 3.0, 2.0], &Device::flex());
+/// let p: Tensor<2> = gumbel::permutation::soft_sort(scores, 1.0)?;
+/// let first = p.into_data().try_to_vec::<f32>().unwrap();
+/// // The first row: softmax of −(2, 0, 1).
+/// assert!((first[1] - 0.66524).abs() < 1e-5 && (first[2] - 0.24473).abs() < 1e-5);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn soft_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) -> Result<Tensor<E>, Error> {
+    let (scores, dtype, tau) = prepared(scores, tau)?;
+    let sorted = placed(scores.clone(), &order::<D, E>(scores.clone()));
+    let gaps = (sorted - row::<D, E>(scores)).abs().neg();
+    Ok(composed::restored(activation::softmax(gaps / tau, E - 1), dtype))
+}
+
+/// The permutation that sorts scores in descending order. **Hard**, without a gradient; equal scores keep their order.
+///
+/// # Shapes
+/// `scores` `[.., n]` to `[.., n, n]`: row i has its one at the i-th largest score.
+///
+/// # Errors
+/// A score that is not finite; n = 0.
+///
+/// # Panics
+/// If the result's rank is not one more than that of the scores.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let scores = Tensor::<1>::from_floats([1.0, 3.0], &Device::flex());
+/// let p: Tensor<2> = gumbel::permutation::hard_sort(scores)?;
+/// assert_eq!(p.into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 1.0, 0.0]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn hard_sort<const D: usize, const E: usize>(scores: Tensor<D>) -> Result<Tensor<E>, Error> {
+    let (scores, dtype, _) = prepared(scores, 1.0)?;
+    Ok(composed::restored(order(scores), dtype))
+}
+
+/// [`hard_sort`] forward, bit for bit; [`neural_sort`] backward. **Hard**.
+///
+/// # Shapes
+/// `scores` `[.., n]` to `[.., n, n]`.
+///
+/// # Errors
+/// Those of [`neural_sort`].
+///
+/// # Panics
+/// If the result's rank is not one more than that of the scores.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let scores = Tensor::<1>::from_floats([1.0, 3.0], &Device::flex());
+/// let p: Tensor<2> = gumbel::permutation::straight_through_neural_sort(scores, 1.0)?;
+/// assert_eq!(p.into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 1.0, 0.0]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn straight_through_neural_sort<const D: usize, const E: usize>(
+    scores: Tensor<D>,
+    tau: f64,
+) -> Result<Tensor<E>, Error> {
+    Ok(composed::attach(hard_sort(scores.clone())?, neural_sort(scores, tau)?))
+}
+
+/// [`hard_sort`] forward, bit for bit; [`soft_sort`] backward. **Hard**.
+///
+/// # Shapes
+/// `scores` `[.., n]` to `[.., n, n]`.
+///
+/// # Errors
+/// Those of [`neural_sort`].
+///
+/// # Panics
+/// If the result's rank is not one more than that of the scores.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let scores = Tensor::<1>::from_floats([1.0, 3.0], &Device::flex());
+/// let p: Tensor<2> = gumbel::permutation::straight_through_soft_sort(scores, 1.0)?;
+/// assert_eq!(p.into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 1.0, 0.0]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn straight_through_soft_sort<const D: usize, const E: usize>(
+    scores: Tensor<D>,
+    tau: f64,
+) -> Result<Tensor<E>, Error> {
+    Ok(composed::attach(hard_sort(scores.clone())?, soft_sort(scores, tau)?))
+}
+
+/// The scores in the order of a permutation, as a column `[.., n, 1]`; differentiable in the scores.
+pub(super) fn placed<const D: usize, const E: usize>(
+    scores: Tensor<D>,
+    permutation: &Tensor<E>,
+) -> Tensor<E> {
+    (permutation.clone() * row::<D, E>(scores)).sum_dim(E - 1)
+}
+
+/// Scores that can be sorted, in single precision at least, with the type to return and the temperature to use.
+fn prepared<const D: usize>(scores: Tensor<D>, tau: f64) -> Result<(Tensor<D>, DType, f64), Error> {
+    kernels::check_temperature(tau)?;
+    let dtype = scores.dtype();
+    let scores = composed::at_least_single(scores);
+    check(&scores)?;
+    let tau = within_range(tau, scores.dtype());
+    Ok((scores, dtype, tau))
+}
+
+/// Reads back one flag; the scores themselves only if one of them is unfit.
+fn check<const D: usize>(scores: &Tensor<D>) -> Result<(), Error> {
+    let n = scores.dims()[D - 1];
+    if n == 0 {
+        return Err(kernels::Error::Categories(n).into());
+    }
+    let scores = scores.clone().inner();
+    if scores.clone().is_finite().all().into_scalar::<bool>() {
+        return Ok(());
+    }
+    let mut values = scores.into_data().iter::<f64>().collect::<Vec<_>>().into_iter().enumerate();
+    let (at, value) = values.find(|(_, value)| !value.is_finite()).expect("one of them is not");
+    Err(Error::Score { row: at / n, column: at % n, value })
+}
+
+/// The permutation that sorts: how many scores come before each is the row it has its one in.
+fn order<const D: usize, const E: usize>(scores: Tensor<D>) -> Tensor<E> {
+    let (n, scores) = (scores.dims()[D - 1], scores.detach());
+    let (other, one) = (row::<D, E>(scores.clone()), column::<D, E>(scores));
+    let earlier = places::<E>(n, E - 1, &other).lower(places::<E>(n, E - 2, &other));
+    let tied = other.clone().equal(one.clone());
+    let earlier = earlier.expand(tied.dims()).bool_and(tied);
+    let before = other.clone().greater(one).bool_or(earlier).int();
+    let rank = before.sum_dim(E - 1).swap_dims(E - 2, E - 1);
+    let place = places::<E>(n, E - 2, &other);
+    let mut shape = rank.dims();
+    shape[E - 2] = n;
+    rank.expand(shape).equal(place.expand(shape)).float().cast(other.dtype())
+}
+
+/// Scores as rows `[.., 1, n]`.
+fn row<const D: usize, const E: usize>(scores: Tensor<D>) -> Tensor<E> {
+    assert!(E == D + 1, "scores of rank {D} have permutations of rank {}, not {E}", D + 1);
+    scores.unsqueeze_dim(D - 1)
+}
+
+/// Scores as columns `[.., n, 1]`.
+fn column<const D: usize, const E: usize>(scores: Tensor<D>) -> Tensor<E> {
+    row::<D, E>(scores).swap_dims(E - 2, E - 1)
+}
+
+/// `0 .. n` along an axis.
+pub(super) fn places<const E: usize>(n: usize, axis: usize, like: &Tensor<E>) -> Tensor<E, Int> {
+    let mut shape = [1; E];
+    shape[axis] = n;
+    Tensor::<1, Int>::arange(0..n as i64, &like.device()).reshape(shape)
+}

@@ -1,0 +1,276 @@
+//! Sparse relaxations: sparsemax and α-entmax in the place of softmax, where a category can have probability
+//! exactly zero, and their Gumbel forms.
+//!
+//! | function | forward | gradient |
+//! | --- | --- | --- |
+//! | [`sparsemax`], [`entmax`] | soft and sparse, no noise | exact |
+//! | [`adaptive_entmax`] | the same, α being a tensor | exact, in α too |
+//! | [`gumbel_sparsemax`], [`gumbel_entmax`] | soft and sparse | of the soft sample |
+//! | [`straight_through_sparsemax`], [`straight_through_entmax`] | hard: bitwise one-hot | of the soft sample |
+//!
+//! The largest entry is that of [`gumbel_max`](crate::gumbel_max) for the same noise. A category outside the support
+//! has a gradient of exactly zero: one that is to be found again needs noise, or a higher temperature.
+//!
+//! On Flex the projection and its gradient are each one kernel; elsewhere the projection is made on the host.
+
+mod elsewhere;
+
+use crate::fused::{self, Kernel, Number, Output, Vjp};
+use crate::{Error, Noise, composed, relax};
+use burn::tensor::{Tensor, TensorData};
+use gumbel_kernels as kernels;
+
+/// Sparsemax over the last axis: **soft**, sparse, differentiable; no noise.
+///
+/// ```text
+/// y = argmin over the simplex of ‖p − θ / τ‖² = (θ / τ − λ)₊
+/// ```
+///
+/// Martins and Astudillo 2016. It is [`entmax`] at α = 2; its gradient on a support of n
+/// categories is `(dy − mean dy) / τ`. `-inf` masks a category.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`.
+///
+/// # Errors
+/// A temperature that is not positive and finite; NaN or `+inf` among the logits; a row with every category masked.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let logits = Tensor::<1>::from_floats([1.0, 0.5, -1.0], &Device::flex());
+/// let y = gumbel::sparse::sparsemax(logits, 1.0)?;
+/// assert_eq!(y.into_data().try_to_vec::<f32>().unwrap(), [0.75, 0.25, 0.0]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn sparsemax<const D: usize>(logits: Tensor<D>, tau: f64) -> Result<Tensor<D>, Error> {
+    entmax(logits, 2.0, tau)
+}
+
+/// α-entmax over the last axis: **soft**, sparse where α > 1, differentiable; no noise.
+///
+/// ```text
+/// y = argmax over the simplex of  pᵀθ / τ + (1 − Σₖ pₖ^α) / (α(α − 1))
+///   = (1 + (α − 1)(θ / τ − λ))₊^(1/(α − 1)),   λ such that they sum to 1
+/// ```
+///
+/// Peters, Niculae and Martins 2019, section 3. α = 1 is softmax, 2 [`sparsemax`]; in between the path from zero is
+/// smooth. `-inf` masks a category. A few passes over the support for each row up to α = 2, sixty above.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`.
+///
+/// # Errors
+/// Those of [`sparsemax`]; α below 1 or not finite.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::sparse::entmax;
+/// let logits = Tensor::<1>::from_floats([1.0, 0.5, -1.0], &Device::flex());
+/// let smallest = |alpha| Ok::<_, gumbel::Error>(entmax(logits.clone(), alpha, 1.0)?.min().into_scalar::<f32>());
+/// assert!(smallest(1.0)? > 0.07); // softmax
+/// assert!((smallest(1.5)? - 0.00034).abs() < 1e-5);
+/// assert_eq!(smallest(2.0)?, 0.0);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result<Tensor<D>, Error> {
+    kernels::check_temperature(tau)?;
+    let dtype = logits.dtype();
+    let logits = composed::at_least_single(logits);
+    let tau = relax::within_range(tau, logits.dtype());
+    let [y] = fused::rows_on_host(&logits).run(&Entmax { alpha, tau })?;
+    let y = composed::shaped_like(&logits, y);
+    let y = match fused::rows(&logits) {
+        Some(_) => fused::tie(logits, y.clone(), y, Vjp::Entmax { alpha, tau }),
+        None => elsewhere::tie(logits, y, alpha, tau),
+    };
+    Ok(composed::restored(y, dtype))
+}
+
+/// [`entmax`] with an α that is learned: differentiable in `alpha` too.
+///
+/// Correia, Niculae and Martins 2019, section 3: they give each attention head an α = 1 + σ(a).
+///
+/// # Shapes
+/// `logits` `[.., K]` and `alpha` `[1]` to `[.., K]`.
+///
+/// # Errors
+/// Those of [`entmax`].
+///
+/// # Panics
+/// If `alpha` has more than one element.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let device = Device::flex().autodiff();
+/// let logits = Tensor::<1>::from_floats([0.5, 0.0], &device); // entmax at α = 2: [0.75, 0.25]
+/// let alpha = Tensor::<1>::from_floats([2.0], &device).require_grad();
+/// let y = gumbel::sparse::adaptive_entmax(logits, alpha.clone(), 1.0)?;
+/// let slope = alpha.grad(&y.slice([0..1]).sum().backward()).unwrap().into_scalar::<f32>();
+/// assert!((slope - 0.19171).abs() < 1e-5); // a larger α is sharper
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn adaptive_entmax<const D: usize>(
+    logits: Tensor<D>,
+    alpha: Tensor<1>,
+    tau: f64,
+) -> Result<Tensor<D>, Error> {
+    assert!(alpha.dims() == [1], "alpha has the shape {:?}, expected [1]", alpha.dims());
+    let value = alpha.clone().into_data().iter::<f64>().sum();
+    let dtype = logits.dtype();
+    let y = entmax(composed::at_least_single(logits), value, tau)?;
+    let [slope] = fused::rows_on_host(&y).run(&InAlpha { alpha: value })?;
+    let slope = composed::shaped_like(&y, slope);
+    // Exactly zero, with a gradient of one.
+    let change = (alpha.clone() - alpha.detach()).cast(y.dtype());
+    Ok(composed::restored(y + slope * change.reshape([1; D]), dtype))
+}
+
+/// The Gumbel form of [`sparsemax`]: **soft**, sparse, differentiable.
+///
+/// ```text
+/// y = sparsemax((θ + g) / τ),   g ~ Gumbel
+/// ```
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+///
+/// # Errors
+/// Those of [`sparsemax`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, sparse::gumbel_sparsemax};
+/// let logits = Tensor::<1>::zeros([1000], &Device::flex());
+/// let y = gumbel_sparsemax(logits, 1.0, &mut Noise::from_seed(3))?;
+/// assert!((y.clone().sum().into_scalar::<f32>() - 1.0).abs() < 1e-5);
+/// let support = y.greater_elem(0.0).int().sum().into_scalar::<i64>();
+/// assert!(support <= 5); // of 1000
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn gumbel_sparsemax<const D: usize>(
+    logits: Tensor<D>,
+    tau: f64,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    gumbel_entmax(logits, 2.0, tau, noise)
+}
+
+/// The Gumbel form of [`entmax`]: **soft**, sparse where α > 1, differentiable.
+///
+/// ```text
+/// y = entmax_α((θ + g) / τ),   g ~ Gumbel
+/// ```
+///
+/// At α = 1 it is [`gumbel_softmax`](crate::gumbel_softmax).
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+///
+/// # Errors
+/// Those of [`entmax`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, gumbel_softmax, sparse::gumbel_entmax};
+/// let logits = Tensor::<1>::from_floats([0.0, 1.0, 2.0], &Device::flex());
+/// let y = gumbel_entmax(logits.clone(), 1.0, 0.5, &mut Noise::from_seed(3))?;
+/// let softmax = gumbel_softmax(logits, 0.5, &mut Noise::from_seed(3))?;
+/// assert!((y - softmax).abs().max().into_scalar::<f32>() < 1e-6);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn gumbel_entmax<const D: usize>(
+    logits: Tensor<D>,
+    alpha: f64,
+    tau: f64,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    let dtype = logits.dtype();
+    let keys = composed::perturbed_by(logits, noise)?;
+    Ok(composed::restored(entmax(keys, alpha, tau)?, dtype))
+}
+
+/// The straight-through form of [`gumbel_sparsemax`]: **hard**, bitwise one-hot forward.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+///
+/// # Errors
+/// Those of [`sparsemax`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, sparse::straight_through_sparsemax};
+/// let logits = Tensor::<1>::from_floats([0.0, 1.0, 90.0], &Device::flex());
+/// let b = straight_through_sparsemax(logits, 1.0, &mut Noise::from_seed(7))?;
+/// assert_eq!(b.into_data().try_to_vec::<f32>().unwrap(), [0.0, 0.0, 1.0]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn straight_through_sparsemax<const D: usize>(
+    logits: Tensor<D>,
+    tau: f64,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    straight_through_entmax(logits, 2.0, tau, noise)
+}
+
+/// The straight-through form of [`gumbel_entmax`]: **hard**, bitwise one-hot forward; backward the gradient of the
+/// soft sample for the same noise.
+///
+/// ```text
+/// b = one-hot(argmax(θ + g)),   ∂b/∂θ := ∂y/∂θ,   y = entmax_α((θ + g) / τ)
+/// ```
+///
+/// Biased. A category outside the support of `y` gets no gradient, so a low temperature can leave none at all.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+///
+/// # Errors
+/// Those of [`entmax`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, sparse::straight_through_entmax};
+/// let logits = Tensor::<1>::from_floats([0.0, 1.0, 90.0], &Device::flex());
+/// let b = straight_through_entmax(logits, 1.5, 1.0, &mut Noise::from_seed(7))?;
+/// assert_eq!(b.into_data().try_to_vec::<f32>().unwrap(), [0.0, 0.0, 1.0]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn straight_through_entmax<const D: usize>(
+    logits: Tensor<D>,
+    alpha: f64,
+    tau: f64,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    let dtype = logits.dtype();
+    let keys = composed::perturbed_by(logits, noise)?;
+    let winner = keys.clone().argmax(D - 1);
+    let soft = entmax(keys, alpha, tau)?;
+    let hard = composed::scatter_one(soft.zeros_like().detach(), winner);
+    Ok(composed::restored(composed::attach(hard, soft), dtype))
+}
+
+struct Entmax {
+    alpha: f64,
+    tau: f64,
+}
+
+impl Kernel<1> for Entmax {
+    fn run<T: Number>(&self, logits: &[T], k: usize) -> Result<Output<1>, Error> {
+        let mut out = vec![T::zero(); logits.len()];
+        kernels::entmax(logits, k, T::from_f64(self.alpha), T::from_f64(self.tau), &mut out)?;
+        Ok([TensorData::new(out, [logits.len()])])
+    }
+}
+
+struct InAlpha {
+    alpha: f64,
+}
+
+impl Kernel<1> for InAlpha {
+    fn run<T: Number>(&self, y: &[T], k: usize) -> Result<Output<1>, Error> {
+        let mut out = vec![T::zero(); y.len()];
+        kernels::entmax_alpha_derivative(y, k, T::from_f64(self.alpha), &mut out)?;
+        Ok([TensorData::new(out, [y.len()])])
+    }
+}
