@@ -35,6 +35,9 @@ pub enum Error {
         "row {row} has {available} unmasked categories but {wanted} are wanted: ask for fewer or mask fewer"
     )]
     TooFew { row: usize, wanted: usize, available: usize },
+    /// A subset of no categories is wanted.
+    #[error("a subset must have at least one member, got 0")]
+    EmptySubset,
     /// The category `index` for `row` is not below the number of `categories`.
     #[error("the index of row {row} is {index}: it must be below the number of categories, {categories}")]
     Index { row: usize, index: u32, categories: usize },
@@ -100,6 +103,7 @@ mod tests {
                 Error::TooFew { row, wanted: 5, available: 3 },
                 "row 4 has 3 unmasked categories but 5 are wanted: ask for fewer or mask fewer",
             ),
+            (Error::EmptySubset, "a subset must have at least one member, got 0"),
             (
                 Error::Index { row, index: 7, categories: 7 },
                 "the index of row 4 is 7: it must be below the number of categories, 7",

@@ -40,6 +40,7 @@
 //! | [`categorical`] | log-probability, entropy, Kullback-Leibler divergence | |
 //! | [`gumbel_max`] | an exact sample | |
 //! | [`gumbel_top_k`] | a sample without replacement, in order | |
+//! | [`subset`] | subsets of a fixed size: partition function, marginals, an exact sample | yes |
 //! | [`gumbel_softmax`], [`log_gumbel_softmax`] | a relaxed sample | yes |
 //! | [`gumbel_softmax_in_place`], [`log_gumbel_softmax_in_place`] | the same, over the logits | yes |
 //! | [`gumbel_softmax_with_index`] | the relaxed and the exact sample at once | |
@@ -72,6 +73,7 @@ mod block;
 pub mod categorical;
 mod concrete;
 mod density;
+mod dual;
 mod error;
 mod exp_concrete;
 mod gumbel_max;
@@ -91,6 +93,7 @@ mod rows;
 mod shifted;
 mod softmax;
 mod stream;
+pub mod subset;
 mod temper;
 mod tilted;
 mod tilted_rows;
