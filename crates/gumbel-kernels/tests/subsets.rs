@@ -204,3 +204,39 @@ fn what_cannot_be_picked_is_refused() {
     assert_eq!(refused(&row([MASK; 3]), 1), Error::AllMasked { row: 1 });
     assert!(matches!(refused(&row([0.0, f64::NAN, 0.0]), 1), Error::Logit { row: 1, column: 1, .. }));
 }
+
+#[test]
+fn the_relaxed_top_k_sums_to_k_and_tends_to_the_top_k() {
+    let (k, rows) = (30, 50);
+    let logits = logits(4, k * rows, 2.0, 11);
+    for (count, seed) in [(1, 1), (4, 2), (9, 3)] {
+        let stream = Stream::new(seed);
+        let mut order = vec![0; rows * count];
+        gumbel_kernels::gumbel_top_k(&logits, k, stream, count, &mut order).unwrap();
+        for tau in [1e-30, 1e-7, 0.1, 1.0, 1e30] {
+            let mut soft = vec![0.0; k * rows];
+            subset::relaxed_top_k(&logits, k, count, tau, stream, &mut soft).unwrap();
+            for (row, (soft, order)) in soft.chunks(k).zip(order.chunks(count)).enumerate() {
+                let sum = soft.iter().sum::<f64>();
+                assert!((sum - count as f64).abs() < 1e-12, "row {row} at {tau}: {sum}");
+                for (i, &soft) in soft.iter().enumerate() {
+                    let picked = order.contains(&(i as u32));
+                    let limit = tau > 1e-6 || (soft - f64::from(u8::from(picked))).abs() < 1e-12;
+                    assert!(limit && (soft == 0.0 || logits[row * k + i] > MASK), "{soft} at {tau}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_relaxed_top_k_has_finite_slopes_at_every_temperature() {
+    let (logits, d) = ([80.0, MASK, -80.0, 0.0, 80.0], [1.0, 5.0, -2.0, 0.5, 3.0]);
+    for tau in [1e-30, 1e-3, 0.1, 1.0, 1e3, 1e30] {
+        let mut slope = [0.0; 5];
+        subset::relaxed_top_k_vjp(&logits, &d, 5, 3, tau, Stream::new(2), &mut slope).unwrap();
+        assert!(slope.iter().all(|slope| slope.is_finite()) && slope[1] == 0.0, "{slope:?} at {tau}");
+    }
+    let refused = subset::relaxed_top_k(&logits, 5, 3, 0.0, Stream::new(2), &mut [0.0; 5]);
+    assert_eq!(refused, Err(Error::Temperature(0.0)));
+}

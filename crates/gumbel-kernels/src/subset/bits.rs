@@ -20,21 +20,18 @@ pub(super) struct Bits {
 }
 
 impl Bits {
-    /// `None` if there are fewer than `count` unmasked; `count` is at least one.
-    pub fn new(logits: impl Iterator<Item = f64>, count: usize) -> Option<Self> {
+    /// At least `count` are unmasked, and `count` is at least one.
+    pub fn new(logits: impl Iterator<Item = f64>, count: usize) -> Self {
         let mut logits: Vec<f64> = logits.collect();
         let mut present: Vec<f64> =
             logits.iter().copied().filter(|&logit| logit > f64::NEG_INFINITY).collect();
-        if present.len() < count {
-            return None;
-        }
         let (_, &mut pivot, below) = present.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
         let next = below.iter().copied().reduce(f64::max);
         logits.iter_mut().for_each(|logit| *logit -= pivot);
         // With none left out, bits that are surely one.
         let tilt = next.map_or(SURE, |next| tilt(&logits, count, next - pivot));
         logits.iter_mut().for_each(|logit| *logit -= tilt);
-        Some(Self { logits, count, shift: pivot + tilt })
+        Self { logits, count, shift: pivot + tilt }
     }
 
     /// Probabilities of one and of zero.
