@@ -17,6 +17,7 @@ use burn::backend::{
 use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real};
+use std::{fmt, sync::Arc};
 
 /// A tensor in host memory: rows over the last axis.
 pub(crate) struct Rows {
@@ -72,6 +73,26 @@ pub(crate) enum Vjp {
     LogSoftmax { tau: f64 },
     /// Through the likelihood of data: [`kernels::bernoulli_log_prob_vjp`].
     Bernoulli { x: FlexTensor },
+    /// Through anything that is computed on the host.
+    Host(PullBack),
+}
+
+/// From the cotangent of a result to that of its argument, both flat.
+#[derive(Clone)]
+pub(crate) struct PullBack(Arc<Cotangents>);
+
+type Cotangents = dyn Fn(&[f64]) -> Vec<f64> + Send + Sync;
+
+impl PullBack {
+    pub fn new(function: impl Fn(&[f64]) -> Vec<f64> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(function))
+    }
+}
+
+impl fmt::Debug for PullBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PullBack")
+    }
 }
 
 /// `value` as a differentiable function of `logits`, with the gradient that `vjp` computes from `saved`.
@@ -161,6 +182,12 @@ fn pull_back_as<T: Number>(saved: FlexTensor, mut grad: FlexTensor, vjp: Vjp) ->
             let product = kernels::bernoulli_log_prob_vjp(saved, slice(&x), slice(&grad), k, &mut out);
             grad = FlexTensor::from_data(TensorData::new(out, shape));
             product
+        }
+        Vjp::Host(PullBack(function)) => {
+            let d: Vec<f64> = slice::<T>(&grad).iter().map(|&number| number.into()).collect();
+            let out: Vec<T> = function(&d).into_iter().map(T::from_f64).collect();
+            grad = FlexTensor::from_data(TensorData::new(out, shape));
+            Ok(())
         }
     };
     product.expect("the forward pass accepted the same temperature and row length");

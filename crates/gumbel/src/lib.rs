@@ -7,14 +7,17 @@ pub mod concrete;
 mod error;
 pub mod estimator;
 mod fused;
+mod hosted;
 pub mod kl;
 pub mod layers;
 pub mod measure;
 mod noise;
+pub mod perturbed;
 pub mod problem;
 mod relax;
 mod sample;
 mod schedule;
+pub mod subset;
 
 pub use error::Error;
 pub use estimator::path;
