@@ -34,7 +34,7 @@
 //!
 //! | | | VJP |
 //! |---|---|---|
-//! | [`noise`] | uniform, exponential, Gumbel and logistic, with whole tails | |
+//! | [`noise`] | uniform, exponential, Gumbel, logistic and normal, with whole tails | |
 //! | [`softmax`], [`log_softmax`], [`log_sum_exp`] | probabilities of a row | yes |
 //! | [`softmax_in_place`], [`log_softmax_in_place`] | the same, over the logits | |
 //! | [`categorical`] | log-probability, entropy, Kullback-Leibler divergence | |
@@ -84,6 +84,7 @@ mod log_sum_exp;
 mod logit;
 mod math;
 pub mod noise;
+mod normal;
 mod philox;
 mod pieces;
 mod real;
