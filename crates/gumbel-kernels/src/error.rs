@@ -38,6 +38,12 @@ pub enum Error {
     /// A subset of no categories is wanted.
     #[error("a subset must have at least one member, got 0")]
     EmptySubset,
+    /// A graph that has no spanning trees, or is no graph: what is wrong with it, and the remedy.
+    #[error("no spanning trees: {0}")]
+    Graph(String),
+    /// The unmasked edges of `row` do not connect the nodes.
+    #[error("row {row} has no spanning tree: leave edges unmasked until every node is reached")]
+    Disconnected { row: usize },
     /// The category `index` for `row` is not below the number of `categories`.
     #[error("the index of row {row} is {index}: it must be below the number of categories, {categories}")]
     Index { row: usize, index: u32, categories: usize },
@@ -102,6 +108,11 @@ mod tests {
             (
                 Error::TooFew { row, wanted: 5, available: 3 },
                 "row 4 has 3 unmasked categories but 5 are wanted: ask for fewer or mask fewer",
+            ),
+            (Error::Graph("no nodes".into()), "no spanning trees: no nodes"),
+            (
+                Error::Disconnected { row },
+                "row 4 has no spanning tree: leave edges unmasked until every node is reached",
             ),
             (Error::EmptySubset, "a subset must have at least one member, got 0"),
             (

@@ -40,7 +40,8 @@
 //! | [`categorical`] | log-probability, entropy, Kullback-Leibler divergence | |
 //! | [`gumbel_max`] | an exact sample | |
 //! | [`gumbel_top_k`] | a sample without replacement, in order | |
-//! | [`subset`] | subsets of a fixed size: partition function, marginals, an exact sample | yes |
+//! | [`subset`] | subsets of a fixed size: partition function, marginals, exact and relaxed samples | yes |
+//! | [`tree`] | spanning trees: partition function, marginals, the heaviest tree | yes |
 //! | [`gumbel_softmax`], [`log_gumbel_softmax`] | a relaxed sample | yes |
 //! | [`gumbel_softmax_in_place`], [`log_gumbel_softmax_in_place`] | the same, over the logits | yes |
 //! | [`gumbel_softmax_with_index`] | the relaxed and the exact sample at once | |
@@ -98,6 +99,7 @@ pub mod subset;
 mod temper;
 mod tilted;
 mod tilted_rows;
+pub mod tree;
 mod vjp;
 
 pub use bernoulli::{bernoulli_log_prob, bernoulli_log_prob_vjp};

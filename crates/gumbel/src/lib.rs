@@ -18,6 +18,7 @@ mod relax;
 mod sample;
 mod schedule;
 pub mod subset;
+pub mod tree;
 
 pub use error::Error;
 pub use estimator::path;

@@ -59,6 +59,21 @@ fn gumbel_noise_and_a_one_hot_solver_have_the_softmax_and_its_jacobian_as_means(
 }
 
 #[test]
+fn normal_noise_and_a_sign_have_the_normal_law_and_its_density_as_means() {
+    let signs = |theta: &[f64]| theta.iter().map(|score| score.signum()).collect();
+    let theta = rows(20_000).autodiff().require_grad();
+    let normal = Perturbation { law: Law::Normal, tau: 0.7 };
+    let y = soft_argmax(theta.clone(), signs, normal, 3, &mut Noise::from_seed(6)).unwrap();
+    let scaled = THETA.map(|theta| f64::from(theta) / 0.7);
+    let z = errors(&numbers(y.clone()), &scaled.map(|x| libm::erf(x / 2f64.sqrt())));
+    assert!(z.iter().all(|z| z.abs() < 4.0), "mean: {z:?} standard errors");
+    // 2 φ(θ / τ) / τ.
+    let slope = scaled.map(|x| (-x * x / 2.0).exp() * (2.0 / std::f64::consts::PI).sqrt() / 0.7);
+    let z = errors(&numbers(theta.grad(&y.sum().backward()).unwrap()), &slope);
+    assert!(z.iter().all(|z| z.abs() < 4.0), "gradient: {z:?} standard errors");
+}
+
+#[test]
 fn ranks_under_noise_have_their_means() {
     // E rankᵢ = Σⱼ P(j below i), of logistic differences.
     let y = soft_argmax(rows(20_000), ranks, GUMBEL, 2, &mut Noise::from_seed(3)).unwrap();

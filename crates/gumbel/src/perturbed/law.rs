@@ -17,6 +17,8 @@ pub struct Perturbation {
 pub enum Law {
     /// Standard Gumbel noise; its score is `∇ν(ε) = 1 − exp(−ε)`.
     Gumbel,
+    /// Standard normal noise; its score is `∇ν(ε) = ε`.
+    Normal,
     /// One of `parts` that together are Gumbel noise, as `terms` grow. A set of `parts` categories then scores its
     /// log-weight and Gumbel noise, as the categories do of a categorical variable.
     ///
@@ -39,6 +41,7 @@ impl Law {
         let mut values = vec![0.0; count];
         match self {
             Self::Gumbel => noise::gumbel(noise.take(count), &mut values),
+            Self::Normal => noise::normal(noise.take(count), &mut values),
             Self::SumOfGamma { parts, terms } if parts > 0 && terms > 0 => {
                 let stream = noise.take(count);
                 let numbers = values.iter_mut().zip(0..);
@@ -56,10 +59,11 @@ impl Law {
     pub(super) fn score(self) -> Result<fn(f64) -> f64, Error> {
         match self {
             Self::Gumbel => Ok(|noise| 1.0 - (-noise).exp()),
+            Self::Normal => Ok(|noise| noise),
             Self::SumOfGamma { .. } => Err(Error::Relaxation {
                 relaxation: "soft argmax",
                 reason:
-                    "sum-of-gamma noise has no score; use Gumbel noise, a hard argmax or a Fenchel-Young loss"
+                    "sum-of-gamma noise has no score; use normal or Gumbel noise, a hard argmax or a Fenchel-Young loss"
                         .into(),
             }),
         }
