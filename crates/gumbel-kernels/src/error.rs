@@ -35,6 +35,15 @@ pub enum Error {
         "row {row} has {available} unmasked categories but {wanted} are wanted: ask for fewer or mask fewer"
     )]
     TooFew { row: usize, wanted: usize, available: usize },
+    /// A subset of no categories is wanted.
+    #[error("a subset must have at least one member, got 0")]
+    EmptySubset,
+    /// A graph that has no spanning trees, or is no graph: what is wrong with it, and the remedy.
+    #[error("no spanning trees: {0}")]
+    Graph(String),
+    /// The unmasked edges of `row` do not connect the nodes.
+    #[error("row {row} has no spanning tree: leave edges unmasked until every node is reached")]
+    Disconnected { row: usize },
     /// The category `index` for `row` is not below the number of `categories`.
     #[error("the index of row {row} is {index}: it must be below the number of categories, {categories}")]
     Index { row: usize, index: u32, categories: usize },
@@ -112,6 +121,12 @@ mod tests {
                 Error::TooFew { row, wanted: 5, available: 3 },
                 "row 4 has 3 unmasked categories but 5 are wanted: ask for fewer or mask fewer",
             ),
+            (Error::Graph("no nodes".into()), "no spanning trees: no nodes"),
+            (
+                Error::Disconnected { row },
+                "row 4 has no spanning tree: leave edges unmasked until every node is reached",
+            ),
+            (Error::EmptySubset, "a subset must have at least one member, got 0"),
             (
                 Error::Index { row, index: 7, categories: 7 },
                 "the index of row 4 is 7: it must be below the number of categories, 7",

@@ -34,12 +34,14 @@
 //!
 //! | | | VJP |
 //! |---|---|---|
-//! | [`noise`] | uniform, exponential, Gumbel and logistic, with whole tails | |
+//! | [`noise`] | uniform, exponential, Gumbel, logistic and normal, with whole tails | |
 //! | [`softmax`], [`log_softmax`], [`log_sum_exp`] | probabilities of a row | yes |
 //! | [`softmax_in_place`], [`log_softmax_in_place`] | the same, over the logits | |
 //! | [`categorical`] | log-probability, entropy, Kullback-Leibler divergence | |
 //! | [`gumbel_max`] | an exact sample | |
 //! | [`gumbel_top_k`] | a sample without replacement, in order | |
+//! | [`subset`] | subsets of a fixed size: partition function, marginals, exact and relaxed samples | yes |
+//! | [`tree`] | spanning trees: partition function, marginals, the heaviest tree | yes |
 //! | [`gumbel_softmax`], [`log_gumbel_softmax`] | a relaxed sample | yes |
 //! | [`gumbel_softmax_in_place`], [`log_gumbel_softmax_in_place`] | the same, over the logits | yes |
 //! | [`gumbel_softmax_with_index`] | the relaxed and the exact sample at once | |
@@ -76,6 +78,7 @@ mod block;
 pub mod categorical;
 mod concrete;
 mod density;
+mod dual;
 mod entmax;
 mod error;
 mod exp_concrete;
@@ -87,6 +90,7 @@ mod log_sum_exp;
 mod logit;
 mod math;
 pub mod noise;
+mod normal;
 mod philox;
 mod pieces;
 mod real;
@@ -97,9 +101,11 @@ mod shifted;
 mod sinkhorn;
 mod softmax;
 mod stream;
+pub mod subset;
 mod temper;
 mod tilted;
 mod tilted_rows;
+pub mod tree;
 mod vjp;
 
 pub use assignment::assignment;

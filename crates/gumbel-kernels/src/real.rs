@@ -1,6 +1,7 @@
 //! The two number types.
 
 use crate::math;
+use crate::normal::{PPND7, PPND16, quantile};
 use crate::reduce::Places;
 use crate::stream::Stream;
 use core::fmt::{Debug, Display};
@@ -52,6 +53,8 @@ mod sealed {
         fn exponential<const FMA: bool>(distance: Self) -> Self;
         /// `ln u - ln(1 - u)` of the uniform number at a distance.
         fn logistic<const FMA: bool>(distance: Self) -> Self;
+        /// The normal quantile of the uniform number at a distance.
+        fn normal<const FMA: bool>(distance: Self) -> Self;
     }
 }
 
@@ -156,6 +159,11 @@ impl Sealed for f32 {
         let lower_side = math::ln_normal::<FMA>(nearer) - math::ln_complement::<FMA>(nearer);
         if distance < 0.0 { -lower_side } else { lower_side }
     }
+
+    #[inline(always)]
+    fn normal<const FMA: bool>(distance: Self) -> Self {
+        quantile::<_, _, FMA>(&PPND7, distance)
+    }
 }
 
 /// Whether the word is near either end of its range.
@@ -247,6 +255,11 @@ impl Sealed for f64 {
     fn logistic<const FMA: bool>(distance: Self) -> Self {
         let lower_side = distance.abs().ln() - (-distance.abs()).ln_1p();
         if distance < 0.0 { -lower_side } else { lower_side }
+    }
+
+    #[inline(always)]
+    fn normal<const FMA: bool>(distance: Self) -> Self {
+        quantile::<_, _, FMA>(&PPND16, distance)
     }
 }
 

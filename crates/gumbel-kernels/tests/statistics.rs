@@ -5,6 +5,8 @@
 
 use gumbel_kernels::*;
 use statrs::distribution::{ChiSquared, ContinuousCDF};
+use statrs::function::erf::erfc;
+use std::f64::consts::SQRT_2;
 
 const ALPHA: f64 = 0.001;
 const MASK: f64 = f64::NEG_INFINITY;
@@ -60,19 +62,20 @@ fn draw<T: Real>(law: fn(Stream, &mut [T]), stream: Stream, len: usize) -> Vec<f
 type Law = (&'static str, fn(f64) -> f64, f64, f64, f64);
 const PI2: f64 = std::f64::consts::PI * std::f64::consts::PI;
 const EULER: f64 = 0.577_215_664_901_532_9;
-const LAWS: [Law; 4] = [
+const LAWS: [Law; 5] = [
     ("uniform", |u| u, 0.5, 1.0 / 12.0, 1.8),
     ("exponential", |e| -(-e).exp_m1(), 1.0, 1.0, 9.0),
     ("gumbel", |g| (-(-g).exp()).exp(), EULER, PI2 / 6.0, 5.4),
     ("logistic", |l| 1.0 / (1.0 + (-l).exp()), 0.0, PI2 / 3.0, 4.2),
+    ("normal", |n| erfc(-n / SQRT_2) / 2.0, 0.0, 1.0, 3.0),
 ];
 
-fn samples<T: Real>(stream: Stream, len: usize) -> [Vec<f64>; 4] {
-    [noise::uniform, noise::exponential, noise::gumbel, noise::logistic]
+fn samples<T: Real>(stream: Stream, len: usize) -> [Vec<f64>; 5] {
+    [noise::uniform, noise::exponential, noise::gumbel, noise::logistic, noise::normal]
         .map(|law| draw::<T>(law, stream, len))
 }
 
-/// 24 comparisons.
+/// 30 comparisons.
 #[test]
 fn noise_follows_its_law() {
     for seed in 0..3 {
@@ -86,7 +89,7 @@ fn noise_follows_its_law() {
     }
 }
 
-/// 16 comparisons.
+/// 20 comparisons.
 #[test]
 fn noise_has_the_mean_and_variance_of_its_law() {
     let n = 1 << 20;
@@ -122,6 +125,21 @@ fn single_precision_tails_hold_what_they_should() {
         let lower = (-(-f64::from(BELOW[index])).exp()).exp() * DRAWS as f64;
         assert_z("above", above[index] as f64, upper, upper.sqrt(), 4.0);
         assert_z("below", below[index] as f64, lower, lower.sqrt(), 4.0);
+    }
+}
+
+/// Counts of 2^24 normal draws beyond thresholds in both tails. 8 comparisons.
+#[test]
+fn normal_tails_hold_what_they_should() {
+    const DRAWS: usize = 1 << 24;
+    let mut draws = vec![0.0f32; DRAWS];
+    noise::normal(Stream::new(27), &mut draws);
+    for threshold in [2.0f32, 3.0, 4.0, 4.5] {
+        let expected = erfc(f64::from(threshold) / SQRT_2) / 2.0 * DRAWS as f64;
+        let above = draws.iter().filter(|&&n| n > threshold).count();
+        let below = draws.iter().filter(|&&n| n < -threshold).count();
+        assert_z("above", above as f64, expected, expected.sqrt(), 4.0);
+        assert_z("below", below as f64, expected, expected.sqrt(), 4.0);
     }
 }
 

@@ -59,6 +59,14 @@ pub enum Error {
         /// The value, its range, and the remedy.
         reason: String,
     },
+    /// A count, size or law that a relaxation cannot work with.
+    #[error("{relaxation}: {reason}")]
+    Relaxation {
+        /// The relaxation.
+        relaxation: &'static str,
+        /// The value, its range, and the remedy.
+        reason: String,
+    },
     /// A measurement that cannot be made.
     #[error("{0}")]
     Measure(String),

@@ -17,6 +17,7 @@ use burn::backend::{
 use burn::tensor::{DType, Device, Element, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real};
+use std::{fmt, sync::Arc};
 
 /// A tensor in host memory: rows over the last axis.
 pub(crate) struct Rows {
@@ -84,6 +85,26 @@ pub(crate) enum Vjp {
     Entmax { alpha: f64, tau: f64 },
     /// Through the iterations, from the logits: [`kernels::log_sinkhorn_vjp`].
     Sinkhorn { tau: f64, iterations: usize, tolerance: f64 },
+    /// Through anything that is computed on the host.
+    Host(PullBack),
+}
+
+/// From the cotangent of a result to that of its argument, both flat.
+#[derive(Clone)]
+pub(crate) struct PullBack(Arc<Cotangents>);
+
+type Cotangents = dyn Fn(&[f64]) -> Vec<f64> + Send + Sync;
+
+impl PullBack {
+    pub fn new(function: impl Fn(&[f64]) -> Vec<f64> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(function))
+    }
+}
+
+impl fmt::Debug for PullBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PullBack")
+    }
 }
 
 /// `value` as a differentiable function of `logits`, with the gradient that `vjp` computes from `saved`.
@@ -177,6 +198,12 @@ fn pull_back_as<T: Number>(saved: FlexTensor, mut grad: FlexTensor, vjp: Vjp) ->
         Vjp::Sinkhorn { tau, iterations, tolerance } => replace(&mut grad, |d, out| {
             kernels::log_sinkhorn_vjp(saved, d, k, T::from_f64(tau), iterations, tolerance, out)
         }),
+        Vjp::Host(PullBack(function)) => {
+            let d: Vec<f64> = slice::<T>(&grad).iter().map(|&number| number.into()).collect();
+            let out: Vec<T> = function(&d).into_iter().map(T::from_f64).collect();
+            grad = FlexTensor::from_data(TensorData::new(out, shape));
+            Ok(())
+        }
     };
     product.expect("the forward pass accepted the same arguments");
     grad

@@ -9,16 +9,20 @@ pub mod estimator;
 mod fused;
 #[cfg(any(doc, doctest))]
 pub mod guide;
+mod hosted;
 pub mod kl;
 pub mod layers;
 pub mod measure;
 mod noise;
 pub mod permutation;
+pub mod perturbed;
 pub mod problem;
 mod relax;
 mod sample;
 mod schedule;
 pub mod sparse;
+pub mod subset;
+pub mod tree;
 
 pub use error::Error;
 pub use estimator::path;

@@ -71,6 +71,11 @@ impl Noise {
         self.fill(shape.into(), device, noise::logistic)
     }
 
+    /// Standard normal noise, `Φ⁻¹(u)`.
+    pub fn normal<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
+        self.fill(shape.into(), device, noise::normal)
+    }
+
     /// Reserves the next `count` numbers: returns where they start and moves past them.
     pub(crate) fn take(&mut self, count: usize) -> Stream {
         let start = self.stream;

@@ -1,0 +1,277 @@
+//! Subsets of a fixed size: the exponential family of the `count`-subsets of `k` categories.
+//!
+//! ```text
+//! q(S) = exp(Σ_{i ∈ S} θᵢ − A(θ)),   |S| = count,   A(θ) = ln e_count(exp θ)
+//! ```
+//!
+//! with `e` the elementary symmetric polynomials. Ahmed, Zeng, Niepert and Van den Broeck, "SIMPLE: a gradient
+//! estimator for k-subset sampling" (2023). This is not the law of [`gumbel_top_k`](crate::gumbel_top_k), which is
+//! that of Plackett and Luce and has other inclusion probabilities.
+//!
+//! Everything is computed in double precision, in time `k · count` a row; the marginals, their VJP and a sample keep
+//! as many numbers.
+
+mod bits;
+mod relaxed;
+
+use crate::error::{Error, check_temperature, logit_fault};
+use crate::rows::{count_rows, same_length};
+use crate::{Real, Stream, noise};
+use bits::Bits;
+use rayon::prelude::*;
+
+/// `A(θ)`, the logarithm of the sum over all subsets; its gradient is [`marginals`].
+///
+/// # Shapes
+/// `logits` `[rows, k]`, `out` `[rows]`.
+///
+/// # Errors
+/// [`Error::EmptySubset`]; [`Error::TooFew`] if a row has fewer than `count` unmasked categories; [`Error::Logit`],
+/// [`Error::AllMasked`], [`Error::Categories`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::subset;
+/// let mut total = [0.0f64];
+/// subset::log_partition(&[0.0, 2f64.ln(), 3f64.ln()], 3, 2, &mut total)?;
+/// assert!((total[0] - 11f64.ln()).abs() < 1e-15); // 1·2 + 1·3 + 2·3
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn log_partition<T: Real>(logits: &[T], k: usize, count: usize, out: &mut [T]) -> Result<(), Error> {
+    let rows = count_rows(logits.len(), k)?;
+    same_length("out", out.len(), rows);
+    run(logits, k, count, out, |_, logits, out| {
+        out[0] = T::from_f64(Bits::new(numbers(logits), count).log_partition());
+    })
+}
+
+/// The probability of each category to be a member, `μ = ∂A/∂θ`; a row sums to `count`.
+///
+/// # Shapes
+/// `logits` and `out` `[rows, k]`.
+///
+/// # Errors
+/// Those of [`log_partition`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::subset;
+/// let mut means = [0.0f64; 3];
+/// subset::marginals(&[0.0, 2f64.ln(), 3f64.ln()], 3, 2, &mut means)?;
+/// assert!((means[0] - 5.0 / 11.0).abs() < 1e-15); // (1·2 + 1·3) / 11
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn marginals<T: Real>(logits: &[T], k: usize, count: usize, out: &mut [T]) -> Result<(), Error> {
+    count_rows(logits.len(), k)?;
+    same_length("out", out.len(), logits.len());
+    run(logits, k, count, out, |_, logits, out| write(Bits::new(numbers(logits), count).marginals(), out))
+}
+
+/// The VJP of [`marginals`]: the covariance of the members times the cotangent `d`.
+///
+/// ```text
+/// out = Cov(z) d,   Cov(z)ᵢⱼ = P(i ∈ S and j ∈ S) − μᵢ μⱼ
+/// ```
+///
+/// Exactly zero at masked categories.
+///
+/// # Shapes
+/// `logits`, `d` and `out` `[rows, k]`.
+///
+/// # Errors
+/// Those of [`log_partition`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::subset;
+/// let mut out = [0.0f64; 3];
+/// subset::marginals_vjp(&[0.0; 3], &[1.0, 0.0, 0.0], 3, 2, &mut out)?;
+/// assert!((out[0] - 2.0 / 9.0).abs() < 1e-15); // 2/3 · 1/3
+/// assert!((out[1] + 1.0 / 9.0).abs() < 1e-15); // 1/3 − 4/9
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn marginals_vjp<T: Real>(
+    logits: &[T],
+    d: &[T],
+    k: usize,
+    count: usize,
+    out: &mut [T],
+) -> Result<(), Error> {
+    count_rows(logits.len(), k)?;
+    same_length("d", d.len(), logits.len());
+    same_length("out", out.len(), logits.len());
+    run(logits, k, count, out, |row, logits, out| {
+        let bits = Bits::new(numbers(logits), count);
+        write(bits.covariance_times(numbers(&d[row * k..][..k])), out);
+    })
+}
+
+/// An exact sample: the members of a subset in increasing order.
+///
+/// # Shapes
+/// `logits` `[rows, k]`, `out` `[rows, count]`; `rows · k` numbers of the stream are used.
+///
+/// # Errors
+/// Those of [`log_partition`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::{Stream, subset};
+/// let mut members = [0; 2];
+/// subset::sample(&[0.0, -90.0, 0.0f32], 3, Stream::new(1), 2, &mut members)?;
+/// assert_eq!(members, [0, 2]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn sample<T: Real>(
+    logits: &[T],
+    k: usize,
+    stream: Stream,
+    count: usize,
+    out: &mut [u32],
+) -> Result<(), Error> {
+    let rows = count_rows(logits.len(), k)?;
+    same_length("out", out.len(), rows * count);
+    let mut picked = vec![T::zero(); logits.len()];
+    run(logits, k, count, &mut picked, |row, logits, picked| {
+        let mut uniforms = vec![0.0; k];
+        noise::uniform(stream.skip((row * k) as u64), &mut uniforms);
+        Bits::new(numbers(logits), count).sample(&uniforms).for_each(|member| picked[member] = T::one());
+    })?;
+    let members = (0..logits.len()).filter(|&place| picked[place] != T::zero());
+    out.iter_mut().zip(members).for_each(|(out, place)| *out = (place % k) as u32);
+    Ok(())
+}
+
+/// The relaxed top-k: a soft sample without replacement, whose row sums to `count`.
+///
+/// ```text
+/// α¹ = θ + g,   aᵗ = softmax(αᵗ / τ),   αᵗ⁺¹ = αᵗ + ln(1 − aᵗ),   out = Σₜ aᵗ,   t = 1, .., count
+/// ```
+///
+/// Xie and Ermon, "Reparameterizable subset sampling via continuous relaxations" (2019); Plötz and Roth (2018). As τ
+/// falls to zero it becomes the indicator of the [`gumbel_top_k`](crate::gumbel_top_k) of the same noise. At τ of
+/// about 1 and more, an entry can be larger than 1.
+///
+/// # Shapes
+/// `logits` and `out` `[rows, k]`; `rows · k` numbers of the stream are used.
+///
+/// # Errors
+/// [`Error::Temperature`], and those of [`log_partition`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::{Stream, subset};
+/// let mut soft = [0.0f32; 3];
+/// subset::relaxed_top_k(&[0.0, -90.0, 0.0], 3, 2, 0.01, Stream::new(1), &mut soft)?;
+/// assert_eq!(soft, [1.0, 0.0, 1.0]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn relaxed_top_k<T: Real>(
+    logits: &[T],
+    k: usize,
+    count: usize,
+    tau: f64,
+    stream: Stream,
+    out: &mut [T],
+) -> Result<(), Error> {
+    check_temperature(tau)?;
+    count_rows(logits.len(), k)?;
+    same_length("out", out.len(), logits.len());
+    run(logits, k, count, out, |row, logits, out| {
+        write(relaxed::forward(&keys(logits, row, stream), count, tau), out);
+    })
+}
+
+/// The VJP of [`relaxed_top_k`] in the logits, for the cotangent `d`; it draws the noise again.
+///
+/// # Shapes
+/// `logits`, `d` and `out` `[rows, k]`.
+///
+/// # Errors
+/// Those of [`relaxed_top_k`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::{Stream, subset};
+/// let mut out = [0.0f64; 3];
+/// subset::relaxed_top_k_vjp(&[0.0; 3], &[1.0; 3], 3, 2, 0.5, Stream::new(1), &mut out)?;
+/// assert!(out.iter().all(|slope| slope.abs() < 1e-12)); // the sum is always 2
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn relaxed_top_k_vjp<T: Real>(
+    logits: &[T],
+    d: &[T],
+    k: usize,
+    count: usize,
+    tau: f64,
+    stream: Stream,
+    out: &mut [T],
+) -> Result<(), Error> {
+    check_temperature(tau)?;
+    count_rows(logits.len(), k)?;
+    same_length("d", d.len(), logits.len());
+    same_length("out", out.len(), logits.len());
+    run(logits, k, count, out, |row, logits, out| {
+        let d: Vec<f64> = numbers(&d[row * k..][..k]).collect();
+        write(relaxed::pull_back(&keys(logits, row, stream), &d, count, tau), out);
+    })
+}
+
+/// The perturbed logits of a row, added in their own precision as [`gumbel_top_k`](crate::gumbel_top_k) does.
+fn keys<T: Real>(logits: &[T], row: usize, stream: Stream) -> Vec<f64> {
+    let mut noise = vec![T::zero(); logits.len()];
+    noise::gumbel(stream.skip((row * logits.len()) as u64), &mut noise);
+    logits.iter().zip(noise).map(|(&logit, g)| (logit + g).into()).collect()
+}
+
+/// Fills the rows of `out` from their index and their logits, on the threads of the current rayon pool.
+fn run<T: Real>(
+    logits: &[T],
+    k: usize,
+    count: usize,
+    out: &mut [T],
+    task: impl Fn(usize, &[T], &mut [T]) + Sync,
+) -> Result<(), Error> {
+    let width = (out.len() / (logits.len() / k).max(1)).max(1);
+    let rows = logits.par_chunks_exact(k).zip(out.par_chunks_exact_mut(width)).enumerate();
+    let fill = |(row, (logits, out)): (usize, (&[T], &mut [T]))| {
+        check(row, logits, count).map(|()| task(row, logits, out))
+    };
+    let done: Vec<_> = rows.with_min_len(GRAIN / (k * count.max(1)) + 1).map(fill).collect();
+    done.into_iter().collect()
+}
+
+/// Fewer steps than this are not divided between threads: about 20 microseconds.
+const GRAIN: usize = 1 << 14;
+
+fn check<T: Real>(row: usize, logits: &[T], count: usize) -> Result<(), Error> {
+    if count == 0 {
+        return Err(Error::EmptySubset);
+    }
+    let available = logits.iter().filter(|&&logit| logit > T::neg_infinity()).count();
+    match logit_fault(row, logits) {
+        Some(fault) => Err(fault),
+        None if available < count => Err(Error::TooFew { row, wanted: count, available }),
+        None => Ok(()),
+    }
+}
+
+fn numbers<T: Real>(row: &[T]) -> impl Iterator<Item = f64> + Clone {
+    row.iter().map(|&number| number.into())
+}
+
+fn write<T: Real>(numbers: Vec<f64>, out: &mut [T]) {
+    out.iter_mut().zip(numbers).for_each(|(out, number)| *out = T::from_f64(number));
+}

@@ -1,0 +1,110 @@
+//! The relaxed top-k of one row: `count` softmaxes in a row, each of what the ones before it left.
+
+use std::iter::zip;
+
+/// One of the softmaxes, `a = softmax(α / τ)`.
+struct Step {
+    a: Vec<f64>,
+    /// The place of its largest entry.
+    top: usize,
+    /// `a` among the others of the row, that is over `1 − a_top`; 0 at the top itself.
+    share: Vec<f64>,
+    /// `ln(1 − a)`.
+    log_left: Vec<f64>,
+}
+
+impl Step {
+    fn of(alpha: &[f64], tau: f64) -> Self {
+        let top = (0..alpha.len()).fold(0, |top, i| if alpha[i] > alpha[top] { i } else { top });
+        // Beyond every mask, and far from the end of the numbers.
+        let gap = |&alpha_i: &f64| match alpha_i {
+            f64::NEG_INFINITY => alpha_i,
+            _ => ((alpha_i - alpha[top]) / tau).max(-1e300),
+        };
+        let gaps: Vec<f64> = alpha.iter().map(gap).collect();
+        let a = softmax(&gaps).0;
+        let others: Vec<f64> =
+            (0..gaps.len()).map(|i| if i == top { f64::NEG_INFINITY } else { gaps[i] }).collect();
+        let (share, log_others) = softmax(&others);
+        let mut log_left: Vec<f64> = a.iter().map(|&a| (-a).ln_1p()).collect();
+        // 1 − a may be nothing at the top, but its logarithm is known.
+        log_left[top] = log_others - softmax(&gaps).1;
+        Self { a, top, share, log_left }
+    }
+
+    /// The cotangent of `α / τ` from those of `a` and of `ln(1 − a)`.
+    fn pull_back(&self, d: &[f64], lambda: &[f64]) -> Vec<f64> {
+        let Self { a, top, share, .. } = self;
+        let mean: f64 = zip(a, d).map(|(a, d)| a * d).sum();
+        let odds = |i: usize| if i == *top { 0.0 } else { lambda[i] * a[i] / (1.0 - a[i]) };
+        let total = (0..a.len()).map(odds).sum::<f64>() - lambda[*top];
+        (0..a.len()).map(|i| a[i] * (d[i] - mean + total) - odds(i) + lambda[*top] * share[i]).collect()
+    }
+}
+
+/// The softmax and the logarithm of its denominator; zeros of a row that is masked throughout.
+fn softmax(gaps: &[f64]) -> (Vec<f64>, f64) {
+    let largest = gaps.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if largest == f64::NEG_INFINITY {
+        return (vec![0.0; gaps.len()], largest);
+    }
+    let weights: Vec<f64> = gaps.iter().map(|gap| (gap - largest).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    (weights.into_iter().map(|weight| weight / total).collect(), largest + total.ln())
+}
+
+fn steps(keys: &[f64], count: usize, tau: f64) -> Vec<Step> {
+    let mut alpha = keys.to_vec();
+    let next = |_| {
+        let step = Step::of(&alpha, tau);
+        alpha.iter_mut().zip(&step.log_left).for_each(|(alpha, left)| *alpha += left);
+        step
+    };
+    (0..count).map(next).collect()
+}
+
+pub(super) fn forward(keys: &[f64], count: usize, tau: f64) -> Vec<f64> {
+    let mut sum = vec![0.0; keys.len()];
+    for step in steps(keys, count, tau) {
+        sum.iter_mut().zip(step.a).for_each(|(sum, a)| *sum += a);
+    }
+    sum
+}
+
+pub(super) fn pull_back(keys: &[f64], d: &[f64], count: usize, tau: f64) -> Vec<f64> {
+    let mut lambda = vec![0.0; keys.len()];
+    for step in steps(keys, count, tau).into_iter().rev() {
+        let more = step.pull_back(d, &lambda);
+        lambda.iter_mut().zip(more).for_each(|(lambda, more)| *lambda += more / tau);
+    }
+    lambda
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sure_category_is_taken_more_than_once_when_warm() {
+        // a¹ = 0.9, then 0.09 / (0.09 + 2 · 0.0475).
+        let soft = forward(&[0.9f64.ln(), 0.05f64.ln(), 0.05f64.ln()], 2, 1.0);
+        assert!((soft[0] - (0.9 + 0.09 / 0.185)).abs() < 1e-15, "{soft:?}");
+    }
+
+    #[test]
+    fn the_pull_back_is_that_of_finite_differences() {
+        let (keys, d, h) = ([0.3, -1.0, 2.0, f64::NEG_INFINITY, 0.9], [1.0, -2.0, 0.5, 7.0, 0.3], 1e-6);
+        for (count, tau) in [(1, 0.5), (2, 0.3), (3, 1.0), (4, 2.0)] {
+            let slope = pull_back(&keys, &d, count, tau);
+            let score = |i: usize, by: f64| {
+                let mut keys = keys;
+                keys[i] += by;
+                zip(forward(&keys, count, tau), d).map(|(soft, d)| soft * d).sum::<f64>()
+            };
+            for (i, slope) in slope.into_iter().enumerate() {
+                let difference = (score(i, h) - score(i, -h)) / (2.0 * h);
+                assert!((slope - difference).abs() < 1e-8, "{count} at {tau}, {i}: {slope}, {difference}");
+            }
+        }
+    }
+}

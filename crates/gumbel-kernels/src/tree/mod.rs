@@ -1,0 +1,180 @@
+//! Spanning trees of a graph: the exponential family over them, with a logit for each edge.
+//!
+//! ```text
+//! q(T) = exp(Σ_{e ∈ T} θₑ − A(θ)),   A(θ) = ln det of the Laplacian of the weights exp θ, without one node
+//! ```
+//!
+//! the matrix-tree theorem (Kirchhoff 1847). Everything is computed in double precision, in time `nodes³` a row; the
+//! marginals and their VJP keep as many numbers.
+
+mod elimination;
+mod graph;
+
+pub use graph::Graph;
+
+use crate::Real;
+use crate::dual::{Dual, Number};
+use crate::error::{Error, logit_fault};
+use crate::rows::same_length;
+use elimination::{Elimination, log_add, ratio};
+use rayon::prelude::*;
+
+/// `A(θ)`, the logarithm of the sum over all spanning trees; its gradient is [`marginals`].
+///
+/// # Shapes
+/// `logits` `[rows, edges]`, `out` `[rows]`.
+///
+/// # Errors
+/// [`Error::Logit`], [`Error::AllMasked`]; [`Error::Disconnected`] if the unmasked edges of a row connect no tree.
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::tree::{Graph, log_partition};
+/// let mut total = [0.0f64];
+/// log_partition(&[0.0; 6], &Graph::complete(4)?, &mut total)?;
+/// assert!((total[0] - 16f64.ln()).abs() < 1e-15); // Cayley: 4² trees
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn log_partition<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
+    same_length("logits", logits.len(), out.len() * graph.edges().len());
+    run(logits, graph, out, 1, |_, logits, out| {
+        out[0] = T::from_f64(eliminate(&logits, graph)?.log_partition);
+        Some(())
+    })
+}
+
+/// The probability of each edge to be in the tree, `μ = ∂A/∂θ`; a row sums to the number of nodes less one.
+///
+/// # Shapes
+/// `logits` and `out` `[rows, edges]`.
+///
+/// # Errors
+/// Those of [`log_partition`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::tree::{Graph, marginals};
+/// let mut means = [0.0f64; 3];
+/// marginals(&[0.0, 0.0, 2f64.ln()], &Graph::complete(3)?, &mut means)?;
+/// assert!((means[0] - 3.0 / 5.0).abs() < 1e-15); // of 1·1 + 1·2 + 1·2, those with the first
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn marginals<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
+    same_length("out", out.len(), logits.len());
+    run(logits, graph, out, graph.edges().len(), |_, logits, out| {
+        let means = means(&logits, graph)?;
+        // Differences of probabilities can leave their range by a rounding.
+        out.iter_mut().zip(means).for_each(|(out, mean)| *out = T::from_f64(mean.clamp(0.0, 1.0)));
+        Some(())
+    })
+}
+
+/// The VJP of [`marginals`]: the covariance of the edges times the cotangent `d`. Exactly zero at masked edges.
+///
+/// # Shapes
+/// `logits`, `d` and `out` `[rows, edges]`.
+///
+/// # Errors
+/// Those of [`log_partition`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::tree::{Graph, marginals_vjp};
+/// let mut out = [0.0f64; 3];
+/// marginals_vjp(&[0.0; 3], &[1.0, 0.0, 0.0], &Graph::complete(3)?, &mut out)?;
+/// assert!((out[0] - 2.0 / 9.0).abs() < 1e-15); // 2/3 · 1/3
+/// assert!((out[1] + 1.0 / 9.0).abs() < 1e-15); // 1/3 − 4/9
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn marginals_vjp<T: Real>(logits: &[T], d: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
+    same_length("d", d.len(), logits.len());
+    same_length("out", out.len(), logits.len());
+    let edges = graph.edges().len();
+    run(logits, graph, out, edges, |row, logits, out| {
+        let moving = logits.iter().zip(&d[row * edges..]).map(|(&value, &d)| Dual { value, slope: d.into() });
+        let means = means(&moving.collect::<Vec<_>>(), graph)?;
+        out.iter_mut().zip(means).for_each(|(out, mean)| *out = T::from_f64(mean.slope));
+        Some(())
+    })
+}
+
+/// The heaviest spanning tree, as one for each of its edges and zero for the others, by Kruskal's algorithm (1956). Of
+/// equal edges the first goes first.
+///
+/// # Shapes
+/// `logits` and `out` `[rows, edges]`.
+///
+/// # Errors
+/// Those of [`log_partition`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::tree::{Graph, heaviest};
+/// let mut tree = [9.0f32; 3];
+/// heaviest(&[0.5, -1.0, 2.0], &Graph::complete(3)?, &mut tree)?;
+/// assert_eq!(tree, [1.0, 0.0, 1.0]);
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn heaviest<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
+    same_length("out", out.len(), logits.len());
+    run(logits, graph, out, graph.edges().len(), |_, logits, out| {
+        out.fill(T::zero());
+        graph.kruskal(&logits)?.for_each(|edge| out[edge] = T::one());
+        Some(())
+    })
+}
+
+/// Fills the rows of `out`, `width` long, from their index and logits, on the threads of the current rayon pool.
+fn run<T: Real>(
+    logits: &[T],
+    graph: &Graph,
+    out: &mut [T],
+    width: usize,
+    task: impl Fn(usize, Vec<f64>, &mut [T]) -> Option<()> + Sync,
+) -> Result<(), Error> {
+    let edges = graph.edges().len();
+    assert!(logits.len().is_multiple_of(edges), "{} logits are no rows of {edges} edges", logits.len());
+    let rows = logits.par_chunks_exact(edges).zip(out.par_chunks_exact_mut(width)).enumerate();
+    let fill = |(row, (logits, out)): (usize, (&[T], &mut [T]))| match logit_fault(row, logits) {
+        Some(fault) => Err(fault),
+        None => task(row, logits.iter().map(|&logit| logit.into()).collect(), out)
+            .ok_or(Error::Disconnected { row }),
+    };
+    let done: Vec<_> = rows.with_min_len(GRAIN / graph.nodes().pow(3) + 1).map(fill).collect();
+    done.into_iter().collect()
+}
+
+/// Fewer steps than this are not divided between threads.
+const GRAIN: usize = 1 << 10;
+
+fn eliminate<N: Number>(logits: &[N], graph: &Graph) -> Option<Elimination<N>> {
+    Elimination::of(weights(logits, graph), graph.nodes())
+}
+
+/// Log-weights between the nodes, both ways; parallel edges add up.
+fn weights<N: Number>(logits: &[N], graph: &Graph) -> Vec<N> {
+    let nodes = graph.nodes();
+    let mut weights = vec![N::constant(f64::NEG_INFINITY); nodes * nodes];
+    for (&[a, b], &logit) in graph.edges().iter().zip(logits) {
+        weights[a * nodes + b] = log_add(weights[a * nodes + b], logit);
+        weights[b * nodes + a] = weights[a * nodes + b];
+    }
+    weights
+}
+
+fn means<N: Number>(logits: &[N], graph: &Graph) -> Option<Vec<N>> {
+    let (nodes, next) = (graph.nodes(), eliminate(logits, graph)?.next);
+    let weights = weights(logits, graph);
+    let mean = |(&[a, b], &logit): (&[usize; 2], &N)| {
+        (next[a * nodes + b] + next[b * nodes + a]) * ratio(logit, weights[a * nodes + b])
+    };
+    Some(graph.edges().iter().zip(logits).map(mean).collect())
+}

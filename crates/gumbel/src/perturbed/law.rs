@@ -1,0 +1,159 @@
+//! Noise for scores.
+
+use crate::{Error, Noise};
+use gumbel_kernels::{Stream, noise};
+
+/// Noise times a temperature, which is added to scores.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Perturbation {
+    /// The law of the noise.
+    pub law: Law,
+    /// What it is multiplied by, positive and finite.
+    pub tau: f64,
+}
+
+/// A law of noise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// Standard Gumbel noise; its score is `∇ν(ε) = 1 − exp(−ε)`.
+    Gumbel,
+    /// Standard normal noise; its score is `∇ν(ε) = ε`.
+    Normal,
+    /// One of `parts` that together are Gumbel noise, as `terms` grow. A set of `parts` categories then scores its
+    /// log-weight and Gumbel noise, as the categories do of a categorical variable.
+    ///
+    /// ```text
+    /// ε = (Σᵢ γᵢ − ln terms) / parts,   γᵢ ~ Gamma(1 / parts, scale parts / i),   i = 1, .., terms
+    /// ```
+    ///
+    /// Niepert, Minervini and Franceschi 2021. It has no score in closed form.
+    SumOfGamma {
+        /// How many parts make a Gumbel variable: the size of the subset.
+        parts: usize,
+        /// How many terms of the series are kept; ten are usual.
+        terms: usize,
+    },
+}
+
+impl Law {
+    /// `count` numbers.
+    pub(super) fn draw(self, count: usize, noise: &mut Noise) -> Result<Vec<f64>, Error> {
+        let mut values = vec![0.0; count];
+        match self {
+            Self::Gumbel => noise::gumbel(noise.take(count), &mut values),
+            Self::Normal => noise::normal(noise.take(count), &mut values),
+            Self::SumOfGamma { parts, terms } if parts > 0 && terms > 0 => {
+                let stream = noise.take(count);
+                let numbers = values.iter_mut().zip(0..);
+                numbers.for_each(|(value, i)| *value = sum_of_gamma(parts, terms, stream.skip(i).fork()));
+            }
+            Self::SumOfGamma { parts, terms } => {
+                let reason = format!("it needs one part and one term or more, got {parts} and {terms}");
+                return Err(Error::Relaxation { relaxation: "sum-of-gamma noise", reason });
+            }
+        }
+        Ok(values)
+    }
+
+    /// `∇ν`.
+    pub(super) fn score(self) -> Result<fn(f64) -> f64, Error> {
+        match self {
+            Self::Gumbel => Ok(|noise| 1.0 - (-noise).exp()),
+            Self::Normal => Ok(|noise| noise),
+            Self::SumOfGamma { .. } => Err(Error::Relaxation {
+                relaxation: "soft argmax",
+                reason:
+                    "sum-of-gamma noise has no score; use normal or Gumbel noise, a hard argmax or a Fenchel-Young loss"
+                        .into(),
+            }),
+        }
+    }
+}
+
+fn sum_of_gamma(parts: usize, terms: usize, stream: Stream) -> f64 {
+    let (shape, mut uniforms) = (1.0 / parts as f64, Uniforms { stream });
+    let sum: f64 = (1..=terms).map(|i| uniforms.gamma(shape) * parts as f64 / i as f64).sum();
+    (sum - (terms as f64).ln()) / parts as f64
+}
+
+/// Uniform numbers, one after the other.
+struct Uniforms {
+    stream: Stream,
+}
+
+impl Uniforms {
+    fn next(&mut self) -> f64 {
+        let mut u = [0.0];
+        noise::uniform(self.stream, &mut u);
+        self.stream = self.stream.skip(1);
+        u[0]
+    }
+
+    /// A Gamma variable of shape at most 1 and scale 1: algorithm GS of Ahrens and Dieter 1974, by rejection.
+    fn gamma(&mut self, shape: f64) -> f64 {
+        let both = 1.0 + shape / std::f64::consts::E;
+        loop {
+            let (place, u) = (both * self.next(), self.next());
+            // A power of u below 1, or a shifted exponential above.
+            let (x, accepted) = if place <= 1.0 {
+                let x = place.powf(1.0 / shape);
+                (x, (-x).exp())
+            } else {
+                let x = -((both - place) / shape).ln();
+                (x, x.powf(shape - 1.0))
+            };
+            if u <= accepted {
+                return x;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mean and variance of numbers, in standard errors from what they should be.
+    fn assert_moments(numbers: &[f64], mean: f64, variance: f64, what: &str) {
+        let n = numbers.len() as f64;
+        let average = numbers.iter().sum::<f64>() / n;
+        let squares: Vec<f64> = numbers.iter().map(|x| (x - average).powi(2)).collect();
+        let spread = squares.iter().sum::<f64>() / n;
+        let fourth = squares.iter().map(|square| (square - spread).powi(2)).sum::<f64>() / n;
+        let z = [(average - mean) / (spread / n).sqrt(), (spread - variance) / (fourth / n).sqrt()];
+        assert!(z.iter().all(|z| z.abs() < 4.0), "{what}: mean {average}, variance {spread}: {z:?}");
+    }
+
+    #[test]
+    fn gamma_variables_have_their_moments() {
+        for shape in [0.1, 0.5, 1.0] {
+            let mut uniforms = Uniforms { stream: Stream::new(5) };
+            let numbers: Vec<f64> = (0..50_000).map(|_| uniforms.gamma(shape)).collect();
+            assert_moments(&numbers, shape, shape, &format!("shape {shape}"));
+        }
+    }
+
+    #[test]
+    fn parts_add_up_to_the_series_of_gumbel_noise() {
+        let (parts, terms, draws) = (5, 10, 20_000);
+        let law = Law::SumOfGamma { parts, terms };
+        let numbers = law.draw(parts * draws, &mut Noise::from_seed(2)).unwrap();
+        let sums: Vec<f64> = numbers.chunks(parts).map(|parts| parts.iter().sum()).collect();
+        // Exponentials over 1, 2, .., less a logarithm: towards Euler's constant and π²/6.
+        let mean = (1..=terms).map(|i| 1.0 / i as f64).sum::<f64>() - (terms as f64).ln();
+        let variance = (1..=terms).map(|i| 1.0 / (i * i) as f64).sum();
+        assert_moments(&sums, mean, variance, "ten terms");
+        let limit = |terms: usize| (1..=terms).map(|i| 1.0 / i as f64).sum::<f64>() - (terms as f64).ln();
+        assert!((limit(100_000) - 0.577_215_66).abs() < 1e-5);
+    }
+
+    #[test]
+    fn noise_of_nothing_is_refused() {
+        for (parts, terms) in [(0, 10), (2, 0)] {
+            let law = Law::SumOfGamma { parts, terms };
+            let message = law.draw(3, &mut Noise::from_seed(1)).unwrap_err().to_string();
+            assert!(message.contains(&format!("got {parts} and {terms}")), "{message}");
+        }
+        assert!(Law::SumOfGamma { parts: 1, terms: 1 }.score().is_err());
+    }
+}

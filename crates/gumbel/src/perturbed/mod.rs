@@ -1,0 +1,284 @@
+//! Gradients through a solver: any `argmax_y ⟨y, θ⟩` that the caller brings, under noise.
+//!
+//! A solver takes the scores of one row, `[K]`, and returns the point of its set that they score highest, `[K]`: a
+//! ranking, a path, an assignment, the `k` largest. Its own derivative is zero almost everywhere. Under noise its mean
+//! has one:
+//!
+//! | function | forward | gradient |
+//! | --- | --- | --- |
+//! | [`soft_argmax`] | **soft**: the mean of some solutions | by the score of the noise |
+//! | [`hard_argmax`] | **hard**: one solution | by a second one, at moved scores |
+//! | [`fenchel_young_loss`] | a loss | the soft argmax less the target |
+//!
+//! The solver runs on the host in double precision, once for each row and sample. A score of `-inf` reaches it as it is
+//! and has gradient zero.
+
+mod law;
+
+pub use law::{Law, Perturbation};
+
+use crate::hosted::{self, Hosted, with_last};
+use crate::{Error, Noise, sample};
+use burn::tensor::Tensor;
+
+/// The perturbed argmax: the mean of `samples` solutions, **soft**.
+///
+/// ```text
+/// y = 1/M Σₘ yₘ,   yₘ = argmax_y ⟨y, θ + τ εₘ⟩,   ∂E[y]/∂θ = E[yₘ ∇ν(εₘ)ᵀ] / τ,   ν = −ln of the noise's density
+/// ```
+///
+/// Berthet, Blondel, Teboul, Cuturi, Vert and Bach 2020. Both the mean and the gradient are
+/// unbiased; the gradient takes the mean of the other solutions from each, which lowers its variance. With Gumbel
+/// noise and the one-hot argmax the mean is `softmax(θ / τ)`.
+///
+/// Cost: `samples` solutions for a row, none in the backward pass; they are kept until then.
+///
+/// # Shapes
+/// `theta` `[.., K]` to `[.., K]`; uses `samples` numbers of the noise for each score.
+///
+/// # Errors
+/// A temperature that is not positive and finite; fewer than two samples; noise whose density is not known in closed
+/// form; NaN or `+inf` among the scores, or a row that is `-inf` throughout.
+///
+/// # Panics
+/// If the solver returns a point of another length.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::Noise;
+/// use gumbel::perturbed::{Law, Perturbation, soft_argmax};
+/// // The signs of the scores maximise ⟨y, θ⟩ over a cube.
+/// let signs = |theta: &[f64]| theta.iter().map(|theta| theta.signum()).collect();
+/// let theta = Tensor::<1>::from_floats([0.0, 30.0], &Device::flex());
+/// let y = soft_argmax(theta, signs, Perturbation { law: Law::Gumbel, tau: 1.0 }, 10_000, &mut Noise::from_seed(1))?;
+/// let y = y.into_data().try_to_vec::<f32>().unwrap();
+/// assert!((y[0] - 0.2642).abs() < 0.04); // P(g > 0) − P(g < 0) = 1 − 2/e, with a standard error of 0.01
+/// assert_eq!(y[1], 1.0);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn soft_argmax<const D: usize>(
+    theta: Tensor<D>,
+    argmax: impl Fn(&[f64]) -> Vec<f64>,
+    perturbation: Perturbation,
+    samples: usize,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    if samples < 2 {
+        let reason = format!("the gradient needs two samples or more, got {samples}");
+        return Err(Error::Relaxation { relaxation: "soft argmax", reason });
+    }
+    let slope = perturbation.law.score()?;
+    let shape = theta.dims();
+    let solutions = Perturbed::of(&theta, perturbation, samples, noise)?.solutions(argmax);
+    Ok(Hosted::of(theta).tie(solutions.mean(), shape, move |d| solutions.pull_back(d, slope)))
+}
+
+/// Implicit maximum likelihood: one solution under noise, **hard**; the gradient is its difference from the solution at
+/// scores that took a step of size `lambda` against the cotangent.
+///
+/// ```text
+/// z = argmax_y ⟨y, θ + τ ε⟩,   ∂z/∂θ applied to g := (z − argmax_y ⟨y, θ − λ g + τ ε⟩) / λ
+/// ```
+///
+/// Niepert, Minervini and Franceschi 2021; without noise it is the black-box gradient of Pogančić and others 2020. Biased. A small `lambda` leaves most gradients zero, a large one
+/// blurs them.
+///
+/// Cost: one solution for a row, and one in the backward pass.
+///
+/// # Shapes
+/// `theta` `[.., K]` to `[.., K]`.
+///
+/// # Errors
+/// A temperature or a `lambda` that is not positive and finite; a law that has no terms or parts; NaN or `+inf` among
+/// the scores, or a row that is `-inf` throughout.
+///
+/// # Panics
+/// If the solver returns a point of another length.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::Noise;
+/// use gumbel::perturbed::{Law, Perturbation, hard_argmax};
+/// let signs = |theta: &[f64]| theta.iter().map(|theta| theta.signum()).collect();
+/// let theta = Tensor::<1>::from_floats([5.0, 1.0], &Device::flex().autodiff()).require_grad();
+/// let little = Perturbation { law: Law::Gumbel, tau: 1e-3 };
+/// let y = hard_argmax(theta.clone(), signs, little, 2.0, &mut Noise::from_seed(1))?;
+/// let gradient = theta.grad(&y.sum().backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
+/// assert_eq!(gradient, [0.0, 1.0]); // a step of 2 turns the second: (1 − (−1)) / 2
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn hard_argmax<const D: usize>(
+    theta: Tensor<D>,
+    argmax: impl Fn(&[f64]) -> Vec<f64> + Send + Sync + 'static,
+    perturbation: Perturbation,
+    lambda: f64,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    if !(lambda > 0.0 && lambda < f64::INFINITY) {
+        let reason = format!("the step lambda must be positive and finite, got {lambda}");
+        return Err(Error::Relaxation { relaxation: "hard argmax", reason });
+    }
+    let (shape, width) = (theta.dims(), theta.dims()[D - 1]);
+    let keys = Perturbed::of(&theta, perturbation, 1, noise)?.keys();
+    let solution = solve(&keys, width, &argmax);
+    let z = solution.clone();
+    Ok(Hosted::of(theta).tie(z, shape, move |d| {
+        let moved: Vec<f64> = keys.iter().zip(d).map(|(key, d)| key - lambda * d).collect();
+        let target = solve(&moved, width, &argmax);
+        solution.iter().zip(target).map(|(z, target)| (z - target) / lambda).collect()
+    }))
+}
+
+/// The Fenchel-Young loss of a target under a perturbed argmax: convex in the scores, and least where the soft argmax
+/// is the target.
+///
+/// ```text
+/// L(θ, y*) = E[max_y ⟨y, θ + τ ε⟩] − ⟨θ, y*⟩,   ∂L/∂θ = E[argmax_y ⟨y, θ + τ ε⟩] − y*
+/// ```
+///
+/// Berthet and others 2020, without the term that depends on the target alone. Both are means over
+/// `samples`, unbiased for any number of them and any noise. Where there is a target, this is to be preferred to a loss
+/// of [`soft_argmax`]: its gradient needs no score.
+///
+/// Cost: `samples` solutions for a row, none in the backward pass.
+///
+/// # Shapes
+/// `theta` and `target` `[.., K]` to `[.., 1]`.
+///
+/// # Errors
+/// A temperature that is not positive and finite; no samples; a law that has no terms or parts; NaN or `+inf` among the
+/// scores, or a row that is `-inf` throughout.
+///
+/// # Panics
+/// If the target has another shape than the scores, or the solver returns a point of another length.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::Noise;
+/// use gumbel::perturbed::{Law, Perturbation, fenchel_young_loss};
+/// let signs = |theta: &[f64]| theta.iter().map(|theta| theta.signum()).collect();
+/// let theta = Tensor::<1>::from_floats([30.0, 30.0], &Device::flex().autodiff()).require_grad();
+/// let target = Tensor::<1>::from_floats([1.0, -1.0], &Device::flex());
+/// let unit = Perturbation { law: Law::Gumbel, tau: 1.0 };
+/// let loss = fenchel_young_loss(theta.clone(), target, signs, unit, 10, &mut Noise::from_seed(1))?;
+/// let gradient = theta.grad(&loss.sum().backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
+/// assert_eq!(gradient, [0.0, 2.0]); // right in the first, surely wrong in the second
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn fenchel_young_loss<const D: usize>(
+    theta: Tensor<D>,
+    target: Tensor<D>,
+    argmax: impl Fn(&[f64]) -> Vec<f64>,
+    perturbation: Perturbation,
+    samples: usize,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    if samples == 0 {
+        let reason = "the loss needs one sample or more, got 0".into();
+        return Err(Error::Relaxation { relaxation: "Fenchel-Young loss", reason });
+    }
+    let shape = theta.dims();
+    assert!(target.dims() == shape, "a target of shape {:?} for scores of shape {shape:?}", target.dims());
+    let solutions = Perturbed::of(&theta, perturbation, samples, noise)?.solutions(argmax);
+    let (hosted, target, width) = (Hosted::of(theta), hosted::numbers(target), shape[D - 1]);
+    let (maxima, scores) = (solutions.maxima(), solutions.at.scores.chunks(width));
+    let scored = maxima.iter().zip(scores).zip(target.chunks(width));
+    let losses = scored.map(|((best, scores), target)| best - inner(scores, target)).collect();
+    let slope: Vec<f64> = solutions.mean().iter().zip(&target).map(|(mean, target)| mean - target).collect();
+    Ok(hosted.tie(losses, with_last(shape, 1), move |d| {
+        let rows = slope.chunks(width).zip(d);
+        rows.flat_map(|(slope, d)| slope.iter().map(move |slope| slope * d)).collect()
+    }))
+}
+
+/// `⟨y, θ⟩` with 0 · ∞ = 0.
+fn inner(scores: &[f64], y: &[f64]) -> f64 {
+    scores.iter().zip(y).filter(|&(_, &y)| y != 0.0).map(|(score, y)| score * y).sum()
+}
+
+/// The solution of each row.
+fn solve(keys: &[f64], width: usize, argmax: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    let solved = |keys: &[f64]| {
+        let solution = argmax(keys);
+        assert!(solution.len() == width, "a solution of length {} for {width} scores", solution.len());
+        solution
+    };
+    keys.chunks(width).flat_map(solved).collect()
+}
+
+/// Scores `[rows, K]` with noise for `samples` of them, `[M, rows, K]`.
+struct Perturbed {
+    scores: Vec<f64>,
+    noise: Vec<f64>,
+    tau: f64,
+    samples: usize,
+    width: usize,
+}
+
+impl Perturbed {
+    fn of<const D: usize>(
+        theta: &Tensor<D>,
+        Perturbation { law, tau }: Perturbation,
+        samples: usize,
+        noise: &mut Noise,
+    ) -> Result<Self, Error> {
+        gumbel_kernels::check_temperature(tau)?;
+        sample::check(theta)?;
+        let scores = hosted::numbers(theta.clone());
+        let noise = law.draw(samples * scores.len(), noise)?;
+        Ok(Self { scores, noise, tau, samples, width: theta.dims()[D - 1] })
+    }
+
+    fn keys(&self) -> Vec<f64> {
+        let scores = self.scores.iter().cycle();
+        self.noise.iter().zip(scores).map(|(noise, score)| score + self.tau * noise).collect()
+    }
+
+    fn solutions(self, argmax: impl Fn(&[f64]) -> Vec<f64>) -> Solutions {
+        Solutions { y: solve(&self.keys(), self.width, argmax), at: self }
+    }
+}
+
+/// The solutions `[M, rows, K]` of perturbed scores.
+struct Solutions {
+    y: Vec<f64>,
+    at: Perturbed,
+}
+
+impl Solutions {
+    fn mean(&self) -> Vec<f64> {
+        let mut mean = vec![0.0; self.at.scores.len()];
+        for y in self.y.chunks(mean.len()) {
+            mean.iter_mut().zip(y).for_each(|(mean, y)| *mean += y / self.at.samples as f64);
+        }
+        mean
+    }
+
+    /// The mean over the samples of `max_y ⟨y, θ + τ ε⟩`, for each row.
+    fn maxima(&self) -> Vec<f64> {
+        let width = self.at.width;
+        let mut maxima = vec![0.0; self.at.scores.len() / width];
+        let (keys, rows) = (self.at.keys(), maxima.len());
+        for (place, (keys, y)) in keys.chunks(width).zip(self.y.chunks(width)).enumerate() {
+            maxima[place % rows] += inner(keys, y) / self.at.samples as f64;
+        }
+        maxima
+    }
+
+    /// `1/((M − 1) τ) Σₘ ∇ν(εₘ) ⟨yₘ − ȳ, d⟩`.
+    fn pull_back(&self, d: &[f64], slope: fn(f64) -> f64) -> Vec<f64> {
+        let Perturbed { scores, noise, tau, samples, width } = &self.at;
+        let (mut out, mean) = (vec![0.0; d.len()], self.mean());
+        for (place, (noise, y)) in noise.chunks(*width).zip(self.y.chunks(*width)).enumerate() {
+            let first = place * width % d.len();
+            let at = first..first + width;
+            let signal = inner(&d[at.clone()], y) - inner(&d[at.clone()], &mean[at.clone()]);
+            let weight = signal / ((samples - 1) as f64 * tau);
+            for ((out, noise), score) in out[at.clone()].iter_mut().zip(noise).zip(&scores[at]) {
+                // A mask does not move.
+                *out += if *score == f64::NEG_INFINITY { 0.0 } else { slope(*noise) * weight };
+            }
+        }
+        out
+    }
+}

@@ -1,0 +1,253 @@
+//! Subsets: `k` of `K` categories, as a row of `k` ones among zeros.
+//!
+//! Two laws go by this name, and their inclusion probabilities differ:
+//!
+//! | law | hard, no gradient | hard, straight-through | soft |
+//! | --- | --- | --- | --- |
+//! | exponential family, `q(S) ∝ exp Σ_{i ∈ S} θᵢ` | [`k_hot`] | [`straight_through`] | [`marginals`] |
+//! | without replacement (Plackett-Luce) | [`top_k_hot`] | [`straight_through_top_k`] | [`relaxed_top_k`] |
+//!
+//! Only the first has its [`log_prob`], [`entropy`] and [`kl`] in closed form, and a straight-through gradient that has
+//! no temperature. [`implicit_mle`] has a hard sample of the best subset under noise, and its gradient from a second
+//! one. For `k = 1` all are categorical.
+//!
+//! `-inf` masks a category, which is then in no subset and has gradient zero. Everything is computed on the host in
+//! double precision, in time `K · k` for a row.
+
+mod top_k;
+
+pub use top_k::{gumbel_top_k, implicit_mle, relaxed_top_k, straight_through_top_k, top_k_hot};
+
+use crate::hosted::{Hosted, with_last};
+use crate::{Error, Noise};
+use burn::tensor::Tensor;
+use gumbel_kernels::subset as kernels;
+
+/// The probability of each category to be in the subset: **soft**, differentiable, and without noise.
+///
+/// ```text
+/// μ = E[z] = ∂A/∂θ,   ∂μ/∂θ = Cov(z)
+/// ```
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`; a row sums to `k`.
+///
+/// # Errors
+/// `k` is zero, or larger than the number of unmasked categories of a row; NaN or `+inf` among the logits.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let logits = Tensor::<1>::from_floats([0.0, 2f32.ln(), 3f32.ln()], &Device::flex());
+/// let means = gumbel::subset::marginals(logits, 2)?;
+/// let first = means.slice([0..1]).into_scalar::<f32>();
+/// assert!((first - 5.0 / 11.0).abs() < 1e-6); // of 1·2 + 1·3 + 2·3, those with the first
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn marginals<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
+    let categories = logits.dims()[D - 1];
+    let hosted = Hosted::of(logits);
+    let theta = hosted.numbers();
+    let mut means = vec![0.0; theta.len()];
+    kernels::marginals(&theta, categories, k, &mut means)?;
+    Ok(with_covariance(hosted, theta, means, k, categories))
+}
+
+/// An exact sample of the exponential family: **hard**, without a gradient.
+///
+/// ```text
+/// q(S) = exp(Σ_{i ∈ S} θᵢ − A(θ)),   |S| = k
+/// ```
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise for each logit.
+///
+/// # Errors
+/// Those of [`marginals`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, subset};
+/// let logits = Tensor::<1>::from_floats([0.0, -90.0, 0.0], &Device::flex());
+/// let z = subset::k_hot(logits, 2, &mut Noise::from_seed(1))?;
+/// assert_eq!(z.into_data().try_to_vec::<f32>().unwrap(), [1.0, 0.0, 1.0]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> Result<Tensor<D>, Error> {
+    let shape = logits.dims();
+    let hosted = Hosted::of(logits);
+    let picked = draw(&hosted.numbers(), shape[D - 1], k, noise)?;
+    Ok(hosted.constant(picked, shape))
+}
+
+/// SIMPLE: an exact sample forward, **hard**; backward the gradient of the [`marginals`].
+///
+/// ```text
+/// z ~ q,   ∂z/∂θ := ∂μ/∂θ = Cov(z)
+/// ```
+///
+/// Ahmed, Zeng, Niepert and Van den Broeck 2023. Exact for an objective that is linear in `z`, biased for others; no
+/// temperature. For `k = 1` it is the straight-through of [`path::probabilities`](crate::path::probabilities).
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise for each logit.
+///
+/// # Errors
+/// Those of [`marginals`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, subset};
+/// let logits = Tensor::<1>::zeros([3], &Device::flex().autodiff()).require_grad();
+/// let z = subset::straight_through(logits.clone(), 2, &mut Noise::from_seed(1))?;
+/// let first = z.slice([0..1]).sum();
+/// let gradient = logits.grad(&first.backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
+/// assert!((gradient[0] - 2.0 / 9.0).abs() < 1e-6); // the variance of the first, 2/3 · 1/3
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn straight_through<const D: usize>(
+    logits: Tensor<D>,
+    k: usize,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    let categories = logits.dims()[D - 1];
+    let hosted = Hosted::of(logits);
+    let theta = hosted.numbers();
+    let picked = draw(&theta, categories, k, noise)?;
+    Ok(with_covariance(hosted, theta, picked, k, categories))
+}
+
+/// `A(θ) = ln Σ_{|S| = k} exp Σ_{i ∈ S} θᵢ`; its gradient is the [`marginals`].
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., 1]`.
+///
+/// # Errors
+/// Those of [`marginals`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let total = gumbel::subset::log_partition(Tensor::<1>::zeros([5], &Device::flex()), 2)?;
+/// assert!((total.into_scalar::<f32>() - 10f32.ln()).abs() < 1e-6); // ten pairs
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn log_partition<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
+    let shape = logits.dims();
+    let categories = shape[D - 1];
+    let hosted = Hosted::of(logits);
+    let theta = hosted.numbers();
+    let (mut totals, mut means) = (vec![0.0; theta.len() / categories.max(1)], vec![0.0; theta.len()]);
+    kernels::log_partition(&theta, categories, k, &mut totals)?;
+    kernels::marginals(&theta, categories, k, &mut means)?;
+    let scaled = move |d: &[f64]| {
+        let rows = means.chunks(categories).zip(d);
+        rows.flat_map(|(means, d)| means.iter().map(move |mean| mean * d)).collect()
+    };
+    Ok(hosted.tie(totals, with_last(shape, 1), scaled))
+}
+
+/// `ln q(z)` of k-hot rows; `-inf` where `z` picks a masked category.
+///
+/// # Shapes
+/// `logits` and `z` `[.., K]`, with `k` ones in each row of `z`, to `[.., 1]`.
+///
+/// # Errors
+/// Those of [`marginals`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let device = Device::flex();
+/// let logits = Tensor::<1>::from_floats([0.0, 2f32.ln(), 3f32.ln()], &device);
+/// let z = Tensor::from_floats([0.0, 1.0, 1.0], &device);
+/// let log_mass = gumbel::subset::log_prob(logits, z, 2)?.into_scalar::<f32>();
+/// assert!((log_mass - (6f32 / 11.0).ln()).abs() < 1e-6);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn log_prob<const D: usize>(logits: Tensor<D>, z: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
+    let total = log_partition(logits.clone(), k)?;
+    // 0 · ln 0 is 0, in the gradient too.
+    let picked = logits.mask_fill(z.clone().equal_elem(0.0), 0.0);
+    Ok((z * picked).sum_dim(D - 1) - total)
+}
+
+/// The entropy of the subset in nats, `A(θ) − μᵀθ`.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., 1]`.
+///
+/// # Errors
+/// Those of [`marginals`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let entropy = gumbel::subset::entropy(Tensor::<1>::zeros([5], &Device::flex()), 2)?;
+/// assert!((entropy.into_scalar::<f32>() - 10f32.ln()).abs() < 1e-6); // ten pairs, all alike
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn entropy<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
+    let (total, means) = (log_partition(logits.clone(), k)?, marginals(logits.clone(), k)?);
+    let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
+    Ok(total - (means * logits.mask_fill(masked, 0.0)).sum_dim(D - 1))
+}
+
+/// The Kullback-Leibler divergence from `q` to `p`, in nats, both of `k`-subsets.
+///
+/// ```text
+/// KL(q ‖ p) = μᵀ(θ − φ) − A(θ) + A(φ),   θ the logits of q, φ of p
+/// ```
+///
+/// `+inf` if `p` masks what `q` does not.
+///
+/// # Shapes
+/// `q` and `p` `[.., K]` to `[.., 1]`.
+///
+/// # Errors
+/// Those of [`marginals`], of either.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let device = Device::flex();
+/// let q = Tensor::<1>::from_floats([90.0, 90.0, 0.0, 0.0, 0.0], &device);
+/// let kl = gumbel::subset::kl(q, Tensor::zeros([5], &device), 2)?.into_scalar::<f32>();
+/// assert!((kl - 10f32.ln()).abs() < 1e-4); // one pair for sure, against ten
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn kl<const D: usize>(q: Tensor<D>, p: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
+    let totals = log_partition(p.clone(), k)? - log_partition(q.clone(), k)?;
+    let means = marginals(q.clone(), k)?;
+    let masked = q.clone().equal_elem(f32::NEG_INFINITY);
+    let (q, p) = (q.mask_fill(masked.clone(), 0.0), p.mask_fill(masked, 0.0));
+    Ok((means * (q - p)).sum_dim(D - 1) + totals)
+}
+
+/// `values` with the gradient of the marginals at `theta`.
+fn with_covariance<const D: usize>(
+    hosted: Hosted<D>,
+    theta: Vec<f64>,
+    values: Vec<f64>,
+    k: usize,
+    categories: usize,
+) -> Tensor<D> {
+    let shape = hosted.dims();
+    hosted.tie(values, shape, move |d| {
+        let mut out = vec![0.0; d.len()];
+        kernels::marginals_vjp(&theta, d, categories, k, &mut out).expect("the forward pass accepted them");
+        out
+    })
+}
+
+/// Ones at the members of a sample of each row.
+fn draw(theta: &[f64], categories: usize, k: usize, noise: &mut Noise) -> Result<Vec<f64>, Error> {
+    let rows = theta.len() / categories.max(1);
+    let mut members = vec![0; rows * k];
+    kernels::sample(theta, categories, noise.take(theta.len()), k, &mut members)?;
+    Ok(ones_at(&members, k, categories, theta.len()))
+}
+
+/// Rows of zeros with ones at the places that are listed, `k` for each row.
+fn ones_at(places: &[u32], k: usize, categories: usize, length: usize) -> Vec<f64> {
+    let mut picked = vec![0.0; length];
+    for (row, places) in picked.chunks_mut(categories).zip(places.chunks(k)) {
+        places.iter().for_each(|&place| row[place as usize] = 1.0);
+    }
+    picked
+}

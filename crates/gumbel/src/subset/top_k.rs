@@ -1,0 +1,223 @@
+//! Samples without replacement: the largest perturbed logits, hard and relaxed.
+
+use super::ones_at;
+use crate::hosted::{self, Hosted, with_last};
+use crate::perturbed::{self, Law, Perturbation};
+use crate::{Error, Noise};
+use burn::tensor::{Int, Tensor, TensorData};
+use gumbel_kernels as kernels;
+
+/// The Gumbel-top-k trick: `k` different categories in the order of Plackett and Luce, as indices.
+///
+/// ```text
+/// P(i₁, i₂, …) = p_{i₁} · p_{i₂} / (1 − p_{i₁}) · …,   p = softmax(θ)
+/// ```
+///
+/// Vieira 2014; Kool, van Hoof and Welling 2019. The first is the [`gumbel_max`](crate::gumbel_max) of the
+/// same noise, unless single precision rounds the two largest to a tie.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., k]`; uses one number of the noise for each logit.
+///
+/// # Errors
+/// Those of [`marginals`](super::marginals).
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, subset};
+/// let logits = Tensor::<1>::from_floats([0.0, 200.0, 100.0], &Device::flex());
+/// let order = subset::gumbel_top_k(logits, 2, &mut Noise::from_seed(1))?;
+/// assert_eq!(order.into_data().convert::<i64>().try_to_vec::<i64>().unwrap(), [1, 2]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn gumbel_top_k<const D: usize>(
+    logits: Tensor<D>,
+    k: usize,
+    noise: &mut Noise,
+) -> Result<Tensor<D, Int>, Error> {
+    let (shape, device) = (with_last(logits.dims(), k), logits.device().inner());
+    let order = Keys::of(&logits, k, noise).order()?;
+    let order: Vec<i64> = order.into_iter().map(i64::from).collect();
+    Ok(Tensor::from_data(TensorData::new(order, shape), &device))
+}
+
+/// [`gumbel_top_k`] as k-hot rows: **hard**, without a gradient.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row.
+///
+/// # Errors
+/// Those of [`gumbel_top_k`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, subset};
+/// let logits = Tensor::<1>::from_floats([0.0, 200.0, 100.0], &Device::flex());
+/// let z = subset::top_k_hot(logits, 2, &mut Noise::from_seed(1))?;
+/// assert_eq!(z.into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 1.0]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn top_k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> Result<Tensor<D>, Error> {
+    let keys = Keys::of(&logits, k, noise);
+    let picked = keys.picked()?;
+    Ok(Hosted::of(logits.clone()).constant(picked, logits.dims()))
+}
+
+/// The relaxed top-k: **soft**, differentiable; a row sums to `k`.
+///
+/// ```text
+/// α¹ = θ + g,   aᵗ = softmax(αᵗ / τ),   αᵗ⁺¹ = αᵗ + ln(1 − aᵗ),   y = a¹ + … + aᵏ
+/// ```
+///
+/// Xie and Ermon 2019; Plötz and Roth 2018. As τ falls to zero it becomes [`top_k_hot`] of the same noise; at τ of
+/// about 1 and more an entry can be larger than 1.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+///
+/// # Errors
+/// A temperature that is not positive and finite; those of [`gumbel_top_k`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, subset};
+/// let logits = Tensor::<1>::from_floats([0.0, 1.0, 2.0, 3.0], &Device::flex());
+/// let y = subset::relaxed_top_k(logits, 2, 0.5, &mut Noise::from_seed(1))?;
+/// assert!((y.sum().into_scalar::<f32>() - 2.0).abs() < 1e-6);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn relaxed_top_k<const D: usize>(
+    logits: Tensor<D>,
+    k: usize,
+    tau: f64,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    let keys = Keys::of(&logits, k, noise);
+    let soft = keys.soft(tau)?;
+    Ok(keys.tie(logits, soft, tau))
+}
+
+/// [`top_k_hot`] forward, **hard**; backward the gradient of [`relaxed_top_k`] for the same noise. Biased.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise for each logit.
+///
+/// # Errors
+/// Those of [`relaxed_top_k`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, subset};
+/// let logits = Tensor::<1>::zeros([4], &Device::flex().autodiff()).require_grad();
+/// let z = subset::straight_through_top_k(logits.clone(), 2, 0.5, &mut Noise::from_seed(1))?;
+/// let gradient = logits.grad(&z.clone().slice([0..1]).sum().backward()).unwrap();
+/// assert_eq!(z.sum().into_scalar::<f32>(), 2.0);
+/// assert!(gradient.sum().into_scalar::<f32>().abs() < 1e-6); // a shift of all logits changes nothing
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn straight_through_top_k<const D: usize>(
+    logits: Tensor<D>,
+    k: usize,
+    tau: f64,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    kernels::check_temperature(tau)?;
+    let keys = Keys::of(&logits, k, noise);
+    let picked = keys.picked()?;
+    Ok(keys.tie(logits, picked, tau))
+}
+
+/// Implicit maximum likelihood for subsets: the `k` largest perturbed logits, **hard**; the gradient compares them with
+/// the `k` largest after a step of size `lambda` against the cotangent.
+///
+/// ```text
+/// z = top-k(θ + τ ε),   ∂z/∂θ applied to g := (z − top-k(θ − λ g + τ ε)) / λ
+/// ```
+///
+/// with the sum-of-gamma noise of [`Law::SumOfGamma`], ten terms; see [`perturbed::hard_argmax`]. Niepert, Minervini
+/// and Franceschi 2021. Biased; as `lambda` grows small most gradients are zero.
+///
+/// # Shapes
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row.
+///
+/// # Errors
+/// A `tau` or `lambda` that is not positive and finite; those of [`gumbel_top_k`].
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, subset};
+/// let logits = Tensor::<1>::from_floats([0.0, 9.0, 5.0], &Device::flex().autodiff()).require_grad();
+/// let z = subset::implicit_mle(logits.clone(), 1, 0.01, 10.0, &mut Noise::from_seed(1))?;
+/// let cost = (z * Tensor::from_floats([0.0, 1.0, 0.0], &Device::flex().autodiff())).sum();
+/// let gradient = logits.grad(&cost.backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
+/// assert_eq!(gradient, [0.0, 0.1, -0.1]); // ten less for the second, and the third is the largest
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn implicit_mle<const D: usize>(
+    logits: Tensor<D>,
+    k: usize,
+    tau: f64,
+    lambda: f64,
+    noise: &mut Noise,
+) -> Result<Tensor<D>, Error> {
+    // Refuses what has no subset; its noise is not used.
+    Keys::of(&logits, k, &mut noise.clone()).order()?;
+    let law = Law::SumOfGamma { parts: k, terms: 10 };
+    perturbed::hard_argmax(logits, move |theta| largest(theta, k), Perturbation { law, tau }, lambda, noise)
+}
+
+/// Ones at the `k` largest, the first of those that are equal.
+fn largest(theta: &[f64], k: usize) -> Vec<f64> {
+    let mut order: Vec<u32> = (0..theta.len() as u32).collect();
+    let key = |place: &u32| theta[*place as usize];
+    order.select_nth_unstable_by(k - 1, |a, b| key(b).total_cmp(&key(a)).then(a.cmp(b)));
+    ones_at(&order[..k], k, theta.len(), theta.len())
+}
+
+/// Logits with the noise that perturbs them, in double precision.
+struct Keys {
+    logits: Vec<f64>,
+    categories: usize,
+    k: usize,
+    stream: kernels::Stream,
+}
+
+impl Keys {
+    fn of<const D: usize>(logits: &Tensor<D>, k: usize, noise: &mut Noise) -> Self {
+        let numbers = hosted::numbers(logits.clone());
+        Self { stream: noise.take(numbers.len()), logits: numbers, categories: logits.dims()[D - 1], k }
+    }
+
+    /// The places of the `k` largest of each row, in order.
+    fn order(&self) -> Result<Vec<u32>, Error> {
+        let Self { logits, categories, k, stream } = self;
+        if *k == 0 {
+            return Err(kernels::Error::EmptySubset.into());
+        }
+        let mut order = vec![0; logits.len() / categories.max(&1) * k];
+        kernels::gumbel_top_k(logits, *categories, *stream, *k, &mut order)?;
+        Ok(order)
+    }
+
+    fn picked(&self) -> Result<Vec<f64>, Error> {
+        Ok(ones_at(&self.order()?, self.k, self.categories, self.logits.len()))
+    }
+
+    fn soft(&self, tau: f64) -> Result<Vec<f64>, Error> {
+        let mut soft = vec![0.0; self.logits.len()];
+        kernels::subset::relaxed_top_k(&self.logits, self.categories, self.k, tau, self.stream, &mut soft)?;
+        Ok(soft)
+    }
+
+    /// `values` with the gradient of the soft sample.
+    fn tie<const D: usize>(self, logits: Tensor<D>, values: Vec<f64>, tau: f64) -> Tensor<D> {
+        let shape = logits.dims();
+        Hosted::of(logits).tie(values, shape, move |d| {
+            let Self { logits, categories, k, stream } = &self;
+            let mut out = vec![0.0; d.len()];
+            kernels::subset::relaxed_top_k_vjp(logits, d, *categories, *k, tau, *stream, &mut out)
+                .expect("the forward pass accepted them");
+            out
+        })
+    }
+}
