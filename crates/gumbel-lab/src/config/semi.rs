@@ -63,7 +63,10 @@ impl Options for SemiOptions {
             (2..=256).contains(classes),
             "--classes must be from 2 to 256, got {classes}: a label is a byte"
         );
-        ensure!(*labels >= 1, "--labels must be at least 1, got 0: without labels a class has no name; use train vae");
+        ensure!(
+            *labels >= 1,
+            "--labels must be at least 1, got 0: without labels a class has no name; use train vae"
+        );
         ensure!(
             labels.is_multiple_of(*classes),
             "--labels must be a multiple of the {classes} classes, got {labels}: each has as many"
@@ -75,7 +78,10 @@ impl Options for SemiOptions {
             "--hidden needs a layer, got none: class and style could not act on each other"
         );
         for (name, weight) in [("alpha", self.alpha), ("labelled-weight", self.labelled_weight)] {
-            ensure!(weight.is_finite() && weight >= 0.0, "--{name} must be finite and not negative, got {weight}");
+            ensure!(
+                weight.is_finite() && weight >= 0.0,
+                "--{name} must be finite and not negative, got {weight}"
+            );
         }
         Ok(())
     }
@@ -89,12 +95,7 @@ impl Options for SemiOptions {
 impl SemiOptions {
     /// The model for images of `pixels` pixels.
     pub fn shape(&self, pixels: usize) -> Shape {
-        Shape {
-            pixels,
-            classes: self.classes,
-            style: self.style,
-            hidden: self.hidden.as_slice().to_vec(),
-        }
+        Shape { pixels, classes: self.classes, style: self.style, hidden: self.hidden.as_slice().to_vec() }
     }
 }
 
