@@ -243,7 +243,7 @@ impl<'a, M: Model> Trainer<'a, M> {
         let gradients = GradientsParams::from_grads(gradients, &self.model);
         // Taken, not cloned: parameters that nobody else holds are updated in place.
         let model = std::mem::take(&mut self.model);
-        self.model = self.optimizer.step(self.config.lr, model, gradients);
+        self.model = self.optimizer.step(self.config.lr.at(self.step), model, gradients);
         self.estimators.iter_mut().zip(&layers).for_each(|(estimator, estimate)| estimator.adapt(estimate));
         self.step += 1;
         Ok(Step { loss, reconstruction })

@@ -7,6 +7,8 @@ pub mod concrete;
 mod error;
 pub mod estimator;
 mod fused;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 pub mod kl;
 pub mod layers;
 pub mod measure;

@@ -70,9 +70,9 @@ pub struct Config<O: Options> {
     /// Images per step
     #[arg(long, default_value_t = 100, value_parser = whole::<usize>, value_name = "N", help_heading = "Training")]
     pub batch: usize,
-    /// Learning rate of Adam
-    #[arg(long, default_value_t = 1e-3, value_name = "X", help_heading = "Training")]
-    pub lr: f64,
+    /// Learning rate of Adam: VALUE, or a schedule as for --tau, such as cosine:START:END:STEPS
+    #[arg(long, default_value_t = Schedule::Constant(1e-3), value_name = "SCHEDULE", help_heading = "Training")]
+    pub lr: Schedule,
     /// Decides every random number
     #[arg(long, default_value_t = 0, value_parser = whole::<u64>, value_name = "N", help_heading = "Training")]
     pub seed: u64,
@@ -125,7 +125,6 @@ impl<O: Options> Config<O> {
             "--gradient-variance must be at least 2 draws, or 0 for none, got 1: one draw has no variance"
         );
         ensure!(self.importance_samples >= 1, "--importance-samples must be at least 1, got 0");
-        ensure!(self.lr.is_finite() && self.lr > 0.0, "--lr must be positive and finite, got {}", self.lr);
         check_threads(self.threads)?;
         self.model.check(&self.choice()?)?;
         self.check_served()?;
@@ -257,7 +256,7 @@ mod tests {
     fn the_command_line_wins_over_the_file_and_the_file_over_the_defaults() {
         let config =
             read(&["--steps", "7"], Some("steps = 9\nlr = 0.5\nhidden = [3, 2]\ntau = 0.3")).unwrap();
-        assert_eq!((config.steps, config.lr, config.batch), (7, 0.5, 100));
+        assert_eq!((config.steps, config.lr, config.batch), (7, Schedule::Constant(0.5), 100));
         assert_eq!(
             (config.model.hidden, config.tau),
             ([3, 2].into_iter().collect(), Some(Schedule::Constant(0.3)))
@@ -285,7 +284,8 @@ mod tests {
     fn mistakes_name_the_value_and_the_remedy() {
         let cases: &[(&[&str], &str)] = &[
             (&["--categories", "1"], "--categories must be at least 2, got 1"),
-            (&["--lr", "nan"], "--lr must be positive and finite, got NaN"),
+            (&["--lr", "nan"], "must be positive and finite, got NaN"),
+            (&["--lr", "cosine:1e-3:1e-4"], "'--lr <SCHEDULE>': schedule 'cosine:1e-3:1e-4': not a schedule"),
             (&["--estimator", "reinforced"], "did you mean reinforce?"),
             (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
             (&["--estimator", "muprop", "--kl", "mass-at-sample"], "use --kl categorical"),
