@@ -24,11 +24,11 @@ pub struct SemiOptions {
     /// Labelled images per step, or all of them if they are fewer
     #[arg(long, default_value_t = 100, value_parser = whole::<usize>, value_name = "N", help_heading = "Labels")]
     pub labelled_batch: usize,
-    /// Weight α of −ln q(y|x) of a labelled image, beside an unlabelled one's bound
-    #[arg(long, default_value_t = 1.0, value_name = "X", help_heading = "Labels")]
+    /// Weight α of −ln q(y|x) of a labelled image, where the bound of an unlabelled one weighs 1
+    #[arg(long, default_value_t = 50.0, value_name = "X", help_heading = "Labels")]
     pub alpha: f64,
-    /// Weight of a labelled image's own bound
-    #[arg(long, default_value_t = 1.0, value_name = "X", help_heading = "Labels")]
+    /// Weight w of a labelled image's own bound
+    #[arg(long, default_value_t = 0.1, value_name = "X", help_heading = "Labels")]
     pub labelled_weight: f64,
     /// Numbers of the Gaussian style, Z
     #[arg(long, default_value_t = 50, value_parser = whole::<usize>, value_name = "Z", help_heading = "Model")]
