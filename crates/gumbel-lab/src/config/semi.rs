@@ -104,3 +104,17 @@ impl Default for SemiOptions {
         super::defaults()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_of_a_digit_has_the_parameters_and_the_width_that_its_layers_have() {
+        let extent = SemiOptions::default().extent(ImageSize { height: 28, width: 28 }).unwrap();
+        let (classifier, image, class) = (785 * 500 + 501 * 10, 785 * 500, 11 * 500);
+        let (encoder, decoder) = (501 * 100, 61 * 500 + 501 * 784);
+        assert_eq!(extent.parameters, classifier + image + class + encoder + decoder);
+        assert_eq!(extent.widest, 784);
+    }
+}

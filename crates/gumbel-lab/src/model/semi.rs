@@ -316,7 +316,6 @@ impl Semi {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Options;
     use crate::data::{Binarisation, Images};
     use gumbel::estimator::Choice;
     use std::f64::consts::TAU;
@@ -409,11 +408,5 @@ mod tests {
             assert!((class[row] + 3.0 * q.ln()).abs() < 1e-5);
             assert!((both[row] - class[row] - 0.5 * own[row]).abs() < 1e-5 && own[row] > 0.0);
         }
-    }
-
-    #[test]
-    fn its_options_describe_its_shape() {
-        let extent = SemiOptions::default().extent(ImageSize { height: 28, width: 28 }).unwrap();
-        assert_eq!((extent.parameters, extent.widest), (1_268_894, 784));
     }
 }
