@@ -106,7 +106,7 @@ Training is by Adam at a fixed temperature of 1 (Jang, Gu and Poole 2017 use SGD
     #[command(args_override_self = true)]
     #[command(after_help = "Examples:
   gumbel train semi                                         the built-in digits, 100 labels
-  gumbel train semi --data mnist                            MNIST, 100 labels
+  gumbel train semi --data mnist --lr linear:6e-3:1e-3:4000 --steps 4000     MNIST, as in results/
   gumbel train semi --estimator exact                       the class marginalised instead of sampled
   gumbel train semi --estimator straight-through-gumbel     hard samples of it
   gumbel train semi --labels 1000 --seed 3                  other labels, more of them

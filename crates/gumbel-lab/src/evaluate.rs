@@ -27,13 +27,6 @@ pub struct Mean {
     pub images: usize,
 }
 
-impl Accuracy {
-    fn of(right: usize, images: usize) -> Self {
-        let share = right as f64 / images as f64;
-        Self { share, standard_error: (share * (1.0 - share) / images as f64).sqrt(), images }
-    }
-}
-
 /// Test images, binarised once for ever and the same in every run.
 pub struct HeldOut<'a> {
     images: &'a Images,

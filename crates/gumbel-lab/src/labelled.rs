@@ -106,3 +106,74 @@ fn choose(shuffled: &[u32], labels: &[u8], labelling: &Labelling) -> Vec<usize> 
     };
     shuffled.iter().map(|&place| place as usize).filter(taken).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::digits;
+
+    fn labelling(count: usize, classes: usize, source: LabelSource) -> Labelling {
+        Labelling { count, classes, batch: count.min(7), source }
+    }
+
+    fn made(data: &Dataset, labelling: Labelling) -> Result<LabelledBatches<'_>> {
+        LabelledBatches::new(data, &labelling, Binarisation::Threshold, Stream::new(1))
+    }
+
+    #[test]
+    fn an_epoch_has_each_class_as_often_and_every_image_has_its_own_label() {
+        let data = digits::dataset(0, 400, 10);
+        let device = Device::flex();
+        for source in [LabelSource::Data, LabelSource::Random] {
+            let mut batches = made(&data, Labelling { batch: 30, ..labelling(30, 10, source) }).unwrap();
+            let (places, Labelled { images, mut labels }) =
+                (batches.batches.places(3), batches.at(3, &device));
+            let true_labels = data.train.labels.as_ref().unwrap();
+            let own: Vec<u8> = places.iter().map(|&place| true_labels[place]).collect();
+            assert_eq!(own == labels, source == LabelSource::Data, "{source:?}");
+            let bits = Binarisation::Threshold.batch(&data.train, &places, Stream::new(0), 0);
+            assert_eq!(images.into_data().try_to_vec::<f32>().unwrap(), bits);
+            labels.sort_unstable();
+            assert!(labels.iter().enumerate().all(|(i, &label)| usize::from(label) == i / 3), "{labels:?}");
+        }
+    }
+
+    #[test]
+    fn another_stream_chooses_others() {
+        let data = digits::dataset(0, 400, 10);
+        let places = |seed| {
+            let labelling = Labelling { batch: 20, ..labelling(20, 10, LabelSource::Data) };
+            let batches = LabelledBatches::new(&data, &labelling, Binarisation::Dynamic, Stream::new(seed));
+            let mut places = batches.unwrap().batches.places(0);
+            places.sort_unstable();
+            places
+        };
+        assert!(places(1) == places(1) && places(1) != places(2));
+    }
+
+    #[test]
+    fn data_that_does_not_have_them_is_refused_with_the_remedy() {
+        let data = digits::dataset(0, 60, 10);
+        let mut bare = data.clone();
+        bare.test.labels = None;
+        let cases = [
+            (&bare, labelling(10, 10, LabelSource::Data), "images without labels; use digits, mnist"),
+            (
+                &data,
+                labelling(12, 12, LabelSource::Data),
+                "--classes must be the 10 that the labels of digits have, got 12",
+            ),
+            (
+                &data,
+                labelling(60, 10, LabelSource::Data),
+                "--labels 60 asks for 6 images of each of 10 classes",
+            ),
+            (&data, labelling(72, 12, LabelSource::Random), "has not as many; lower --labels"),
+        ];
+        for (data, labelling, part) in cases {
+            let error = made(data, labelling).err().unwrap().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+        assert!(made(&bare, labelling(10, 10, LabelSource::Random)).is_ok());
+    }
+}

@@ -218,6 +218,19 @@ pub struct Accuracy {
     pub images: usize,
 }
 
+impl Accuracy {
+    /// So many `right` of `images`.
+    pub fn of(right: usize, images: usize) -> Self {
+        let share = right as f64 / images as f64;
+        Self { share, standard_error: (share * (1.0 - share) / images as f64).sqrt(), images }
+    }
+
+    /// The share and its standard error in per cent.
+    pub fn per_cent(&self) -> [f64; 2] {
+        [100.0 * self.share, 100.0 * self.standard_error]
+    }
+}
+
 /// An importance-weighted bound on −ln p(x).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImportanceBound {

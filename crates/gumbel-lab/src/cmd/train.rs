@@ -217,7 +217,7 @@ fn announcement<M: Model>(summary: &Summary, folder: &RunFolder) -> String {
     let name = format!("{}, m = {}", M::BOUND, bound.samples);
     let bound = line(&name, bound.nats, bound.standard_error, bound.images);
     let accuracy = test.accuracy.map_or(String::new(), |accuracy| {
-        let [share, error] = [accuracy.share, accuracy.standard_error].map(|share| 100.0 * share);
+        let [share, error] = accuracy.per_cent();
         format!("{:<45} {share:8.2} ± {error:.2} % ({} test images)\n", "accuracy", accuracy.images)
     });
     let report = folder.file("report.html");

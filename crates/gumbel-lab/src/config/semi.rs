@@ -24,11 +24,11 @@ pub struct SemiOptions {
     /// Labelled images per step, or all of them if they are fewer
     #[arg(long, default_value_t = 100, value_parser = whole::<usize>, value_name = "N", help_heading = "Labels")]
     pub labelled_batch: usize,
-    /// Weight α of −ln q(y|x) of a labelled image, beside an unlabelled one's bound
-    #[arg(long, default_value_t = 1.0, value_name = "X", help_heading = "Labels")]
+    /// Weight α of −ln q(y|x) of a labelled image, where the bound of an unlabelled one weighs 1
+    #[arg(long, default_value_t = 50.0, value_name = "X", help_heading = "Labels")]
     pub alpha: f64,
-    /// Weight of a labelled image's own bound
-    #[arg(long, default_value_t = 1.0, value_name = "X", help_heading = "Labels")]
+    /// Weight w of a labelled image's own bound
+    #[arg(long, default_value_t = 0.1, value_name = "X", help_heading = "Labels")]
     pub labelled_weight: f64,
     /// Numbers of the Gaussian style, Z
     #[arg(long, default_value_t = 50, value_parser = whole::<usize>, value_name = "Z", help_heading = "Model")]
@@ -102,5 +102,19 @@ impl SemiOptions {
 impl Default for SemiOptions {
     fn default() -> Self {
         super::defaults()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_model_of_a_digit_has_the_parameters_and_the_width_that_its_layers_have() {
+        let extent = SemiOptions::default().extent(ImageSize { height: 28, width: 28 }).unwrap();
+        let (classifier, image, class) = (785 * 500 + 501 * 10, 785 * 500, 11 * 500);
+        let (encoder, decoder) = (501 * 100, 61 * 500 + 501 * 784);
+        assert_eq!(extent.parameters, classifier + image + class + encoder + decoder);
+        assert_eq!(extent.widest, 784);
     }
 }

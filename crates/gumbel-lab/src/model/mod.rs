@@ -4,6 +4,7 @@
 
 mod average;
 pub mod gan;
+mod gaussian;
 mod mlp;
 pub mod sbn;
 pub mod semi;

@@ -13,6 +13,7 @@
 //! The class is one latent of K categories, and the sum over it is an expectation like any other: to enumerate it is to
 //! marginalise. The style is reparameterised inside the objective, with the same Gaussian noise for every class.
 
+use super::gaussian::{Gaussian, normal};
 use super::mlp::Mlp;
 use super::{AT_ONCE, Batch, Estimated, Finished, Labelled, Model, base_rate, grey};
 use crate::checkpoint::ImageSize;
@@ -25,7 +26,6 @@ use burn::tensor::{Device, Int, Tensor, activation};
 use gumbel::estimator::{Estimator, Objective, Sample, Samples};
 use gumbel::{Error, Noise, bernoulli, categorical, kl};
 use std::cell::Cell;
-use std::f64::consts::TAU;
 
 /// The shape of a [`Semi`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,32 +94,6 @@ pub struct Semi {
     style: usize,
 }
 
-/// The Gaussian q(z|x, y), `[S, B, Z]` each.
-struct Style {
-    mean: Tensor<3>,
-    log_variance: Tensor<3>,
-}
-
-impl Style {
-    /// The style of standard normal `noise`, `[1, B, Z]` or `[S, B, Z]`.
-    fn at(&self, noise: Tensor<3>) -> Tensor<3> {
-        self.mean.clone() + (self.log_variance.clone() * 0.5).exp() * noise
-    }
-
-    /// `KL(q(z|x, y) ‖ N(0, I)) = ½ Σ (μ² + σ² − 1 − ln σ²)` in nats, `[S, B]`.
-    fn kl(&self) -> Tensor<2> {
-        let Self { mean, log_variance } = self;
-        let twice = mean.clone().square() + log_variance.clone().exp() - log_variance.clone() - 1.0;
-        twice.sum_dim(2).squeeze_dim(2) * 0.5
-    }
-
-    /// `ln p(z) − ln q(z|x, y)` at the style z of `noise`, `[S, B]`.
-    fn log_ratio(&self, z: Tensor<3>, noise: Tensor<3>) -> Tensor<2> {
-        let twice = noise.square() + self.log_variance.clone() - z.square();
-        twice.sum_dim(2).squeeze_dim(2) * 0.5
-    }
-}
-
 impl Semi {
     /// A new model; the output bias starts at the logits of the mean image, `mean` `[P]` in [0, 1].
     pub fn new(shape: &Shape, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
@@ -137,13 +111,13 @@ impl Semi {
     }
 
     /// `q(z|x, y)` of images `[B, P]` and classes `[S, B, K]`, hard or relaxed.
-    fn encode(&self, images: Tensor<2>, y: Tensor<3>) -> Style {
+    fn encode(&self, images: Tensor<2>, y: Tensor<3>) -> Gaussian {
         // The widest product has nothing of the class in it: once for all S.
         let image = self.image.forward(images).unsqueeze::<3>();
         let hidden = activation::relu(image + self.class.forward(y));
         let code = self.encoder.forward(hidden);
         let part = |first| code.clone().narrow(2, first, self.style);
-        Style { mean: part(0), log_variance: part(self.style) }
+        Gaussian { mean: part(0), log_variance: part(self.style) }
     }
 
     /// Logits of the pixels, `[S, B, P]`, of classes `[S, B, K]` and styles `[S, B, Z]`.
@@ -178,12 +152,6 @@ impl Semi {
         let classes: Vec<i64> = classes.map(|class| class as i64).collect();
         Tensor::<1, Int>::from_ints(classes.as_slice(), device).one_hot::<2>(self.classes).float()
     }
-}
-
-/// Standard normal noise (Box and Muller 1958), from exponential noise that has its whole tail.
-fn normal(shape: [usize; 3], noise: &mut Noise, device: &Device) -> Tensor<3> {
-    let radius = (noise.exponential::<3>(shape, device) * 2.0).sqrt();
-    radius * (noise.uniform::<3>(shape, device) * TAU).cos()
 }
 
 /// `[S, B, 1, K]` to `[S, B, K]`.
@@ -342,5 +310,103 @@ impl Semi {
             grey(activation::sigmoid(self.decode(y.unsqueeze(), z)))
         });
         parts.flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Binarisation, Images};
+    use gumbel::estimator::Choice;
+    use std::f64::consts::TAU;
+
+    const PIXELS: usize = 6;
+
+    fn images() -> Images {
+        Images::new((0..40 * PIXELS).map(|i| if i % 5 < 2 { 255 } else { 0 }).collect(), 2, 3, None)
+    }
+
+    fn model() -> Semi {
+        let shape = Shape { pixels: PIXELS, classes: 3, style: 1, hidden: vec![4] };
+        Semi::new(&shape, &images().mean(), &mut Noise::from_seed(3), &Device::flex())
+    }
+
+    fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+        tensor.into_data().iter::<f64>().collect()
+    }
+
+    /// A mean and its standard error.
+    fn mean(values: &[f64]) -> (f64, f64) {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
+    }
+
+    #[test]
+    fn the_parameters_are_as_many_as_counted() {
+        let shape = Shape { pixels: PIXELS, classes: 3, style: 1, hidden: vec![4, 5] };
+        let model = Semi::new(&shape, &[0.5; PIXELS], &mut Noise::from_seed(3), &Device::flex());
+        assert_eq!(shape.parameters(), model.num_params() as u64);
+        assert_eq!(shape.widest(), 6);
+    }
+
+    /// The style is one number, so the likelihood can be integrated: the sum over classes must exceed −ln p(x), and the
+    /// importance bound approach it.
+    #[test]
+    fn the_bounds_are_bounds_and_tighten_to_the_integrated_likelihood() {
+        let (images, model, noise) = (images(), model(), Noise::from_seed(1));
+        let held_out = HeldOut::new(&images, Binarisation::Threshold);
+        let exact = integrated(&model, held_out.batch(&(0..40).collect::<Vec<_>>()));
+        let one = |i| held_out.negative_elbo(&model, 40, &noise.split(i)).unwrap().nats;
+        let (elbo, error) = mean(&(0..200).map(one).collect::<Vec<_>>());
+        assert!((elbo - exact) / error > 4.0, "{elbo} ± {error} against {exact}");
+        let bound = held_out.importance_bound(&model, 20_000, 40, &noise).unwrap().nats;
+        assert!((bound - exact).abs() < 2e-3, "{bound} against {exact}");
+    }
+
+    /// The mean of −ln Σ_y p(y) ∫ p(z) p(x|y, z) dz over images, by the trapezoid rule.
+    fn integrated(model: &Semi, images: Tensor<2>) -> f64 {
+        let (rows, device) = (images.dims()[0], Device::flex());
+        let mut total = vec![0.0; rows];
+        for step in -120..=120 {
+            let z = f64::from(step) * 0.05;
+            let mass = 0.05 * (-0.5 * z * z).exp() / TAU.sqrt() / 3.0;
+            let styles = Tensor::<3>::full([3, rows, 1], z, &device);
+            let likelihood = model.log_likelihood(images.clone(), model.all_classes(rows, &device), styles);
+            for (place, log_p) in numbers(likelihood).into_iter().enumerate() {
+                total[place % rows] += mass * log_p.exp();
+            }
+        }
+        -total.iter().map(|p| p.ln()).sum::<f64>() / rows as f64
+    }
+
+    #[test]
+    fn to_enumerate_the_class_is_to_marginalise_it() {
+        let (model, options) = (model(), SemiOptions::default());
+        let images = HeldOut::new(&images(), Binarisation::Threshold).batch(&[0, 1, 2]);
+        let logits = model.first_logits(images.clone());
+        let exact = "exact".parse::<Choice>().unwrap().build().unwrap();
+        let batch = Batch { images: images.clone(), logits: logits.clone(), step: 0 };
+        let estimated = model.estimate(&options, batch, &[exact], &mut Noise::from_seed(2)).unwrap();
+        let enumerated = estimated.layers[0].value.clone() + model.sampleless(&options, logits);
+        let summed = model.hard_objective(images, &mut Noise::from_seed(2)).unwrap();
+        assert!((enumerated - summed).abs().max().into_scalar::<f32>() < 1e-5);
+    }
+
+    #[test]
+    fn a_labelled_image_pays_for_its_class_by_alpha_and_for_itself_by_its_weight() {
+        let (model, images) = (model(), images());
+        let images = HeldOut::new(&images, Binarisation::Threshold).batch(&[0, 1]);
+        let cost = |alpha, labelled_weight| {
+            let options = SemiOptions { alpha, labelled_weight, ..SemiOptions::default() };
+            let labelled = Labelled { images: images.clone(), labels: vec![2, 0] };
+            numbers(model.supervised(&options, labelled, &mut Noise::from_seed(4)))
+        };
+        let q = numbers(activation::softmax(model.first_logits(images.clone()), 2));
+        let (class, own, both) = (cost(3.0, 0.0), cost(0.0, 1.0), cost(3.0, 0.5));
+        for (row, q) in [q[2], q[3]].into_iter().enumerate() {
+            assert!((class[row] + 3.0 * q.ln()).abs() < 1e-5);
+            assert!((both[row] - class[row] - 0.5 * own[row]).abs() < 1e-5 && own[row] > 0.0);
+        }
     }
 }

@@ -42,6 +42,11 @@ pub struct Comparison {
     pub runs: Vec<Run>,
 }
 
+/// Whether runs name classes, of which some are known.
+pub(crate) fn any_accuracy(runs: &[Run]) -> bool {
+    runs.iter().any(|run| run.summary.test.accuracy.is_some())
+}
+
 impl Comparison {
     /// One page with the ends of the runs and their courses.
     pub fn render(&self) -> Rendered {
@@ -137,6 +142,7 @@ impl Comparison {
                     th { "estimator" }
                     th { "one hard sample" }
                     th { "bound, m\u{a0}=\u{a0}" (grouped(samples as f64)) }
+                    @if any_accuracy(&self.runs) { th { "accuracy, %" } }
                     th { "steps/s" }
                     th { "seconds" }
                 } }
@@ -166,6 +172,9 @@ fn row(run: &Run) -> Markup {
             th scope="row" { (run.name) }
             td { (measured(test.hard_negative_elbo)) " ± " (measured(test.hard_negative_elbo_standard_error)) }
             td { (measured(bound.nats)) " ± " (measured(bound.standard_error)) }
+            @if let Some([share, error]) = test.accuracy.map(|accuracy| accuracy.per_cent()) {
+                td { (measured(share)) " ± " (measured(error)) }
+            }
             td { (grouped(run.summary.steps_per_second)) }
             td { (measured(run.summary.seconds)) }
         }

@@ -168,12 +168,10 @@ impl Headline {
     /// The share of images whose likeliest class is the true one, if it is known.
     pub fn accuracy(test: &Test) -> Option<Self> {
         let accuracy = test.accuracy?;
+        let [share, error] = accuracy.per_cent();
         let meaning = "How often the likeliest class under q(y|x) is the true one. Higher is better.";
-        Some(Self {
-            standard_error: Some(100.0 * accuracy.standard_error),
-            unit: "% of test images".into(),
-            ..Self::new("Accuracy", 100.0 * accuracy.share, meaning, accuracy.images)
-        })
+        let number = Self::new("Accuracy", share, meaning, accuracy.images);
+        Some(Self { standard_error: Some(error), unit: "% of test images".into(), ..number })
     }
 
     /// `−log p(y|z)` of lower halves, one sample an image.

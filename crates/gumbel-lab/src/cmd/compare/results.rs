@@ -3,13 +3,16 @@
 use super::folder::Folder;
 use crate::metrics::read_metrics;
 use crate::output::print;
-use crate::report::comparison::{Comparison, Evaluation, Run};
+use crate::report::comparison::{Comparison, Evaluation, Run, any_accuracy};
 use anyhow::{Context, Result, anyhow};
 
 /// Heads of `curves.csv`, the evaluations while training, and of `summary.csv`, the ends on the whole test set.
 const CURVES: &str = "estimator,step,seconds,hard_negative_elbo,gradient_variance";
 const SUMMARY: &str = "estimator,steps,seconds,steps_per_second,hard_negative_elbo,hard_negative_elbo_standard_error,\
                        importance_samples,importance_bound,importance_bound_standard_error";
+
+/// What `summary.csv` has besides where the runs name classes.
+const ACCURACY: &str = ",accuracy,accuracy_standard_error";
 
 /// Writes what the runs that have finished found, if there are any.
 ///
@@ -23,7 +26,8 @@ pub(super) fn write(folder: &Folder) -> Result<()> {
     let title = format!("Gradient estimators on {}", first.summary.data);
     let command = folder.record.command();
     folder.write("curves.csv", csv(CURVES, &runs, curve))?;
-    folder.write("summary.csv", csv(SUMMARY, &runs, ending))?;
+    let head = format!("{SUMMARY}{}", if any_accuracy(&runs) { ACCURACY } else { "" });
+    folder.write("summary.csv", csv(&head, &runs, ending))?;
     let text = announcement(folder, &runs);
     let rendered = Comparison { title, command, runs }.render();
     for (name, svg) in &rendered.figures {
@@ -61,7 +65,8 @@ fn ending(Run { name, summary, .. }: &Run) -> String {
     let pace = format!("{},{},{}", summary.steps, summary.seconds, summary.steps_per_second);
     let elbo = format!("{},{}", test.hard_negative_elbo, test.hard_negative_elbo_standard_error);
     let bound = format!("{},{},{}", bound.samples, bound.nats, bound.standard_error);
-    format!("{name},{pace},{elbo},{bound}\n")
+    let accuracy = test.accuracy.map(|it| format!(",{},{}", it.share, it.standard_error));
+    format!("{name},{pace},{elbo},{bound}{}\n", accuracy.unwrap_or_default())
 }
 
 fn csv(head: &str, runs: &[Run], lines: fn(&Run) -> String) -> String {
@@ -70,13 +75,19 @@ fn csv(head: &str, runs: &[Run], lines: fn(&Run) -> String) -> String {
 
 fn announcement(folder: &Folder, runs: &[Run]) -> String {
     let width = runs.iter().map(|run| run.name.len()).max().unwrap_or(0).max("estimator".len());
-    let head = format!("{:<width$}     one hard sample      bound, m > 1  steps/s\n", "estimator");
+    let classes = if any_accuracy(runs) { "       accuracy" } else { "" };
+    let head = format!("{:<width$}     one hard sample      bound, m > 1  steps/s{classes}\n", "estimator");
     let line = |run: &Run| {
         let (test, bound) = (&run.summary.test, &run.summary.test.importance_bound);
         let with = |nats: f64, error: f64| format!("{nats:.2} ± {error:.2}");
         let elbo = with(test.hard_negative_elbo, test.hard_negative_elbo_standard_error);
         let bound = with(bound.nats, bound.standard_error);
-        format!("{:<width$}  {elbo:>18}  {bound:>16}  {:>7.0}\n", run.name, run.summary.steps_per_second)
+        let accuracy = test.accuracy.map_or(String::new(), |accuracy| {
+            let [share, error] = accuracy.per_cent();
+            format!("  {share:.2} ± {error:.2} %")
+        });
+        let pace = run.summary.steps_per_second;
+        format!("{:<width$}  {elbo:>18}  {bound:>16}  {pace:>7.0}{accuracy}\n", run.name)
     };
     let report = folder.path().join("report.html");
     head + &runs.iter().map(line).collect::<String>() + &format!("report: {}\n", report.display())
