@@ -70,12 +70,14 @@ fn plan(budget: Budget) -> Plan {
         column,
         content: Content::Of(pace(name, row)),
         paper: None,
+        decimals: 1,
     });
     let ratios = CLASSES.into_iter().map(|row| Cell {
         row,
         column: "times as fast",
         content: Content::Ratio(pace("gs", row), pace("marginalised", row)),
         paper: paper(row),
+        decimals: 2,
     });
     Plan {
         method: method(budget).into(),
@@ -96,5 +98,5 @@ const RATIO: Axes = Axes { name: "ratio", x_label: "classes K", y_label: "times 
 const PACE: Axes = Axes { name: "pace", x_label: "classes K", y_label: "steps per second", log_y: true };
 
 fn table(title: &'static str, meaning: &'static str, axes: Axes, cells: Vec<Cell>) -> Table {
-    Table { title, meaning, rows_are: "classes", ordered: false, decimals: 2, chart: Some(axes), cells }
+    Table { title, meaning, rows_are: "classes", ordered: false, chart: Some(axes), cells }
 }

@@ -55,22 +55,22 @@ fn plan(budget: Budget) -> Plan {
     let command = |estimator| format!("train semi --labels 100 --estimator {estimator} {}", options(budget));
     let elbo = Place::Summary("/test/hard_negative_elbo", Some("/test/hard_negative_elbo_standard_error"));
     let accuracy = Place::Summary("/test/accuracy/share", Some("/test/accuracy/standard_error"));
-    let cells = |column, place: Place, paper: usize| {
+    let cells = |column, place: Place, paper: usize, decimals| {
         let of = |name: &str| Content::Of(Number { run: name.into(), place });
         let cell = |(name, row, _, papers): (&str, _, _, [f64; 2])| Cell {
             row,
             column,
             content: of(name),
             paper: Some(papers[paper]),
+            decimals,
         };
         ROWS.map(cell).into()
     };
-    let table = |title, meaning, decimals, ordered, cells| Table {
+    let table = |title, meaning, ordered, cells| Table {
         title,
         meaning,
         rows_are: "the class",
         ordered,
-        decimals,
         chart: None,
         cells,
     };
@@ -83,16 +83,14 @@ fn plan(budget: Budget) -> Plan {
             table(
                 "Accuracy",
                 "The share of test images whose class is named rightly.",
-                4,
                 false,
-                cells("accuracy", accuracy, 1),
+                cells("accuracy", accuracy, 1, 4),
             ),
             table(
                 "Negative ELBO",
                 "Nats per test image without its label; lower is better.",
-                2,
                 true,
-                cells("negative ELBO", elbo, 0),
+                cells("negative ELBO", elbo, 0, 2),
             ),
         ],
     }

@@ -50,6 +50,7 @@ fn plan(budget: Budget) -> Plan {
                 column: ESTIMATORS.iter().find(|known| **known == estimator).expect("one of them"),
                 content,
                 paper: None,
+                decimals: 4,
             }
         };
         pairs.iter().map(cell).collect()
@@ -77,7 +78,7 @@ fn plan(budget: Budget) -> Plan {
 }
 
 fn table(title: &'static str, meaning: &'static str, chart: Axes, cells: Vec<Cell>) -> Table {
-    Table { title, meaning, rows_are: "τ", ordered: false, decimals: 4, chart: Some(chart), cells }
+    Table { title, meaning, rows_are: "τ", ordered: false, chart: Some(chart), cells }
 }
 
 fn name(estimator: &str, tau: &str) -> String {
