@@ -28,16 +28,16 @@ const ESTIMATORS: [(&str, &str, &str); 2] =
 fn options(budget: Budget) -> &'static str {
     match budget {
         Budget::Smoke => "--data digits --hidden 32 --steps 5 --evaluate-every 100",
-        Budget::Short => "--data mnist --steps 300 --evaluate-every 1000",
-        Budget::Full => "--data mnist --steps 2000 --evaluate-every 10000",
+        Budget::Short => "--data mnist --steps 100 --evaluate-every 1000",
+        Budget::Full => "--data mnist --steps 1000 --evaluate-every 10000",
     }
 }
 
 fn method(budget: Budget) -> &'static str {
     match budget {
         Budget::Smoke => "5 steps of a small model.",
-        Budget::Short => "300 steps each.",
-        Budget::Full => "2000 steps each.",
+        Budget::Short => "100 steps each.",
+        Budget::Full => "1000 steps each.",
     }
 }
 

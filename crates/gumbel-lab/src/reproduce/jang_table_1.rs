@@ -7,7 +7,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
     title: "Two models by seven estimators",
     source: "Jang, Gu and Poole 2017, table 1",
     question: "Does Gumbel-Softmax train discrete latents better than the score function, its kin, and straight-through?",
-    costs: ["half a minute", "an hour and a half", "a night"],
+    costs: ["a quarter of a minute", "an hour", "five hours"],
     data: Some("mnist"),
     timed: false,
     plan,

@@ -7,7 +7,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
     title: "Arithmetic expressions by a game",
     source: "Kusner and Hernández-Lobato 2016",
     question: "Can a recurrent generator learn discrete strings from a discriminator alone, through relaxed samples?",
-    costs: ["seconds", "half an hour", "three hours"],
+    costs: ["seconds", "a quarter of an hour", "an hour"],
     data: None,
     timed: false,
     plan,

@@ -7,7 +7,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
     title: "The lower half of a digit: Concrete against NVIL",
     source: "Maddison, Mnih and Teh 2017, structured output prediction",
     question: "Does the Concrete relaxation beat a score function with a learned baseline on a deep binary network?",
-    costs: ["seconds", "a quarter of an hour", "two hours"],
+    costs: ["seconds", "ten minutes", "an hour"],
     data: Some("mnist"),
     timed: false,
     plan,

@@ -7,7 +7,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
     title: "The temperature trades bias for variance",
     source: "Jang, Gu and Poole 2017, section 2.1; Maddison, Mnih and Teh 2017",
     question: "Does a low temperature give gradients of little bias and much variance, and a high one the opposite?",
-    costs: ["seconds", "a few minutes", "half an hour"],
+    costs: ["seconds", "a minute", "five minutes"],
     data: None,
     timed: false,
     plan,
