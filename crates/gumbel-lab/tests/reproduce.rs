@@ -87,7 +87,7 @@ fn a_run_that_fails_is_told_at_the_end_and_the_others_are_made() {
         "experiment = \"tau-tradeoff\"\nbudget = \"smoke\"\n[commands]\n",
     )
     .expect("written");
-    let output = reproduce("tau-tradeoff", &out, &["--only", "-0.3"]);
+    let output = reproduce("tau-tradeoff", &out, &["--only", "0.3"]);
     fail(
         &output,
         &["1 of 3 runs failed: gumbel-rao-0.3-seed-0: ", "exists already", "gumbel-rao-0.3-seed-0.txt"],
@@ -95,7 +95,7 @@ fn a_run_that_fails_is_told_at_the_end_and_the_others_are_made() {
     assert_eq!(results(&out).len(), 4);
     assert!(read(&out.join("report.html")).contains("gumbel-rao, seed 0: "));
     std::fs::remove_dir_all(out.join("gumbel-rao-0.3-seed-0")).expect("removed");
-    succeed(&reproduce("tau-tradeoff", &out, &["--only", "-0.3"]));
+    succeed(&reproduce("tau-tradeoff", &out, &["--only", "0.3"]));
     assert_eq!(results(&out).len(), 6);
 }
 

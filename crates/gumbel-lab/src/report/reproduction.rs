@@ -42,7 +42,7 @@ impl Reproduction<'_> {
             section {
                 h2 { "Reproduce" }
                 (command(&self.command))
-                p { "Each seed of each run is made by one of these, with --seed, --threads 1 and --out added:" }
+                p { "Each seed of each run is made by one of these, with " code { "--seed" } ", " code { "--threads 1" } " and " code { "--out" } " added:" }
                 details {
                     summary { "The " (self.runs.len()) " commands" }
                     @for (_, line) in &self.runs { (command(line)) }
@@ -84,7 +84,7 @@ impl Reproduction<'_> {
             section {
                 h2 { (table.title) }
                 p { (table.meaning) " " (what_stands(entries)) }
-                (numbers(table, entries))
+                (numbers(table, entries, table.ordered && self.comparable))
                 @if let Some(chart) = chart { (chart_figure(&chart, "Medians over seeds.")) }
                 @if table.ordered && self.comparable { (order(table, entries)) }
                 (failures(entries))
@@ -107,26 +107,28 @@ fn what_stands(entries: &[Entry]) -> &'static str {
     }
 }
 
-/// The rows and columns, ours above and the paper's below.
-fn numbers(table: &Table, entries: &[Entry]) -> Markup {
+/// The rows and columns, ours above and the paper's below; the lowest of a column is bold if that is `judged`.
+fn numbers(table: &Table, entries: &[Entry], judged: bool) -> Markup {
     let at = |row, column| entries.iter().find(|entry| (entry.cell.row, entry.cell.column) == (row, column));
+    let lowest = |column| judged.then(|| in_column(entries, column).best()).flatten();
     html! {
         div.scroll { table.numbers.beside {
             thead { tr { th { (table.rows_are) } @for column in table.columns() { th { (column) } } } }
             tbody { @for row in table.rows() { tr {
                 th scope="row" { (row) }
-                @for column in table.columns() { td { @if let Some(entry) = at(row, column) { (cell(table, entry)) } } }
+                @for column in table.columns() { td { @if let Some(entry) = at(row, column) { (cell(entry, lowest(column) == Some(row))) } } }
             } } }
         } }
     }
 }
 
-fn cell(table: &Table, entry: &Entry) -> Markup {
-    let digits = |number: f64| digits(number, table.decimals);
+fn cell(entry: &Entry, lowest: bool) -> Markup {
+    let digits = |number: f64| digits(number, entry.cell.decimals);
     html! {
         @match (&entry.cell.content, entry.median()) {
             (Content::Refused { reason, .. }, _) => { "not run" small.reason { (reason) } }
-            (_, Some(median)) => { (digits(median)) small { (around(entry, table.decimals)) } }
+            (_, Some(median)) if lowest => { strong { (digits(median)) } small { (around(entry)) } }
+            (_, Some(median)) => { (digits(median)) small { (around(entry)) } }
             (_, None) if entry.seeds.iter().any(|seed| matches!(seed, State::Failed(_))) => { "failed" }
             (_, None) => { "not yet run" }
         }
@@ -135,7 +137,8 @@ fn cell(table: &Table, entry: &Entry) -> Markup {
 }
 
 /// The spread over seeds, or the error of the only one.
-fn around(entry: &Entry, decimals: usize) -> String {
+fn around(entry: &Entry) -> String {
+    let decimals = entry.cell.decimals;
     let missing = entry.seeds.len() - entry.numbers().len();
     let waits = if missing > 0 { format!(", {missing} to come") } else { String::new() };
     match (entry.spread(), values(&entry.seeds).next().and_then(|(_, value)| value.error)) {
@@ -151,18 +154,15 @@ fn digits(number: f64, decimals: usize) -> String {
 
 /// In which order each column has its rows, ours and the paper's.
 fn order(table: &Table, entries: &[Entry]) -> Markup {
-    let columns = table.columns().into_iter().map(|column| {
-        let entries: Vec<&Entry> = entries.iter().filter(|entry| entry.cell.column == column).collect();
-        (column, Order::of(&entries))
-    });
-    let columns: Vec<_> = columns.filter(|(_, order)| order.ours.len() > 1).collect();
+    let columns = table.columns().into_iter().map(|column| (column, in_column(entries, column)));
+    let columns: Vec<_> = columns.filter(|(_, order)| order.best().is_some()).collect();
     html! {
         @if !columns.is_empty() {
             h3 { "In order, the lowest first" }
             dl { @for (column, order) in &columns {
                 dt { (column) }
                 dd {
-                    "Ours: " (line(&order.ours, table.decimals)) "."
+                    "Ours: " (line(&order.ours, 2)) "."
                     @if order.paper.len() > 1 { br; "Paper: " (line(&order.paper, 1)) "." }
                     @if order.pairs > 0 {
                         br; (order.same) " of the " (order.pairs) " pairs that the paper tells apart are in its order by our medians, "
@@ -172,6 +172,10 @@ fn order(table: &Table, entries: &[Entry]) -> Markup {
             } }
         }
     }
+}
+
+fn in_column(entries: &[Entry], column: &str) -> Order {
+    Order::of(&entries.iter().filter(|entry| entry.cell.column == column).collect::<Vec<_>>())
 }
 
 fn line(rows: &[(&str, f64)], decimals: usize) -> String {
@@ -285,8 +289,9 @@ mod tests {
     fn the_order_is_told_beside_the_papers() {
         let html = reproduction("maddison-structured", |cell| vec![done([60.0, 62.0, 61.0][cell])]).html;
         for part in [
-            "Ours: Concrete 60.00, RLOO, 4 samples 61.00, NVIL 62.00.",
+            "Ours: Concrete 60.00, RLOO (4 samples) 61.00, NVIL 62.00.",
             "Paper: Concrete 58.5, NVIL 61.4.",
+            "<td><strong>60.00</strong><small>± 0.25</small>",
             "1 of the 1 pairs that the paper tells apart are in its order by our medians, 1 at every seed.",
         ] {
             assert!(html.contains(part), "{part} is missing from {html}");

@@ -158,7 +158,7 @@ mod tests {
 
     fn entry(numbers: &[f64]) -> Entry {
         let number = Number { run: "a".into(), place: Place::Summary("/x", None) };
-        let cell = Cell { row: "r", column: "c", content: Content::Of(number), paper: None };
+        let cell = Cell { row: "r", column: "c", content: Content::Of(number), paper: None, decimals: 2 };
         let done = |&number| State::Done(Value { number, error: None, steps: None, seconds: None });
         Entry { cell, seeds: numbers.iter().map(done).chain([State::Waiting]).collect() }
     }

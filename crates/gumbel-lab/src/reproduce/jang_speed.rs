@@ -28,16 +28,16 @@ const ESTIMATORS: [(&str, &str, &str); 2] =
 fn options(budget: Budget) -> &'static str {
     match budget {
         Budget::Smoke => "--data digits --hidden 32 --steps 5 --evaluate-every 100",
-        Budget::Short => "--data mnist --steps 300 --evaluate-every 1000",
-        Budget::Full => "--data mnist --steps 2000 --evaluate-every 10000",
+        Budget::Short => "--data mnist --steps 100 --evaluate-every 1000",
+        Budget::Full => "--data mnist --steps 1000 --evaluate-every 10000",
     }
 }
 
 fn method(budget: Budget) -> &'static str {
     match budget {
         Budget::Smoke => "5 steps of a small model.",
-        Budget::Short => "300 steps each.",
-        Budget::Full => "2000 steps each.",
+        Budget::Short => "100 steps each.",
+        Budget::Full => "1000 steps each.",
     }
 }
 
@@ -70,12 +70,14 @@ fn plan(budget: Budget) -> Plan {
         column,
         content: Content::Of(pace(name, row)),
         paper: None,
+        decimals: 1,
     });
     let ratios = CLASSES.into_iter().map(|row| Cell {
         row,
         column: "times as fast",
         content: Content::Ratio(pace("gs", row), pace("marginalised", row)),
         paper: paper(row),
+        decimals: 2,
     });
     Plan {
         method: method(budget).into(),
@@ -96,5 +98,5 @@ const RATIO: Axes = Axes { name: "ratio", x_label: "classes K", y_label: "times 
 const PACE: Axes = Axes { name: "pace", x_label: "classes K", y_label: "steps per second", log_y: true };
 
 fn table(title: &'static str, meaning: &'static str, axes: Axes, cells: Vec<Cell>) -> Table {
-    Table { title, meaning, rows_are: "classes", ordered: false, decimals: 2, chart: Some(axes), cells }
+    Table { title, meaning, rows_are: "classes", ordered: false, chart: Some(axes), cells }
 }

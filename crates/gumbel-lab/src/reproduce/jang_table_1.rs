@@ -7,7 +7,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
     title: "Two models by seven estimators",
     source: "Jang, Gu and Poole 2017, table 1",
     question: "Does Gumbel-Softmax train discrete latents better than the score function, its kin, and straight-through?",
-    costs: ["half a minute", "an hour and a half", "a night"],
+    costs: ["a quarter of a minute", "an hour", "five hours"],
     data: Some("mnist"),
     timed: false,
     plan,
@@ -74,10 +74,10 @@ const ESTIMATORS: [Estimator; 12] = [
     estimator("gs", "GS", "gumbel-softmax", true, Some([58.5, 59.0, 105.0, 101.5])),
     estimator("st-gs", "ST-GS", "straight-through-gumbel", true, Some([59.3, 59.7, 111.5, 107.8])),
     estimator("nvil", "NVIL", "nvil", false, None),
-    estimator("rloo", "RLOO, 4 samples", "rloo:samples=4", false, None),
-    estimator("vimco", "VIMCO, bound of 5", "vimco", false, None),
+    estimator("rloo", "RLOO (4 samples)", "rloo:samples=4", false, None),
+    estimator("vimco", "VIMCO (bound of 5)", "vimco", false, None),
     estimator("reinmax", "ReinMax", "reinmax", false, None),
-    estimator("gumbel-rao", "Gumbel-Rao, 10 draws", "gumbel-rao", true, None),
+    estimator("gumbel-rao", "Gumbel-Rao (10 draws)", "gumbel-rao", true, None),
 ];
 
 /// What the runs of a budget have in common.
@@ -141,7 +141,7 @@ const ONE: &str = "The same models with one hard sample for each image of the te
      one must pay to code an image, and it can order the estimators otherwise.";
 
 fn table(title: &'static str, meaning: &'static str, cells: Vec<Cell>) -> Table {
-    Table { title, meaning, rows_are: "estimator", ordered: true, decimals: 2, chart: None, cells }
+    Table { title, meaning, rows_are: "estimator", ordered: true, chart: None, cells }
 }
 
 fn cell(estimator: &Estimator, model: usize, place: Place, with_paper: bool, budget: Budget) -> Cell {
@@ -150,7 +150,7 @@ fn cell(estimator: &Estimator, model: usize, place: Place, with_paper: bool, bud
         None => Content::Of(Number { run: name(estimator, model), place }),
     };
     let paper = estimator.paper.filter(|_| with_paper).map(|paper| paper[model]);
-    Cell { row: estimator.heading, column: MODELS[model].1, content, paper }
+    Cell { row: estimator.heading, column: MODELS[model].1, content, paper, decimals: 2 }
 }
 
 /// Why the program refuses to train a model so, if it does.

@@ -7,7 +7,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
     title: "Arithmetic expressions by a game",
     source: "Kusner and Hernández-Lobato 2016",
     question: "Can a recurrent generator learn discrete strings from a discriminator alone, through relaxed samples?",
-    costs: ["seconds", "half an hour", "three hours"],
+    costs: ["seconds", "a quarter of an hour", "an hour"],
     data: None,
     timed: false,
     plan,
@@ -115,13 +115,12 @@ fn plan(budget: Budget) -> Plan {
     cells.extend(row("true strings", FIRST, 2));
     let table = Table {
         title: "Strings",
-        meaning: "Of 5000 hard samples (200 in smoke): the share that the grammar accepts, how many distinct ones are among \
-                  these, and how far their lengths are from the true ones, in total variation. Last, what a held-out string costs \
-                  in nats: exact for maximum likelihood and for true strings, an upper bound for a game. Being valid is worth \
-                  nothing by itself: a generator that writes x for ever is.",
+        meaning: "Of 5000 hard samples (200 in smoke): the share that the grammar accepts, how many of those are distinct, \
+                  and how far their lengths are from the true ones, in total variation. Last, what a held-out string \
+                  costs in nats: exact for maximum likelihood and for true strings, an upper bound for a game. Being \
+                  valid is worth nothing by itself: a generator that writes x for ever is.",
         rows_are: "generator, loss",
         ordered: false,
-        decimals: 3,
         chart: None,
         cells,
     };
@@ -133,7 +132,13 @@ fn row(heading: &'static str, run: &str, place: usize) -> Vec<Cell> {
     let cell = |(column, places): &Column| {
         let (number, error) = places[place];
         let content = Content::Of(Number { run: run.into(), place: Place::Summary(number, error) });
-        Cell { row: heading, column, content, paper: None }
+        Cell {
+            row: heading,
+            column,
+            content,
+            paper: None,
+            decimals: if *column == "distinct" { 0 } else { 3 },
+        }
     };
     COLUMNS.iter().map(cell).collect()
 }

@@ -7,7 +7,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
     title: "The lower half of a digit: Concrete against NVIL",
     source: "Maddison, Mnih and Teh 2017, structured output prediction",
     question: "Does the Concrete relaxation beat a score function with a learned baseline on a deep binary network?",
-    costs: ["seconds", "a quarter of an hour", "two hours"],
+    costs: ["seconds", "ten minutes", "an hour"],
     data: Some("mnist"),
     timed: false,
     plan,
@@ -27,7 +27,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
 const ROWS: [(&str, &str, &str, Option<f64>); 3] = [
     ("concrete", "Concrete", "gumbel-softmax:tau=0.6666667", Some(58.5)),
     ("nvil", "NVIL", "nvil", Some(61.4)),
-    ("rloo", "RLOO, 4 samples", "rloo:samples=4", None),
+    ("rloo", "RLOO (4 samples)", "rloo:samples=4", None),
 ];
 
 fn options(budget: Budget) -> &'static str {
@@ -60,7 +60,7 @@ fn plan(budget: Budget) -> Plan {
     let bound = Place::Summary("/test/importance_bound/nats", Some("/test/importance_bound/standard_error"));
     let cell = |(name, row, _, paper): (&str, _, _, _)| {
         let content = Content::Of(Number { run: name.into(), place: bound });
-        Cell { row, column: "m = 1", content, paper }
+        Cell { row, column: "m = 1", content, paper, decimals: 2 }
     };
     let table = Table {
         title: "The bound of 100 samples",
@@ -68,7 +68,6 @@ fn plan(budget: Budget) -> Plan {
                   10 in smoke). Lower is better.",
         rows_are: "estimator",
         ordered: true,
-        decimals: 2,
         chart: None,
         cells: ROWS.map(cell).into(),
     };

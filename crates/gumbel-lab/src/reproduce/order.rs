@@ -41,6 +41,11 @@ impl Order {
         }
         Self { ours, paper, pairs, same, every_seed }
     }
+
+    /// Our lowest row, if there are two to choose from.
+    pub fn best(&self) -> Option<&'static str> {
+        self.ours.first().filter(|_| self.ours.len() > 1).map(|(row, _)| *row)
+    }
 }
 
 fn sorted(column: &[&Entry], number: impl Fn(&Entry) -> Option<f64>) -> Vec<(&'static str, f64)> {
@@ -65,7 +70,7 @@ mod tests {
     fn entry(row: &'static str, numbers: &[f64], paper: Option<f64>) -> Entry {
         let number = Number { run: "a".into(), place: Place::Summary("/x", None) };
         let done = |&number| State::Done(Value { number, error: None, steps: None, seconds: None });
-        let cell = Cell { row, column: "c", content: Content::Of(number), paper };
+        let cell = Cell { row, column: "c", content: Content::Of(number), paper, decimals: 2 };
         Entry { cell, seeds: numbers.iter().map(done).collect() }
     }
 
@@ -81,6 +86,7 @@ mod tests {
         let order = Order::of(&column.iter().collect::<Vec<_>>());
         assert_eq!(order.ours, [("new", 0.5), ("c", 1.0), ("a", 6.0), ("b", 8.0)]);
         assert_eq!(order.paper, [("a", 1.0), ("b", 2.0), ("c", 3.0), ("refused", 9.0)]);
+        assert_eq!((order.best(), Order::of(&[&column[0]]).best()), (Some("new"), None));
         // Of a-b, a-c and b-c the first is in order by its medians, though not at the second seed.
         assert_eq!((order.pairs, order.same, order.every_seed), (3, 1, 0));
         let sure = Order::of(&[&entry("a", &[5.0, 6.0], Some(1.0)), &entry("b", &[5.5, 8.0], Some(2.0))]);

@@ -31,8 +31,6 @@ pub struct Table {
     pub rows_are: &'static str,
     /// Whether rows are put in order within a column, the lowest first.
     pub ordered: bool,
-    /// Digits after the point.
-    pub decimals: usize,
     /// How the columns are drawn over the rows, where those are numbers.
     pub chart: Option<Axes>,
     /// The cells, in the order of the rows.
@@ -63,6 +61,8 @@ pub struct Cell {
     pub content: Content,
     /// The paper's number, if it has one.
     pub paper: Option<f64>,
+    /// Digits of ours after the point.
+    pub decimals: usize,
 }
 
 /// What a cell is made of.

@@ -7,7 +7,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
     title: "The temperature trades bias for variance",
     source: "Jang, Gu and Poole 2017, section 2.1; Maddison, Mnih and Teh 2017",
     question: "Does a low temperature give gradients of little bias and much variance, and a high one the opposite?",
-    costs: ["seconds", "a few minutes", "half an hour"],
+    costs: ["seconds", "a minute", "five minutes"],
     data: None,
     timed: false,
     plan,
@@ -50,6 +50,7 @@ fn plan(budget: Budget) -> Plan {
                 column: ESTIMATORS.iter().find(|known| **known == estimator).expect("one of them"),
                 content,
                 paper: None,
+                decimals: 4,
             }
         };
         pairs.iter().map(cell).collect()
@@ -77,7 +78,7 @@ fn plan(budget: Budget) -> Plan {
 }
 
 fn table(title: &'static str, meaning: &'static str, chart: Axes, cells: Vec<Cell>) -> Table {
-    Table { title, meaning, rows_are: "τ", ordered: false, decimals: 4, chart: Some(chart), cells }
+    Table { title, meaning, rows_are: "τ", ordered: false, chart: Some(chart), cells }
 }
 
 fn name(estimator: &str, tau: &str) -> String {
