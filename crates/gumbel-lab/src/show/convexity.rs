@@ -36,9 +36,9 @@ fn compute(settings: &Settings) -> Result<Finding> {
          points, is 1 − τ(n−1). The search finds {} at half the bound, {} at it and {} a twentieth above it for n = 3, \
          and {}, {} and {} for n = 10: the bound is tight.\nBut it is convexity in the sample, not in the parameters, \
          and promises nothing for optimisation; what it says is that no maximum lies inside. For that it asks far \
-         more than it need: a maximum wants n−1 of the weights w above 1/(nτ), so there is none for τ ≤ (n−1)/n. \
-         Searched over all weights, every stationary point at τ = 0.95 is curved upwards in some direction, by {} at \
-         least for n = 10; at τ = 1.05 the centre is a maximum for equal weights.",
+         more than it need: at a maximum n−1 entries of w = softmax(ln α − τ ln x) exceed 1/(nτ), so there is none for \
+         τ ≤ (n−1)/n. Of the stationary points searched, over weights of all kinds, every one at τ = 0.95 is curved \
+         upwards in some direction, by {} at least for n = 10; at τ = 1.05 the centre is a maximum for equal weights.",
         at(0),
         at(1),
         at(2),
@@ -67,7 +67,7 @@ fn least_curvatures(n: usize, stream: Stream) -> Result<Vec<(f64, f64)>> {
     let least = |ratio: f64| {
         let tau = ratio / (n - 1) as f64;
         let curvature = |(x, alpha): (&Vec<f64>, &Vec<f64>)| Ok(extremes(x, &tilted(alpha, x, tau)?, tau).0);
-        // Every point meets weights of every spread.
+        // Points of one spread meet weights of another.
         let alphas = alphas.iter().cycle().skip(POINTS / 3 - 1);
         let all = xs.iter().zip(alphas).map(curvature).collect::<Result<Vec<f64>>>()?;
         Ok((ratio, all.into_iter().fold(f64::INFINITY, f64::min)))

@@ -137,7 +137,7 @@ mod tests {
     use gumbel_kernels::Stream;
 
     #[test]
-    fn logits_taken_for_weights_are_caught() {
+    fn frequencies_of_other_categories_are_caught() {
         let settings = Settings { stream: Stream::new(1), samples: 100_000 };
         let at = At::measure(&settings, 0.5, 0).unwrap();
         assert!(at.rows().iter().all(Row::holds), "{:?}", at.rows());
