@@ -142,7 +142,7 @@ fn the_bias_of_the_straight_through_gradient_is_seen() {
     let exact = f64::from(p[0] * (1.0 - p[0])); // of the probability of the first category, in its logit
     for alpha in ALPHAS {
         let leaf = logits.clone().repeat_dim(0, DRAWS).autodiff().require_grad();
-        let sample = straight_through_entmax(leaf.clone(), alpha, 0.5, &mut Noise::from_seed(2)).unwrap();
+        let sample = straight_through_entmax(leaf.clone(), alpha, 2.0, &mut Noise::from_seed(2)).unwrap();
         let slopes = leaf.grad(&sample.narrow(1, 0, 1).sum().backward()).unwrap();
         let slopes: Vec<f64> = values(slopes.narrow(1, 0, 1)).into_iter().map(f64::from).collect();
         let mean = slopes.iter().sum::<f64>() / DRAWS as f64;

@@ -18,7 +18,7 @@ use gumbel_kernels as kernels;
 /// `tolerance` (0 runs every iteration). As τ falls it tends to [`matching`], and takes more iterations. The gradient
 /// is that of the iterations that were run. `-inf` forbids a pair: its entry and its gradient are exactly 0.
 ///
-/// About `2 · iterations · n²` exponentials for each matrix, and three times that in the backward pass. On other
+/// About `2 · iterations · n²` exponentials for each matrix, and twice that in the backward pass. On other
 /// backends than Flex every iteration is run, whatever the tolerance: looking would cost a synchronisation each.
 ///
 /// # Shapes
