@@ -36,7 +36,8 @@ fn spans(graph: &Graph, set: u32) -> bool {
 /// Log-partition and joint probabilities of pairs of edges.
 fn exact(graph: &Graph, logits: &[f64]) -> (f64, Vec<f64>) {
     let edges = logits.len();
-    let score = |set: u32| (0..edges).filter(|edge| set >> edge & 1 == 1).map(|edge| logits[edge]).sum::<f64>();
+    let score =
+        |set: u32| (0..edges).filter(|edge| set >> edge & 1 == 1).map(|edge| logits[edge]).sum::<f64>();
     let scored: Vec<(u32, f64)> = trees(graph).into_iter().map(|set| (set, score(set))).collect();
     let top = scored.iter().map(|&(_, score)| score).fold(MASK, f64::max);
     let total: f64 = scored.iter().map(|(_, score)| (score - top).exp()).sum();
@@ -53,7 +54,8 @@ fn partition_marginals_and_covariance_are_those_of_all_trees() {
     assert_eq!(trees(&complete).len(), 16);
     // A wheel's part with two parallel edges.
     let multiple = Graph::new(5, vec![[0, 1], [1, 2], [2, 0], [0, 1], [3, 2], [3, 4], [4, 0]]).unwrap();
-    for (graph, seed) in [&complete, &multiple].into_iter().flat_map(|graph| (0..12).map(move |s| (graph, s))) {
+    for (graph, seed) in [&complete, &multiple].into_iter().flat_map(|graph| (0..12).map(move |s| (graph, s)))
+    {
         let edges = graph.edges().len();
         let mut logits = logits(seed, edges, [0.0, 1.0, 5.0, 80.0][seed as usize % 4]);
         if seed % 3 == 2 {
@@ -111,7 +113,8 @@ fn cold_marginals_are_the_heaviest_tree() {
         let cold: Vec<f64> = logits.iter().map(|logit| logit / tau).collect();
         let mut means = vec![9.0; logits.len()];
         tree::marginals(&cold, &graph, &mut means).unwrap();
-        let furthest = means.iter().zip(&tree).map(|(mean, z): (&f64, &f64)| (mean - z).abs()).fold(0.0, f64::max);
+        let furthest =
+            means.iter().zip(&tree).map(|(mean, z): (&f64, &f64)| (mean - z).abs()).fold(0.0, f64::max);
         assert!(furthest < 1e-9, "at {tau}: {furthest}");
     }
     assert!(tree.chunks(edges).all(|tree| tree.iter().sum::<f64>() == 11.0));
@@ -150,6 +153,8 @@ fn what_has_no_tree_is_refused() {
     assert!(matches!(refused([0.0, f64::NAN, 0.0]), Error::Logit { row: 1, column: 1, .. }));
     let message = |nodes, edges: &[[usize; 2]]| Graph::new(nodes, edges.to_vec()).unwrap_err().to_string();
     assert!(message(1, &[]).contains("two nodes or more are needed, got 1"));
-    assert!(message(3, &[[0, 1], [1, 3]]).contains("the edge 1 to 3 must join two different nodes from 0 to 2"));
+    assert!(
+        message(3, &[[0, 1], [1, 3]]).contains("the edge 1 to 3 must join two different nodes from 0 to 2")
+    );
     assert!(message(2, &[[1, 1]]).contains("the edge 1 to 1"));
 }
