@@ -1,10 +1,11 @@
 //! Learning to explain: which four of ten features does a prediction rest on?
 //!
 //! Chen, Song, Wainwright and Jordan 2018 (L2X), on a variant of their data: the model to be explained says
-//! `p(x) = σ(Σ xᵢ² − 4)`, the sum over features 1 to 4 if the tenth is positive, and over 5 to 8 if not. So the
+//! `p(x) = σ(Σ xᵢ)`, the sum over features 1 to 4 if the tenth is positive, and over 5 to 8 if not. So the
 //! features that matter differ from row to row. An explainer scores the features of a row, a subset of four is drawn
 //! with the gradient of SIMPLE, and a predictor sees these four alone. Both are trained to agree with `p`; nothing tells
-//! the explainer which features are the true ones.
+//! the explainer which features are the true ones. (The paper's sums of squares would be hidden from a straight-through
+//! gradient: at a feature that is not shown it is the slope of a square at zero.)
 //!
 //! `cargo run --release --example l2x` prints the share of held-out rows whose four highest-scored features are exactly
 //! the true ones; by chance it would be 1 in 210.
@@ -72,7 +73,7 @@ fn relevant(x: &Tensor<2>) -> Tensor<2> {
 
 /// The cross-entropy between the model's probability and the predictor's, which sees the chosen features alone.
 fn loss(networks: &Networks, x: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, gumbel::Error> {
-    let p = activation::sigmoid((x.clone().powi_scalar(2) * relevant(&x)).sum_dim(1) - 4.0).autodiff();
+    let p = activation::sigmoid((x.clone() * relevant(&x)).sum_dim(1)).autodiff();
     let x = x.autodiff();
     let z = subset::straight_through(networks.explainer.forward(x.clone()), CHOSEN, noise)?;
     let log_odds = networks.predictor.forward(x * z);

@@ -268,13 +268,14 @@ fn keys<const D: usize>(hosted: &Hosted<D>, noise: &mut Noise) -> Vec<f64> {
     keys
 }
 
-/// The gaps to the largest key of a row over τ, which no temperature can make infinite.
+/// The gaps to the largest key of a row over τ, or over a larger number that keeps them finite.
 fn tempered(mut keys: Vec<f64>, graph: &Graph, tau: f64) -> Vec<f64> {
     for row in keys.chunks_mut(graph.edges().len()) {
-        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        // A mask stays one.
-        let unmasked = row.iter_mut().filter(|key| **key != f64::NEG_INFINITY);
-        unmasked.for_each(|key| *key = ((*key - largest) / tau).clamp(-1e300, 0.0));
+        let unmasked = || row.iter().copied().filter(|&key| key > f64::NEG_INFINITY);
+        let (least, largest) =
+            (unmasked().fold(f64::INFINITY, f64::min), unmasked().fold(f64::MIN, f64::max));
+        let tau = tau.max((largest - least) * 1e-300);
+        row.iter_mut().for_each(|key| *key = (*key - largest) / tau);
     }
     keys
 }

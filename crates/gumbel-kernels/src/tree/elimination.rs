@@ -7,7 +7,7 @@
 
 use crate::dual::Number;
 
-/// Logarithms of weights between `nodes`, row-major; `-inf` where there is no edge.
+/// What the elimination of every node but the last comes to.
 pub(super) struct Elimination<N> {
     pub log_partition: N,
     /// The probability that the way from node `i` to the last goes on to `j`, row-major.
@@ -24,7 +24,8 @@ struct Stage<N> {
 }
 
 impl<N: Number> Elimination<N> {
-    /// `None` if the nodes are not connected.
+    /// Of the logarithms of the weights between `nodes`, row-major, `-inf` where there is no edge; `None` if the nodes
+    /// are not connected.
     pub fn of(mut weights: Vec<N>, nodes: usize) -> Option<Self> {
         let (mut stages, mut log_partition) = (Vec::new(), N::constant(0.0));
         for v in 0..nodes - 1 {
