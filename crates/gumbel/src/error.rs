@@ -49,6 +49,14 @@ pub enum Error {
         /// The value, its range, and the remedy.
         reason: String,
     },
+    /// A distribution that cannot be made of what was given, or that has not what was asked for.
+    #[error("{distribution}: {reason}")]
+    Distribution {
+        /// The distribution.
+        distribution: &'static str,
+        /// The value, its range, and the remedy.
+        reason: String,
+    },
     /// A measurement that cannot be made.
     #[error("{0}")]
     Measure(String),
