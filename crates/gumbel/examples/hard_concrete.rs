@@ -13,9 +13,9 @@ use gumbel::{Noise, bernoulli};
 const INPUTS: usize = 40;
 /// The inputs before this one decide the class.
 const FEATURES: usize = 5;
-const HIDDEN: usize = 32;
+const HIDDEN: usize = 16;
 const POINTS: usize = 1024;
-const STEPS: u64 = 800;
+const STEPS: u64 = 600;
 /// The temperature of the paper.
 const TAU: f64 = 2.0 / 3.0;
 
@@ -131,7 +131,8 @@ pub fn run(seed: u64) -> Outcome {
 
 #[allow(dead_code)] // of the test that includes this file
 fn main() {
-    let Outcome { found, closed, accuracy, without_gates } = run(1);
+    let seed = std::env::args().nth(1).map_or(1, |seed| seed.parse().expect("a seed is a number"));
+    let Outcome { found, closed, accuracy, without_gates } = run(seed);
     println!("inputs that matter and are let in    {found} of {FEATURES}");
     println!("others that are shut out             {:.0} %", 100.0 * closed);
     println!("accuracy with gates                  {:.1} %", 100.0 * accuracy);

@@ -5,15 +5,10 @@ mod hard_concrete;
 
 #[test]
 fn gates_find_the_inputs_that_matter_and_accuracy_rises() {
-    for seed in [1, 2] {
-        let outcome = hard_concrete::run(seed);
-        assert_eq!(outcome.found, 5, "seed {seed}");
-        assert!(outcome.closed > 0.7, "seed {seed}: {} of the others are closed", outcome.closed);
-        let (with, without) = (outcome.accuracy, outcome.without_gates);
-        // A standard error of either is 0.01.
-        assert!(
-            with > 0.9 && with > without + 0.02,
-            "seed {seed}: accuracy {with} with gates, {without} without"
-        );
-    }
+    let outcome = hard_concrete::run(1);
+    assert_eq!(outcome.found, 5);
+    assert!(outcome.closed > 0.9, "{} of the others are closed", outcome.closed);
+    let (with, without) = (outcome.accuracy, outcome.without_gates);
+    // A standard error of either is at most 0.01.
+    assert!(with > 0.95 && with > without + 0.05, "accuracy {with} with gates, {without} without");
 }
