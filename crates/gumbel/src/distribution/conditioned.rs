@@ -40,7 +40,12 @@ impl<const D: usize> ConditionedGumbels<D> {
     ///
     /// # Errors
     /// Those of [`given_top_k`](Self::given_top_k).
+    ///
+    /// # Panics
+    /// If the batch shapes differ, or there is more than one index for a row.
     pub fn given_argmax(logits: Tensor<D>, index: Tensor<D, Int>) -> Result<Self, Error> {
+        let shape = index.dims();
+        assert_eq!(shape[D - 1], 1, "one argmax for each row, not indices of shape {shape:?}");
         Self::given_top_k(logits, index)
     }
 
@@ -84,10 +89,10 @@ impl<const D: usize> ConditionedGumbels<D> {
 
     /// Whether rows `[.., K]` are in the given order, finite off the masks and `-inf` at them, `[.., 1]`.
     pub fn supports(&self, keys: Tensor<D>) -> Tensor<D, Bool> {
-        let present = keys.clone().is_finite().not_equal(self.masked()).all_dim(D - 1);
-        present
-            .bool_and(self.out_of_order(keys.clone()).bool_not())
-            .bool_and(keys.is_nan().any_dim(D - 1).bool_not())
+        let (masked, nothing) = (self.masked(), keys.clone().equal_elem(f32::NEG_INFINITY));
+        let present = keys.clone().is_finite().bool_and(masked.clone().bool_not());
+        let placed = present.bool_or(nothing.bool_and(masked)).all_dim(D - 1);
+        placed.bool_and(self.out_of_order(keys).bool_not())
     }
 
     fn masked(&self) -> Tensor<D, Bool> {
@@ -120,10 +125,10 @@ impl<const D: usize> Reparameterised<D> for ConditionedGumbels<D> {
     /// Perturbed logits `[.., K]` to `[.., 1]`, relative to those of the unmasked categories.
     fn log_density(&self, keys: Tensor<D>) -> Tensor<D> {
         let masked = self.masked();
-        let misplaced =
-            keys.clone().is_inf().not_equal(masked.clone()).bool_and(keys.clone().is_nan().bool_not());
+        let nothing = keys.clone().equal_elem(f32::NEG_INFINITY);
+        let misplaced = nothing.not_equal(masked.clone()).bool_and(keys.clone().is_nan().bool_not());
         let off = misplaced.any_dim(D - 1).bool_or(self.out_of_order(keys.clone()));
-        let z = (keys - finite(self.logits())).mask_fill(masked.clone(), 0.0);
+        let z = (keys - unmasked(self.logits())).mask_fill(masked.clone(), 0.0);
         let terms = (z.clone() + z.neg().exp()).neg().mask_fill(masked, 0.0);
         (terms.sum_dim(D - 1) - self.log_probability()).mask_fill(off, f32::NEG_INFINITY)
     }
@@ -146,7 +151,7 @@ fn race<const D: usize>(log_p: Tensor<D>, picks: &[Tensor<D>], waiting: Tensor<D
         time = Some(now);
     }
     let time = time.expect("an order has one place at least");
-    let rest = log_add_exp(waiting.log() - finite(log_p), time).neg();
+    let rest = log_add_exp(waiting.log() - unmasked(log_p), time).neg();
     keys + others * rest
 }
 
@@ -160,11 +165,11 @@ pub(crate) fn gumbel_given_argmax<const D: usize>(
     let waiting = noise_like(&log_p, |shape, device| noise.exponential(shape, device));
     let masked = log_p.clone().equal_elem(f32::NEG_INFINITY);
     let keys = race(log_p.clone(), &[hard.inner()], waiting);
-    (keys - finite(log_p)).mask_fill(masked, 0.0)
+    (keys - unmasked(log_p)).mask_fill(masked, 0.0)
 }
 
 /// The logits with zeros for masks.
-fn finite<const D: usize>(logits: Tensor<D>) -> Tensor<D> {
+fn unmasked<const D: usize>(logits: Tensor<D>) -> Tensor<D> {
     let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
     logits.mask_fill(masked, 0.0)
 }

@@ -102,6 +102,15 @@ fn everything_is_differentiable_in_mean_and_deviation() {
 }
 
 #[test]
+fn estimates_are_differentiable_along_the_path() {
+    let p = logistic_normal(&[0.1, 0.4], &[1.0, 2.0]);
+    assert_gradient(&[0.5, -1.0], |location| {
+        let q = LogisticNormal::new(location, row(&[0.8, 0.3])).unwrap();
+        monte_carlo_kl(&q, &p, 3, &mut Noise::from_seed(2)).unwrap().mean
+    });
+}
+
+#[test]
 fn faces_have_density_zero() {
     let q = logistic_normal(&[0.5, -1.0], &[1.0, 0.7]);
     for off in [[0.0, 0.4, 0.6], [0.0, 0.0, 1.0], [0.2, 0.3, 0.6], [-0.1, 0.5, 0.6]] {
