@@ -5,7 +5,8 @@ mod hard_concrete;
 
 #[test]
 fn gates_find_the_inputs_that_matter_and_accuracy_rises() {
-    let outcome = hard_concrete::run(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread");
+    let outcome = pool.install(|| hard_concrete::run(1));
     assert_eq!(outcome.found, 5);
     assert!(outcome.closed > 0.9, "{} of the others are closed", outcome.closed);
     let (with, without) = (outcome.accuracy, outcome.without_gates);

@@ -50,6 +50,15 @@ impl<const D: usize> Concrete<D> {
 
     /// The vertex nearest to points `[.., K]`, one-hot: of a sample, an exact sample of the categorical distribution
     /// with the same logits, at every temperature.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::Concrete;
+    /// let q = Concrete::new(Tensor::<1>::zeros([3], &Device::flex()), 0.7)?;
+    /// let b = q.hard(Tensor::from_floats([0.2, 0.5, 0.3], &Device::flex()));
+    /// assert_eq!(b.into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 0.0]);
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
     pub fn hard(&self, x: Tensor<D>) -> Tensor<D> {
         nearest_vertex(x)
     }

@@ -59,6 +59,15 @@ impl<const D: usize> ExpConcrete<D> {
     }
 
     /// Where the density is largest, `log softmax(θ/τ)` `[.., K]`.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::ExpConcrete;
+    /// let q = ExpConcrete::new(Tensor::<1>::from_floats([0.0, 1.0], &Device::flex()), 0.5)?;
+    /// let x = q.mode().exp().slice([1..2]).into_scalar::<f32>();
+    /// assert!((x - 0.880797).abs() < 1e-6); // σ(2), where the mass of the second category is σ(1)
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
     pub fn mode(&self) -> Tensor<D> {
         activation::log_softmax(self.logits() / self.tau, D - 1)
     }

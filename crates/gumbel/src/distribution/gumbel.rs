@@ -110,6 +110,15 @@ impl<const D: usize> Gumbel<D> {
     }
 
     /// The x below which the mass is `u`, `μ − β ln(−ln u)`.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::Gumbel;
+    /// let q = Gumbel::new(Tensor::<1>::zeros([1], &Device::flex()), 1.0)?;
+    /// let median = q.quantile(Tensor::from_floats([0.5], &Device::flex())).into_scalar::<f32>();
+    /// assert!((median - 0.366513).abs() < 1e-6); // −ln ln 2
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
     pub fn quantile(&self, u: Tensor<D>) -> Tensor<D> {
         self.location() - u.log().neg().log() * self.scale
     }

@@ -91,6 +91,14 @@ impl<const D: usize> HardConcrete<D> {
 
     /// The gate without noise that the paper tests with, `min(1, max(0, γ + (ζ − γ) σ(ℓ)))`. Not the mean, which has no
     /// closed form.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::HardConcrete;
+    /// let q = HardConcrete::new(Tensor::<1>::from_floats([-3.0, 0.0, 3.0], &Device::flex()), 2.0 / 3.0)?;
+    /// assert_eq!(q.noiseless().into_data().try_to_vec::<f32>().unwrap(), [0.0, 0.5, 1.0]);
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
     pub fn noiseless(&self) -> Tensor<D> {
         self.gate(self.log_odds())
     }

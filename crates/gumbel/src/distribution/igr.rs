@@ -51,6 +51,19 @@ impl<const D: usize> Igr<D> {
     }
 
     /// `KL(self ‖ other)` `[.., 1]`, in nats, also between different temperatures and δ.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::Igr;
+    /// let of = |mean: f32, deviation: f32, tau| {
+    ///     let row = |value: f32| Tensor::<1>::from_floats([value], &Device::flex());
+    ///     Igr::new(row(mean), row(deviation), tau, 1.0)
+    /// };
+    /// let kl = of(0.5, 0.7, 0.05)?.kl(&of(-0.3, 1.1, 0.05)?).into_scalar::<f32>();
+    /// assert!((kl - 0.418927).abs() < 1e-5); // that of the two normal laws
+    /// assert!(of(0.5, 0.7, 0.1)?.kl(&of(1.0, 1.4, 0.2)?).into_scalar::<f32>().abs() < 1e-6); // the same law
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
     pub fn kl(&self, other: &Self) -> Tensor<D> {
         self.ratios.kl(&other.ratios)
     }
