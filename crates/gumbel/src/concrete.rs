@@ -1,7 +1,7 @@
 //! The Concrete (Gumbel-Softmax) distribution in log space and in logit space.
 
 use crate::Error;
-use burn::tensor::{Int, Tensor, TensorData, activation};
+use burn::tensor::{Tensor, TensorData, activation};
 use gumbel_kernels::check_temperature;
 
 /// Log-density of an ExpConcrete sample `y = ln x`, `x ~ Concrete(θ, τ)`.
@@ -36,18 +36,23 @@ pub fn exp_log_density<const D: usize>(
 ) -> Result<Tensor<D>, Error> {
     check_temperature(tau)?;
     let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
-    let tilted = (logits - y * tau).mask_fill(masked.clone(), f32::NEG_INFINITY);
-    let normalised = activation::log_softmax(tilted, D - 1).mask_fill(masked.clone(), 0.0);
-    let log_volume = log_volume(masked.bool_not().int().sum_dim(D - 1), tau, &normalised);
-    Ok(normalised.sum_dim(D - 1) + log_volume)
+    let tilted = (logits.clone() - y * tau).mask_fill(masked.clone(), f32::NEG_INFINITY);
+    let normalised = activation::log_softmax(tilted, D - 1).mask_fill(masked, 0.0);
+    Ok(normalised.sum_dim(D - 1) + per_count(&logits, |n| log_volume(n, tau)))
 }
 
-/// `ln Γ(n) + (n−1) ln τ` of a tensor of counts n, on the host (Burn has no log-gamma), of the type of `like`.
-fn log_volume<const D: usize>(counts: Tensor<D, Int>, tau: f64, like: &Tensor<D>) -> Tensor<D> {
+/// `ln Γ(n) + (n−1) ln τ`.
+pub(crate) fn log_volume(n: f64, tau: f64) -> f64 {
+    libm::lgamma(n) + (n - 1.0) * tau.ln()
+}
+
+/// A function of the number of unmasked categories of each row, `[.., K]` to `[.., 1]`, on the host (Burn has no
+/// log-gamma).
+pub(crate) fn per_count<const D: usize>(logits: &Tensor<D>, value: impl Fn(f64) -> f64) -> Tensor<D> {
+    let counts = logits.clone().not_equal_elem(f32::NEG_INFINITY).int().sum_dim(D - 1);
     let shape = counts.shape();
-    let volume = |n: f64| libm::lgamma(n) + (n - 1.0) * tau.ln();
-    let volumes: Vec<f64> = counts.into_data().iter::<f64>().map(volume).collect();
-    Tensor::from_data(TensorData::new(volumes, shape), (&like.device(), like.dtype()))
+    let values: Vec<f64> = counts.into_data().iter::<f64>().map(value).collect();
+    Tensor::from_data(TensorData::new(values, shape), (&logits.device(), logits.dtype()))
 }
 
 /// Log-density of a Binary Concrete sample in logit space, `y = (ℓ + L) / τ` with `L` logistic.

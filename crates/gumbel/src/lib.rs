@@ -4,6 +4,7 @@ pub mod bernoulli;
 pub mod categorical;
 mod composed;
 pub mod concrete;
+pub mod distribution;
 mod error;
 pub mod estimator;
 mod fused;

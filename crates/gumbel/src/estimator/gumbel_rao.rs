@@ -9,11 +9,12 @@
 //! Choice: the conditional Gumbels are constants given b. Differentiating through them, as one may read the paper,
 //! gives another estimator.
 
-use super::straight_through::{attach, finite};
+use super::straight_through::attach;
 use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, SAMPLES, Sample,
     Samples, TAU, Venue, at_least, repeat,
 };
+use crate::distribution::gumbel_given_argmax;
 use crate::{Error, Noise, Schedule, sample};
 use burn::tensor::{Tensor, activation};
 
@@ -74,34 +75,12 @@ pub fn gumbel_rao<const D: usize>(
     noise: &mut Noise,
 ) -> Tensor<D> {
     let soft = |noise: &mut Noise| {
-        let shift = conditional_gumbel(logits.clone().detach(), hard.clone(), noise);
+        let shift = gumbel_given_argmax(logits.clone().detach(), hard.clone(), noise);
         activation::softmax((logits.clone() + shift) / tau, D - 1)
     };
     let first = soft(noise);
     let total = (1..draws).fold(first, |total, _| total + soft(noise));
     attach(hard, total / draws as f64)
-}
-
-/// Standard Gumbel noise given that `argmax(logits + g)` is `hard`; 0 at masks.
-///
-/// With E exponential, the largest of `log p + g` is −ln E_b at b, and the others are truncated there:
-/// −ln(Eᵢ / pᵢ + E_b).
-fn conditional_gumbel<const D: usize>(logits: Tensor<D>, hard: Tensor<D>, noise: &mut Noise) -> Tensor<D> {
-    let device = logits.device().inner();
-    let (log_p, hard) = (activation::log_softmax(logits.inner(), D - 1), hard.inner());
-    let waiting: Tensor<D> = noise.exponential(log_p.shape(), &device).cast(log_p.dtype());
-    let first = (waiting.clone() * hard.clone()).sum_dim(D - 1).log();
-    let others = log_add_exp(waiting.log() - finite(log_p.clone()), first.clone()).neg();
-    let key = hard.clone() * first.neg() + (hard.neg() + 1.0) * others;
-    let masked = log_p.clone().equal_elem(f32::NEG_INFINITY);
-    (key - finite(log_p)).mask_fill(masked, 0.0)
-}
-
-/// `ln(eᵃ + eᵇ)`.
-fn log_add_exp<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
-    let b = b.expand(a.shape());
-    let gap = (a.clone() - b.clone()).abs().neg();
-    a.max_pair(b) + gap.exp().log1p()
 }
 
 /// See the head of its file for formula, bias, cost and use.

@@ -1,0 +1,120 @@
+//! The Binary Concrete distribution in logit space.
+
+use super::bernoulli::finite_log_odds;
+use super::{Reparameterised, noise_like, refused, stable::a_coth_a};
+use crate::{Error, Noise, concrete};
+use burn::tensor::{Bool, Tensor, activation};
+use gumbel_kernels::check_temperature;
+
+/// Elementwise Binary Concrete: the law of the logit `y = (ℓ + L) / τ` with logistic noise L, of a relaxed bit `σ(y)`.
+///
+/// ```text
+/// ln g(y) = ln τ + ℓ − τ y − 2 softplus(ℓ − τ y)
+/// ```
+///
+/// Maddison, Mnih and Teh 2017, appendix B. It is a logistic law, so nearly all of it has closed forms; the density is
+/// relative to dy.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::distribution::{BinaryConcrete, Reparameterised};
+/// let device = Device::flex();
+/// let q = BinaryConcrete::new(Tensor::<1>::from_floats([3f32.ln()], &device), 0.5)?;
+/// let at = |y| q.log_density(Tensor::from_floats([y], &device)).into_scalar::<f32>();
+/// assert!((at(0.7) + 2.216392).abs() < 1e-5);
+/// assert!((q.entropy().into_scalar::<f32>() - 2.693147).abs() < 1e-5); // 2 − ln τ
+/// assert!((q.cdf(q.mean()).into_scalar::<f32>() - 0.5).abs() < 1e-6); // symmetric
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct BinaryConcrete<const D: usize> {
+    log_odds: Tensor<D>,
+    tau: f64,
+}
+
+impl<const D: usize> BinaryConcrete<D> {
+    /// From log-odds of any shape and a temperature.
+    ///
+    /// # Errors
+    /// A temperature that is not positive and finite; log-odds that are not finite.
+    pub fn new(log_odds: Tensor<D>, tau: f64) -> Result<Self, Error> {
+        check_temperature(tau)?;
+        Ok(Self { log_odds: finite_log_odds(log_odds)?, tau })
+    }
+
+    /// The log-odds, in single precision or better.
+    pub fn log_odds(&self) -> Tensor<D> {
+        self.log_odds.clone()
+    }
+
+    /// The temperature.
+    pub fn tau(&self) -> f64 {
+        self.tau
+    }
+
+    /// The mean of y, `ℓ/τ`.
+    pub fn mean(&self) -> Tensor<D> {
+        self.log_odds() / self.tau
+    }
+
+    /// Where the density of y is largest: its mean.
+    pub fn mode(&self) -> Tensor<D> {
+        self.mean()
+    }
+
+    /// The variance of y, `π²/(3τ²)`.
+    pub fn variance(&self) -> Tensor<D> {
+        self.log_odds.full_like((std::f64::consts::PI / self.tau).powi(2) / 3.0).detach()
+    }
+
+    /// `P(Y ≤ y) = σ(τ y − ℓ)`.
+    pub fn cdf(&self, y: Tensor<D>) -> Tensor<D> {
+        activation::sigmoid(y * self.tau - self.log_odds())
+    }
+
+    /// The differential entropy of y, `2 − ln τ` nats.
+    pub fn entropy(&self) -> Tensor<D> {
+        self.log_odds.full_like(2.0 - self.tau.ln()).detach()
+    }
+
+    /// `KL(self ‖ other) = δ coth(δ/2) − 2` nats, with δ the difference of the log-odds.
+    ///
+    /// # Errors
+    /// Different temperatures: there is no closed form.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::BinaryConcrete;
+    /// let of = |log_odds: f32| BinaryConcrete::new(Tensor::<1>::from_floats([log_odds], &Device::flex()), 0.5);
+    /// assert!((of(1.0)?.kl(&of(0.0)?)?.into_scalar::<f32>() - 0.163953).abs() < 1e-6); // coth ½ − 2
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
+    pub fn kl(&self, other: &Self) -> Result<Tensor<D>, Error> {
+        if self.tau != other.tau {
+            let taus = format!("{} and {}", self.tau, other.tau);
+            let reason = format!("no closed KL at temperatures {taus}; use monte_carlo_kl, or equal ones");
+            return Err(refused("binary concrete", reason));
+        }
+        let half = (self.log_odds() - other.log_odds()) * 0.5;
+        Ok(a_coth_a(half) * 2.0 - 2.0)
+    }
+
+    /// Whether y is a finite number.
+    pub fn supports(&self, y: Tensor<D>) -> Tensor<D, Bool> {
+        y.is_finite()
+    }
+}
+
+impl<const D: usize> Reparameterised<D> for BinaryConcrete<D> {
+    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+        let logistic = noise_like(&self.log_odds, |shape, device| noise.logistic(shape, device));
+        (self.log_odds() + logistic) / self.tau
+    }
+
+    /// Elementwise, relative to dy.
+    fn log_density(&self, y: Tensor<D>) -> Tensor<D> {
+        let off = y.clone().is_inf();
+        let density = concrete::binary_log_density(y.mask_fill(off.clone(), 0.0), self.log_odds(), self.tau);
+        density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)
+    }
+}

@@ -1,0 +1,103 @@
+//! The categorical distribution over one-hot vectors.
+
+use super::ExpConcrete;
+use crate::{Error, Noise, categorical, composed, kl, sample};
+use burn::tensor::{Bool, Int, Tensor, activation};
+
+/// Categorical over the last axis of unnormalised logits: `P(k) = softmax(θ)ₖ`. `-inf` masks a category.
+///
+/// Samples are hard and carry no gradient; [`relaxed`](Self::relaxed) gives the distribution whose samples do.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, distribution::Categorical};
+/// let q = Categorical::new(Tensor::<1>::from_floats([0.0, 3f32.ln(), f32::NEG_INFINITY], &Device::flex()))?;
+/// assert!((q.entropy().into_scalar::<f32>() - 0.562335).abs() < 1e-6); // of (1/4, 3/4)
+/// assert_eq!(q.mode().into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 0.0]);
+/// let z = q.sample(&mut Noise::from_seed(1));
+/// assert!(q.log_mass(z).into_scalar::<f32>() > 0.24f32.ln());
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Categorical<const D: usize> {
+    logits: Tensor<D>,
+}
+
+impl<const D: usize> Categorical<D> {
+    /// From logits `[.., K]`.
+    ///
+    /// # Errors
+    /// NaN or `+inf` among the logits; a row with every category masked.
+    pub fn new(logits: Tensor<D>) -> Result<Self, Error> {
+        sample::check(&logits)?;
+        Ok(Self { logits: composed::at_least_single(logits) })
+    }
+
+    /// The logits, in single precision or better.
+    pub fn logits(&self) -> Tensor<D> {
+        self.logits.clone()
+    }
+
+    /// A one-hot sample `[.., K]`, without a gradient: that of [`crate::one_hot`].
+    pub fn sample(&self, noise: &mut Noise) -> Tensor<D> {
+        sample::one_hot(self.logits(), noise).expect("the logits were checked")
+    }
+
+    /// The index of a sample, `[.., 1]`: that of [`crate::gumbel_max`].
+    pub fn sample_index(&self, noise: &mut Noise) -> Tensor<D, Int> {
+        sample::gumbel_max(self.logits(), noise).expect("the logits were checked")
+    }
+
+    /// `ln P(z)` of one-hot rows `[.., K]` to `[.., 1]`; `-inf` at a masked category and at rows that are not one-hot.
+    ///
+    /// The formula for an index instead of a row is `log_probabilities().gather(D - 1, index)`.
+    pub fn log_mass(&self, z: Tensor<D>) -> Tensor<D> {
+        let unknown = z.clone().is_nan().any_dim(D - 1);
+        let off = self.supports(z.clone()).bool_not().bool_and(unknown.bool_not());
+        categorical::log_prob(self.logits(), z).mask_fill(off, f32::NEG_INFINITY)
+    }
+
+    /// `log softmax(θ)` `[.., K]`, `-inf` at masks.
+    pub fn log_probabilities(&self) -> Tensor<D> {
+        activation::log_softmax(self.logits(), D - 1)
+    }
+
+    /// The mean of a one-hot sample, `softmax(θ)` `[.., K]`.
+    pub fn mean(&self) -> Tensor<D> {
+        activation::softmax(self.logits(), D - 1)
+    }
+
+    /// The likeliest category as a one-hot row, the first of several.
+    pub fn mode(&self) -> Tensor<D> {
+        let logits = self.logits().detach();
+        composed::scatter_one(logits.zeros_like(), logits.argmax(D - 1))
+    }
+
+    /// `−Σ p ln p` `[.., 1]`, in nats: that of [`crate::categorical::entropy`].
+    pub fn entropy(&self) -> Tensor<D> {
+        categorical::entropy(self.logits())
+    }
+
+    /// `KL(self ‖ other)` `[.., 1]`, in nats: [`crate::kl::categorical`]. `+inf` where `other` masks what this does
+    /// not.
+    pub fn kl(&self, other: &Self) -> Tensor<D> {
+        kl::categorical(self.logits(), other.logits())
+    }
+
+    /// Whether rows `[.., K]` are one-hot with their one off the masks, `[.., 1]`.
+    pub fn supports(&self, z: Tensor<D>) -> Tensor<D, Bool> {
+        let picked = z.clone().equal_elem(1.0);
+        let one = picked.clone().int().sum_dim(D - 1).equal_elem(1);
+        let rest = picked.clone().bool_or(z.equal_elem(0.0)).all_dim(D - 1);
+        let masked = self.logits().equal_elem(f32::NEG_INFINITY);
+        one.bool_and(rest).bool_and(picked.bool_and(masked).any_dim(D - 1).bool_not())
+    }
+
+    /// The relaxation at temperature `tau`, in log space: for the same noise its largest coordinate is the sample.
+    ///
+    /// # Errors
+    /// A temperature that is not positive and finite.
+    pub fn relaxed(&self, tau: f64) -> Result<ExpConcrete<D>, Error> {
+        ExpConcrete::new(self.logits(), tau)
+    }
+}

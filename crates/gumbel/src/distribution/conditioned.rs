@@ -1,0 +1,208 @@
+//! Gumbel-perturbed logits given what they decided.
+
+use super::stable::{log_add_exp, log_sum_exp};
+use super::{Reparameterised, noise_like, refused};
+use crate::{Error, Noise, composed, sample};
+use burn::tensor::{Bool, Int, Tensor, activation};
+
+/// The perturbed logits `θ + g` given their argmax, or given their k largest in order.
+///
+/// As times of a race, `T = exp(−(θ + g))`, the runners arrive at independent exponential rates `exp θ`, and waiting
+/// has no memory. With Z the sum of `exp θ` over those still running, and E exponential noise,
+///
+/// ```text
+/// T₍₁₎ = E/Z₁,   T₍ⱼ₎ = T₍ⱼ₋₁₎ + E/Zⱼ,   Tᵢ = T₍ₖ₎ + Eᵢ/exp θᵢ  for the rest
+/// ```
+///
+/// Maddison, Tarlow and Minka 2014 (the top-down construction of A* sampling) for the first; Paulus, Maddison and Krause
+/// 2021, eq. 9, for what an estimator does with it. Everything is in logarithms, and differentiable in the logits.
+///
+/// ```
+/// use burn::tensor::{Device, Int, Tensor};
+/// use gumbel::{Noise, distribution::{ConditionedGumbels, Reparameterised}};
+/// let logits = Tensor::<1>::from_floats([0.0, 2f32.ln(), 0.0], &Device::flex());
+/// let order = Tensor::<1, Int>::from_ints([2, 1], &Device::flex());
+/// let given = ConditionedGumbels::given_top_k(logits, order)?;
+/// assert!((given.log_probability().into_scalar::<f32>() - (0.25f32 * 2.0 / 3.0).ln()).abs() < 1e-6);
+/// let keys = given.sample(&mut Noise::from_seed(1)).into_data().try_to_vec::<f32>().unwrap();
+/// assert!(keys[2] > keys[1] && keys[1] > keys[0]);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ConditionedGumbels<const D: usize> {
+    logits: Tensor<D>,
+    /// One-hot rows, the largest first.
+    picks: Vec<Tensor<D>>,
+}
+
+impl<const D: usize> ConditionedGumbels<D> {
+    /// Given the argmax of each row, an index `[.., 1]`.
+    ///
+    /// # Errors
+    /// Those of [`given_top_k`](Self::given_top_k).
+    ///
+    /// # Panics
+    /// If the batch shapes differ, or there is more than one index for a row.
+    pub fn given_argmax(logits: Tensor<D>, index: Tensor<D, Int>) -> Result<Self, Error> {
+        let shape = index.dims();
+        assert_eq!(shape[D - 1], 1, "one argmax for each row, not indices of shape {shape:?}");
+        Self::given_top_k(logits, index)
+    }
+
+    /// Given the k largest of each row in decreasing order, indices `[.., k]`; logits `[.., K]`.
+    ///
+    /// # Errors
+    /// NaN or `+inf` among the logits, a row with every category masked; an order of none or of more than K, an index
+    /// that is out of range, masked, or there twice.
+    ///
+    /// # Panics
+    /// If the batch shapes differ.
+    pub fn given_top_k(logits: Tensor<D>, order: Tensor<D, Int>) -> Result<Self, Error> {
+        sample::check(&logits)?;
+        let logits = composed::at_least_single(logits);
+        check_order(&logits, &order)?;
+        let zeros = logits.zeros_like().detach();
+        let count = order.dims()[D - 1];
+        let pick = |place| composed::scatter_one(zeros.clone(), order.clone().narrow(D - 1, place, 1));
+        let picks = (0..count).map(pick).collect();
+        Ok(Self { logits, picks })
+    }
+
+    /// The logits, in single precision or better.
+    pub fn logits(&self) -> Tensor<D> {
+        self.logits.clone()
+    }
+
+    /// The log-probability `[.., 1]` of what is given, of Plackett and Luce: `Σⱼ θ₍ⱼ₎ − ln Zⱼ`.
+    pub fn log_probability(&self) -> Tensor<D> {
+        let mut running = activation::log_softmax(self.logits(), D - 1);
+        let mut total = None;
+        for pick in &self.picks {
+            let picked = pick.clone().equal_elem(1.0);
+            let chosen = running.clone().mask_fill(picked.clone().bool_not(), 0.0).sum_dim(D - 1);
+            let term = chosen - log_sum_exp(running.clone());
+            running = running.mask_fill(picked, f32::NEG_INFINITY);
+            total = Some(total.map_or(term.clone(), |total: Tensor<D>| total + term));
+        }
+        total.expect("an order has one place at least")
+    }
+
+    /// Whether rows `[.., K]` are in the given order, finite off the masks and `-inf` at them, `[.., 1]`.
+    pub fn supports(&self, keys: Tensor<D>) -> Tensor<D, Bool> {
+        let (masked, nothing) = (self.masked(), keys.clone().equal_elem(f32::NEG_INFINITY));
+        let present = keys.clone().is_finite().bool_and(masked.clone().bool_not());
+        let placed = present.bool_or(nothing.bool_and(masked)).all_dim(D - 1);
+        placed.bool_and(self.out_of_order(keys).bool_not())
+    }
+
+    fn masked(&self) -> Tensor<D, Bool> {
+        self.logits().equal_elem(f32::NEG_INFINITY)
+    }
+
+    /// Whether one key is below one that should come after it.
+    fn out_of_order(&self, keys: Tensor<D>) -> Tensor<D, Bool> {
+        let mut rest = keys.clone().detach();
+        let mut wrong = Vec::new();
+        for pick in &self.picks {
+            let picked = pick.clone().equal_elem(1.0);
+            let key = keys.clone().detach().mask_fill(picked.clone().bool_not(), 0.0).sum_dim(D - 1);
+            rest = rest.mask_fill(picked, f32::NEG_INFINITY);
+            wrong.push(key.lower(rest.clone().max_dim(D - 1)));
+        }
+        wrong.into_iter().reduce(Tensor::bool_or).expect("an order has one place at least")
+    }
+}
+
+impl<const D: usize> Reparameterised<D> for ConditionedGumbels<D> {
+    /// The perturbed logits `[.., K]`, `-inf` at masks.
+    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+        let waiting = noise_like(&self.logits, |shape, device| noise.exponential(shape, device));
+        let log_p = activation::log_softmax(self.logits(), D - 1);
+        let keys = race(log_p, &self.picks, waiting) + log_sum_exp(self.logits());
+        keys.mask_fill(self.masked(), f32::NEG_INFINITY)
+    }
+
+    /// Perturbed logits `[.., K]` to `[.., 1]`, relative to those of the unmasked categories.
+    fn log_density(&self, keys: Tensor<D>) -> Tensor<D> {
+        let masked = self.masked();
+        let nothing = keys.clone().equal_elem(f32::NEG_INFINITY);
+        let misplaced = nothing.not_equal(masked.clone()).bool_and(keys.clone().is_nan().bool_not());
+        let off = misplaced.any_dim(D - 1).bool_or(self.out_of_order(keys.clone()));
+        let z = (keys - unmasked(self.logits())).mask_fill(masked.clone(), 0.0);
+        let terms = (z.clone() + z.neg().exp()).neg().mask_fill(masked, 0.0);
+        (terms.sum_dim(D - 1) - self.log_probability()).mask_fill(off, f32::NEG_INFINITY)
+    }
+}
+
+/// `−ln T` of the race with rates `p`, which sum to one. Finite garbage at masks.
+fn race<const D: usize>(log_p: Tensor<D>, picks: &[Tensor<D>], waiting: Tensor<D>) -> Tensor<D> {
+    let mut running = log_p.clone();
+    let (mut keys, mut others) = (log_p.zeros_like(), log_p.ones_like());
+    let mut time: Option<Tensor<D>> = None;
+    for pick in picks {
+        let wait = (waiting.clone() * pick.clone()).sum_dim(D - 1).log();
+        let now = match time {
+            None => wait,
+            Some(before) => log_add_exp(before, wait - log_sum_exp(running.clone())),
+        };
+        keys = keys + pick.clone() * now.clone().neg();
+        others = others - pick.clone();
+        running = running.mask_fill(pick.clone().equal_elem(1.0), f32::NEG_INFINITY);
+        time = Some(now);
+    }
+    let time = time.expect("an order has one place at least");
+    let rest = log_add_exp(waiting.log() - unmasked(log_p), time).neg();
+    keys + others * rest
+}
+
+/// Standard Gumbel noise given that `argmax(logits + g)` is `hard`, as constants; 0 at masks.
+pub(crate) fn gumbel_given_argmax<const D: usize>(
+    logits: Tensor<D>,
+    hard: Tensor<D>,
+    noise: &mut Noise,
+) -> Tensor<D> {
+    let log_p = activation::log_softmax(logits.inner(), D - 1);
+    let waiting = noise_like(&log_p, |shape, device| noise.exponential(shape, device));
+    let masked = log_p.clone().equal_elem(f32::NEG_INFINITY);
+    let keys = race(log_p.clone(), &[hard.inner()], waiting);
+    (keys - unmasked(log_p)).mask_fill(masked, 0.0)
+}
+
+/// The logits with zeros for masks.
+fn unmasked<const D: usize>(logits: Tensor<D>) -> Tensor<D> {
+    let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
+    logits.mask_fill(masked, 0.0)
+}
+
+/// Refuses an order that no row of keys can have.
+fn check_order<const D: usize>(logits: &Tensor<D>, order: &Tensor<D, Int>) -> Result<(), Error> {
+    let (categories, count) = (logits.dims()[D - 1], order.dims()[D - 1]);
+    let (left, right) = (&logits.dims()[..D - 1], &order.dims()[..D - 1]);
+    assert_eq!(left, right, "logits of batch shape {left:?} for an order of batch shape {right:?}");
+    if count == 0 || count > categories {
+        let reason =
+            format!("the order has {count} places: it must have from 1 to {categories}, the categories");
+        return Err(refused(NAME, reason));
+    }
+    let logits: Vec<f64> = logits.clone().detach().into_data().iter::<f64>().collect();
+    let order: Vec<i64> = order.clone().into_data().iter::<i64>().collect();
+    for (row, (order, logits)) in order.chunks(count).zip(logits.chunks(categories)).enumerate() {
+        check_row(row, order, logits)?;
+    }
+    Ok(())
+}
+
+fn check_row(row: usize, order: &[i64], logits: &[f64]) -> Result<(), Error> {
+    for (place, &index) in order.iter().enumerate() {
+        let wrong = match usize::try_from(index).ok().and_then(|index| logits.get(index)) {
+            None => format!("must be from 0 to {}", logits.len() - 1),
+            Some(&f64::NEG_INFINITY) => "is masked and cannot win".to_owned(),
+            Some(_) if order[..place].contains(&index) => "is there twice".to_owned(),
+            Some(_) => continue,
+        };
+        return Err(refused(NAME, format!("the index {index} in row {row} of the order {wrong}")));
+    }
+    Ok(())
+}
+
+const NAME: &str = "conditioned Gumbels";

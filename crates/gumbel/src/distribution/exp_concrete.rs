@@ -1,0 +1,140 @@
+//! The Concrete distribution in log space.
+
+use super::{Concrete, Reparameterised, stable::log_sum_exp, tolerance};
+use crate::concrete::{exp_log_density, log_volume, per_count};
+use crate::{Error, Noise, composed, log_gumbel_softmax, sample};
+use burn::tensor::{Bool, Tensor, activation};
+use gumbel_kernels::check_temperature;
+
+/// ExpConcrete over the last axis: the law of `y = ln x`, `x = softmax((θ + g) / τ)`.
+///
+/// ```text
+/// ln κ(y) = ln Γ(n) + (n−1) ln τ + Σₖ [ (θₖ − τ yₖ) − ln Σⱼ exp(θⱼ − τ yⱼ) ]
+/// ```
+///
+/// Maddison, Mnih and Teh 2017, eq. 24. The density to train with: it is finite wherever the sample is. It is relative
+/// to the log-ratios `yₖ − yₙ` of the n unmasked categories, **not** to dx: the differential [`entropy`](Self::entropy)
+/// is that of the log-ratios too. A divergence does not see the measure.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, distribution::{ExpConcrete, Reparameterised}};
+/// let q = ExpConcrete::new(Tensor::<1>::from_floats([80.0, -80.0, 0.0], &Device::flex()), 0.05)?;
+/// let y = q.sample(&mut Noise::from_seed(1));
+/// assert!(q.log_density(y).into_scalar::<f32>() < 0.0); // where x itself would be (1, 0, 0)
+/// // −ln 2 − 2 ln 0.05 + 3 (1 + ½), whatever the logits
+/// assert!((q.entropy().into_scalar::<f32>() - 9.798317).abs() < 1e-5);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ExpConcrete<const D: usize> {
+    logits: Tensor<D>,
+    tau: f64,
+}
+
+impl<const D: usize> ExpConcrete<D> {
+    /// From logits `[.., K]` and a temperature.
+    ///
+    /// # Errors
+    /// A temperature that is not positive and finite; NaN or `+inf` among the logits; a row with every category masked.
+    pub fn new(logits: Tensor<D>, tau: f64) -> Result<Self, Error> {
+        check_temperature(tau)?;
+        sample::check(&logits)?;
+        Ok(Self { logits: composed::at_least_single(logits), tau })
+    }
+
+    /// The logits, in single precision or better.
+    pub fn logits(&self) -> Tensor<D> {
+        self.logits.clone()
+    }
+
+    /// The temperature.
+    pub fn tau(&self) -> f64 {
+        self.tau
+    }
+
+    /// The law of `x = exp y` on the simplex.
+    pub fn on_simplex(&self) -> Concrete<D> {
+        Concrete::of(self.clone())
+    }
+
+    /// Where the density is largest, `log softmax(θ/τ)` `[.., K]`.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::ExpConcrete;
+    /// let q = ExpConcrete::new(Tensor::<1>::from_floats([0.0, 1.0], &Device::flex()), 0.5)?;
+    /// let x = q.mode().exp().slice([1..2]).into_scalar::<f32>();
+    /// assert!((x - 0.880797).abs() < 1e-6); // σ(2), where the mass of the second category is σ(1)
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
+    pub fn mode(&self) -> Tensor<D> {
+        activation::log_softmax(self.logits() / self.tau, D - 1)
+    }
+
+    /// The differential entropy of the log-ratios `[.., 1]`, in nats; the logits only shift them.
+    ///
+    /// ```text
+    /// H = −ln Γ(n) − (n−1) ln τ + n (1 + 1/2 + … + 1/(n−1))
+    /// ```
+    ///
+    /// Since `θₖ − τ yₖ = −gₖ + c` with the same c for all k, of which the density does not depend, and `Σ e⁻ᵍ` is
+    /// Gamma(n).
+    pub fn entropy(&self) -> Tensor<D> {
+        let tau = self.tau;
+        per_count(&self.logits, |n| n * harmonic(n - 1.0) - log_volume(n, tau))
+    }
+
+    /// Whether rows `[.., K]` are logarithms of points of the simplex, finite off the masks and `-inf` at them:
+    /// `[.., 1]`. Constants matter here, but not to the density.
+    pub fn supports(&self, y: Tensor<D>) -> Tensor<D, Bool> {
+        let total = log_sum_exp(y.clone()).abs().lower_equal_elem(tolerance(self.logits.dtype()));
+        let masked = self.masked();
+        let present = y.clone().is_finite().bool_or(masked.clone()).all_dim(D - 1);
+        let absent = y.equal_elem(f32::NEG_INFINITY).bool_or(masked.bool_not()).all_dim(D - 1);
+        total.bool_and(present).bool_and(absent)
+    }
+
+    pub(super) fn masked(&self) -> Tensor<D, Bool> {
+        self.logits().equal_elem(f32::NEG_INFINITY)
+    }
+}
+
+impl<const D: usize> Reparameterised<D> for ExpConcrete<D> {
+    /// That of [`crate::log_gumbel_softmax`], `[.., K]`.
+    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+        log_gumbel_softmax(self.logits(), self.tau, noise).expect("the parameters were checked")
+    }
+
+    /// `[.., K]` to `[.., 1]`, relative to the log-ratios.
+    fn log_density(&self, y: Tensor<D>) -> Tensor<D> {
+        let nothing = y.clone().equal_elem(f32::NEG_INFINITY);
+        let masked = self.masked().expand(y.dims());
+        // Nothing on a category, or something on a mask: exactly where the two differ.
+        let off = nothing.clone().not_equal(masked).bool_and(y.clone().is_nan().bool_not()).any_dim(D - 1);
+        let density = exp_log_density(y.mask_fill(nothing, 0.0), self.logits(), self.tau);
+        density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)
+    }
+}
+
+/// `1 + 1/2 + … + 1/m`, by Euler's summation where there are many.
+fn harmonic(m: f64) -> f64 {
+    if m < 256.0 {
+        return (1..=m as u32).map(|i| f64::from(i).recip()).sum();
+    }
+    let square = m * m;
+    m.ln() + super::gumbel::EULER + (0.5 - (1.0 - 0.1 / square) / (12.0 * m)) / m
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_branches_of_the_harmonic_sum_agree() {
+        let plain: f64 = (1..=1000).map(|i| f64::from(i).recip()).sum();
+        assert!((harmonic(1000.0) - plain).abs() < 1e-14);
+        assert_eq!(harmonic(3.0), 11.0 / 6.0);
+        assert_eq!(harmonic(0.0), 0.0);
+    }
+}

@@ -1,0 +1,145 @@
+//! The Gumbel distribution.
+
+use super::stable::log_one_minus_exp;
+use super::{Reparameterised, finite, noise_like, positive};
+use crate::{Error, Noise};
+use burn::tensor::{Bool, Tensor};
+use std::f64::consts::PI;
+
+/// Euler's constant, the mean of a standard Gumbel number.
+pub(super) const EULER: f64 = 0.577_215_664_901_532_9;
+
+/// Elementwise Gumbel (of maxima): the law of `μ + β g`, `P(X ≤ x) = exp(−exp(−(x − μ)/β))`.
+///
+/// ```text
+/// ln p(x) = −z − exp(−z) − ln β,   z = (x − μ)/β
+/// ```
+///
+/// With unit scale and logits for locations, the largest of independent ones is Gumbel at the log-sum-exp.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::distribution::Gumbel;
+/// let floats = |x: f32| Tensor::<1>::from_floats([x], &Device::flex());
+/// let q = Gumbel::new(floats(1.0), 1.0)?;
+/// assert!((q.mean().into_scalar::<f32>() - 1.577216).abs() < 1e-6);
+/// assert!((q.entropy().into_scalar::<f32>() - 1.577216).abs() < 1e-6); // 1 + Euler's constant
+/// assert!((q.kl(&Gumbel::new(floats(0.0), 1.0)?).into_scalar::<f32>() - 0.367879).abs() < 1e-6); // 1 + e⁻¹ − 1
+/// assert_eq!(q.log_survival(floats(101.0)).into_scalar::<f32>(), -100.0); // where 1 − cdf is 0
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Gumbel<const D: usize> {
+    location: Tensor<D>,
+    scale: f64,
+}
+
+impl<const D: usize> Gumbel<D> {
+    /// From locations of any shape and one scale.
+    ///
+    /// # Errors
+    /// A location that is not finite; a scale that is not positive and finite.
+    pub fn new(location: Tensor<D>, scale: f64) -> Result<Self, Error> {
+        let scale = positive("Gumbel", "scale", scale)?;
+        Ok(Self { location: finite("Gumbel", "location", location)?, scale })
+    }
+
+    /// The locations μ, in single precision or better.
+    pub fn location(&self) -> Tensor<D> {
+        self.location.clone()
+    }
+
+    /// The mean, `μ + γ β` with Euler's constant γ.
+    pub fn mean(&self) -> Tensor<D> {
+        self.location() + EULER * self.scale
+    }
+
+    /// Where the density is largest: μ.
+    pub fn mode(&self) -> Tensor<D> {
+        self.location()
+    }
+
+    /// `π² β² / 6`.
+    pub fn variance(&self) -> Tensor<D> {
+        self.location.full_like((PI * self.scale).powi(2) / 6.0).detach()
+    }
+
+    /// The differential entropy, `1 + γ + ln β` nats.
+    pub fn entropy(&self) -> Tensor<D> {
+        self.location.full_like(1.0 + EULER + self.scale.ln()).detach()
+    }
+
+    /// `KL(self ‖ other)`, in nats. With r the ratio of the scales, β of this over β' of the other,
+    ///
+    /// ```text
+    /// KL = γ (r − 1) − ln r + Γ(1 + r) exp((μ' − μ)/β') − 1
+    /// ```
+    ///
+    /// For unit scales that is `δ + e^−δ − 1` at `δ = μ − μ'`.
+    pub fn kl(&self, other: &Self) -> Tensor<D> {
+        let ratio = self.scale / other.scale;
+        let shift = (self.location() - other.location()) / other.scale;
+        let constant = EULER * (ratio - 1.0) - ratio.ln() - 1.0;
+        shift.clone() + (shift.neg() + libm::lgamma(1.0 + ratio)).exp() + constant
+    }
+
+    /// `z = (x − μ)/β`.
+    fn standard(&self, x: Tensor<D>) -> Tensor<D> {
+        (x - self.location()) / self.scale
+    }
+
+    /// `P(X ≤ x) = exp(−e⁻ᶻ)`.
+    pub fn cdf(&self, x: Tensor<D>) -> Tensor<D> {
+        self.log_cdf(x).exp()
+    }
+
+    /// `ln P(X ≤ x) = −e⁻ᶻ`.
+    pub fn log_cdf(&self, x: Tensor<D>) -> Tensor<D> {
+        self.standard(x).neg().exp().neg()
+    }
+
+    /// `ln P(X > x) = ln(1 − exp(−e⁻ᶻ))`, to the last digit in both tails.
+    pub fn log_survival(&self, x: Tensor<D>) -> Tensor<D> {
+        let z = self.standard(x);
+        let far = z.clone().greater_elem(8.0);
+        let rate = z.clone().mask_fill(far.clone(), 0.0).neg().exp();
+        // ln(1 − e⁻ᵃ) = ln a − a/2 + a²/24, and ln a is −z exactly.
+        let small = z.clone().mask_fill(far.clone().bool_not(), 8.0).neg().exp();
+        let tail = z.neg() - small.clone() * 0.5 + small.square() / 24.0;
+        log_one_minus_exp(rate).mask_where(far, tail)
+    }
+
+    /// The x below which the mass is `u`, `μ − β ln(−ln u)`.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::Gumbel;
+    /// let q = Gumbel::new(Tensor::<1>::zeros([1], &Device::flex()), 1.0)?;
+    /// let median = q.quantile(Tensor::from_floats([0.5], &Device::flex())).into_scalar::<f32>();
+    /// assert!((median - 0.366513).abs() < 1e-6); // −ln ln 2
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
+    pub fn quantile(&self, u: Tensor<D>) -> Tensor<D> {
+        self.location() - u.log().neg().log() * self.scale
+    }
+
+    /// Whether x is a finite number.
+    pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
+        x.is_finite()
+    }
+}
+
+impl<const D: usize> Reparameterised<D> for Gumbel<D> {
+    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+        let gumbel = noise_like(&self.location, |shape, device| noise.gumbel(shape, device));
+        self.location() + gumbel * self.scale
+    }
+
+    /// Elementwise, relative to dx.
+    fn log_density(&self, x: Tensor<D>) -> Tensor<D> {
+        let off = x.clone().is_inf();
+        let z = self.standard(x.mask_fill(off.clone(), 0.0));
+        let density = (z.clone() + z.neg().exp()).neg() - self.scale.ln();
+        density.mask_fill(off, f32::NEG_INFINITY)
+    }
+}

@@ -1,0 +1,148 @@
+//! The hard concrete distribution: gates that are often exactly closed or open.
+
+use super::bernoulli::finite_log_odds;
+use super::{Reparameterised, noise_like, refused};
+use crate::{Error, Noise, concrete};
+use burn::tensor::{Bool, Tensor, activation};
+use gumbel_kernels::check_temperature;
+
+/// Elementwise hard concrete gates: a Binary Concrete number, stretched beyond the unit interval and cut back to it.
+///
+/// ```text
+/// s = σ((ℓ + L) / τ),   z = min(1, max(0, γ + (ζ − γ) s)),   γ < 0,  ζ > 1
+/// ```
+///
+/// Louizos, Welling and Kingma 2018, section 2. A gate is exactly 0 or 1 with positive probability and yet
+/// differentiable in ℓ, so the expected number of open gates, the sum of
+/// [`probability_open`](Self::probability_open), can be a penalty. The density is relative to Lebesgue measure on (0, 1)
+/// and to counting measure at 0 and at 1.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, distribution::{HardConcrete, Reparameterised}};
+/// let q = HardConcrete::new(Tensor::<1>::zeros([10_000], &Device::flex()), 2.0 / 3.0)?;
+/// let open = q.probability_open().mean().into_scalar::<f32>();
+/// assert!((open - 0.831822).abs() < 1e-5); // σ(⅔ ln 11)
+/// let share = q.sample(&mut Noise::from_seed(1)).greater_elem(0.0).float().mean().into_scalar::<f32>();
+/// assert!((share - open).abs() < 4.0 * 0.00374); // four standard errors
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct HardConcrete<const D: usize> {
+    log_odds: Tensor<D>,
+    tau: f64,
+    stretch: (f64, f64),
+}
+
+impl<const D: usize> HardConcrete<D> {
+    /// From log-odds of any shape and a temperature (the paper's is 2/3), stretched to (−0.1, 1.1).
+    ///
+    /// # Errors
+    /// A temperature that is not positive and finite; log-odds that are not finite.
+    pub fn new(log_odds: Tensor<D>, tau: f64) -> Result<Self, Error> {
+        Self::stretched(log_odds, tau, (-0.1, 1.1))
+    }
+
+    /// [`new`](Self::new) with the interval (γ, ζ) to stretch to.
+    ///
+    /// # Errors
+    /// Also an interval that does not reach beyond [0, 1] on both sides, or that is not finite.
+    pub fn stretched(log_odds: Tensor<D>, tau: f64, stretch: (f64, f64)) -> Result<Self, Error> {
+        check_temperature(tau)?;
+        let (low, high) = stretch;
+        if !(low < 0.0 && high > 1.0 && low.is_finite() && high.is_finite()) {
+            let reason = format!("the stretch must begin below 0 and end above 1, got ({low}, {high})");
+            return Err(refused("hard concrete", reason));
+        }
+        Ok(Self { log_odds: finite_log_odds(log_odds)?, tau, stretch })
+    }
+
+    /// The log-odds, in single precision or better.
+    pub fn log_odds(&self) -> Tensor<D> {
+        self.log_odds.clone()
+    }
+
+    /// `P(z > 0) = σ(ℓ − τ ln(−γ/ζ))`.
+    pub fn probability_open(&self) -> Tensor<D> {
+        activation::sigmoid(self.closing().neg())
+    }
+
+    /// `P(z = 0)`.
+    pub fn probability_closed(&self) -> Tensor<D> {
+        activation::sigmoid(self.closing())
+    }
+
+    /// `P(z = 1) = σ(ℓ − τ ln((1 − γ)/(ζ − 1)))`.
+    pub fn probability_full(&self) -> Tensor<D> {
+        activation::sigmoid(self.filling())
+    }
+
+    /// The log-odds of z = 0.
+    fn closing(&self) -> Tensor<D> {
+        let (low, high) = self.stretch;
+        self.log_odds().neg() + self.tau * (-low / high).ln()
+    }
+
+    /// The log-odds of z = 1.
+    fn filling(&self) -> Tensor<D> {
+        let (low, high) = self.stretch;
+        self.log_odds() - self.tau * ((1.0 - low) / (high - 1.0)).ln()
+    }
+
+    /// The gate without noise that the paper tests with, `min(1, max(0, γ + (ζ − γ) σ(ℓ)))`. Not the mean, which has no
+    /// closed form.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::HardConcrete;
+    /// let q = HardConcrete::new(Tensor::<1>::from_floats([-3.0, 0.0, 3.0], &Device::flex()), 2.0 / 3.0)?;
+    /// assert_eq!(q.noiseless().into_data().try_to_vec::<f32>().unwrap(), [0.0, 0.5, 1.0]);
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
+    pub fn noiseless(&self) -> Tensor<D> {
+        self.gate(self.log_odds())
+    }
+
+    /// Half of all gates are at most this far open, `min(1, max(0, γ + (ζ − γ) σ(ℓ/τ)))`.
+    pub fn median(&self) -> Tensor<D> {
+        self.gate(self.log_odds() / self.tau)
+    }
+
+    fn gate(&self, logit: Tensor<D>) -> Tensor<D> {
+        let (low, high) = self.stretch;
+        (activation::sigmoid(logit) * (high - low) + low).clamp(0.0, 1.0)
+    }
+
+    /// Whether z is in [0, 1].
+    pub fn supports(&self, z: Tensor<D>) -> Tensor<D, Bool> {
+        z.clone().greater_equal_elem(0.0).bool_and(z.lower_equal_elem(1.0))
+    }
+
+    /// Of numbers in (0, 1): with `y` the logit of s, `ln g(y) + ln(ζ − γ) − ln(z − γ) − ln(ζ − z)`.
+    fn inner_log_density(&self, z: Tensor<D>) -> Tensor<D> {
+        let (low, high) = self.stretch;
+        let (above, below) = ((z.clone() - low).log(), (z.neg() + high).log());
+        let y = above.clone() - below.clone();
+        let logit = concrete::binary_log_density(y, self.log_odds(), self.tau);
+        logit.expect("the temperature was checked") - above - below + (high - low).ln()
+    }
+}
+
+impl<const D: usize> Reparameterised<D> for HardConcrete<D> {
+    /// The gradient is zero where a gate is exactly 0 or 1.
+    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+        let logistic = noise_like(&self.log_odds, |shape, device| noise.logistic(shape, device));
+        self.gate((self.log_odds() + logistic) / self.tau)
+    }
+
+    /// Elementwise: the log-mass at 0 and at 1, the log-density between.
+    fn log_density(&self, z: Tensor<D>) -> Tensor<D> {
+        let (closed, full) = (z.clone().equal_elem(0.0), z.clone().equal_elem(1.0));
+        let off = z.clone().lower_elem(0.0).bool_or(z.clone().greater_elem(1.0));
+        let inside = self.inner_log_density(z.mask_fill(off.clone(), 0.5));
+        let density = inside
+            .mask_where(closed, activation::log_sigmoid(self.closing()))
+            .mask_where(full, activation::log_sigmoid(self.filling()));
+        density.mask_fill(off, f32::NEG_INFINITY)
+    }
+}

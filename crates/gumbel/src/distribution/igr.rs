@@ -1,0 +1,93 @@
+//! The invertible Gaussian reparameterisation.
+
+use super::{LogisticNormal, Reparameterised, positive};
+use crate::{Error, Noise};
+use burn::tensor::{Bool, Tensor};
+use gumbel_kernels::check_temperature;
+
+/// IGR: normal noise through an invertible softmax with temperature, `softmax++`.
+///
+/// ```text
+/// xₖ = exp(yₖ/τ) / (Σⱼ exp(yⱼ/τ) + δ),  k < K,   x_K = 1 − Σ xₖ,   y ~ N(μ, σ²)
+/// ```
+///
+/// Potapczynski, Loaiza-Ganem and Cunningham 2020. Because it is invertible, the density follows by a change of
+/// variables and the divergence is that of the normal laws. The log-ratios are `y/τ − ln δ`: it is the
+/// [`LogisticNormal`] with `(μ/τ − ln δ, σ/τ)`, under parameters that mean the same at every temperature.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::distribution::{Igr, Reparameterised};
+/// let floats = |values: [f32; 2]| Tensor::<1>::from_floats(values, &Device::flex());
+/// let q = Igr::new(floats([0.5, -1.0]), floats([1.0, 0.7]), 0.5, 0.9)?;
+/// let x = Tensor::from_floats([0.2, 0.3, 0.5], &Device::flex());
+/// assert!((q.log_density(x).into_scalar::<f32>() + 0.360328).abs() < 1e-5);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Igr<const D: usize> {
+    ratios: LogisticNormal<D>,
+}
+
+impl<const D: usize> Igr<D> {
+    /// From the means and standard deviations of y, both `[.., K−1]`, the temperature and δ.
+    ///
+    /// # Errors
+    /// A mean that is not finite; a deviation, a temperature or a δ that is not positive and finite.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    pub fn new(mean: Tensor<D>, deviation: Tensor<D>, tau: f64, delta: f64) -> Result<Self, Error> {
+        check_temperature(tau)?;
+        let delta = positive("IGR", "delta", delta)?;
+        let given = LogisticNormal::checked("IGR", mean, deviation)?;
+        let location = given.location() / tau - delta.ln();
+        Ok(Self { ratios: LogisticNormal::checked("IGR", location, given.scale() / tau)? })
+    }
+
+    /// The same law with its log-ratios as parameters; what can be done in log space is there.
+    pub fn logistic_normal(&self) -> LogisticNormal<D> {
+        self.ratios.clone()
+    }
+
+    /// `KL(self ‖ other)` `[.., 1]`, in nats, also between different temperatures and δ.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::distribution::Igr;
+    /// let of = |mean: f32, deviation: f32, tau| {
+    ///     let row = |value: f32| Tensor::<1>::from_floats([value], &Device::flex());
+    ///     Igr::new(row(mean), row(deviation), tau, 1.0)
+    /// };
+    /// let kl = of(0.5, 0.7, 0.05)?.kl(&of(-0.3, 1.1, 0.05)?).into_scalar::<f32>();
+    /// assert!((kl - 0.418927).abs() < 1e-5); // that of the two normal laws
+    /// assert!(of(0.5, 0.7, 0.1)?.kl(&of(1.0, 1.4, 0.2)?).into_scalar::<f32>().abs() < 1e-6); // the same law
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
+    pub fn kl(&self, other: &Self) -> Tensor<D> {
+        self.ratios.kl(&other.ratios)
+    }
+
+    /// The vertex nearest to points `[.., K]`, one-hot: the discrete sample that is relaxed. Its probabilities have no
+    /// closed form.
+    pub fn hard(&self, x: Tensor<D>) -> Tensor<D> {
+        self.ratios.hard(x)
+    }
+
+    /// Whether rows `[.., K]` are points inside the simplex, `[.., 1]`.
+    pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
+        self.ratios.supports(x)
+    }
+}
+
+impl<const D: usize> Reparameterised<D> for Igr<D> {
+    /// `[.., K]`.
+    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+        self.ratios.reparameterised(noise)
+    }
+
+    /// `[.., K]` to `[.., 1]`, relative to the simplex.
+    fn log_density(&self, x: Tensor<D>) -> Tensor<D> {
+        self.ratios.log_density(x)
+    }
+}

@@ -1,0 +1,137 @@
+//! The logistic-normal distribution on the simplex.
+
+use super::concrete::nearest_vertex;
+use super::{Reparameterised, finite, first_where, noise_like, refused, tolerance};
+use crate::{Error, Noise};
+use burn::tensor::{Bool, Tensor, activation};
+
+/// The law of `x = softmax(r, 0)` with independent normal log-ratios `rₖ = ln(xₖ / x_K) ~ N(μₖ, σₖ²)`, k < K.
+///
+/// ```text
+/// ln p(x) = Σₖ ln N(ln xₖ − ln x_K; μₖ, σₖ²) − Σⱼ ln xⱼ
+/// ```
+///
+/// Aitchison and Shen 1980. The density is relative to `dx₁ … dx_{K−1}` and tends to zero at every face. Neither the
+/// mean nor the mode has a closed form; the divergence of two has, since it does not see the map. The entropy is closed
+/// for the log-ratios ([`entropy_of_log_ratios`](Self::entropy_of_log_ratios)) and Monte Carlo on the simplex.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::distribution::{LogisticNormal, Reparameterised};
+/// let floats = |values: [f32; 2]| Tensor::<1>::from_floats(values, &Device::flex());
+/// let q = LogisticNormal::new(floats([0.5, -1.0]), floats([1.0, 0.7]))?;
+/// let p = LogisticNormal::new(floats([0.0, 0.0]), floats([1.0, 1.0]))?;
+/// assert!((q.kl(&p).into_scalar::<f32>() - 0.726675).abs() < 1e-5);
+/// let x = Tensor::from_floats([0.2, 0.3, 0.5], &Device::flex());
+/// assert!((q.log_density(x).into_scalar::<f32>() - 0.778241).abs() < 1e-5);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LogisticNormal<const D: usize> {
+    location: Tensor<D>,
+    scale: Tensor<D>,
+}
+
+impl<const D: usize> LogisticNormal<D> {
+    /// From the means and standard deviations of the log-ratios, both `[.., K−1]`.
+    ///
+    /// # Errors
+    /// A mean that is not finite; a deviation that is not positive and finite.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    pub fn new(location: Tensor<D>, scale: Tensor<D>) -> Result<Self, Error> {
+        Self::checked("logistic normal", location, scale)
+    }
+
+    /// [`new`](Self::new), by the name of the distribution that asks.
+    pub(super) fn checked(name: &'static str, location: Tensor<D>, scale: Tensor<D>) -> Result<Self, Error> {
+        let (mean, deviation) = (location.dims(), scale.dims());
+        assert_eq!(mean, deviation, "means of shape {mean:?} for deviations of shape {deviation:?}");
+        let location = finite(name, "mean", location)?;
+        let scale = finite(name, "deviation", scale)?.cast(location.dtype());
+        match first_where(&scale, |value| value <= 0.0) {
+            None => Ok(Self { location, scale }),
+            Some((index, value)) => {
+                let reason = format!("the deviation at index {index} is {value}: it must be positive");
+                Err(refused(name, reason))
+            }
+        }
+    }
+
+    /// The means of the log-ratios, `[.., K−1]`.
+    pub fn location(&self) -> Tensor<D> {
+        self.location.clone()
+    }
+
+    /// Their standard deviations, `[.., K−1]`.
+    pub fn scale(&self) -> Tensor<D> {
+        self.scale.clone()
+    }
+
+    /// Differentiable log-ratios `[.., K−1]`, for temperatures at which the simplex is too narrow for a float.
+    pub fn log_ratios(&self, noise: &mut Noise) -> Tensor<D> {
+        let normal = noise_like(&self.location, |shape, device| noise.normal(shape, device));
+        self.location() + self.scale() * normal
+    }
+
+    /// The point of the simplex `[.., K]` with these log-ratios `[.., K−1]`.
+    pub fn on_simplex(&self, ratios: Tensor<D>) -> Tensor<D> {
+        let last = ratios.clone().narrow(D - 1, 0, 1).detach().zeros_like();
+        activation::softmax(Tensor::cat(vec![ratios, last], D - 1), D - 1)
+    }
+
+    /// The normal log-density of log-ratios `[.., K−1]` to `[.., 1]`, relative to them.
+    pub fn log_density_of_log_ratios(&self, ratios: Tensor<D>) -> Tensor<D> {
+        let z = (ratios - self.location()) / self.scale();
+        (z.square() * 0.5 + self.scale().log() + HALF_LN_2_PI).sum_dim(D - 1).neg()
+    }
+
+    /// The differential entropy of the log-ratios `[.., 1]`, `Σ ln σ + ½ ln(2πe)`, in nats.
+    pub fn entropy_of_log_ratios(&self) -> Tensor<D> {
+        (self.scale().log() + (HALF_LN_2_PI + 0.5)).sum_dim(D - 1)
+    }
+
+    /// `KL(self ‖ other)` `[.., 1]`, in nats: that of the normal laws.
+    pub fn kl(&self, other: &Self) -> Tensor<D> {
+        let ratio = self.scale() / other.scale();
+        let shift = (self.location() - other.location()) / other.scale();
+        let terms = (ratio.clone().square() + shift.square() - 1.0) * 0.5 - ratio.log();
+        terms.sum_dim(D - 1)
+    }
+
+    /// The vertex nearest to points `[.., K]`, one-hot.
+    pub fn hard(&self, x: Tensor<D>) -> Tensor<D> {
+        nearest_vertex(x)
+    }
+
+    /// Whether rows `[.., K]` are points inside the simplex, `[.., 1]`.
+    pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
+        self.outside(x.clone()).bool_or(x.is_nan().any_dim(D - 1)).bool_not()
+    }
+
+    fn outside(&self, x: Tensor<D>) -> Tensor<D, Bool> {
+        let apart = (x.clone().sum_dim(D - 1) - 1.0).abs().greater_elem(tolerance(self.location.dtype()));
+        x.lower_equal_elem(0.0).any_dim(D - 1).bool_or(apart)
+    }
+}
+
+/// `½ ln 2π`.
+const HALF_LN_2_PI: f64 = 0.918_938_533_204_672_7;
+
+impl<const D: usize> Reparameterised<D> for LogisticNormal<D> {
+    /// `[.., K]`.
+    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+        self.on_simplex(self.log_ratios(noise))
+    }
+
+    /// `[.., K]` to `[.., 1]`, relative to the simplex.
+    fn log_density(&self, x: Tensor<D>) -> Tensor<D> {
+        let outside = self.outside(x.clone());
+        let no_log = x.clone().lower_equal_elem(0.0);
+        let log_x = x.mask_fill(no_log, 1.0).log();
+        let others = log_x.dims()[D - 1] - 1;
+        let ratios = log_x.clone().narrow(D - 1, 0, others) - log_x.clone().narrow(D - 1, others, 1);
+        (self.log_density_of_log_ratios(ratios) - log_x.sum_dim(D - 1)).mask_fill(outside, f32::NEG_INFINITY)
+    }
+}

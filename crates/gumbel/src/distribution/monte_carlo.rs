@@ -1,0 +1,89 @@
+//! Estimates of what has no closed form, each with its standard error.
+
+use super::{Reparameterised, refused};
+use crate::{Error, Noise};
+use burn::tensor::Tensor;
+
+/// An estimate, and how well it is known.
+#[derive(Clone, Debug)]
+pub struct MonteCarlo<const D: usize> {
+    /// The mean over the samples, differentiable in the parameters along the sample's path.
+    pub mean: Tensor<D>,
+    /// The standard error of that mean, a constant.
+    pub standard_error: Tensor<D>,
+}
+
+/// `H(q) = E −ln q(x)` in nats, relative to the measure of q's density.
+///
+/// # Shapes
+/// Those of the log-density.
+///
+/// # Errors
+/// Fewer than two samples: they have no standard error.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, distribution::{Concrete, monte_carlo_entropy}};
+/// let logits = Tensor::<1>::from_floats([2f32.ln(), 0.0, 0.5f32.ln()], &Device::flex());
+/// let entropy = monte_carlo_entropy(&Concrete::new(logits, 0.7)?, 20_000, &mut Noise::from_seed(1))?;
+/// let z = (entropy.mean + 1.791312) / entropy.standard_error; // by quadrature
+/// assert!(z.into_scalar::<f32>().abs() < 4.0);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn monte_carlo_entropy<const D: usize>(
+    q: &impl Reparameterised<D>,
+    samples: usize,
+    noise: &mut Noise,
+) -> Result<MonteCarlo<D>, Error> {
+    estimate(samples, || q.log_density(q.reparameterised(noise)).neg())
+}
+
+/// `KL(q ‖ p) = E ln q(x) − ln p(x)` with x from q, in nats. Both densities are relative to the same measure.
+///
+/// # Shapes
+/// Those of the log-density.
+///
+/// # Errors
+/// Fewer than two samples: they have no standard error.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, distribution::{ExpConcrete, monte_carlo_kl}};
+/// let logits = Tensor::<1>::from_floats([2f32.ln(), 0.0, 0.5f32.ln()], &Device::flex());
+/// let (q, p) = (ExpConcrete::new(logits.clone(), 0.7)?, ExpConcrete::new(logits.zeros_like(), 0.7)?);
+/// let kl = monte_carlo_kl(&q, &p, 20_000, &mut Noise::from_seed(2))?;
+/// let z = (kl.mean - 0.352030) / kl.standard_error; // by quadrature
+/// assert!(z.into_scalar::<f32>().abs() < 4.0);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+pub fn monte_carlo_kl<const D: usize>(
+    q: &impl Reparameterised<D>,
+    p: &impl Reparameterised<D>,
+    samples: usize,
+    noise: &mut Noise,
+) -> Result<MonteCarlo<D>, Error> {
+    estimate(samples, || {
+        let x = q.reparameterised(noise);
+        q.log_density(x.clone()) - p.log_density(x)
+    })
+}
+
+fn estimate<const D: usize>(
+    samples: usize,
+    mut draw: impl FnMut() -> Tensor<D>,
+) -> Result<MonteCarlo<D>, Error> {
+    if samples < 2 {
+        return Err(refused(
+            "Monte Carlo",
+            format!("a standard error takes at least 2 samples, got {samples}"),
+        ));
+    }
+    let n = samples as f64;
+    let draws: Vec<Tensor<D>> = (0..samples).map(|_| draw()).collect();
+    let sum =
+        |values: Vec<Tensor<D>>| values.into_iter().reduce(|sum, value| sum + value).expect("two or more");
+    let mean = sum(draws.clone()) / n;
+    let centre = mean.clone().detach();
+    let squares = draws.into_iter().map(|value| (value.detach() - centre.clone()).square()).collect();
+    Ok(MonteCarlo { mean, standard_error: (sum(squares) / (n * (n - 1.0))).sqrt() })
+}

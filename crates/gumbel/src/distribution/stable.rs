@@ -1,0 +1,49 @@
+//! Functions that keep their digits where the textbook form loses them. All are differentiable.
+
+use burn::tensor::{Tensor, activation};
+use std::f64::consts::LN_2;
+
+/// `ln(eᵃ + eᵇ)`.
+pub(super) fn log_add_exp<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+    let b = b.expand(a.shape());
+    let gap = (a.clone() - b.clone()).abs().neg();
+    a.max_pair(b) + gap.exp().log1p()
+}
+
+/// `ln Σ exp` over the last axis, `-inf` where there is nothing to add.
+pub(super) fn log_sum_exp<const D: usize>(a: Tensor<D>) -> Tensor<D> {
+    let largest = a.clone().detach().max_dim(D - 1);
+    let empty = largest.clone().equal_elem(f32::NEG_INFINITY);
+    let largest = largest.mask_fill(empty, 0.0);
+    (a - largest.clone()).exp().sum_dim(D - 1).log() + largest
+}
+
+/// `ln(1 − e⁻ᵃ)` for a > 0: on each side of ln 2 the form that is accurate there (Mächler 2012). Burn has no `expm1`, but
+/// `1 − e⁻ᵃ` is `2 e^(−a/2) sinh(a/2)`.
+pub(super) fn log_one_minus_exp<const D: usize>(a: Tensor<D>) -> Tensor<D> {
+    let small = a.clone().lower_elem(LN_2);
+    let half = a.clone().mask_fill(small.clone().bool_not(), 0.5) * 0.5;
+    let near = sinh(half.clone()).log() - half + LN_2;
+    let far = a.mask_fill(small.clone(), 1.0).neg().exp().neg().log1p();
+    far.mask_where(small, near)
+}
+
+/// `sinh a` for |a| ≤ 1/2, by its series: the next term is below 1e-16.
+fn sinh<const D: usize>(a: Tensor<D>) -> Tensor<D> {
+    let square = a.clone() * a.clone();
+    let terms = [110.0, 72.0, 42.0, 20.0, 6.0];
+    let series = terms.into_iter().fold(a.ones_like(), |series, term| series * square.clone() / term + 1.0);
+    a * series
+}
+
+/// `a coth a`, which is 1 at zero.
+pub(super) fn a_coth_a<const D: usize>(a: Tensor<D>) -> Tensor<D> {
+    let small = a.clone().abs().lower_elem(0.05);
+    // The branch that is not taken must be finite too, for its gradient of zero.
+    let square = a.clone().mask_fill(small.clone().bool_not(), 0.0).square();
+    // 1 + a²/3 − a⁴/45 + 2a⁶/945 − a⁸/4725
+    let series = (square.clone() / -4725.0 + 2.0 / 945.0) * square.clone() - 1.0 / 45.0;
+    let series = (series * square.clone() + 1.0 / 3.0) * square + 1.0;
+    let large = a.mask_fill(small.clone(), 1.0);
+    (large.clone() / activation::tanh(large)).mask_where(small, series)
+}
