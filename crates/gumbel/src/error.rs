@@ -64,6 +64,9 @@ pub enum Error {
     Relaxation {
         /// The relaxation.
         relaxation: &'static str,
+        /// The value, its range, and the remedy.
+        reason: String,
+    },
     /// A distribution that cannot be made of what was given, or that has not what was asked for.
     #[error("{distribution}: {reason}")]
     Distribution {
