@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::config::{Config, GanConfig, Options, SbnOptions, Typed, VaeOptions};
+use crate::config::{Config, GanConfig, Options, SbnOptions, TextOptions, Typed, VaeOptions};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -90,6 +90,19 @@ pub enum Train {
 Results are in nats on the lower half: upper bounds on -ln p(lower|upper), with one hard sample and with m of them.
 Training is by Adam at a fixed temperature of 1 (Jang, Gu and Poole 2017 use SGD with momentum).")]
     Sbn(Box<TrainImages<SbnOptions>>),
+    /// An autoencoder of short strings with D categorical latents of K categories
+    #[command(args_override_self = true)]
+    #[command(after_help = "Examples:
+  gumbel train text                                         generated sentences, about a minute
+  gumbel train text --data shakespeare --data-dir DIR       DIR/tiny-shakespeare/input.txt in windows of 16 characters
+  gumbel train text --data book.txt --length 12             any text, in windows of 12
+  gumbel train text --estimator rloo:samples=4              the score function instead
+  gumbel train text --resume runs/text-1                    go on where a run stopped
+  gumbel generate runs/text-1 --count 20                    new strings, one a line
+
+Given the latents the characters are independent: all that binds them goes through the latents. Costs stand beside those
+of counting single characters and pairs in the training text.")]
+    Text(Box<TrainImages<TextOptions>>),
     /// A generator of short strings against a discriminator, and maximum likelihood beside it
     #[command(args_override_self = true)]
     #[command(after_help = "Examples:
@@ -108,6 +121,7 @@ impl Train {
         match self {
             Self::Vae(_) => VaeOptions::MODEL,
             Self::Sbn(_) => SbnOptions::MODEL,
+            Self::Text(_) => TextOptions::MODEL,
             Self::Gan(_) => GanConfig::MODEL,
         }
     }
@@ -117,6 +131,7 @@ impl Train {
         match self {
             Self::Vae(options) => &options.matches,
             Self::Sbn(options) => &options.matches,
+            Self::Text(options) => &options.matches,
             Self::Gan(options) => &options.matches,
         }
     }
@@ -148,7 +163,7 @@ pub enum Compared {
     Train(Train),
 }
 
-/// `gumbel train`, for a model of images with such options.
+/// `gumbel train`, for a model of images or strings with such options.
 #[derive(Debug)]
 pub struct TrainImages<O> {
     /// The options of the run, not yet merged with a file.

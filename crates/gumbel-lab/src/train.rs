@@ -3,7 +3,7 @@
 use crate::adam::FusedAdam;
 use crate::batches::Batches;
 use crate::checkpoint::{self, ImageSize, Progress};
-use crate::config::Config;
+use crate::config::{Config, Options};
 use crate::data::Dataset;
 use crate::evaluate::{HeldOut, spread};
 use crate::metrics::{Metrics, MetricsFile};
@@ -86,13 +86,15 @@ impl<'a, M: Model> Trainer<'a, M> {
         config.check()?;
         ensure!(
             data.train.count > 0 && data.test.count > 0,
-            "{} has no images to train or test on",
-            data.name
+            "{} has no {}s to train or test on",
+            data.name,
+            M::Options::EXAMPLE
         );
         ensure!(
             config.batch <= data.train.count,
-            "--batch must be at most the {} training images of {}, got {}",
+            "--batch must be at most the {} training {}s of {}, got {}",
             data.train.count,
+            M::Options::EXAMPLE,
             data.name,
             config.batch
         );
@@ -146,8 +148,9 @@ impl<'a, M: Model> Trainer<'a, M> {
         );
         ensure!(
             progress.data == self.digest,
-            "{} was trained on other images than {} holds now; put those back, or start a new run",
+            "{} was trained on other {}s than {} holds now; put those back, or start a new run",
             path.display(),
+            M::Options::EXAMPLE,
             self.config.data
         );
         ensure!(

@@ -11,7 +11,7 @@ mod train;
 mod train_gan;
 
 use crate::cli::{Cli, Command, Train, command};
-use crate::model::{Sbn, Vae};
+use crate::model::{Sbn, Text, Vae};
 use crate::output::print;
 use crate::run::RunFolder;
 use crate::watch::Stop;
@@ -49,6 +49,7 @@ fn train(model: &Train, started: Instant, stop: &Stop) -> Result<ExitCode> {
     match model {
         Train::Vae(options) => train::run::<Vae>(options, started, stop),
         Train::Sbn(options) => train::run::<Sbn>(options, started, stop),
+        Train::Text(options) => train::run::<Text>(options, started, stop),
         Train::Gan(options) => train_gan::run(options, started, stop),
     }
 }
@@ -58,6 +59,7 @@ fn shared(model: &Train) -> Result<compare::Shared> {
     match model {
         Train::Vae(options) => train::shared(options),
         Train::Sbn(options) => train::shared(options),
+        Train::Text(options) => train::shared(options),
         Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }
@@ -67,6 +69,7 @@ fn check(model: &Train, estimators: &[String]) -> Result<()> {
     match model {
         Train::Vae(options) => train::check::<Vae>(options, estimators),
         Train::Sbn(options) => train::check::<Sbn>(options, estimators),
+        Train::Text(options) => train::check::<Text>(options, estimators),
         Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }

@@ -1,4 +1,4 @@
-//! Models of images: parameters, an objective of a batch, evaluation on hard samples, and what there is to show. None of
+//! Models of images and of strings: parameters, an objective of a batch, evaluation on hard samples, and what there is to show. None of
 //! them names an estimator, and no estimator sees a model: they meet where a model hands its objective to those it is
 //! given.
 
@@ -6,12 +6,14 @@ mod average;
 pub mod gan;
 mod mlp;
 pub mod sbn;
+pub mod text;
 pub mod vae;
 
 pub use average::follow;
 pub use gan::Gan;
 pub use mlp::Mlp;
 pub use sbn::Sbn;
+pub use text::Text;
 pub use vae::Vae;
 
 use crate::checkpoint::ImageSize;
@@ -26,7 +28,8 @@ use burn::tensor::{Device, Tensor};
 use gumbel::estimator::{Estimate, Estimator};
 use gumbel::{Error, Noise};
 
-/// A model of binary images, `[B, P]` of zeros and ones, with one or several layers of discrete latents.
+/// A model of binary images, `[B, P]` of zeros and ones, with one or several layers of discrete latents. A string is such
+/// an image too, with a row for each of its symbols and a single one in it.
 ///
 /// Its default has no parameters and stands where a model was taken from.
 pub trait Model: Module + Default + Send + Sync {
@@ -91,13 +94,21 @@ pub trait Model: Module + Default + Send + Sync {
         noise: &mut Noise,
     ) -> Result<Tensor<2>, Error>;
 
+    /// Adds to the results on the test set what only this model has.
+    ///
+    /// # Errors
+    /// A model with NaN among its parameters.
+    fn judge(&self, _run: &Finished<Self::Options>, _noise: &mut Noise, test: Test) -> Result<Test> {
+        Ok(test)
+    }
+
     /// Adds to a report what only this model has to show.
     ///
     /// # Errors
     /// A model with NaN among its parameters.
     fn tell(&self, run: &Finished<Self::Options>, noise: &mut Noise, report: Report) -> Result<Report>;
 
-    /// New images, as grey pixels.
+    /// New images as grey pixels, or new strings as codes.
     ///
     /// # Errors
     /// A model with NaN among its parameters; data that is missing.

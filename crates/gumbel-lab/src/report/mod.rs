@@ -15,13 +15,17 @@ mod measurement;
 mod page;
 mod png_grid;
 mod section;
+mod strings;
 mod text;
 
 pub use adversarial::Adversarial;
 pub use comparison::{Comparison, Evaluation, Run};
-pub use data::{Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
+pub use data::{
+    Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage, perplexity,
+};
 pub use error::Error;
 pub(crate) use measurement::bias_against_variance;
 pub use measurement::{Findings, Training};
 pub use page::{Rendered, render};
 pub use png_grid::png_grid;
+pub use strings::Strings;

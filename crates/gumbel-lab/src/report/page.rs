@@ -2,7 +2,7 @@
 
 use super::data::Report;
 use super::figure::{self, Drawing, LineChart, Width};
-use super::{Error, section};
+use super::{Error, section, strings};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("report.css");
@@ -34,6 +34,7 @@ pub fn render(report: &Report) -> Result<Rendered, Error> {
         section::reconstructions(report)?,
         section::completions(report)?,
         section::samples(report)?,
+        strings::section(report),
         section::usage(report)?,
         section::settings(report),
         section::glossary(report),
@@ -41,7 +42,7 @@ pub fn render(report: &Report) -> Result<Rendered, Error> {
     let body = html! {
         (section::header(report))
         @for section in &sections { (section.body) }
-        footer { "One page, no scripts, nothing loaded from elsewhere. All numbers in nats are per image." }
+        footer { "One page, no scripts, nothing loaded from elsewhere. All numbers in nats are per " (report.example()) "." }
     };
     let figures = sections.iter().flat_map(|section| &section.figures);
     let figures = figures.map(|(name, drawing)| (name.to_string(), drawing.file())).collect();
@@ -115,6 +116,7 @@ mod tests {
             completions: None,
             samples: None,
             usage: None,
+            strings: None,
             configuration: vec![("<k>".into(), "<v>".into())],
             facts: vec![],
         }
@@ -131,6 +133,7 @@ mod tests {
                 standard_error: 0.5,
                 images: 10_000,
             },
+            text: None,
         }
     }
 
