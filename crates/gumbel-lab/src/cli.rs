@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::config::{Config, GanConfig, Options, SbnOptions, TextOptions, Typed, VaeOptions};
+use crate::logits::Format;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -40,6 +41,16 @@ Each estimator gets a run of its own in the folder, with the same options, data 
     Measure(Box<crate::measure::Options>),
     /// Draw from a trained model
     Generate(Generate),
+    /// Draw for every row of logits in a file
+    #[command(after_help = "Examples:
+  gumbel sample logits.npy --out drawn.npy                  an index for each row
+  gumbel sample logits.csv --top-k 5                        five different ones, in the order drawn
+  gumbel sample model.safetensors --tensor logits --tau 0.5 --out relaxed.safetensors
+  zcat logits.csv.gz | gumbel sample - --seed 3 > drawn.csv
+
+A logit of -inf masks its category. The file may be larger than memory. The same seed gives the same draws, whatever the
+number of threads.")]
+    Sample(Sample),
     /// List or download data sets
     #[command(subcommand)]
     Data(Data),
@@ -256,6 +267,35 @@ pub struct Generate {
     /// Decides the draw
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
+}
+
+/// `gumbel sample`.
+#[derive(Debug, Args)]
+pub struct Sample {
+    /// Rows of logits in .npy, .csv or .safetensors; - for standard input
+    #[arg(value_name = "FILE")]
+    pub logits: PathBuf,
+    /// Draw N different indices for each row, without replacement, instead of one
+    #[arg(long, value_name = "N", conflicts_with = "tau")]
+    pub top_k: Option<usize>,
+    /// Draw relaxed samples at this temperature, a row of numbers each, instead of indices
+    #[arg(long, value_name = "TAU", allow_negative_numbers = true)]
+    pub tau: Option<f64>,
+    /// The tensor, where a safetensors file has several
+    #[arg(long, value_name = "NAME")]
+    pub tensor: Option<String>,
+    /// Format of the logits [default: by the file's name, else by its first bytes]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Decides the draws
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// Threads, 0 for one per core; the draws do not depend on it
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+    /// File to write, .npy, .csv or .safetensors [default: standard output, as csv]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `gumbel data`.

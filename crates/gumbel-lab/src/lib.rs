@@ -10,6 +10,7 @@ mod cmd;
 pub mod config;
 pub mod data;
 pub mod evaluate;
+pub mod logits;
 pub mod measure;
 pub mod metrics;
 pub mod model;

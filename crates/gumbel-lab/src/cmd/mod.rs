@@ -7,6 +7,7 @@ mod generate_strings;
 mod list;
 mod measure;
 mod progress;
+mod sample;
 mod train;
 mod train_gan;
 
@@ -31,6 +32,7 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Compare(options) => return compare::run(&options, started),
         Command::Measure(options) => return measure::run(&options),
         Command::Generate(options) => generate::run(&options)?,
+        Command::Sample(options) => sample::run(&options)?,
         Command::Data(options) => return data::run(&options),
         Command::List { name: None } => list::table()?,
         Command::List { name: Some(name) } => list::one(&name)?,

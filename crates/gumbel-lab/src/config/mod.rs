@@ -232,7 +232,7 @@ fn estimator_help() -> String {
     format!("Gradient estimator, such as gumbel-softmax:tau=0.5 or rloo:samples=4; see gumbel list: {names}")
 }
 
-fn check_threads(threads: usize) -> Result<()> {
+pub(crate) fn check_threads(threads: usize) -> Result<()> {
     ensure!(threads <= THREADS, "--threads must be at most {THREADS}, got {threads}; 0 takes one per core");
     Ok(())
 }
