@@ -234,6 +234,8 @@ impl<'a, M: Model> Trainer<'a, M> {
         let mut noise = noise(self.config.seed, Use::Training).split(self.step);
         let Estimated { layers, reconstruction } = self.estimate(images, logits.clone(), &mut noise)?;
         let (estimate, kl) = (&layers[0], self.model.sampleless(&self.config.model, logits));
+        let weight = M::sampleless_weight(&self.config.model, self.step);
+        let kl = if weight == 1.0 { kl } else { kl * weight };
         let loss = f64::from((estimate.value.clone() + kl.clone().detach()).mean().into_scalar::<f32>());
         ensure!(loss.is_finite(), "the training objective is {loss}");
         let gradients = (estimate.surrogate.clone() + kl).mean().backward();

@@ -4,7 +4,7 @@ use super::options::check_latents;
 use super::{Extent, Options, Prior, Widths, whole};
 use crate::checkpoint::ImageSize;
 use crate::data::Dataset;
-use crate::model::text::Shape;
+use crate::model::{text::Shape, vae};
 use crate::sequences::{self, KNOWN, WINDOW};
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -33,6 +33,9 @@ pub struct TextOptions {
     /// Widths of the encoder's hidden layers (the decoder has them in reverse), or none
     #[arg(long, default_value_t, value_name = "WIDTHS", help_heading = "Model")]
     pub hidden: Widths,
+    /// Steps over which the weight of the KL in training grows from 0 to 1, so that the latents come into use
+    #[arg(long, default_value_t = 1000, value_parser = whole::<u64>, value_name = "N", help_heading = "Model")]
+    pub kl_warmup: u64,
     /// uniform, or learned with the rest
     #[arg(long, default_value_t = Prior::Learned, value_enum, value_name = "PRIOR", help_heading = "Model")]
     pub prior: Prior,
@@ -90,16 +93,24 @@ impl Options for TextOptions {
 }
 
 impl TextOptions {
+    /// The weight of the KL at a step, from 0: `min(1, step / warmup)` (Bowman et al. 2016, section 3.1).
+    pub fn kl_weight(&self, step: u64) -> f64 {
+        if step >= self.kl_warmup { 1.0 } else { step as f64 / self.kl_warmup as f64 }
+    }
+
     /// The model for strings of `height` places and `width` symbols.
     pub fn shape(&self, size: ImageSize) -> Shape {
         Shape {
             length: size.height,
             symbols: size.width,
             embedding: self.embedding,
-            latents: self.latents,
-            categories: self.categories,
-            hidden: self.hidden.as_slice().to_vec(),
-            learned_prior: self.prior == Prior::Learned,
+            code: vae::Shape {
+                pixels: size.height.saturating_mul(self.embedding),
+                latents: self.latents,
+                categories: self.categories,
+                hidden: self.hidden.as_slice().to_vec(),
+                learned_prior: self.prior == Prior::Learned,
+            },
         }
     }
 }
@@ -132,6 +143,15 @@ mod tests {
         assert_eq!((config.data.as_str(), config.steps, config.model.embedding), ("sentences", 9, 4));
         assert_eq!(config.command(), "gumbel train text --embedding 4 --latents 3 --steps 9");
         assert_eq!(read(&[], Some(&toml::to_string(&config).unwrap())).unwrap(), config);
+    }
+
+    #[test]
+    fn the_weight_of_the_kl_grows_to_one_and_stays() {
+        let weights = |kl_warmup| {
+            let options = TextOptions { kl_warmup, ..TextOptions::default() };
+            [0, 1, 4, 100].map(|step| options.kl_weight(step))
+        };
+        assert_eq!((weights(4), weights(0)), ([0.0, 0.25, 1.0, 1.0], [1.0; 4]));
     }
 
     #[test]

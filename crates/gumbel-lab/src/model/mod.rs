@@ -1,6 +1,6 @@
-//! Models of images and of strings: parameters, an objective of a batch, evaluation on hard samples, and what there is to show. None of
-//! them names an estimator, and no estimator sees a model: they meet where a model hands its objective to those it is
-//! given.
+//! Models of images and of strings: parameters, an objective of a batch, evaluation on hard samples, and what there is
+//! to show. None of them names an estimator, and no estimator sees a model: they meet where a model hands its objective
+//! to those it is given.
 
 mod average;
 pub mod gan;
@@ -73,6 +73,11 @@ pub trait Model: Module + Default + Send + Sync {
     /// The part of the objective that no sample enters, `[B]`, from the logits of the first layer.
     fn sampleless(&self, _options: &Self::Options, logits: Tensor<3>) -> Tensor<1> {
         Tensor::zeros([logits.dims()[0]], &logits.device())
+    }
+
+    /// The weight of that part at a step of training.
+    fn sampleless_weight(_options: &Self::Options, _step: u64) -> f64 {
+        1.0
     }
 
     /// The objective at one hard sample of each image, `[B]`: in the mean an upper bound on −ln p.

@@ -7,14 +7,13 @@
 //! (Bowman et al. 2016).
 
 use super::mlp::{Mlp, trainable};
-use super::{AT_ONCE, Batch, Estimated, Finished, Model};
+use super::{AT_ONCE, Batch, Estimated, Finished, Model, vae};
 use crate::checkpoint::ImageSize;
 use crate::config::{Config, Prior, TextOptions};
-use crate::data::Images;
 use crate::evaluate::{HeldOut, spread};
 use crate::report::{Headline, Report, Strings, Usage, perplexity};
 use crate::run::{Test, TextResults};
-use crate::sequences::{Baseline, Law, Written, sentences};
+use crate::sequences::{Baseline, Law, Written, codes, codes_of, sentences};
 use anyhow::Result;
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, activation};
@@ -32,43 +31,21 @@ pub struct Shape {
     pub symbols: usize,
     /// Numbers E that a symbol is embedded in.
     pub embedding: usize,
-    /// Latents D.
-    pub latents: usize,
-    /// Categories K of each.
-    pub categories: usize,
-    /// Widths of the encoder's hidden layers; the decoder has them in reverse.
-    pub hidden: Vec<usize>,
-    /// Whether the prior's logits are trained; otherwise it is uniform.
-    pub learned_prior: bool,
+    /// What lies between the embedded strings and the latents, with T · E for its pixels.
+    pub code: vae::Shape,
 }
 
 impl Shape {
-    /// Numbers trained, or as many as can be counted.
+    /// Numbers trained, or `u64::MAX` where they cannot be counted.
     pub fn parameters(&self) -> u64 {
-        let layer = |inputs: u64, outputs: u64| inputs.saturating_add(1).saturating_mul(outputs);
-        let widths = self.widths();
-        let both = |pair: &[u64]| layer(pair[0], pair[1]).saturating_add(layer(pair[1], pair[0]));
-        let (symbols, embedding) = (self.symbols as u64, self.embedding as u64);
-        let ends = layer(symbols, embedding).saturating_add(layer(embedding, symbols));
-        let prior = if self.learned_prior { self.code() } else { 0 };
-        widths.windows(2).map(both).fold(ends.saturating_add(prior), u64::saturating_add)
+        let layer = |inputs: usize, outputs: usize| (inputs as u64 + 1).saturating_mul(outputs as u64);
+        let ends = [layer(self.symbols, self.embedding), layer(self.embedding, self.symbols)];
+        ends.into_iter().fold(self.code.parameters(), u64::saturating_add)
     }
 
     /// The most numbers that stand for a string in any layer.
     pub fn widest(&self) -> u64 {
-        let dots = (self.length as u64).saturating_mul(self.symbols as u64);
-        self.widths().into_iter().max().unwrap_or(0).max(dots)
-    }
-
-    /// Widths of the encoder's layers, from the embedded string to the code.
-    fn widths(&self) -> Vec<u64> {
-        let embedded = (self.length as u64).saturating_mul(self.embedding as u64);
-        let hidden = self.hidden.iter().map(|&width| width as u64);
-        [embedded].into_iter().chain(hidden).chain([self.code()]).collect()
-    }
-
-    fn code(&self) -> u64 {
-        (self.latents as u64).saturating_mul(self.categories as u64)
+        self.code.widest().max((self.length as u64).saturating_mul(self.symbols as u64))
     }
 }
 
@@ -92,16 +69,15 @@ pub struct Text {
 impl Text {
     /// A new model; the output bias starts at the log-shares of the symbols, `shares` `[V]`.
     pub fn new(shape: &Shape, shares: &[f32], noise: &mut Noise, device: &Device) -> Self {
-        let Shape { length, symbols, embedding, latents, categories, .. } = *shape;
-        let ends = |first, last| [&[first], shape.hidden.as_slice(), &[last]].concat();
-        let mut backwards = ends(latents * categories, length * embedding);
-        backwards[1..=shape.hidden.len()].reverse();
+        let (&Shape { length, symbols, embedding, .. }, code) = (shape, &shape.code);
+        let (latents, categories) = (code.latents, code.categories);
+        let forwards = [&[code.pixels], code.hidden.as_slice(), &[latents * categories]].concat();
+        let backwards: Vec<usize> = forwards.iter().rev().copied().collect();
         let mut ids = 1..;
         let mut layers = |widths: &[usize]| Mlp::new(widths, &mut ids, noise, device);
-        let (encoder, decoder) =
-            (layers(&ends(length * embedding, latents * categories)), layers(&backwards));
+        let (encoder, decoder) = (layers(&forwards), layers(&backwards));
         let (inwards, outwards) = (layers(&[symbols, embedding]), layers(&[embedding, symbols]));
-        let prior = shape.learned_prior.then(|| {
+        let prior = code.learned_prior.then(|| {
             let id = ParamId::from(ids.next().expect("ids do not end"));
             trainable(id, Tensor::zeros([latents, categories], device))
         });
@@ -202,6 +178,10 @@ impl Model for Text {
         self.categorical_kl(logits)
     }
 
+    fn sampleless_weight(options: &TextOptions, step: u64) -> f64 {
+        options.kl_weight(step)
+    }
+
     fn hard_objective(&self, strings: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
         let posterior = self.encode(strings.clone());
         let z = gumbel::one_hot(posterior.clone(), noise)?;
@@ -248,10 +228,14 @@ impl Model for Text {
         let written = run.data.text.as_ref().expect("a model of strings is trained on strings");
         let chosen = spread(SHOWN, held_out.count());
         let originals: Vec<u8> =
-            chosen.iter().flat_map(|&i| dots(run.data.test.image(i), self.symbols)).collect();
+            chosen.iter().flat_map(|&i| codes_of(run.data.test.image(i), self.symbols)).collect();
         let rebuilt = self.reconstructions(&held_out, &chosen, &mut noise.fork())?;
         let drawn = self.draw(SHOWN, &mut noise.fork())?;
         let prior = if options.prior == Prior::Learned { "the learned prior" } else { "the uniform prior" };
+        let warmup = match options.kl_warmup {
+            0 => String::new(),
+            steps => format!("; in training its weight grows from 0 to 1 over {steps} steps"),
+        };
         let text = run.test.text.as_ref().expect("judged before it is told");
         Ok(Report {
             title: format!("Categorical autoencoder of {}", run.data.name),
@@ -262,7 +246,7 @@ impl Model for Text {
                 info.title
             ),
             training_is_bound: info.samples == Samples::Hard,
-            kl: Some(format!("the KL of the categorical posterior from {prior}, in closed form")),
+            kl: Some(format!("the KL of the categorical posterior from {prior}, in closed form{warmup}")),
             headline: vec![Headline::hard_elbo(run.test), Headline::importance_bound(run.test)],
             strings: Some(Strings {
                 originals: self.read(&originals, written),
@@ -340,15 +324,6 @@ fn every(count: usize) -> Vec<usize> {
     (0..count).collect()
 }
 
-/// The codes of one-hot images.
-fn codes(images: &Images) -> Vec<u8> {
-    dots(&images.pixels, images.width).collect()
-}
-
-fn dots(pixels: &[u8], symbols: usize) -> impl Iterator<Item = u8> {
-    pixels.chunks(symbols).map(|row| row.iter().position(|&pixel| pixel > 0).unwrap_or(0) as u8)
-}
-
 /// The largest entry of each place.
 fn places(scores: Tensor<4>, symbols: usize) -> Vec<u8> {
     let scores: Vec<f32> = scores.into_data().iter::<f32>().collect();
@@ -359,18 +334,26 @@ fn places(scores: Tensor<4>, symbols: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sequences::Corpus;
 
     fn small() -> Shape {
-        Shape {
-            length: 3,
-            symbols: 4,
-            embedding: 5,
-            latents: 2,
-            categories: 3,
-            hidden: vec![7],
-            learned_prior: true,
-        }
+        let code = vae::Shape { pixels: 15, latents: 2, categories: 3, hidden: vec![7], learned_prior: true };
+        Shape { length: 3, symbols: 4, embedding: 5, code }
+    }
+
+    /// All nine codes, `[9, 1, 2, 3]`.
+    fn states() -> Tensor<4> {
+        let states: Vec<f32> = (0..9)
+            .flat_map(|state| [state % 3, state / 3])
+            .flat_map(|category| (0..3).map(move |k| f32::from(u8::from(k == category))))
+            .collect();
+        Tensor::<1>::from_floats(states.as_slice(), &Device::flex()).reshape([9, 1, 2, 3])
+    }
+
+    /// The mean of some numbers and its standard error.
+    fn mean(values: &[f64]) -> (f64, f64) {
+        let n = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
     }
 
     fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
@@ -384,7 +367,7 @@ mod tests {
         let model = Text::new(&shape, &[0.25; 4], &mut Noise::from_seed(1), &device);
         assert_eq!(model.num_params() as u64, shape.parameters());
         assert_eq!(shape.widest(), 15); // three places of five numbers
-        let huge = Shape { latents: usize::MAX, ..shape };
+        let huge = Shape { code: vae::Shape { latents: usize::MAX, ..shape.code.clone() }, ..shape };
         assert_eq!(huge.parameters(), u64::MAX);
     }
 
@@ -397,12 +380,7 @@ mod tests {
         let dots: Vec<f32> =
             codes.iter().flat_map(|&code| (0..4).map(move |k| f32::from(u8::from(k == code)))).collect();
         let strings = Tensor::<1>::from_floats(dots.as_slice(), &device).reshape([64, 12]);
-        let states: Vec<f32> = (0..9)
-            .flat_map(|state| [state % 3, state / 3])
-            .flat_map(|category| (0..3).map(move |k| f32::from(u8::from(k == category))))
-            .collect();
-        let z = Tensor::<1>::from_floats(states.as_slice(), &device).reshape([9, 1, 2, 3]);
-        let likelihoods = numbers(model.log_likelihood(strings.clone(), z.clone().repeat_dim(1, 64)).exp());
+        let likelihoods = numbers(model.log_likelihood(strings.clone(), states().repeat_dim(1, 64)).exp());
         for state in likelihoods.chunks(64) {
             assert!((state.iter().sum::<f64>() - 1.0).abs() < 1e-5);
         }
@@ -412,30 +390,29 @@ mod tests {
         for row in [0, 17, 63] {
             let exact = (0..9).map(|s| likelihoods[s * 64 + row]).sum::<f64>() / 9.0; // a new prior is uniform
             let draws: Vec<f64> = (0..4000).map(|s| weights[s * 64 + row]).collect();
-            let mean = draws.iter().sum::<f64>() / 4000.0;
-            let error =
-                (draws.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / 4000.0).sqrt() / 4000f64.sqrt();
+            let (mean, error) = mean(&draws);
             assert!((mean - exact).abs() < 4.0 * error, "{mean} against {exact}, standard error {error}");
         }
     }
 
     #[test]
-    fn a_model_without_parameters_behind_its_bias_writes_symbols_by_their_shares() {
-        let device = Device::flex();
-        let shares = [0.7, 0.1, 0.1, 0.1];
-        let model = Text::new(&small(), &shares, &mut Noise::from_seed(2), &device);
+    fn strings_are_drawn_by_the_probabilities_of_the_codes_and_of_their_symbols() {
+        let model = Text::new(&small(), &[0.7, 0.1, 0.1, 0.1], &mut Noise::from_seed(2), &Device::flex());
+        // A new prior is uniform: each of nine codes as likely, three places, four symbols.
+        let masses = numbers(activation::softmax(model.decode(states()), 3));
         let written = model.draw(5000, &mut Noise::from_seed(4)).unwrap();
-        let first = written.iter().filter(|&&code| code == 0).count() as f64 / written.len() as f64;
-        assert!((0.55..0.85).contains(&first), "{first}");
-        assert_eq!((written.len(), written.iter().max()), (15_000, Some(&3)));
+        for symbol in 0..4 {
+            let exact = masses.iter().skip(symbol).step_by(4).sum::<f64>() / 27.0;
+            let share =
+                |string: &[u8]| string.iter().filter(|&&code| code == symbol as u8).count() as f64 / 3.0;
+            let (mean, error) = mean(&written.chunks(3).map(share).collect::<Vec<_>>());
+            assert!((mean - exact).abs() < 4.0 * error, "{symbol}: {mean} against {exact}, s.e. {error}");
+        }
     }
 
     #[test]
-    fn dots_are_read_back_as_the_codes_they_stand_for() {
-        let corpus = Corpus::grammar();
-        let data = corpus.dataset().unwrap();
-        assert_eq!(codes(&data.train), corpus.train);
-        let pixels = Tensor::from_floats([[[[0.1f32, 0.7, 0.2], [0.5, 0.1, 0.4]]]], &Device::flex());
-        assert_eq!(places(pixels, 3), [1, 0]);
+    fn the_largest_entry_of_each_place_is_its_symbol() {
+        let scores = Tensor::from_floats([[[[0.1f32, 0.7, 0.2], [0.5, 0.1, 0.4]]]], &Device::flex());
+        assert_eq!(places(scores, 3), [1, 0]);
     }
 }

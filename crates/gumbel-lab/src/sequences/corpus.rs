@@ -222,6 +222,23 @@ fn one_hot(codes: impl Iterator<Item = u8>, shape: [usize; 3], device: &Device) 
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
+/// The codes of strings that are images, a row with one dot for each symbol: what [`Corpus::dataset`] was made of.
+///
+/// ```
+/// use gumbel_lab::sequences::{Corpus, codes};
+/// let corpus = Corpus::grammar();
+/// assert_eq!(codes(&corpus.dataset()?.train), corpus.train);
+/// # Ok::<(), gumbel_lab::sequences::Error>(())
+/// ```
+pub fn codes(strings: &Images) -> Vec<u8> {
+    codes_of(&strings.pixels, strings.width).collect()
+}
+
+/// The codes of rows with one dot among `symbols` columns.
+pub(crate) fn codes_of(pixels: &[u8], symbols: usize) -> impl Iterator<Item = u8> {
+    pixels.chunks(symbols).map(|row| row.iter().position(|&pixel| pixel > 0).unwrap_or(0) as u8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,10 +23,10 @@ const HELD_OUT: usize = 10;
 
 /// Loads a corpus by name, or a text file in UTF-8.
 ///
-/// `grammar` and `sentences` are generated. `shakespeare` is the running text `input.txt` in DIR/tiny-shakespeare or DIR,
-/// in windows of 16 characters or of `length`, and `names` is the file `names.txt` in DIR/names or DIR, one name a
-/// line; DIR is `data_dir`, then `GUMBEL_DATA`, then the system's cache folder. Any other file is such a list too; with a `length` it is running
-/// text, cut into windows of so many characters. A tenth of the strings is held out (of running text, the last tenth).
+/// `grammar` and `sentences` are generated. `shakespeare` is the running text `input.txt` of DIR/tiny-shakespeare or DIR
+/// in windows of 16 characters or of `length`, and `names` is the file `names.txt` in DIR/names or DIR, one name a line;
+/// DIR is `data_dir`, then `GUMBEL_DATA`, then the system's cache folder. Any other file is such a list too; with a
+/// `length` it is running text, cut into windows of so many characters. A tenth of the strings is held out (of running text, the last tenth).
 ///
 /// # Errors
 /// A name or file that is not there or not text; a line longer than 64 characters; fewer than twenty strings.
