@@ -3,6 +3,7 @@
 use crate::config::{Options, VaeOptions};
 use crate::data::Images;
 use crate::model::Model;
+use crate::sequences::Alphabet;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::ModuleOptimizer;
@@ -68,6 +69,9 @@ struct Described {
     /// Before there were others, no file said that it holds a VAE.
     #[serde(default = "vae")]
     model: String,
+    /// What the columns of its images stand for, where they are strings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alphabet: Option<Alphabet>,
 }
 
 fn vae() -> String {
@@ -87,12 +91,12 @@ impl ImageSize {
 }
 
 /// The parameters of a model as a safetensors file, with names such as `encoder.layers.0.weight`; its name and
-/// the size of the images it models stand in the metadata.
+/// the size of the images it models stand in the metadata, and the symbols that they stand for, where they are strings.
 ///
 /// # Errors
 /// Only if the format refuses its own names.
-pub fn model_bytes<M: Model>(model: &M, size: ImageSize) -> Result<Vec<u8>> {
-    described(model, SIZE, &Described { size, model: M::Options::MODEL.into() })
+pub fn model_bytes<M: Model>(model: &M, size: ImageSize, alphabet: Option<Alphabet>) -> Result<Vec<u8>> {
+    described(model, SIZE, &Described { size, model: M::Options::MODEL.into(), alphabet })
 }
 
 /// The parameters of any model, with what else is needed to use it under a key of the metadata.
@@ -127,6 +131,15 @@ pub fn image_size(path: &Path) -> Result<ImageSize> {
 /// A file that is missing or corrupt.
 pub fn model_name(path: &Path) -> Result<String> {
     Ok(entry::<Described>(path, &read(path)?, SIZE)?.model)
+}
+
+/// The symbols of a saved model of strings.
+///
+/// # Errors
+/// A file that is missing, corrupt, or of a model of something else.
+pub fn alphabet(path: &Path) -> Result<Alphabet> {
+    let alphabet = entry::<Described>(path, &read(path)?, SIZE)?.alphabet;
+    alphabet.with_context(|| format!("{} has no alphabet", path.display()))
 }
 
 /// The parameters, the optimiser's moments, and [`Progress`].

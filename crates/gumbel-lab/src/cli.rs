@@ -1,6 +1,7 @@
 //! The command line.
 
-use crate::config::{Config, GanConfig, Options, SbnOptions, SemiOptions, Typed, VaeOptions};
+use crate::config::{Config, GanConfig, Options, SbnOptions, SemiOptions, TextOptions, Typed, VaeOptions};
+use crate::logits::Format;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::marker::PhantomData;
 use std::path::PathBuf;
@@ -52,6 +53,16 @@ The same command goes on where it stopped; what has finished is not made again."
     Show(crate::show::Options),
     /// Draw from a trained model
     Generate(Generate),
+    /// Draw for every row of logits in a file
+    #[command(after_help = "Examples:
+  gumbel sample logits.npy --out drawn.npy                  an index for each row
+  gumbel sample logits.csv --top-k 5                        five different ones, in the order drawn
+  gumbel sample model.safetensors --tensor logits --tau 0.5 --out relaxed.safetensors
+  zcat logits.csv.gz | gumbel sample - --seed 3 > drawn.csv
+
+A logit of -inf masks its category. The file may be larger than memory. The same seed gives the same draws, whatever the
+number of threads.")]
+    Sample(Sample),
     /// List or download data sets
     #[command(subcommand)]
     Data(Data),
@@ -115,6 +126,19 @@ Training is by Adam at a fixed temperature of 1 (Jang, Gu and Poole 2017 use SGD
 
 The hard negative ELBO of unlabelled test images sums over the classes, with one style for each.")]
     Semi(Box<TrainImages<SemiOptions>>),
+    /// An autoencoder of short strings with D categorical latents of K categories
+    #[command(args_override_self = true)]
+    #[command(after_help = "Examples:
+  gumbel train text                                         generated sentences, about a minute
+  gumbel train text --data shakespeare --data-dir DIR       DIR/tiny-shakespeare/input.txt in windows of 16 characters
+  gumbel train text --data book.txt --length 12             any text, in windows of 12
+  gumbel train text --estimator rloo:samples=4              the score function instead
+  gumbel train text --resume runs/text-1                    go on where a run stopped
+  gumbel generate runs/text-1 --count 20                    new strings, one a line
+
+Given the latents the characters are independent: all that binds them goes through the latents. Costs stand beside those
+of counting single characters and pairs in the training text.")]
+    Text(Box<TrainImages<TextOptions>>),
     /// A generator of short strings against a discriminator, and maximum likelihood beside it
     #[command(args_override_self = true)]
     #[command(after_help = "Examples:
@@ -134,6 +158,7 @@ impl Train {
             Self::Vae(_) => VaeOptions::MODEL,
             Self::Sbn(_) => SbnOptions::MODEL,
             Self::Semi(_) => SemiOptions::MODEL,
+            Self::Text(_) => TextOptions::MODEL,
             Self::Gan(_) => GanConfig::MODEL,
         }
     }
@@ -144,6 +169,7 @@ impl Train {
             Self::Vae(options) => &options.matches,
             Self::Sbn(options) => &options.matches,
             Self::Semi(options) => &options.matches,
+            Self::Text(options) => &options.matches,
             Self::Gan(options) => &options.matches,
         }
     }
@@ -175,7 +201,7 @@ pub enum Compared {
     Train(Train),
 }
 
-/// `gumbel train`, for a model of images with such options.
+/// `gumbel train`, for a model of images or strings with such options.
 #[derive(Debug)]
 pub struct TrainImages<O> {
     /// The options of the run, not yet merged with a file.
@@ -297,6 +323,35 @@ pub struct Generate {
     /// Decides the draw
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
+}
+
+/// `gumbel sample`.
+#[derive(Debug, Args)]
+pub struct Sample {
+    /// Rows of logits in .npy, .csv or .safetensors; - for standard input
+    #[arg(value_name = "FILE")]
+    pub logits: PathBuf,
+    /// Draw N different indices for each row, without replacement, instead of one
+    #[arg(long, value_name = "N", conflicts_with = "tau")]
+    pub top_k: Option<usize>,
+    /// Draw relaxed samples at this temperature, a row of numbers each, instead of indices
+    #[arg(long, value_name = "TAU", allow_negative_numbers = true)]
+    pub tau: Option<f64>,
+    /// The tensor, where a safetensors file has several
+    #[arg(long, value_name = "NAME")]
+    pub tensor: Option<String>,
+    /// Format of the logits [default: by the file's name, else by its first bytes]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Decides the draws
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+    /// Threads, 0 for one per core; the draws do not depend on it
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+    /// File to write, .npy, .csv or .safetensors [default: standard output, as csv]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// `gumbel data`.

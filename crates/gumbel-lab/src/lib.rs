@@ -11,6 +11,7 @@ pub mod config;
 pub mod data;
 pub mod evaluate;
 mod labelled;
+pub mod logits;
 pub mod measure;
 pub mod metrics;
 pub mod model;

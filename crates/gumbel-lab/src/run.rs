@@ -205,6 +205,9 @@ pub struct Test {
     /// Of a model that takes labels, where the test images have true ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
+    /// Of a model of strings, what only those have; its `images` are strings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextResults>,
 }
 
 /// How often a class is named rightly.
@@ -228,6 +231,67 @@ impl Accuracy {
     /// The share and its standard error in per cent.
     pub fn per_cent(&self) -> [f64; 2] {
         [100.0 * self.share, 100.0 * self.standard_error]
+    }
+}
+
+/// What a model of strings reached, hard samples on the whole test set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextResults {
+    /// Characters of a string, padding included.
+    pub length: usize,
+    /// Share of the characters that are the likeliest given one sample of the latents.
+    pub reconstructed: f64,
+    /// Categories that a latent uses in effect, the mean over latents.
+    pub perplexity: f64,
+    /// What a test string costs by the training text's shares of single symbols, in nats.
+    pub unigram_nats: f64,
+    /// And by those of pairs, its first symbol alone.
+    pub bigram_nats: f64,
+    /// The entropy of the law that the strings are drawn by, where it is known: the floor of all bounds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub law_nats: Option<f64>,
+    /// Share of strings drawn from the model that are of that law.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid: Option<f64>,
+}
+
+impl Test {
+    /// What one of the examples is: an image, or a string.
+    pub fn example(&self) -> &'static str {
+        if self.text.is_some() { "string" } else { "image" }
+    }
+}
+
+impl TextResults {
+    /// Nats of a string as bits of a character: `nats / (T ln 2)`.
+    pub fn bits(&self, nats: f64) -> f64 {
+        nats / (self.length as f64 * std::f64::consts::LN_2)
+    }
+
+    /// Names and costs of a test string in nats: the model's, and those to hold beside it.
+    pub fn table(&self, test: &Test) -> Vec<(String, f64, f64)> {
+        let bound = &test.importance_bound;
+        let rows = [
+            ("hard negative ELBO".to_string(), test.hard_negative_elbo),
+            (format!("importance-weighted bound, m = {}", bound.samples), bound.nats),
+            ("pairs of symbols, counted (add one)".into(), self.bigram_nats),
+            ("single symbols, counted (add one)".into(), self.unigram_nats),
+        ];
+        let law = self.law_nats.map(|nats| ("the law's entropy".to_string(), nats));
+        rows.into_iter().chain(law).map(|(name, nats)| (name, nats, self.bits(nats))).collect()
+    }
+
+    /// The rest in sentences.
+    pub fn notes(&self) -> String {
+        let valid = self.valid.map_or(String::new(), |share| {
+            format!(" Of strings drawn from the model, {:.1} % are sentences of the law.", 100.0 * share)
+        });
+        format!(
+            "From one sample of the latents {:.1} % of the characters are reconstructed; a latent uses {:.1} categories in \
+             effect.{valid}",
+            100.0 * self.reconstructed,
+            self.perplexity
+        )
     }
 }
 
@@ -292,6 +356,7 @@ mod tests {
                 images: 2,
                 importance_bound,
                 accuracy: None,
+                text: None,
             },
             version: String::new(),
         }

@@ -1,6 +1,6 @@
 //! What the report of a run shows: its course, and what its model has to tell.
 
-use crate::config::{Config, Typed};
+use crate::config::{Config, Options, Typed};
 use crate::data::Dataset;
 use crate::metrics::Metrics;
 use crate::model::{Finished, Model};
@@ -48,7 +48,7 @@ fn report<M: Model>(
         },
         metrics: metrics.iter().map(point).collect(),
         configuration: config.typed(),
-        facts: facts(data, summary),
+        facts: facts(data, summary, M::Options::EXAMPLE),
         ..Report::default()
     })
 }
@@ -66,14 +66,14 @@ fn point(line: &Metrics) -> Point {
     }
 }
 
-fn facts(data: &Dataset, summary: &Summary) -> Vec<(String, String)> {
+fn facts(data: &Dataset, summary: &Summary, example: &str) -> Vec<(String, String)> {
     let mut facts = vec![
         ("parameters".to_string(), summary.parameters.to_string()),
         (
             "training".into(),
             format!("{:.1} s, {:.0} steps per second", summary.seconds, summary.steps_per_second),
         ),
-        ("training images".into(), data.train.count.to_string()),
+        (format!("training {example}s"), data.train.count.to_string()),
         ("data".into(), data.source.clone()),
         ("version".into(), format!("gumbel {}", summary.version)),
     ];

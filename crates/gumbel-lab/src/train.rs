@@ -89,13 +89,15 @@ impl<'a, M: Model> Trainer<'a, M> {
         config.check()?;
         ensure!(
             data.train.count > 0 && data.test.count > 0,
-            "{} has no images to train or test on",
-            data.name
+            "{} has no {}s to train or test on",
+            data.name,
+            M::Options::EXAMPLE
         );
         ensure!(
             config.batch <= data.train.count,
-            "--batch must be at most the {} training images of {}, got {}",
+            "--batch must be at most the {} training {}s of {}, got {}",
             data.train.count,
+            M::Options::EXAMPLE,
             data.name,
             config.batch
         );
@@ -151,8 +153,9 @@ impl<'a, M: Model> Trainer<'a, M> {
         );
         ensure!(
             progress.data == self.digest,
-            "{} was trained on other images or labels than {} holds now; put those back, or start a new run",
+            "{} was trained on other {}s than {} holds now; put those back, or start a new run",
             path.display(),
+            M::Options::EXAMPLE,
             self.config.data
         );
         ensure!(
@@ -236,6 +239,8 @@ impl<'a, M: Model> Trainer<'a, M> {
         let mut noise = noise(self.config.seed, Use::Training).split(self.step);
         let Estimated { layers, reconstruction } = self.estimate(images, logits.clone(), &mut noise)?;
         let (estimate, kl) = (&layers[0], self.model.sampleless(&self.config.model, logits));
+        let weight = M::sampleless_weight(&self.config.model, self.step);
+        let kl = if weight == 1.0 { kl } else { kl * weight };
         let loss = f64::from((estimate.value.clone() + kl.clone().detach()).mean().into_scalar::<f32>());
         ensure!(loss.is_finite(), "the training objective is {loss}");
         let objective = (estimate.surrogate.clone() + kl).mean() + self.supervised(&mut noise);

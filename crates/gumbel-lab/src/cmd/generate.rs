@@ -4,7 +4,7 @@ use super::generate_strings;
 use crate::checkpoint;
 use crate::cli::Generate;
 use crate::config::{Config, GanConfig, quoted};
-use crate::model::{Model, Sbn, Semi, Vae};
+use crate::model::{Model, Sbn, Semi, Text, Vae};
 use crate::output::print;
 use crate::report::png_grid;
 use crate::run::RunFolder;
@@ -35,6 +35,7 @@ pub fn run(options: &Generate) -> Result<()> {
         "vae" => draw::<Vae>(options, &run),
         "sbn" => draw::<Sbn>(options, &run),
         "semi" => draw::<Semi>(options, &run),
+        "text" => write_strings(options, &run),
         other => bail!("{} holds a {other}, which this version cannot draw from", options.run.display()),
     }
 }
@@ -52,6 +53,18 @@ fn draw<M: Model>(options: &Generate, run: &RunFolder) -> Result<()> {
     let out = options.out.as_deref().unwrap_or(Path::new("samples.png"));
     whole_file::write(out, &png).map_err(|error| anyhow!(whole_file::refused(out, &error)))?;
     print(&format!("{} images in {}\n", options.count, out.display()))
+}
+
+/// Writes strings of a model of strings, one a line.
+fn write_strings(options: &Generate, run: &RunFolder) -> Result<()> {
+    let (config, weights) = (run.config()?, run.file("model.safetensors"));
+    let (size, alphabet) = (checkpoint::image_size(&weights)?, checkpoint::alphabet(&weights)?);
+    config.check_sizes(size)?;
+    let model = checkpoint::load_model(&weights, blank::<Text>(&config, size))?;
+    let count = options.count as usize;
+    let codes = model.generate(&config, size, count, &mut noise(options.seed, Use::Pictures))?;
+    let made: Vec<String> = codes.chunks(size.height).map(|codes| alphabet.decode(codes)).collect();
+    generate_strings::write(options, &made)
 }
 
 /// A model of the run's shape, to be given its parameters.

@@ -1,4 +1,4 @@
-//! `gumbel generate` of a run of `train gan`.
+//! `gumbel generate` of strings, and of a run of `train gan`.
 
 use crate::adversarial::{Start, strings};
 use crate::checkpoint;
@@ -51,11 +51,15 @@ pub(super) fn run(options: &Generate, run: &RunFolder) -> Result<()> {
     let gan = checkpoint::load_model(&weights, blank)?;
     let (start, count) = (Start::Noise(config.start), options.count as usize);
     let noise = &mut noise(options.seed, Use::Pictures);
-    let made = strings(&gan.average, start, &alphabet, count, noise, &Watch::nothing())?;
+    write(options, &strings(&gan.average, start, &alphabet, count, noise, &Watch::nothing())?)
+}
+
+/// Writes strings, one a line.
+pub(super) fn write(options: &Generate, made: &[String]) -> Result<()> {
     let out = options.out.as_deref().unwrap_or(Path::new("samples.txt"));
     let text: String = made.iter().map(|string| format!("{}\n", on_one_line(string))).collect();
     whole_file::write(out, text.as_bytes()).map_err(|error| anyhow!(whole_file::refused(out, &error)))?;
-    print(&format!("{count} strings in {}\n", out.display()))
+    print(&format!("{} strings in {}\n", made.len(), out.display()))
 }
 
 /// A string of running text may hold the ends of lines.

@@ -8,12 +8,13 @@ mod list;
 mod measure;
 mod progress;
 mod reproduce;
+mod sample;
 mod show;
 mod train;
 mod train_gan;
 
 use crate::cli::{Cli, Command, Train, command};
-use crate::model::{Sbn, Semi, Vae};
+use crate::model::{Sbn, Semi, Text, Vae};
 use crate::output::print;
 use crate::run::RunFolder;
 use crate::watch::Stop;
@@ -35,6 +36,7 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
         Command::Reproduce(options) => return reproduce::run(&options),
         Command::Show(options) => return show::run(&options),
         Command::Generate(options) => generate::run(&options)?,
+        Command::Sample(options) => sample::run(&options)?,
         Command::Data(options) => return data::run(&options),
         Command::List { name: None } => list::table()?,
         Command::List { name: Some(name) } => list::one(&name)?,
@@ -54,6 +56,7 @@ fn train(model: &Train, started: Instant, stop: &Stop) -> Result<ExitCode> {
         Train::Vae(options) => train::run::<Vae>(options, started, stop),
         Train::Sbn(options) => train::run::<Sbn>(options, started, stop),
         Train::Semi(options) => train::run::<Semi>(options, started, stop),
+        Train::Text(options) => train::run::<Text>(options, started, stop),
         Train::Gan(options) => train_gan::run(options, started, stop),
     }
 }
@@ -64,6 +67,7 @@ fn shared(model: &Train) -> Result<compare::Shared> {
         Train::Vae(options) => train::shared(options),
         Train::Sbn(options) => train::shared(options),
         Train::Semi(options) => train::shared(options),
+        Train::Text(options) => train::shared(options),
         Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }
@@ -74,6 +78,7 @@ fn check(model: &Train, estimators: &[String]) -> Result<()> {
         Train::Vae(options) => train::check::<Vae>(options, estimators),
         Train::Sbn(options) => train::check::<Sbn>(options, estimators),
         Train::Semi(options) => train::check::<Semi>(options, estimators),
+        Train::Text(options) => train::check::<Text>(options, estimators),
         Train::Gan(_) => bail!(NO_ESTIMATOR),
     }
 }

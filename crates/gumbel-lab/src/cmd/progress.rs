@@ -79,7 +79,12 @@ pub(super) fn evaluation<M: Model>(
     let samples = test_images as u64 + images as u64 * config.importance_samples as u64;
     let bar = ProgressBar::new(samples);
     bar.set_style(ProgressStyle::with_template("{bar:30} {percent}%  {msg}  {eta} left")?);
-    bar.set_message(format!("{}, m = {}, on {images} test images", M::BOUND, config.importance_samples));
+    bar.set_message(format!(
+        "{}, m = {}, on {images} test {}s",
+        M::BOUND,
+        config.importance_samples,
+        M::Options::EXAMPLE
+    ));
     Ok(Watch { bar, stop })
 }
 

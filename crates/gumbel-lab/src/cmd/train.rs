@@ -1,15 +1,15 @@
-//! `gumbel train`, for models of images.
+//! `gumbel train`, for models of images and of strings.
 
 use super::compare::Shared;
 use super::progress::{self, Progress};
 use crate::cli::TrainImages;
 use crate::config::{Config, LabelSource, Options, Typed, quoted};
-use crate::data::{self, Dataset};
+use crate::data::Dataset;
 use crate::evaluate::{HeldOut, Mean};
 use crate::metrics::{Metrics, MetricsFile};
-use crate::model::Model;
+use crate::model::{Finished, Model};
 use crate::output::print;
-use crate::run::{ImportanceBound, RunFolder, Summary, Test, peak_memory_bytes};
+use crate::run::{ImportanceBound, RunFolder, Summary, Test, TextResults, peak_memory_bytes};
 use crate::train::{End, Trainer, Use, noise};
 use crate::watch::{INTERRUPTED, Interrupted, Stop};
 use crate::{checkpoint, checkpoint::ImageSize, story};
@@ -47,7 +47,7 @@ pub(super) fn check<M: Model>(options: &TrainImages<M::Options>, estimators: &[S
     let (config, _) = configuration(options)?;
     let with = |estimator: &String| Config { estimator: estimator.clone(), ..config.clone() };
     estimators.iter().try_for_each(|estimator| with(estimator).check())?;
-    let data = data::load(&config.data, config.data_dir.as_deref(), 0)?;
+    let data = config.load()?;
     estimators.iter().try_for_each(|estimator| Trainer::<M>::new(&with(estimator), &data).map(drop))
 }
 
@@ -59,7 +59,7 @@ fn begin<M: Model>(
     started: Instant,
     stop: Stop,
 ) -> Result<ExitCode> {
-    let data = data::load(&config.data, config.data_dir.as_deref(), 0)?;
+    let data = config.load()?;
     let trainer = Trainer::<M>::new(config, &data)?;
     let run = |trainer: Trainer<M>, folder: &RunFolder| {
         Run::<M> { config, data: &data, folder, stop, started }.complete(trainer)
@@ -125,10 +125,11 @@ impl<M: Model> Run<'_, M> {
     fn describe(&self, trainer: &Trainer<M>) -> String {
         let Self { config, data, .. } = self;
         format!(
-            "{} on {} ({} training images), {} parameters, {}",
+            "{} on {} ({} training {}s), {} parameters, {}",
             M::describe(&config.model),
             data.name,
             data.train.count,
+            M::Options::EXAMPLE,
             trainer.model().num_params(),
             config.choice().expect("checked before training").complete()
         )
@@ -154,7 +155,8 @@ impl<M: Model> Run<'_, M> {
     ) -> Result<()> {
         let (model, data) = (trainer.model(), self.data);
         let size = ImageSize::of(&data.train);
-        self.folder.write("model.safetensors", checkpoint::model_bytes(&model, size)?)?;
+        let alphabet = data.text.as_ref().map(|text| text.alphabet.clone());
+        self.folder.write("model.safetensors", checkpoint::model_bytes(&model, size, alphabet)?)?;
         let summary = Summary {
             model: M::Options::MODEL.into(),
             data: data.name.clone(),
@@ -188,7 +190,9 @@ impl<M: Model> Run<'_, M> {
         watch.bar.finish_and_clear();
         let known = config.model.labelling().is_some_and(|labels| labels.source == LabelSource::Data);
         let accuracy = known.then(|| held_out.accuracy(&model));
-        Ok(Test { accuracy, ..test(elbo, bound, config.importance_samples) })
+        let found = Test { accuracy, ..test(elbo, bound, config.importance_samples) };
+        let finished = Finished { config, data: self.data, test: &found };
+        model.judge(&finished, &mut draws.split(3), found.clone())
     }
 }
 
@@ -204,13 +208,22 @@ fn test(elbo: Mean, bound: Mean, samples: usize) -> Test {
             images: bound.images,
         },
         accuracy: None,
+        text: None,
     }
+}
+
+/// What strings cost, a line for each way to code them.
+fn costs(text: &TextResults, test: &Test) -> String {
+    let line = |(name, nats, bits): (String, f64, f64)| {
+        format!("{name:<45} {nats:8.2} nats per string, {bits:.3} bits per character\n")
+    };
+    text.table(test).into_iter().map(line).collect::<String>() + &text.notes() + "\n"
 }
 
 fn announcement<M: Model>(summary: &Summary, folder: &RunFolder) -> String {
     let (test, bound) = (&summary.test, &summary.test.importance_bound);
     let line = |name: &str, nats: f64, error: f64, images: usize| {
-        format!("{name:<45} {nats:8.2} ± {error:.2} nats ({images} test images)\n")
+        format!("{name:<45} {nats:8.2} ± {error:.2} nats ({images} test {}s)\n", M::Options::EXAMPLE)
     };
     let elbo =
         line(M::ONE_SAMPLE, test.hard_negative_elbo, test.hard_negative_elbo_standard_error, test.images);
@@ -222,9 +235,10 @@ fn announcement<M: Model>(summary: &Summary, folder: &RunFolder) -> String {
     });
     let report = folder.file("report.html");
     format!(
-        "{} steps in {:.1} s\n{elbo}{bound}{accuracy}report: {}\n",
+        "{} steps in {:.1} s\n{elbo}{bound}{accuracy}{}report: {}\n",
         summary.steps,
         summary.seconds,
+        test.text.as_ref().map_or(String::new(), |text| costs(text, test)),
         report.display()
     )
 }

@@ -196,7 +196,7 @@ impl Run<'_> {
             maximum_likelihood: judged(baseline, &gan.baseline, Start::Zeros(config.start))?,
             truth: truth(corpus, config),
             truth_nats: law_nats(&corpus.test.iter().take(HELD_OUT).collect::<Vec<_>>())
-                .filter(|_| corpus.grammar),
+                .filter(|_| corpus.arithmetic()),
             held_out: corpus.test.len().min(HELD_OUT),
         })
     }
@@ -204,7 +204,7 @@ impl Run<'_> {
 
 /// True strings: new ones of the grammar, or as many of the training strings.
 fn truth(corpus: &Corpus, config: &GanConfig) -> Quality {
-    let strings = if corpus.grammar {
+    let strings = if corpus.arithmetic() {
         grammar::draw(noise(config.seed, Use::Evaluation).split(4).stream(), config.strings)
     } else {
         corpus.strings().into_iter().take(config.strings).collect()

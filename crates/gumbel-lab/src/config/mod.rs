@@ -7,6 +7,7 @@ mod options;
 mod sbn;
 mod semi;
 mod sizes;
+mod text;
 mod typed;
 mod vae;
 mod widths;
@@ -15,11 +16,12 @@ pub use gan::GanConfig;
 pub use options::{Extent, LabelSource, Labelling, Options};
 pub use sbn::SbnOptions;
 pub use semi::SemiOptions;
+pub use text::TextOptions;
 pub use typed::Typed;
 pub use vae::{Prior, VaeOptions};
 pub use widths::Widths;
 
-use crate::data::{Binarisation, registry};
+use crate::data::{Binarisation, Dataset};
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::Schedule;
@@ -98,13 +100,13 @@ pub struct Config<O: Options> {
 const THREADS: usize = 1024;
 
 impl<O: Options> Config<O> {
-    /// Makes the data's folders absolute, so that the run can be resumed from anywhere.
+    /// Makes the data's paths absolute, so that the run can be resumed from anywhere.
     ///
     /// # Errors
     /// A working directory that is gone.
     pub fn make_absolute(&mut self) -> Result<()> {
         self.data_dir = self.data_dir.as_ref().map(std::path::absolute).transpose()?;
-        if registry::find(&self.data).is_err() && Path::new(&self.data).is_dir() {
+        if !O::knows(&self.data) && Path::new(&self.data).exists() {
             // A path that is no text stays as it was: TOML could not hold it.
             self.data =
                 std::path::absolute(&self.data)?.into_os_string().into_string().unwrap_or(self.data.clone());
@@ -129,6 +131,14 @@ impl<O: Options> Config<O> {
         self.model.check(&self.choice()?)?;
         self.check_served()?;
         self.estimator().map(drop)
+    }
+
+    /// The data to train and test on.
+    ///
+    /// # Errors
+    /// Data that are missing or damaged.
+    pub fn load(&self) -> Result<Dataset> {
+        self.model.load(&self.data, self.data_dir.as_deref())
     }
 
     fn check_served(&self) -> Result<()> {
@@ -196,6 +206,10 @@ impl<O: Options> Config<O> {
 impl<O: Options> Typed for Config<O> {
     const MODEL: &'static str = O::MODEL;
 
+    fn add_options(command: clap::Command) -> clap::Command {
+        O::suit(typed::add_options::<Self>(command))
+    }
+
     /// The model's own options alone: in a flattened struct an error forgets its place.
     fn check_parts(text: &str) -> Result<(), toml::de::Error> {
         toml::from_str::<O>(text).map(drop)
@@ -220,7 +234,7 @@ fn estimator_help() -> String {
     format!("Gradient estimator, such as gumbel-softmax:tau=0.5 or rloo:samples=4; see gumbel list: {names}")
 }
 
-fn check_threads(threads: usize) -> Result<()> {
+pub(crate) fn check_threads(threads: usize) -> Result<()> {
     ensure!(threads <= THREADS, "--threads must be at most {THREADS}, got {threads}; 0 takes one per core");
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! What a model of images adds to the options of all.
 
 use crate::checkpoint::ImageSize;
+use crate::data::{self, Dataset, registry};
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::estimator::Choice;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
+use std::path::Path;
 
 /// What a model of images adds to the options.
 pub trait Options:
@@ -20,6 +22,26 @@ pub trait Options:
     const WIDTHS: &'static str;
     /// The option for the categories K.
     const CATEGORIES: &'static str = "--categories";
+    /// What one of the examples is.
+    const EXAMPLE: &'static str = "image";
+
+    /// The options of all models, with the defaults and the words of this one.
+    fn suit(command: clap::Command) -> clap::Command {
+        command
+    }
+
+    /// Whether data are known by that name, and need no path.
+    fn knows(name: &str) -> bool {
+        registry::find(name).is_ok()
+    }
+
+    /// The data of that name or path.
+    ///
+    /// # Errors
+    /// Data that are missing or damaged.
+    fn load(&self, name: &str, data_dir: Option<&Path>) -> Result<Dataset> {
+        Ok(data::load(name, data_dir, 0)?)
+    }
 
     /// The latents D of a layer, and the categories K of each.
     fn latents(&self) -> (usize, usize);

@@ -35,8 +35,7 @@ pub trait Typed: Args + FromArgMatches + Serialize + DeserializeOwned {
 
     /// Adds the options to a command.
     fn add_options(command: clap::Command) -> clap::Command {
-        // A number below zero should meet its range, not pass for an option.
-        Self::augment_args(command).mut_args(|option| option.allow_negative_numbers(true))
+        add_options::<Self>(command)
     }
 
     /// Every option and its value, as one would type them.
@@ -77,6 +76,12 @@ pub trait Typed: Args + FromArgMatches + Serialize + DeserializeOwned {
     fn from_file(path: &Path) -> Result<Self> {
         file::read(path).map(|(options, _)| options)
     }
+}
+
+/// Adds the options as they are declared.
+pub(super) fn add_options<A: Args>(command: clap::Command) -> clap::Command {
+    // A number below zero should meet its range, not pass for an option.
+    A::augment_args(command).mut_args(|option| option.allow_negative_numbers(true))
 }
 
 fn text(value: toml::Value) -> String {

@@ -1,6 +1,7 @@
 //! Images in memory.
 
 use super::idx;
+use crate::sequences::Written;
 
 /// Grey images of one size, with labels where the source has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,13 +91,16 @@ pub struct Dataset {
     pub source: String,
     /// Whether every pixel is 0 or 255 already.
     pub binary: bool,
+    /// How its images are read as strings, if that is what they are: a row for each symbol, with one dot in it.
+    pub text: Option<Written>,
 }
 
 impl Dataset {
-    /// SHA-256 of the images of each part, one after the other.
+    /// SHA-256 of the images of each part, one after the other, and the symbols that they stand for.
     pub fn digest(&self) -> String {
         let parts = [Some(&self.train), self.valid.as_ref(), Some(&self.test)];
-        parts.into_iter().flatten().map(idx::images_sha256).collect::<Vec<_>>().join(" ")
+        let symbols = self.text.as_ref().map(|text| text.alphabet.symbols.iter().collect());
+        parts.into_iter().flatten().map(idx::images_sha256).chain(symbols).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -137,7 +137,7 @@ fn finish(
         }
     }
     let (train, valid, test) = (train.images, valid.map(|part| part.images), test.images);
-    let mut dataset = Dataset { name, train, valid, test, source, binary: false };
+    let mut dataset = Dataset { name, train, valid, test, source, binary: false, text: None };
     if every_pixel(&dataset, |pixel| pixel <= 1) {
         for_parts(&mut dataset, |pixel| *pixel *= 255);
     }

@@ -1,6 +1,6 @@
-//! Models of images: parameters, an objective of a batch, evaluation on hard samples, and what there is to show. None of
-//! them names an estimator, and no estimator sees a model: they meet where a model hands its objective to those it is
-//! given.
+//! Models of images and of strings: parameters, an objective of a batch, evaluation on hard samples, and what there is
+//! to show. None of them names an estimator, and no estimator sees a model: they meet where a model hands its objective
+//! to those it is given.
 
 mod average;
 pub mod gan;
@@ -8,6 +8,7 @@ mod gaussian;
 mod mlp;
 pub mod sbn;
 pub mod semi;
+pub mod text;
 pub mod vae;
 
 pub use average::follow;
@@ -15,6 +16,7 @@ pub use gan::Gan;
 pub use mlp::Mlp;
 pub use sbn::Sbn;
 pub use semi::Semi;
+pub use text::Text;
 pub use vae::Vae;
 
 use crate::checkpoint::ImageSize;
@@ -29,7 +31,8 @@ use burn::tensor::{Device, Tensor};
 use gumbel::estimator::{Estimate, Estimator};
 use gumbel::{Error, Noise};
 
-/// A model of binary images, `[B, P]` of zeros and ones, with one or several layers of discrete latents.
+/// A model of binary images, `[B, P]` of zeros and ones, with one or several layers of discrete latents. A string is such
+/// an image too, with a row for each of its symbols and a single one in it.
 ///
 /// Its default has no parameters and stands where a model was taken from.
 pub trait Model: Module + Default + Send + Sync {
@@ -80,6 +83,11 @@ pub trait Model: Module + Default + Send + Sync {
         Tensor::zeros([labelled.labels.len()], &labelled.images.device())
     }
 
+    /// The weight of that part at a step of training.
+    fn sampleless_weight(_options: &Self::Options, _step: u64) -> f64 {
+        1.0
+    }
+
     /// The objective at one hard sample of each image, `[B]`: in the mean an upper bound on −ln p.
     ///
     /// # Errors
@@ -99,13 +107,21 @@ pub trait Model: Module + Default + Send + Sync {
         noise: &mut Noise,
     ) -> Result<Tensor<2>, Error>;
 
+    /// Adds to the results on the test set what only this model has.
+    ///
+    /// # Errors
+    /// A model with NaN among its parameters.
+    fn judge(&self, _run: &Finished<Self::Options>, _noise: &mut Noise, test: Test) -> Result<Test> {
+        Ok(test)
+    }
+
     /// Adds to a report what only this model has to show.
     ///
     /// # Errors
     /// A model with NaN among its parameters.
     fn tell(&self, run: &Finished<Self::Options>, noise: &mut Noise, report: Report) -> Result<Report>;
 
-    /// New images, as grey pixels.
+    /// New images as grey pixels, or new strings as codes.
     ///
     /// # Errors
     /// A model with NaN among its parameters; data that is missing.

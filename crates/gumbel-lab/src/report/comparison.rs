@@ -63,7 +63,8 @@ impl Comparison {
             }
             section {
                 h2 { "How they got there" }
-                (chart_figure(&steps, "The same measure for every run: hard samples on held-out images. Lower is better."))
+                (chart_figure(&steps, &format!("The same measure for every run: hard samples on held-out {}s. Lower is \
+                    better.", self.example())))
                 (chart_figure(&seconds, "The same against the time of training, evaluations left out: what a step costs \
                     counts here. The runs took their turns on one machine."))
             }
@@ -71,10 +72,15 @@ impl Comparison {
                 section { h2 { "How much their gradients vary" } (chart_figure(&variance, text::VARIANCE)) }
             }
             section { h2 { "Reproduce" } (command(&self.command)) }
-            footer { "One page, no scripts, nothing loaded from elsewhere. All numbers in nats are per image." }
+            footer { "One page, no scripts, nothing loaded from elsewhere. All numbers in nats are per " (self.example()) "." }
         };
         let figures = charts.map(|(name, chart)| (name.to_owned(), chart.draw().file())).collect();
         Rendered { html: page(&self.title, &body), figures }
+    }
+
+    /// What one of the examples is.
+    fn example(&self) -> &'static str {
+        self.runs.first().map_or("image", |run| run.summary.test.example())
     }
 
     fn header(&self) -> Markup {
@@ -107,7 +113,7 @@ impl Comparison {
     fn hard(&self, place: fn(&Evaluation) -> f64, x_label: &str) -> LineChart {
         LineChart {
             x_label: x_label.into(),
-            y_label: "held out, hard samples (nats per image)".into(),
+            y_label: format!("held out, hard samples (nats per {})", self.example()),
             series: self.series(|point| Some((place(point), point.hard))),
             robust: true,
             ..LineChart::default()
@@ -154,9 +160,10 @@ impl Comparison {
     fn caution(&self) -> String {
         let Some(Run { summary, .. }) = self.runs.first() else { return "No run has ended.".into() };
         let (test, bound) = (&summary.test, &summary.test.importance_bound);
+        let one = self.example();
         format!(
-            "Nats per image on the test set, both upper bounds on −log p and lower better: with one hard sample for each \
-             of {} images, and the bound of m\u{a0}=\u{a0}{} samples on {}. ± is the standard error over images. Images are the same for all runs, so differences between runs are surer than that; but each \
+            "Nats per {one} on the test set, both upper bounds on −log p and lower better: with one hard sample for each \
+             of {} {one}s, and the bound of m\u{a0}=\u{a0}{} samples on {}. ± is the standard error over {one}s. They are the same for all runs, so differences between runs are surer than that; but each \
              run is one seed, and another seed moves it too.",
             grouped(test.images as f64),
             grouped(bound.samples as f64),
@@ -211,6 +218,7 @@ mod tests {
                 images: 1000,
                 importance_bound,
                 accuracy: None,
+                text: None,
             },
             version: String::new(),
         };

@@ -1,6 +1,6 @@
 //! The plain data a report is made from.
 
-use super::Error;
+use super::{Error, Strings};
 use crate::run::Test;
 
 /// Everything the page shows. Empty vectors and `None` leave their section out or say so in a sentence.
@@ -35,12 +35,26 @@ pub struct Report {
     pub classes: Option<Classes>,
     /// Images decoded from samples of the prior.
     pub samples: Option<Images>,
+    /// Of a model of strings, what it costs and writes.
+    pub strings: Option<Strings>,
     /// How much each category of each latent is used on the test set.
     pub usage: Option<Usage>,
     /// Settings of the run, in the order to show them.
     pub configuration: Vec<(String, String)>,
     /// What was measured besides the objective: parameters, seconds, memory, seed, data source, licence.
     pub facts: Vec<(String, String)>,
+}
+
+impl Report {
+    /// What one of the examples is.
+    pub(super) fn example(&self) -> &'static str {
+        if self.strings.is_some() { "string" } else { "image" }
+    }
+
+    /// The same with its article.
+    pub(super) fn an_example(&self) -> &'static str {
+        if self.strings.is_some() { "a string" } else { "an image" }
+    }
 }
 
 /// What the decoder sees while training.
@@ -143,17 +157,21 @@ pub struct Usage {
 impl Headline {
     /// Negative ELBO of hard samples, one sample an image.
     pub fn hard_elbo(test: &Test) -> Self {
-        let meaning = "An upper bound on −log p(x) of the model with truly discrete latents, estimated with one \
-                       one-hot sample per image. Lower is better.";
-        Self::one_sample("Hard negative ELBO", meaning, test)
+        let meaning = format!(
+            "An upper bound on −log p(x) of the model with truly discrete latents, estimated with one one-hot sample \
+             per {}. Lower is better.",
+            test.example()
+        );
+        Self::one_sample("Hard negative ELBO", &meaning, test)
     }
 
     /// Importance-weighted bound of several hard samples an image.
     pub fn importance_bound(test: &Test) -> Self {
         let meaning = format!(
-            "The importance-weighted bound on −log p(x) with {} one-hot samples per image: never looser than the \
+            "The importance-weighted bound on −log p(x) with {} one-hot samples per {}: never looser than the \
              ELBO on average, and tighter as m grows. Lower is better.",
-            count(test)
+            count(test),
+            test.example()
         );
         Self::bound("Importance-weighted bound", &meaning, test)
     }
@@ -170,7 +188,7 @@ impl Headline {
         let accuracy = test.accuracy?;
         let [share, error] = accuracy.per_cent();
         let meaning = "How often the likeliest class under q(y|x) is the true one. Higher is better.";
-        let number = Self::new("Accuracy", share, meaning, accuracy.images);
+        let number = Self::new("Accuracy", share, meaning, (accuracy.images, "image"));
         Some(Self { standard_error: Some(error), unit: "% of test images".into(), ..number })
     }
 
@@ -193,19 +211,21 @@ impl Headline {
 
     fn one_sample(label: &str, meaning: &str, test: &Test) -> Self {
         let error = Some(test.hard_negative_elbo_standard_error);
-        Self { standard_error: error, ..Self::new(label, test.hard_negative_elbo, meaning, test.images) }
+        let all = (test.images, test.example());
+        Self { standard_error: error, ..Self::new(label, test.hard_negative_elbo, meaning, all) }
     }
 
     fn bound(label: &str, meaning: &str, test: &Test) -> Self {
         let (bound, label) = (&test.importance_bound, format!("{label}, {}", count(test)));
         let error = Some(bound.standard_error);
-        Self { standard_error: error, ..Self::new(&label, bound.nats, meaning, bound.images) }
+        let all = (bound.images, test.example());
+        Self { standard_error: error, ..Self::new(&label, bound.nats, meaning, all) }
     }
 
-    fn new(label: &str, value: f64, meaning: &str, images: usize) -> Self {
-        let meaning =
-            format!("{meaning} Mean over {} test images.", super::figure::axis::grouped(images as f64));
-        Self { label: label.into(), value, standard_error: None, unit: "nats per image".into(), meaning }
+    fn new(label: &str, value: f64, meaning: &str, (count, of): (usize, &str)) -> Self {
+        let count = super::figure::axis::grouped(count as f64);
+        let (meaning, unit) = (format!("{meaning} Mean over {count} test {of}s."), format!("nats per {of}"));
+        Self { label: label.into(), value, standard_error: None, unit, meaning }
     }
 }
 

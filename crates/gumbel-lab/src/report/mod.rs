@@ -17,11 +17,14 @@ mod png_grid;
 mod reproduction;
 mod section;
 mod showing;
+mod strings;
 mod text;
 
 pub use adversarial::Adversarial;
 pub use comparison::{Comparison, Evaluation, Run};
-pub use data::{Classes, Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage};
+pub use data::{
+    Classes, Completions, Headline, Images, Point, Reconstructions, Report, SampleKind, Usage, perplexity,
+};
 pub use error::Error;
 pub(crate) use figure::axis::grouped;
 pub(crate) use measurement::bias_against_variance;
@@ -30,3 +33,4 @@ pub use page::{Rendered, render};
 pub use png_grid::png_grid;
 pub use reproduction::Reproduction;
 pub use showing::Showing;
+pub use strings::Strings;

@@ -2,7 +2,7 @@
 
 use super::data::Report;
 use super::figure::{self, Drawing, LineChart, Width};
-use super::{Error, section};
+use super::{Error, section, strings};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 const STYLE: &str = include_str!("report.css");
@@ -35,6 +35,7 @@ pub fn render(report: &Report) -> Result<Rendered, Error> {
         section::completions(report)?,
         section::classes(report)?,
         section::samples(report)?,
+        strings::section(report),
         section::usage(report)?,
         section::settings(report),
         section::glossary(report),
@@ -42,7 +43,7 @@ pub fn render(report: &Report) -> Result<Rendered, Error> {
     let body = html! {
         (section::header(report))
         @for section in &sections { (section.body) }
-        footer { "One page, no scripts, nothing loaded from elsewhere. All numbers in nats are per image." }
+        footer { "One page, no scripts, nothing loaded from elsewhere. All numbers in nats are per " (report.example()) "." }
     };
     let figures = sections.iter().flat_map(|section| &section.figures);
     let figures = figures.map(|(name, drawing)| (name.to_string(), drawing.file())).collect();
@@ -122,6 +123,7 @@ mod tests {
             classes: None,
             samples: None,
             usage: None,
+            strings: None,
             configuration: vec![("<k>".into(), "<v>".into())],
             facts: vec![],
         }
@@ -139,6 +141,7 @@ mod tests {
                 images: 10_000,
             },
             accuracy: None,
+            text: None,
         }
     }
 

@@ -40,8 +40,8 @@ pub(super) fn objective(report: &Report) -> Section {
     let training = series(text::training_name(report), report, |point| Some(point.loss));
     let hard = series("held out, hard samples", report, |point| point.hard);
     let chart = LineChart {
-        title: "Training objective and hard objective of held-out images over steps".into(),
-        y_label: "objective (nats per image)".into(),
+        title: format!("Training objective and hard objective of held-out {}s over steps", report.example()),
+        y_label: format!("objective (nats per {})", report.example()),
         series: vec![training, hard],
         ..over_steps()
     };
@@ -62,7 +62,7 @@ pub(super) fn parts(report: &Report) -> Section {
     let Some(kl) = &report.kl else { return temperature_alone(report, tempered) };
     let parts = LineChart {
         title: "Reconstruction and KL parts of the training objective over steps".into(),
-        y_label: "nats per image".into(),
+        y_label: format!("nats per {}", report.example()),
         series: vec![
             series("reconstruction", report, |point| Some(point.reconstruction)),
             series("KL", report, |point| Some(point.kl)),
@@ -270,10 +270,12 @@ pub(super) fn usage(report: &Report) -> Result<Section, Error> {
         grouped(usage.dead() as f64),
         grouped(all as f64)
     );
-    let words = "The posterior probability of each category, averaged over the test set, one column per latent. \
-                 The perplexity below says how many categories a latent uses in effect: 1 if it always gives the \
-                 same one, K if all are used alike. Even use alone is no merit: a latent that ignores the image \
-                 is even too, but then its KL is near zero.";
+    let words = format!(
+        "The posterior probability of each category, averaged over the test set, one column per latent. The perplexity \
+         below says how many categories a latent uses in effect: 1 if it always gives the same one, K if all are used \
+         alike. Even use alone is no merit: a latent that ignores the {} is even too, but then its KL is near zero.",
+        report.example()
+    );
     let body =
         html! { section { h2 { "Use of the categories" } p { (words) } (figure(&drawing, &caption)) } };
     Ok(Section { body, figures: vec![("usage.svg", drawing)] })

@@ -4,7 +4,7 @@ use super::data::{Report, SampleKind};
 
 /// What the variance of a gradient is taken of.
 pub(super) const VARIANCE: &str = "The gradient of one batch’s mean objective with respect to the first layer’s logits, \
-     estimated several times at the same parameters on the same held-out images: the variance of its coordinates, \
+     estimated several times at the same parameters on the same held-out examples: the variance of its coordinates, \
      added up. It says nothing of a bias.";
 
 /// Name of the training curve.
@@ -18,7 +18,7 @@ pub(super) fn training_name(report: &Report) -> &'static str {
 /// What the training objective is, and how it may be compared with the hard one.
 pub(super) fn objective(report: &Report) -> String {
     match (report.training_bound, report.training_samples) {
-        (None, _) => text(samples(report)),
+        (None, _) => samples(report),
         (Some(m), SampleKind::Relaxed) => format!("{} {}", samples(report), weighted(m)),
         (Some(m), SampleKind::Hard) => {
             format!("The decoder trains on hard, one-hot samples. {}", weighted(m))
@@ -26,28 +26,29 @@ pub(super) fn objective(report: &Report) -> String {
     }
 }
 
-fn samples(report: &Report) -> &'static str {
+fn samples(report: &Report) -> String {
+    let one = report.example();
     match (report.training_samples, report.training_is_bound) {
-        (SampleKind::Relaxed, false) => {
+        (SampleKind::Relaxed, false) => text(
             "The decoder trains on relaxed samples, points inside the simplex that tell it more than a category \
              can. Their reconstruction error is added to the KL of another variable, the discrete one, so the \
              training curve bounds no likelihood: it flatters. Judge the model by the hard curve, which is a \
-             bound for the model with truly discrete latents."
-        }
-        (SampleKind::Relaxed, true) => {
+             bound for the model with truly discrete latents.",
+        ),
+        (SampleKind::Relaxed, true) => text(
             "The decoder trains on relaxed samples, points inside the simplex that tell it more than a category \
              can. The training curve is a bound, but for a model whose latents are those relaxed points. Judge \
-             the model by the hard curve, which is a bound for the model with truly discrete latents."
-        }
-        (SampleKind::Hard, true) => {
+             the model by the hard curve, which is a bound for the model with truly discrete latents.",
+        ),
+        (SampleKind::Hard, true) => format!(
             "The decoder trains on hard, one-hot samples, so both curves are the same bound: the training curve \
-             on batches of training images, the other on held-out images. The distance between them is noise of \
+             on batches of training {one}s, the other on held-out {one}s. The distance between them is noise of \
              the batches and what does not generalise."
-        }
-        (SampleKind::Hard, false) => {
+        ),
+        (SampleKind::Hard, false) => text(
             "The decoder trains on hard, one-hot samples, but the training objective is not itself a bound on \
-             −log p(x). Judge the model by the held-out curve, which is one."
-        }
+             −log p(x). Judge the model by the held-out curve, which is one.",
+        ),
     }
 }
 
@@ -63,7 +64,7 @@ fn weighted(samples: usize) -> String {
 pub(super) fn glossary(report: &Report) -> Vec<(&'static str, String)> {
     let mut terms =
         vec![("nat", text("Unit of information with the natural logarithm: 1 nat is 1.44 bits."))];
-    terms.extend(report.kl.as_deref().map_or_else(conditional, divergent));
+    terms.extend(report.kl.as_deref().map_or_else(conditional, |kl| divergent(kl, report.an_example())));
     terms.push(("hard sample", text("A one-hot vector for each latent, as the finished model uses it.")));
     if report.training_samples == SampleKind::Relaxed {
         terms.push(("relaxed sample", text(
@@ -84,16 +85,19 @@ pub(super) fn glossary(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 /// Of an objective with a divergence.
-fn divergent(kl: &str) -> Vec<(&'static str, String)> {
+fn divergent(kl: &str, an_example: &str) -> Vec<(&'static str, String)> {
     vec![
         (
             "negative ELBO",
-            text(
+            format!(
                 "Reconstruction plus KL, averaged over posterior samples: an upper bound on −log p(x), the cost of \
-                 coding an image with this model. Lower is better.",
+                 coding {an_example} with this model. Lower is better."
             ),
         ),
-        ("reconstruction", text("−log p(x | z): the cost of an image when its latent code z is known.")),
+        (
+            "reconstruction",
+            format!("−log p(x | z): the cost of {an_example} when its latent code z is known."),
+        ),
         ("KL", format!("The cost of the code itself. Here: {}.", kl.trim_end_matches('.'))),
         (
             "importance-weighted bound",

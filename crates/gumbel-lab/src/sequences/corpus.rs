@@ -1,9 +1,11 @@
 //! Strings as rows of codes.
 
-use super::grammar;
+use super::{Error, grammar, sentences};
+use crate::data::{Dataset, Images};
 use burn::tensor::{Device, Tensor, TensorData};
 use gumbel_kernels::Stream;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// The symbols that codes stand for.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -56,12 +58,38 @@ pub struct Corpus {
     pub train: Vec<u8>,
     /// Strings held out.
     pub test: Vec<String>,
-    /// Whether the strings are of the arithmetic grammar, whose law is known.
-    pub grammar: bool,
+    /// The law of the strings, where it is known.
+    pub law: Option<Law>,
+}
+
+/// A law that generates strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// The arithmetic [`grammar`].
+    Arithmetic,
+    /// [`sentences`].
+    Sentences,
+}
+
+/// How the rows of a data set are read as strings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What the codes stand for.
+    pub alphabet: Alphabet,
+    /// The law of the strings, where it is known.
+    pub law: Option<Law>,
 }
 
 /// Strings of the grammar in either part.
 const STRINGS: usize = 5000;
+/// Sentences to learn from.
+const SENTENCES: usize = 20_000;
+/// Sentences held out.
+const HELD_OUT: usize = 2000;
+/// Shows where a string has ended that may have spaces in it.
+pub(super) const PADDING: char = '\u{2423}';
+/// The most bytes of a data set of strings.
+const LARGEST: usize = 1 << 30;
 
 impl Corpus {
     /// The arithmetic grammar: as many strings as the paper trained on, and as many others, the same for every seed.
@@ -76,9 +104,32 @@ impl Corpus {
             length: grammar::LONGEST,
             train: grammar::draw(train, STRINGS).iter().flat_map(codes).collect(),
             test: grammar::draw(test, STRINGS),
-            grammar: true,
+            law: Some(Law::Arithmetic),
             alphabet,
         }
+    }
+
+    /// The built-in sentences, the same for every seed.
+    pub fn sentences() -> Self {
+        let known: BTreeSet<char> = sentences::all().flat_map(|s| s.chars().collect::<Vec<_>>()).collect();
+        let alphabet = Alphabet { symbols: [PADDING].into_iter().chain(known).collect(), padded: true };
+        let length = sentences::longest();
+        let codes = |sentence: &String| alphabet.encode(sentence, length).expect("its own symbols");
+        let (train, test) = (Stream::new(0).split(2), Stream::new(0).split(3));
+        Self {
+            name: "sentences".into(),
+            source: format!("English sentences, generated: each of {} as likely", sentences::COUNT),
+            length,
+            train: sentences::draw(train, SENTENCES).iter().flat_map(codes).collect(),
+            test: sentences::draw(test, HELD_OUT),
+            law: Some(Law::Sentences),
+            alphabet,
+        }
+    }
+
+    /// Whether the strings are of the arithmetic grammar.
+    pub fn arithmetic(&self) -> bool {
+        self.law == Some(Law::Arithmetic)
     }
 
     /// Training strings there are.
@@ -107,6 +158,52 @@ impl Corpus {
         one_hot(strings.iter().flat_map(codes), [strings.len(), self.length, self.alphabet.len()], device)
     }
 
+    /// The strings as images, `[T, K]`: a row for each place, with a dot in the column of its symbol.
+    ///
+    /// # Errors
+    /// A text whose dots fill more than a gigabyte.
+    ///
+    /// ```
+    /// let data = gumbel_lab::sequences::Corpus::grammar().dataset()?;
+    /// assert_eq!((data.train.height, data.train.width), (11, 6));
+    /// assert_eq!(data.train.image(0).iter().filter(|&&pixel| pixel == 255).count(), 11);
+    /// # Ok::<(), gumbel_lab::sequences::Error>(())
+    /// ```
+    pub fn dataset(&self) -> Result<Dataset, Error> {
+        let places = self.train.len() + self.test.len() * self.length;
+        if places.saturating_mul(self.alphabet.len()) > LARGEST {
+            let (characters, symbols) = (places, self.alphabet.len());
+            return Err(Error::TooLarge {
+                source_of: self.name.clone(),
+                characters,
+                symbols,
+                most: LARGEST / symbols,
+            });
+        }
+        let codes =
+            |string: &String| self.alphabet.encode(string, self.length).expect("a string of the corpus");
+        Ok(Dataset {
+            name: self.name.clone(),
+            train: self.dots(self.train.iter().copied()),
+            valid: None,
+            test: self.dots(self.test.iter().flat_map(codes)),
+            source: self.source.clone(),
+            binary: true,
+            text: Some(Written { alphabet: self.alphabet.clone(), law: self.law }),
+        })
+    }
+
+    fn dots(&self, codes: impl Iterator<Item = u8>) -> Images {
+        let symbols = self.alphabet.len();
+        let mut pixels = Vec::new();
+        for code in codes {
+            let row = pixels.len();
+            pixels.resize(row + symbols, 0);
+            pixels[row + code as usize] = 255;
+        }
+        Images::new(pixels, self.length, symbols, None)
+    }
+
     /// A fingerprint of the training strings and what they mean.
     pub fn digest(&self) -> String {
         let symbols: String = self.alphabet.symbols.iter().collect();
@@ -123,6 +220,23 @@ fn one_hot(codes: impl Iterator<Item = u8>, shape: [usize; 3], device: &Device) 
         row[code as usize] = 1.0;
     }
     Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// The codes of strings that are images, a row with one dot for each symbol: what [`Corpus::dataset`] was made of.
+///
+/// ```
+/// use gumbel_lab::sequences::{Corpus, codes};
+/// let corpus = Corpus::grammar();
+/// assert_eq!(codes(&corpus.dataset()?.train), corpus.train);
+/// # Ok::<(), gumbel_lab::sequences::Error>(())
+/// ```
+pub fn codes(strings: &Images) -> Vec<u8> {
+    codes_of(&strings.pixels, strings.width).collect()
+}
+
+/// The codes of rows with one dot among `symbols` columns.
+pub(crate) fn codes_of(pixels: &[u8], symbols: usize) -> impl Iterator<Item = u8> {
+    pixels.chunks(symbols).map(|row| row.iter().position(|&pixel| pixel > 0).unwrap_or(0) as u8)
 }
 
 #[cfg(test)]

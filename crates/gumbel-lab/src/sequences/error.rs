@@ -12,8 +12,17 @@ pub enum Error {
         .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
     )]
     NoNames(Vec<PathBuf>),
+    /// Shakespeare is nowhere.
+    #[error(
+        "there is no input.txt of Tiny Shakespeare in {}; put it there, or give --data FILE or --data sentences",
+        .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    NoShakespeare(Vec<PathBuf>),
     /// Neither a name nor a file.
-    #[error("no corpus or file is called {name}{question}; give grammar, names or the path of a text file")]
+    #[error(
+        "no corpus or file is called {name}{question}; give grammar, sentences, names, shakespeare or the path of a \
+         text file"
+    )]
     Unknown {
         /// As given.
         name: String,
@@ -64,9 +73,23 @@ pub enum Error {
         /// Different characters there may be.
         most: usize,
     },
+    /// More than a data set of dots holds.
+    #[error(
+        "{source_of} has {characters} characters of {symbols} symbols, of at most {most}; give a part of it"
+    )]
+    TooLarge {
+        /// The file or the corpus.
+        source_of: String,
+        /// Characters there are.
+        characters: usize,
+        /// Different characters there are.
+        symbols: usize,
+        /// Characters there may be.
+        most: usize,
+    },
     /// A length given to a corpus that has its own.
     #[error(
-        "--length {0} cuts running text of a file; grammar and names have strings of their own, leave it out"
+        "--length {0} cuts running text; grammar, sentences and names have strings of their own, leave it out"
     )]
     Length(usize),
     /// Windows that are too short or too long.

@@ -49,20 +49,22 @@ pub struct Runs {
 /// assert!((collapsed.law_nats.unwrap() - 6f64.ln()).abs() < 1e-12);
 /// ```
 pub fn measure(corpus: &Corpus, strings: &[String]) -> Quality {
-    let valid: Vec<&String> =
-        strings.iter().filter(|string| !corpus.grammar || grammar::operators(string).is_some()).collect();
+    let valid: Vec<&String> = strings
+        .iter()
+        .filter(|string| !corpus.arithmetic() || grammar::operators(string).is_some())
+        .collect();
     let distinct = valid.iter().collect::<BTreeSet<_>>().len();
     let known: HashSet<String> = corpus.strings().into_iter().collect();
     let novel = strings.iter().filter(|string| !known.contains(*string)).count();
     let share = |count: usize| count as f64 / strings.len().max(1) as f64;
     Quality {
         strings: strings.len(),
-        valid: corpus.grammar.then(|| share(valid.len())),
+        valid: corpus.arithmetic().then(|| share(valid.len())),
         distinct,
         novel: share(novel),
         length_distance: length_distance(corpus, strings),
         symbol_distance: symbol_distance(corpus, strings),
-        law_nats: law_nats(&valid).filter(|_| corpus.grammar),
+        law_nats: law_nats(&valid).filter(|_| corpus.arithmetic()),
         runs: [2, 3, 4].map(|n| runs(corpus, strings, n)),
     }
 }
@@ -85,12 +87,12 @@ fn length_distance(corpus: &Corpus, strings: &[String]) -> f64 {
         strings.iter().for_each(|string| shares[string.chars().count()] += each);
         shares
     };
-    let wanted = if corpus.grammar { grammar::lengths() } else { lengths(&corpus.test) };
+    let wanted = if corpus.arithmetic() { grammar::lengths() } else { lengths(&corpus.test) };
     total_variation(lengths(strings).into_iter().zip(wanted))
 }
 
 fn symbol_distance(corpus: &Corpus, strings: &[String]) -> f64 {
-    if !corpus.grammar {
+    if !corpus.arithmetic() {
         return Counts::new(strings, 1, false).distance(&Counts::new(&corpus.test, 1, false));
     }
     let (law, all) = (grammar::symbols(), strings.iter().flat_map(|string| string.chars()));

@@ -1,5 +1,6 @@
 //! From a name or a file to a [`Corpus`].
 
+use super::corpus::PADDING;
 use super::{Alphabet, Corpus, Error};
 use crate::data::{Places, order};
 use crate::nearest::{meant, nearest};
@@ -7,6 +8,10 @@ use gumbel_kernels::Stream;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+/// The corpora that have a name.
+pub const KNOWN: [&str; 4] = ["grammar", "sentences", "names", "shakespeare"];
+/// Characters of a window of Shakespeare, unless said.
+pub const WINDOW: usize = 16;
 /// The longest string.
 const LONGEST: usize = 64;
 /// The most different symbols, the padding included.
@@ -18,9 +23,10 @@ const HELD_OUT: usize = 10;
 
 /// Loads a corpus by name, or a text file in UTF-8.
 ///
-/// `grammar` is generated. `names` is the file `names.txt` in DIR/names or DIR for `data_dir`, then for `GUMBEL_DATA`,
-/// then in the system's cache folder: one name a line. Any other file is such a list too; with a `length` it is running
-/// text, cut into windows of so many characters. A tenth of the strings is held out (of running text, the last tenth).
+/// `grammar` and `sentences` are generated. `shakespeare` is the running text `input.txt` of DIR/tiny-shakespeare or DIR
+/// in windows of 16 characters or of `length`, and `names` is the file `names.txt` in DIR/names or DIR, one name a line;
+/// DIR is `data_dir`, then `GUMBEL_DATA`, then the system's cache folder. Any other file is such a list too; with a
+/// `length` it is running text, cut into windows of so many characters. A tenth of the strings is held out (of running text, the last tenth).
 ///
 /// # Errors
 /// A name or file that is not there or not text; a line longer than 64 characters; fewer than twenty strings.
@@ -32,8 +38,15 @@ const HELD_OUT: usize = 10;
 /// ```
 pub fn load(name: &str, data_dir: Option<&Path>, length: Option<usize>) -> Result<Corpus, Error> {
     match (name, length) {
-        ("grammar" | "names", Some(length)) => Err(Error::Length(length)),
+        ("grammar" | "sentences" | "names", Some(length)) => Err(Error::Length(length)),
         ("grammar", None) => Ok(Corpus::grammar()),
+        ("sentences", None) => Ok(Corpus::sentences()),
+        ("shakespeare", length) => {
+            let folders = Places::new(data_dir).candidates("tiny-shakespeare");
+            let found = folders.iter().map(|folder| folder.join("input.txt")).find(|path| path.is_file());
+            let path = found.ok_or(Error::NoShakespeare(folders))?;
+            windows("shakespeare".into(), &path, length.unwrap_or(WINDOW))
+        }
         ("names", None) => {
             let folders = Places::new(data_dir).candidates("names");
             let found = folders.iter().map(|folder| folder.join("names.txt")).find(|path| path.is_file());
@@ -45,7 +58,7 @@ pub fn load(name: &str, data_dir: Option<&Path>, length: Option<usize>) -> Resul
             length.map_or_else(|| list(name.clone(), path), |length| windows(name.clone(), path, length))
         }
         (name, _) => {
-            let question = meant(&nearest(name, ["grammar", "names"]));
+            let question = meant(&nearest(name, KNOWN));
             Err(Error::Unknown { name: name.into(), question })
         }
     }
@@ -102,7 +115,7 @@ fn finish(Parts { name, source, path, mut strings, length, padded }: Parts) -> R
     }
     let mut known: BTreeSet<char> = strings.iter().flat_map(|string| string.chars()).collect();
     // A space could not be told from the padding.
-    let padding = padded.then(|| if known.contains(&' ') { '\u{2423}' } else { ' ' });
+    let padding = padded.then(|| if known.contains(&' ') { PADDING } else { ' ' });
     padding.map(|padding| known.remove(&padding));
     let symbols: Vec<char> = padding.into_iter().chain(known).collect();
     if symbols.len() > SYMBOLS {
@@ -112,7 +125,7 @@ fn finish(Parts { name, source, path, mut strings, length, padded }: Parts) -> R
     let test = strings.split_off(strings.len() - strings.len().div_ceil(HELD_OUT));
     let codes = |string: &String| alphabet.encode(string, length).expect("its own symbols");
     let train = strings.iter().flat_map(codes).collect();
-    Ok(Corpus { name, source, alphabet, length, train, test, grammar: false })
+    Ok(Corpus { name, source, alphabet, length, train, test, law: None })
 }
 
 #[cfg(test)]

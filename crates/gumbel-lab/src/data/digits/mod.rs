@@ -33,6 +33,7 @@ pub fn dataset(seed: u64, train: usize, test: usize) -> Dataset {
         test: images(seed, Part::Test, test),
         source: format!("{}; seed {seed}", set.source()),
         binary: false,
+        text: None,
     }
 }
 

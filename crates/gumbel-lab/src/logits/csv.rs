@@ -1,0 +1,88 @@
+//! Numbers as text, a row a line.
+
+use super::{Error, Number};
+use std::io::Read;
+
+/// Lines of numbers separated by commas.
+pub struct Lines {
+    records: ::csv::Reader<Box<dyn Read>>,
+    record: ::csv::ByteRecord,
+    /// Numbers of a row; 0 before the first.
+    categories: usize,
+}
+
+impl Lines {
+    pub(super) fn new(from: Box<dyn Read>) -> Self {
+        let mut builder = ::csv::ReaderBuilder::new();
+        // Rows are compared here, to say it in the same words as everything else.
+        let records = builder.has_headers(false).flexible(true).trim(::csv::Trim::All).from_reader(from);
+        Self { records, record: ::csv::ByteRecord::new(), categories: 0 }
+    }
+
+    /// As [`Source::read`](super::Source::read).
+    pub(super) fn read<T: Number>(&mut self, numbers: usize, values: &mut Vec<T>) -> Result<usize, Error> {
+        while values.len() + self.categories <= numbers.max(self.categories) {
+            let more = self.records.read_byte_record(&mut self.record);
+            if !more.map_err(|error| Error::System(error.into()))? {
+                break;
+            }
+            self.append(values)?;
+        }
+        match self.categories {
+            0 => Err(Error::Empty { rows: 0, categories: 0 }),
+            categories => Ok(categories),
+        }
+    }
+
+    fn append<T: Number>(&mut self, values: &mut Vec<T>) -> Result<(), Error> {
+        let (found, line) = (self.record.len(), self.record.position().map_or(0, ::csv::Position::line));
+        if self.categories == 0 {
+            self.categories = found;
+        }
+        let wanted = self.categories;
+        if found != wanted {
+            return Err(Error::Ragged { line, found, wanted });
+        }
+        for (field, bytes) in self.record.iter().enumerate() {
+            let number = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+            let text = || String::from_utf8_lossy(bytes).into_owned();
+            values.push(number.ok_or_else(|| Error::NotANumber { line, field: field + 1, text: text() })?);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str, numbers: usize) -> Result<Vec<Vec<f32>>, String> {
+        let mut lines = Lines::new(Box::new(std::io::Cursor::new(text.to_string())));
+        let mut parts = Vec::new();
+        loop {
+            let mut values = Vec::new();
+            lines.read(numbers, &mut values).map_err(|error| error.to_string())?;
+            if values.is_empty() {
+                return Ok(parts);
+            }
+            parts.push(values);
+        }
+    }
+
+    #[test]
+    fn rows_come_in_parts_of_at_most_so_many_numbers_but_one_at_least() {
+        let text = "1, 2\r\n3,4\n\n5,-inf";
+        let mask = f32::NEG_INFINITY;
+        assert_eq!(read(text, 4).unwrap(), [vec![1.0, 2.0, 3.0, 4.0], vec![5.0, mask]]);
+        assert_eq!(read(text, 1).unwrap(), [[1.0, 2.0], [3.0, 4.0], [5.0, mask]]);
+    }
+
+    #[test]
+    fn mistakes_name_their_line() {
+        let error = |text: &str| read(text, 100).unwrap_err();
+        assert!(error("1,2\n3\n").contains("line 2 has 1 numbers, the first row has 2"));
+        assert!(error("1,2\n\n3,x4\n").contains("line 3, field 2: 'x4' is not a number"));
+        assert!(error("a,b\n1,2\n").contains("line 1, field 1: 'a' is not a number"));
+        assert!(error("").contains("there are no logits"));
+    }
+}

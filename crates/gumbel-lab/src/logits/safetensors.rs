@@ -1,0 +1,116 @@
+//! Files of named tensors: the length of a header, the header in JSON, numbers.
+//!
+//! The library reads such a file from memory as a whole; here its header is read by it, and the rows as they are wanted.
+
+use super::raw::Raw;
+use super::{Error, Kind};
+use ::safetensors::Dtype;
+use ::safetensors::tensor::{Metadata, TensorInfo};
+use std::io::{self, Read};
+
+/// What the drawn tensor is called.
+pub(super) const NAME: &str = "samples";
+/// Bytes of the headers written here, the length included.
+const HEADER: usize = 160;
+/// The longest header that the format allows.
+const LONGEST: u64 = 100_000_000;
+
+/// Reads the header and goes to the tensor of that name, or to the only one.
+pub(super) fn open(mut from: Box<dyn Read>, name: Option<&str>) -> Result<Raw, Error> {
+    let mut length = [0; 8];
+    from.read_exact(&mut length).map_err(|_| unsound("it ends within its header"))?;
+    let length = u64::from_le_bytes(length);
+    if length > LONGEST {
+        return Err(unsound(&format!("a header of {length} bytes")));
+    }
+    let mut header = Vec::new();
+    from.by_ref().take(length).read_to_end(&mut header)?;
+    let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| unsound(&error.to_string()))?;
+    let info = chosen(&metadata, name)?;
+    let kind = kind(info.dtype)?;
+    let before = info.data_offsets.0 as u64;
+    let skipped = io::copy(&mut from.by_ref().take(before), &mut io::sink())?;
+    if skipped < before {
+        return Err(unsound("it ends before the tensor"));
+    }
+    Raw::new(from, kind, &info.shape)
+}
+
+fn chosen<'a>(metadata: &'a Metadata, name: Option<&str>) -> Result<&'a TensorInfo, Error> {
+    let names = metadata.offset_keys();
+    let known = || names.join(", ");
+    match (name, names.as_slice()) {
+        (Some(name), _) => {
+            metadata.info(name).ok_or_else(|| Error::NoTensor { name: name.into(), known: known() })
+        }
+        (None, []) => Err(Error::Empty { rows: 0, categories: 0 }),
+        (None, [only]) => Ok(metadata.info(only).expect("one of its names")),
+        (None, _) => Err(Error::Several(known())),
+    }
+}
+
+fn kind(dtype: Dtype) -> Result<Kind, Error> {
+    match dtype {
+        Dtype::F16 => Ok(Kind::Half),
+        Dtype::BF16 => Ok(Kind::Brain),
+        Dtype::F32 => Ok(Kind::Single),
+        Dtype::F64 => Ok(Kind::Double),
+        other => Err(Error::Type { found: format!("{other:?}") }),
+    }
+}
+
+fn unsound(reason: &str) -> Error {
+    Error::Header { format: "safetensors", reason: reason.into() }
+}
+
+/// A header of [`HEADER`] bytes for one tensor of that shape, of numbers of `size` bytes.
+pub(super) fn header(dtype: Dtype, size: u64, shape: &[u64]) -> Vec<u8> {
+    let end = size * shape.iter().product::<u64>();
+    let text = serde_json::json!({ NAME: { "dtype": dtype, "shape": shape, "data_offsets": [0, end] } });
+    let padded = format!("{:<width$}", text.to_string(), width = HEADER - 8);
+    [&((HEADER - 8) as u64).to_le_bytes()[..], padded.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::safetensors::tensor::{TensorView, serialize};
+
+    fn file() -> Vec<u8> {
+        let (doubles, halves) = ([0u8; 48], [0u8; 8]);
+        let views = [
+            ("logits", TensorView::new(Dtype::F64, vec![2, 3], &doubles).unwrap()),
+            ("bias", TensorView::new(Dtype::F16, vec![4], &halves).unwrap()),
+            ("codes", TensorView::new(Dtype::U8, vec![8], &halves).unwrap()),
+        ];
+        serialize(views, None).unwrap()
+    }
+
+    fn from(bytes: Vec<u8>, name: Option<&str>) -> Result<Raw, String> {
+        open(Box::new(io::Cursor::new(bytes)), name).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_tensor_is_found_by_its_name() {
+        let (logits, bias) = (from(file(), Some("logits")).unwrap(), from(file(), Some("bias")).unwrap());
+        assert_eq!((logits.kind, logits.rows, bias.kind, bias.rows), (Kind::Double, 2, Kind::Half, 1));
+    }
+
+    #[test]
+    fn a_choice_that_cannot_be_made_names_what_there_is() {
+        let error = |name| from(file(), name).err().unwrap();
+        assert!(error(None).contains("several tensors, logits, bias, codes; choose one with --tensor NAME"));
+        assert!(error(Some("logit")).contains("no tensor logit; there are logits"));
+        assert!(error(Some("codes")).contains("of type U8"));
+        let short = from(file()[..40].to_vec(), None).err().unwrap();
+        assert!(short.contains("not a sound safetensors file"), "{short}");
+    }
+
+    #[test]
+    fn the_library_reads_what_is_written_here() {
+        let bytes = [header(Dtype::U32, 4, &[2, 3]), vec![1; 24]].concat();
+        let tensors = ::safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(tensors.tensor(NAME).unwrap().shape(), [2, 3]);
+        assert_eq!(header(Dtype::U32, 4, &[u64::from(u32::MAX), 1 << 20]).len(), HEADER);
+    }
+}

@@ -1,0 +1,200 @@
+//! `gumbel sample`: the same draws as the kernels', whatever the format, the parts and the threads.
+
+mod program;
+
+use gumbel_kernels::{Stream, gumbel_max, gumbel_softmax, gumbel_top_k, noise};
+use gumbel_lab::logits::{Format, How, Sink, Source, draw};
+use program::*;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// An array file as NumPy writes it.
+fn npy(descr: &str, shape: &str, numbers: &[u8]) -> Vec<u8> {
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    let header = format!("{text:<117}\n");
+    [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), numbers].concat()
+}
+
+fn logits(count: usize) -> Vec<f32> {
+    let mut logits = vec![0.0; count];
+    noise::logistic(Stream::new(9), &mut logits);
+    logits.iter_mut().step_by(5).for_each(|logit| *logit = f32::NEG_INFINITY);
+    logits
+}
+
+fn singles(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+fn csv(numbers: &[f32], k: usize) -> String {
+    let row = |row: &[f32]| row.iter().map(f32::to_string).collect::<Vec<_>>().join(",") + "\n";
+    numbers.chunks(k).map(row).collect()
+}
+
+fn sample(file: &Path, more: &[&str]) -> Output {
+    gumbel(&[&["sample", file.to_str().expect("UTF-8")], more].concat())
+}
+
+fn indices(text: &str) -> Vec<u32> {
+    text.split([',', '\n'])
+        .filter(|field| !field.is_empty())
+        .map(|field| field.parse().expect("an index"))
+        .collect()
+}
+
+/// What is written for one part size, as csv.
+fn drawn(bytes: &[u8], how: How, part: usize) -> Vec<u8> {
+    let mut source = Source::open(Cursor::new(bytes.to_vec()), None, None).expect("a source");
+    let mut text = Vec::new();
+    draw(&mut source, how, Stream::new(4), part, &mut Sink::text(&mut text)).expect("draws");
+    text
+}
+
+#[test]
+fn neither_parts_nor_precision_of_the_file_change_a_draw() {
+    for (rows, k) in [(50, 7), (9, 1500)] {
+        let numbers = logits(rows * k);
+        let single = npy("<f4", &format!("({rows}, {k})"), &singles(&numbers));
+        let double: Vec<u8> = numbers.iter().flat_map(|&number| f64::from(number).to_le_bytes()).collect();
+        let double = npy("<f8", &format!("({rows}, {k})"), &double);
+        for how in [How::Index, How::TopK(3), How::Relaxed(0.7)] {
+            for bytes in [&single, &double] {
+                let whole = drawn(bytes, how, usize::MAX);
+                for part in [1, k, 3 * k + 1, 20 * k] {
+                    assert!(drawn(bytes, how, part) == whole, "{how:?}, {k} categories in parts of {part}");
+                }
+            }
+            assert!(
+                drawn(csv(&numbers, k).as_bytes(), how, 2 * k) == drawn(&single, how, usize::MAX),
+                "{how:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn draws_are_those_of_the_kernels() {
+    let (rows, k, stream) = (40, 11, Stream::new(4));
+    let numbers = logits(rows * k);
+    let bytes = npy("<f4", "(40, 11)", &singles(&numbers));
+    let (mut one, mut three, mut soft) = (vec![0; rows], vec![0; 3 * rows], vec![0.0f32; rows * k]);
+    gumbel_max(&numbers, k, stream, &mut one).expect("indices");
+    gumbel_top_k(&numbers, k, stream, 3, &mut three).expect("indices");
+    gumbel_softmax(&numbers, k, 0.7, stream, &mut soft).expect("relaxed samples");
+    let text = |how| text(&drawn(&bytes, how, 5 * k));
+    assert_eq!(indices(&text(How::Index)), one);
+    assert_eq!((indices(&text(How::TopK(3))), text(How::TopK(3)).lines().count()), (three, rows));
+    let relaxed: Vec<f32> =
+        text(How::Relaxed(0.7)).split([',', '\n']).filter_map(|field| field.parse().ok()).collect();
+    assert_eq!(relaxed, soft);
+}
+
+#[test]
+fn a_file_larger_than_a_part_gives_the_same_draws_on_one_thread_and_two_in_every_format() {
+    // Three parts of a million numbers.
+    let (rows, k) = (3000, 1000);
+    let (numbers, folder) = (logits(rows * k), tempfile::tempdir().expect("a folder"));
+    let file = folder.path().join("logits.npy");
+    std::fs::write(&file, npy("<f4", "(3000, 1000)", &singles(&numbers))).expect("written");
+    let mut direct = vec![0; rows];
+    gumbel_max(&numbers, k, Stream::new(3), &mut direct).expect("indices");
+    let out = |name: &str, threads: &str| {
+        let path = folder.path().join(name);
+        let options = ["--seed", "3", "--threads", threads, "--out", path.to_str().expect("UTF-8")];
+        assert_eq!(succeed(&sample(&file, &options)), "");
+        std::fs::read(path).expect("draws")
+    };
+    let array = out("one.npy", "1");
+    assert!(array == out("two.npy", "2"));
+    let bytes: Vec<u8> = direct.iter().flat_map(|index| index.to_le_bytes()).collect();
+    assert!(array.starts_with(b"\x93NUMPY") && array[128..] == bytes);
+    assert!(text(&array[..128]).contains("'descr': '<u4', 'fortran_order': False, 'shape': (3000,)"));
+    let tensors = out("one.safetensors", "1");
+    let tensors = safetensors::SafeTensors::deserialize(&tensors).expect("safetensors");
+    let tensor = tensors.tensor("samples").expect("the draws");
+    assert!(tensor.shape() == [3000] && tensor.data() == bytes);
+    assert_eq!(indices(&text(&out("one.csv", "2"))), direct);
+    assert_eq!(indices(&succeed(&sample(&file, &["--seed", "3"]))), direct);
+    assert_ne!(indices(&succeed(&sample(&file, &["--seed", "4"]))), direct);
+}
+
+#[test]
+fn relaxed_samples_and_several_indices_keep_their_rows() {
+    let (numbers, folder) = (logits(20), tempfile::tempdir().expect("a folder"));
+    let (file, out) = (folder.path().join("rows.csv"), folder.path().join("drawn.npy"));
+    std::fs::write(&file, csv(&numbers, 5)).expect("written");
+    let out_name = out.to_str().expect("UTF-8");
+    succeed(&sample(&file, &["--tau", "0.5", "--out", out_name]));
+    let array = std::fs::read(&out).expect("draws");
+    assert!(text(&array[..128]).contains("'descr': '<f4', 'fortran_order': False, 'shape': (4,5,)"));
+    let mut soft = vec![0.0f32; 20];
+    gumbel_softmax(&numbers, 5, 0.5, Stream::new(0), &mut soft).expect("relaxed samples");
+    assert!(array[128..] == singles(&soft));
+    // It can be read again as logits are.
+    assert_eq!(succeed(&sample(&out, &["--top-k", "2"])).lines().count(), 4);
+}
+
+#[test]
+fn standard_input_is_told_by_its_first_bytes() {
+    let numbers = logits(12);
+    let piped = |bytes: &[u8], more: &[&str]| {
+        let mut command = Command::new(GUMBEL);
+        command.args(["sample", "-"]).args(more);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
+        child.stdin.take().expect("a pipe").write_all(bytes).expect("written");
+        child.wait_with_output().expect("ends")
+    };
+    let mut direct = vec![0; 3];
+    gumbel_max(&numbers, 4, Stream::new(0), &mut direct).expect("indices");
+    let array = npy("<f4", "(3, 4)", &singles(&numbers));
+    let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![3, 4], &array[128..]);
+    let tensors = safetensors::serialize([("logits", view.expect("a tensor"))], None).expect("a file");
+    for bytes in [&array, csv(&numbers, 4).as_bytes(), &tensors] {
+        assert_eq!(indices(&succeed(&piped(bytes, &[]))), direct);
+    }
+    fail(&piped(b"hello, world", &[]), &["standard input: this is not recognised", "--format"]);
+    fail(&piped(b"hello, world", &["--format", "csv"]), &["line 1, field 1: 'hello' is not a number"]);
+}
+
+/// Writes a file and says what is wrong with it.
+fn refused(name: &str, bytes: &[u8], options: &[&str], parts: &[&str]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, out): (PathBuf, PathBuf) = (folder.path().join(name), folder.path().join("out.npy"));
+    std::fs::write(&file, bytes).expect("written");
+    let out_option = ["--out", out.to_str().expect("UTF-8")];
+    fail(&sample(&file, &[options, &out_option].concat()), parts);
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "something was left behind");
+}
+
+#[test]
+fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
+    let mut many = vec![0.0f32; 3000 * 400];
+    many[2900 * 400 + 7] = f32::NAN;
+    let array = |numbers: &[f32]| npy("<f4", "(3000, 400)", &singles(numbers));
+    refused("a.npy", &array(&many), &[], &["a.npy: the logit at row 2900, column 7 is NaN"]);
+    many[2900 * 400..][..400].fill(f32::NEG_INFINITY);
+    refused("a.npy", &array(&many), &["--tau", "1"], &["every logit of row 2900 is -inf"]);
+    many[2900 * 400] = 0.0;
+    refused(
+        "a.npy",
+        &array(&many),
+        &["--top-k", "2"],
+        &["row 2900 has 1 unmasked categories but 2 are wanted"],
+    );
+    refused("a.npy", &array(&many)[..4_000_000], &[], &["the file ends within row 2499 of 3000"]);
+    refused("a.npy", &npy("<i4", "(1, 2)", &[0; 8]), &[], &["of type <i4"]);
+    refused("a.csv", b"1,2\n3,4\n5\n", &[], &["line 3 has 1 numbers, the first row has 2"]);
+    refused("a.csv", b"1,2\n", &["--top-k", "3"], &["--top-k 3 of rows of 2 categories: ask for 1 to 2"]);
+    refused("a.csv", b"1,2\n", &["--top-k", "0"], &["--top-k 0"]);
+    refused("a.csv", b"1,2\n", &["--tau", "-1"], &["temperature must be positive and finite, got -1"]);
+    refused("a.csv", b"1,2\n", &["--tau", "1e-60"], &["temperature must be positive and finite"]);
+    refused("a.csv", b"1,2\n", &["--tensor", "x"], &["leave it out"]);
+    refused("a.csv", b"", &[], &["there are no logits"]);
+    refused("a.csv", b"1,2\n", &["--top-k", "1", "--tau", "1"], &["cannot be used with"]);
+    refused("a.txt", b"hello, you", &[], &["not recognised as npy, csv or safetensors"]);
+    fail(&sample(Path::new("/nonexistent.npy"), &[]), &["/nonexistent.npy: cannot be read"]);
+    fail(&sample(Path::new("-"), &["--out", "x.parquet"]), &["--out x.parquet must end in .npy, .csv or"]);
+    assert_eq!(Format::of(Path::new("x.NPY")), Some(Format::Npy));
+}

@@ -1,0 +1,146 @@
+//! `gumbel train text`: learning, resuming, writing, comparing, and what it refuses.
+
+mod program;
+
+use gumbel_lab::config::{Config, TextOptions, Typed};
+use gumbel_lab::sequences::sentences;
+use program::*;
+use std::path::Path;
+use std::process::Output;
+
+/// A small model of the generated sentences.
+const TEXT: &[&str] =
+    &["train", "text", "--latents", "8", "--categories", "8", "--embedding", "16", "--batch", "50"];
+
+fn text_run(out: &Path, more: &[&str]) -> Output {
+    gumbel(&[TEXT, QUICK, &["--out", out.to_str().expect("UTF-8")], more].concat())
+}
+
+#[test]
+fn it_learns_what_binds_the_characters_and_says_what_it_reached() {
+    let (_folder, run) = folder();
+    let out =
+        succeed(&text_run(&run, &["--steps", "600", "--hidden", "64", "--lr", "3e-3", "--kl-warmup", "100"]));
+    assert!(out.contains("8 latents of 8 categories on sentences (20000 training strings)"), "{out}");
+    for part in ["the law's entropy", "bits per character", "are reconstructed", "(2000 test strings)"] {
+        assert!(out.contains(part), "'{part}' is missing from {out}");
+    }
+    let summary = summary(&run);
+    let test = &summary["test"];
+    let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+    let (hard, error) =
+        (number(&test["hard_negative_elbo"]), number(&test["hard_negative_elbo_standard_error"]));
+    let (bound, law) = (number(&test["importance_bound"]["nats"]), number(&test["text"]["law_nats"]));
+    // Without its latents it could do no better than the shares of single characters.
+    let unigram = number(&test["text"]["unigram_nats"]);
+    assert!((unigram - hard) / error > 20.0, "{hard} ± {error} nats against {unigram}");
+    let first: f64 = metrics(&run)[1][5].parse().expect("the evaluation after the first step");
+    assert!((first - hard) / error > 20.0, "from {first} to {hard} ± {error}");
+    // No model knows the sentences better than the law that draws them.
+    assert!((law - sentences::nats()).abs() < 1e-12 && bound < hard, "{test}");
+    assert!(bound > law - 4.0 * number(&test["importance_bound"]["standard_error"]), "{bound} against {law}");
+    assert!(number(&test["text"]["reconstructed"]) > 0.5, "{test}");
+    for file in ["config.toml", "model.safetensors", "figures/objective.svg", "figures/usage.svg"] {
+        assert!(run.join(file).is_file(), "{file} is missing");
+    }
+    let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
+    assert!(page.contains("Categorical autoencoder of sentences") && page.contains("nats per string"));
+    assert!(!page.contains(" image"), "a page of strings speaks of images");
+}
+
+#[test]
+fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
+    for estimator in ["gumbel-softmax", "reinforce"] {
+        let ((_a, whole), (_b, parts)) = (folder(), folder());
+        let steps = |steps: &'static str| ["--estimator", estimator, "--steps", steps];
+        succeed(&text_run(&whole, &steps("60")));
+        succeed(&text_run(&parts, &steps("33")));
+        let path = parts.to_str().expect("UTF-8");
+        succeed(&gumbel(&["train", "text", "--resume", path, "--steps", "60", "--threads", "1"]));
+        assert!(weights(&whole) == weights(&parts), "{estimator}: the weights differ");
+        assert_eq!(metrics(&whole), metrics(&parts), "{estimator}");
+        assert_eq!(summary(&whole)["test"], summary(&parts)["test"], "{estimator}");
+    }
+}
+
+#[test]
+fn it_writes_one_string_a_line_and_windows_of_any_text() {
+    let (folder, run) = folder();
+    let book = folder.path().join("book.txt");
+    std::fs::write(&book, "to be or not to be,\nthat is the question.\n".repeat(60)).expect("written");
+    let path = book.to_str().expect("UTF-8");
+    succeed(&text_run(&run, &["--data", path, "--length", "6", "--steps", "20"]));
+    let test = summary(&run)["test"]["text"].clone();
+    assert!(test["length"] == 6 && test["law_nats"].is_null() && test["valid"].is_null(), "{test}");
+    let out = folder.path().join("strings.txt");
+    let (name, out_name) = (run.to_str().expect("UTF-8"), out.to_str().expect("UTF-8"));
+    let write = |seed: &str| {
+        let said = succeed(&gumbel(&["generate", name, "--count", "700", "--seed", seed, "--out", out_name]));
+        assert!(said.contains("700 strings in "), "{said}");
+        std::fs::read_to_string(&out).expect("strings")
+    };
+    let first = write("0");
+    assert_eq!(first.lines().count(), 700);
+    // The end of a line within a window is written as \n.
+    assert!(first.lines().all(|line| line.replace(r"\n", "n").chars().count() == 6), "{first}");
+    assert!(first.lines().any(|line| line.contains(r"\n")));
+    assert!(first == write("0") && first != write("1"));
+    // Another text under the same name is another run, even one of the same shape.
+    std::fs::write(&book, "To be or noT To be,\nThaT is The quesTion.\n".repeat(60)).expect("written");
+    fail(
+        &gumbel(&["train", "text", "--resume", name, "--steps", "30"]),
+        &["was trained on other strings than"],
+    );
+}
+
+#[test]
+fn estimators_are_compared_on_it() {
+    let (_folder, all) = folder();
+    let before = ["compare", "--estimators", "gumbel-softmax,rloo", "--out", all.to_str().expect("UTF-8")];
+    let out = succeed(&gumbel(&[&before[..], TEXT, QUICK, &["--steps", "40"]].concat()));
+    assert!(out.contains("[2 of 2] rloo") && out.contains("one hard sample"), "{out}");
+    let table = std::fs::read_to_string(all.join("summary.csv")).expect("a table");
+    assert_eq!(table.lines().count(), 3, "{table}");
+    let page = std::fs::read_to_string(all.join("report.html")).expect("a report");
+    assert!(page.contains("Nats per string") && !page.contains("image"));
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_before_it_begins() {
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--data", "sentence"], &["no corpus or file is called sentence (did you mean sentences?)"]),
+        (
+            &["--data", "shakespeare", "--data-dir", "/nonexistent"],
+            &["no input.txt", "/nonexistent/tiny-shakespeare"],
+        ),
+        (&["--length", "8"], &["--length 8 cuts running text", "leave it out"]),
+        (&["--data", "Cargo.toml", "--length", "1"], &["--length must be from 2 to 64, got 1"]),
+        (
+            &["--data", "Cargo.toml", "--length", "64", "--batch", "50"],
+            &["--batch must be at most the", "strings"],
+        ),
+        (&["--estimator", "vimco"], &["serves a log-mean-exp only", "use rloo"]),
+        (&["--estimator", "disarm"], &["use --categories 2"]),
+        (&["--embedding", "0"], &["--embedding must be at least 1, got 0"]),
+        (&["--kl", "density"], &["unexpected argument '--kl'"]),
+        (&["--lr", "1e38"], &["training broke down at step", "lower --lr or raise --tau"]),
+    ];
+    for (options, parts) in cases {
+        let (_folder, run) = folder();
+        fail(&text_run(&run, options), parts);
+        assert!(!run.exists(), "{options:?} left a folder behind");
+    }
+}
+
+#[test]
+fn help_shows_its_own_defaults_and_speaks_of_strings() {
+    let help = succeed(&gumbel(&["train", "text", "--help"]));
+    for (name, value) in Config::<TextOptions>::defaults().typed() {
+        let shown = help.contains(&format!("--{name} ")) && help.contains(&format!("[default: {value}]"));
+        assert!(shown == (name != "binarise"), "--{name}: {value} in {help}");
+    }
+    assert!(
+        help.contains("Strings per step") && !help.contains("Images") && !help.contains("test images"),
+        "{help}"
+    );
+}

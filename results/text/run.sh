@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Shakespeare in windows of 16 characters through 20 latents of 10 categories: makes the CSV of this folder.
+# Usage: results/text/run.sh DIR    (DIR holds tiny-shakespeare/input.txt)
+set -euo pipefail
+data=$(realpath "$1")
+here=$(realpath "$(dirname "$0")")
+cd "$here/../.."
+cargo build --release --locked
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+gumbel="${CARGO_TARGET_DIR:-target}/release/gumbel"
+
+train() { # NAME OPTIONS..
+    local name=$1
+    shift
+    "$gumbel" train text --data shakespeare --data-dir "$data" --importance-images 1000 --out "$scratch/$name" "$@"
+}
+
+train warmup --steps 10000
+train no-warmup --steps 10000 --kl-warmup 0
+train reinforce --steps 10000 --estimator reinforce
+python3 - "$scratch" warmup no-warmup reinforce > "$here/shakespeare.csv" <<'PYTHON'
+import csv, json, sys
+scratch, *names = sys.argv[1:]
+rows = []
+for name in names:
+    with open(f"{scratch}/{name}/summary.json") as file:
+        summary = json.load(file)
+    test = summary["test"]
+    bound, text = test.pop("importance_bound"), test.pop("text")
+    run = {key: summary[key] for key in ("estimator", "steps", "seconds")}
+    rows.append({"run": name, **run, **test, **{f"bound_{key}": bound[key] for key in bound}, **text})
+table = csv.DictWriter(sys.stdout, rows[0].keys(), lineterminator="\n")
+table.writeheader()
+table.writerows(rows)
+PYTHON
+"$gumbel" generate "$scratch/warmup" --count 20 --out "$here/drawn.txt"
