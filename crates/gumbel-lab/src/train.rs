@@ -3,7 +3,7 @@
 use crate::adam::FusedAdam;
 use crate::batches::Batches;
 use crate::checkpoint::{self, ImageSize, Progress};
-use crate::config::Config;
+use crate::config::{Config, Options};
 use crate::data::Dataset;
 use crate::evaluate::{HeldOut, spread};
 use crate::metrics::{Metrics, MetricsFile};
@@ -112,7 +112,7 @@ impl<'a, M: Model> Trainer<'a, M> {
             held_out: HeldOut::new(data.valid.as_ref().unwrap_or(&data.test), config.binarise),
             model,
             optimizer: FusedAdam::default().into(),
-            estimators: (0..M::LAYERS).map(|_| config.estimator()).collect::<Result<_>>()?,
+            estimators: (0..config.model.layers()).map(|_| config.estimator()).collect::<Result<_>>()?,
             tau: config.choice()?.schedule()?,
             device,
             digest: data.digest(),

@@ -125,6 +125,7 @@ impl<O: Options> Config<O> {
         ensure!(self.importance_samples >= 1, "--importance-samples must be at least 1, got 0");
         ensure!(self.lr.is_finite() && self.lr > 0.0, "--lr must be positive and finite, got {}", self.lr);
         check_threads(self.threads)?;
+        ensure!(self.model.bound() != Some(0), "--train-samples must be at least 1, got 0");
         self.model.check(&self.choice()?)?;
         self.check_served()?;
         self.estimator().map(drop)
@@ -167,7 +168,10 @@ impl<O: Options> Config<O> {
         let mut choice: Choice = self.estimator.parse()?;
         let tau = self.tau.map(|tau| ("tau", "tau", tau.to_string()));
         let samples = self.samples.map(|samples| ("samples", "samples", samples.to_string()));
-        let bound = self.model.bound().map(|samples| ("train-samples", "samples", samples.to_string()));
+        // In a chain of layers a path has one sample of each layer, and it is the chain that is repeated.
+        let repeated = self.model.layers() > 1 && choice.info.needs_gradient;
+        let bound = self.model.bound().filter(|_| !repeated);
+        let bound = bound.map(|samples| ("train-samples", "samples", samples.to_string()));
         for (option, name, value) in [tau, samples, bound].into_iter().flatten() {
             ensure!(choice.info.takes(name), "--{option} is no parameter of --estimator {}", choice.info);
             ensure!(

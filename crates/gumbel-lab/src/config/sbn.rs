@@ -31,6 +31,10 @@ impl Options for SbnOptions {
         (self.latents, self.categories)
     }
 
+    fn layers(&self) -> usize {
+        2
+    }
+
     fn check(&self, _choice: &Choice) -> Result<()> {
         check_latents(self)
     }

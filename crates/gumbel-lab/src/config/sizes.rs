@@ -46,7 +46,8 @@ impl<O: Options> Config<O> {
     /// Evaluations of the objective for an image.
     fn samples_per_image(&self) -> Result<u64> {
         let (latents, categories) = self.model.latents();
-        Ok(self.choice()?.evaluations(latents as u64, categories as u64).unwrap_or(u64::MAX))
+        let evaluations = self.choice()?.evaluations(latents as u64, categories as u64).unwrap_or(u64::MAX);
+        Ok(evaluations.max(self.model.bound().unwrap_or(0) as u64))
     }
 }
 

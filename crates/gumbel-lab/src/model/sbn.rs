@@ -135,7 +135,6 @@ const DRAWS: usize = 2;
 impl Model for Sbn {
     type Options = SbnOptions;
 
-    const LAYERS: usize = 2;
     const ONE_SAMPLE: &'static str = "hard objective of the lower half, one sample";
     const BOUND: &'static str = "bound on -ln p(lower|upper)";
 
