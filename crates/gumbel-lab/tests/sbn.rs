@@ -59,6 +59,23 @@ fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
 }
 
 #[test]
+fn it_learns_by_the_bound_of_several_samples_along_paths_and_by_the_score() {
+    for estimator in ["gumbel-softmax", "vimco"] {
+        let (_folder, run) = folder();
+        succeed(&sbn(&run, &["--steps", "300", "--train-samples", "5", "--estimator", estimator]));
+        let lines = metrics(&run);
+        let column = |at: usize| lines.iter().skip(1).filter_map(move |line| line[at].parse::<f64>().ok());
+        let (first, last) = (column(5).next().expect("a first"), summary(&run));
+        let number = |name: &str| last["test"][name].as_f64().expect("a number");
+        let error = number("hard_negative_elbo_standard_error") * 2f64.sqrt();
+        let better = (first - number("hard_negative_elbo")) / error;
+        assert!(better > 4.0, "{estimator}: {better:.1} standard errors better than at the start");
+        let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
+        assert!(page.contains("a log-mean-exp of 5 samples") && !page.contains("Its KL part"));
+    }
+}
+
+#[test]
 fn it_draws_completions_of_test_images() {
     let (folder, run) = folder();
     succeed(&sbn(&run, &["--steps", "20"]));
@@ -96,6 +113,11 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--estimator", "unordered-set"], &["its samples are weighted", "use rloo or disarm"]),
         (&["--estimator", "vimco"], &["serves a log-mean-exp only", "use rloo"]),
         (&["--estimator", "disarm", "--categories", "3"], &["use --categories 2"]),
+        (&["--train-samples", "0"], &["--train-samples must be at least 1, got 0"]),
+        (
+            &["--train-samples", "2", "--estimator", "disarm"],
+            &["disarm does not serve a log-mean-exp over chains of layers", "use vimco"],
+        ),
         (&["--latents", "0"], &["--latents must be at least 1"]),
         (&["--categories", "1"], &["--categories must be at least 2, got 1"]),
         (&["--latents", "30000"], &["parameters, of at most 250000000; lower --latents or --categories"]),

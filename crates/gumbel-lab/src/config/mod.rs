@@ -283,6 +283,17 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_repeats_a_chain_of_paths_and_the_samples_of_all_else() {
+        let choice = |arguments: &[&str]| {
+            let bound = ["--train-samples", "5", "--kl", "mass-at-sample"];
+            read(&[&bound, arguments].concat(), None).unwrap().choice().unwrap().parameters
+        };
+        assert_eq!(choice(&[]).get("samples"), Some("5"));
+        assert_eq!(choice(&["--layers", "2"]).get("samples"), None);
+        assert_eq!(choice(&["--layers", "2", "--estimator", "vimco"]).get("samples"), Some("5"));
+    }
+
+    #[test]
     fn mistakes_name_the_value_and_the_remedy() {
         let cases: &[(&[&str], &str)] = &[
             (&["--categories", "1"], "--categories must be at least 2, got 1"),
@@ -308,6 +319,8 @@ mod tests {
                 "and --train-samples 5 both give samples",
             ),
             (&["--train-samples", "0", "--kl", "mass-at-sample"], "at least 1, got 0"),
+            (&["--layers", "0"], "--layers must be from 1 to 10, got 0"),
+            (&["--layers", "11"], "--layers must be from 1 to 10, got 11"),
             (&["--estimator", "disarm"], "serves binary latents only; use --categories 2"),
             (&["--estimator", "rloo", "--tau", "1"], "--tau is no parameter of --estimator rloo"),
             (&["--tau", "0"], "must be positive and finite, got 0"),

@@ -77,6 +77,13 @@ mod tests {
             (with_latents(&small, usize::MAX), "more than 10^19 parameters"),
             (with_latents(&small, 1_000_000), "parameters, of at most 250000000; lower --latents"),
             (VaeConfig { samples: Some(10_000), ..small.clone() }, "784000000 numbers in a tensor"),
+            (
+                VaeConfig {
+                    model: VaeOptions { layers: 2, train_samples: Some(10_000), ..small.model.clone() },
+                    ..small.clone()
+                },
+                "784000000 numbers in a tensor",
+            ),
             (with_latents(&exact, 4), "10000 samples of each of 100 images"),
             (with_latents(&exact, 20), "use --estimator reinforce"),
         ];
