@@ -5,7 +5,7 @@
 //! −ELBO = E_q [ −ln p(x|z₁) + Σ_l (ln q(z_l|z_{l−1}) − ln p(z_l|z_{l+1})) ]
 //! ```
 //!
-//! Maddison, Mnih and Teh 2017, section 5.2 (200H-200H-784V). With a categorical divergence, ln q(z_l|z_{l−1}) is minus
+//! Maddison, Mnih and Teh 2017, table 1 (200H-200H-784V). With a categorical divergence, ln q(z_l|z_{l−1}) is minus
 //! its entropy, and at the top KL(q(z_L|z_{L−1}) ‖ p(z_L)). There is no such form for ln p(z_l|z_{l+1}), which is taken
 //! at the samples of both layers: z_{l+1} was drawn given z_l, so that KL(q(z_l|z_{l−1}) ‖ p(z_l|z_{l+1})) at z_{l+1}
 //! would be as if the two had nothing to do with each other.
@@ -101,7 +101,7 @@ impl Vae {
             if kl.kind == Kl::Categorical { loss } else { loss + self.log_posterior(all, kl) }
         });
         self.above.iter().zip(&estimators[1..]).fold(first, |layers, (level, estimator)| {
-            let layers = layers.then(&**estimator, |above| level.up(above[above.len() - 1].sample.z.clone()));
+            let layers = layers.then(&**estimator, |drawn| level.up(drawn[drawn.len() - 1].sample.z.clone()));
             layers.cost(move |all| {
                 let [.., below, this] = all else { unreachable!("two layers at least") };
                 let prior = level.down(this.sample.z.clone());

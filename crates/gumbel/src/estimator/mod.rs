@@ -202,6 +202,16 @@ pub trait Estimator: fmt::Debug + Send {
     ///
     /// # Errors
     /// An estimator that has no score, or one that takes more than the losses; too few samples for it.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::estimator::{Estimator, Vimco};
+    /// let losses = Tensor::<2>::from_floats([[1.0], [3.0]], &Device::flex());
+    /// let signal = Vimco::new(2)?.bound_signal(losses)?.into_data().try_to_vec::<f32>().unwrap();
+    /// // −ln ½ (e⁻¹ + e⁻³), less 3 or 1: what it would be with the other loss twice.
+    /// assert!((signal[0] + 1.433781).abs() < 1e-5 && (signal[1] - 0.566219).abs() < 1e-5);
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
     fn bound_signal(&self, _losses: Tensor<2>) -> Result<Tensor<2>, Error> {
         Err(self.info().unserved("a log-mean-exp over chains of layers", OF_BOUNDS))
     }
