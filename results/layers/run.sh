@@ -12,7 +12,7 @@ trap 'rm -rf "$scratch"' EXIT
 train() { # NAME LAYERS
     "${CARGO_TARGET_DIR:-target}/release/gumbel" train vae --data mnist --data-dir "$data" --binarise fixed \
         --layers "$2" --hidden none --latents 200 --categories 2 --estimator gumbel-softmax --kl categorical \
-        --steps 10000 --batch 100 --lr 1e-3 --seed 0 --evaluate-every 1000 --importance-images 2000 \
+        --steps 5000 --batch 100 --lr 1e-3 --seed 0 --evaluate-every 1000 --importance-images 500 \
         --threads 1 --out "$scratch/$1"
     cp "$scratch/$1/metrics.csv" "$here/$1.csv"
     cp "$scratch/$1/summary.json" "$here/$1.json"

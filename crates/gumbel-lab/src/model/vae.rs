@@ -290,19 +290,16 @@ impl Model for Vae {
     ) -> Result<Tensor<2>, Error> {
         let mut posterior = logits.unsqueeze::<4>();
         let mut z = gumbel::one_hot(posterior.clone().repeat_dim(0, samples), noise)?;
-        let ratio =
-            |p, q, z: Tensor<4>| [p, q].map(|logits| over_latents(categorical::log_prob(logits, z.clone())));
+        let log_mass = |logits, z: &Tensor<4>| over_latents(categorical::log_prob(logits, z.clone()));
         let mut weights = self.log_likelihood(images, z.clone());
         for level in &self.above {
             let logits = level.up(z.clone());
             let above = gumbel::one_hot(logits.clone(), noise)?;
-            let [log_p, log_q] = ratio(level.down(above.clone()), posterior, z);
-            weights = weights + log_p - log_q;
+            weights = weights + log_mass(level.down(above.clone()), &z) - log_mass(posterior, &z);
             (z, posterior) = (above, logits);
         }
         let prior = self.prior(&posterior.device()).unsqueeze::<4>();
-        let [log_p, log_q] = ratio(prior, posterior, z);
-        Ok(weights + log_p - log_q)
+        Ok(weights + log_mass(prior, &z) - log_mass(posterior, &z))
     }
 
     fn tell(&self, run: &Finished<VaeOptions>, noise: &mut Noise, report: Report) -> Result<Report> {
