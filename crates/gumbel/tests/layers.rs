@@ -20,6 +20,8 @@ const ABOVE: [f64; 2] = [1.0, -0.7];
 const WEIGHTS: [f64; 2] = [0.9, -0.5];
 
 type Bits = [f64; 2];
+/// Numbers of each row.
+type Rows = Vec<Vec<f64>>;
 
 fn depth(parameters: &[f64]) -> usize {
     parameters.len() / 3
@@ -148,12 +150,7 @@ fn build(name: &str) -> Box<dyn Estimator> {
 }
 
 /// As [`run`], of the bound of so many chains: values and gradients by row.
-fn run_bound(
-    names: &[&str],
-    parameters: &[f64],
-    rows: usize,
-    samples: usize,
-) -> Result<(Vec<Vec<f64>>, Vec<Vec<f64>>), Error> {
+fn run_bound(names: &[&str], parameters: &[f64], rows: usize, samples: usize) -> Result<(Rows, Rows), Error> {
     let estimators: Vec<_> = names.iter().map(|name| build(name)).collect();
     let (leaf, calls) = (leaf(parameters, rows), Cell::new(0));
     let layers = chain(&estimators, &leaf, &calls);
