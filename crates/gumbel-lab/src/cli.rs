@@ -74,7 +74,7 @@ pub enum Train {
   gumbel train vae --tau linear:1:0.3:4000                  a temperature schedule
   gumbel train vae --kl density --tau 0.67 --prior-tau 0.5  Concrete posterior and prior
   gumbel train vae --kl mass-at-sample --estimator vimco --train-samples 5      a bound of five samples
-  gumbel train vae --layers 2 --latents 200 --categories 2 --hidden none        200H-200H-784V, linear
+  gumbel train vae --layers 2 --latents 200 --categories 2  two layers of Bernoulli latents
   gumbel train vae --config run.toml --seed 3               options from a file, one overridden
   gumbel train vae --resume runs/vae-1                      go on where a run stopped")]
     Vae(Box<TrainImages<VaeOptions>>),

@@ -23,8 +23,8 @@ pub struct VaeOptions {
     /// Categories of each latent, K, at least 2
     #[arg(long, default_value_t = 10, value_parser = whole::<usize>, value_name = "K", help_heading = "Model")]
     pub categories: usize,
-    /// Widths of the encoder's hidden layers (the decoder has them in reverse), or none; between two layers of latents
-    /// there are as many
+    /// Widths of the encoder's hidden layers (the decoder has them in reverse), or none; the same between two layers
+    /// of latents
     #[arg(long, default_value_t, value_name = "WIDTHS", help_heading = "Model")]
     pub hidden: Widths,
     /// uniform, or learned with the rest

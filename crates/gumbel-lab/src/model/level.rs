@@ -145,8 +145,8 @@ fn log_prob(sample: &Sample, logits: Tensor<4>, kind: Kl, tau: Option<f64>) -> T
     })
 }
 
-/// Against sums over all states: layers of two bits. About 100 comparisons at four standard errors of a hundred batches: a
-/// false alarm in 90 seeds; they are fixed.
+/// Against sums over all states: layers of two bits. About 100 comparisons at four standard errors of a hundred
+/// batches: a false alarm in 90 seeds; they are fixed.
 #[cfg(test)]
 mod tests {
     use super::*;

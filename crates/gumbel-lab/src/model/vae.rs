@@ -29,8 +29,8 @@ pub struct Shape {
     pub latents: usize,
     /// Categories K of each.
     pub categories: usize,
-    /// Widths of the encoder's hidden layers; the decoder has them in reverse. There are as many between two layers
-    /// of latents.
+    /// Widths of the encoder's hidden layers; the decoder has them in reverse. The same stand between two layers of
+    /// latents.
     pub hidden: Vec<usize>,
     /// Whether the prior's logits are trained; otherwise it is uniform.
     pub learned_prior: bool,
