@@ -88,7 +88,7 @@ number of threads.")]
 /// The models.
 #[derive(Debug, Subcommand)]
 pub enum Train {
-    /// A variational autoencoder of binary images with D categorical latents of K categories
+    /// A variational autoencoder of binary images with layers of D categorical latents of K categories
     #[command(args_override_self = true)]
     #[command(after_help = "Examples:
   gumbel train vae                                          the built-in digits, about a minute
@@ -97,6 +97,7 @@ pub enum Train {
   gumbel train vae --tau linear:1:0.3:4000                  a temperature schedule
   gumbel train vae --kl density --tau 0.67 --prior-tau 0.5  Concrete posterior and prior
   gumbel train vae --kl mass-at-sample --estimator vimco --train-samples 5      a bound of five samples
+  gumbel train vae --layers 2 --latents 200 --categories 2  two layers of Bernoulli latents
   gumbel train vae --config run.toml --seed 3               options from a file, one overridden
   gumbel train vae --resume runs/vae-1                      go on where a run stopped")]
     Vae(Box<TrainImages<VaeOptions>>),
@@ -107,6 +108,7 @@ pub enum Train {
   gumbel train sbn                                          the built-in digits, by binary latents
   gumbel train sbn --latents 20 --categories 10             categorical latents
   gumbel train sbn --estimator rloo:samples=4               the score function, four samples
+  gumbel train sbn --train-samples 5                        the bound of five samples; vimco for the score function
   gumbel train sbn --resume runs/sbn-1                      go on where a run stopped
   gumbel generate runs/sbn-1                                test images, completed
 

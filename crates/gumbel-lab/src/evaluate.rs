@@ -254,7 +254,8 @@ mod tests {
         let images = Images::new(vec![255; 4], 2, 2, None);
         let watch = Watch::nothing();
         let held_out = HeldOut::new(&images, Binarisation::Threshold).watched(watch.clone());
-        let shape = Shape { pixels: 4, latents: 1, categories: 2, hidden: vec![], learned_prior: false };
+        let shape =
+            Shape { pixels: 4, layers: 1, latents: 1, categories: 2, hidden: vec![], learned_prior: false };
         let model = Vae::new(&shape, &images.mean(), &mut Noise::from_seed(3), &Device::flex());
         assert!(held_out.importance_bound(&model, 30, 1, &Noise::from_seed(1)).is_ok());
         assert_eq!(watch.bar.position(), 30);
@@ -269,7 +270,8 @@ mod tests {
     fn the_bounds_are_bounds_and_tighten_to_the_enumerated_likelihood() {
         let images = Images::new((0..40 * 6).map(|i| if i % 5 < 2 { 255 } else { 0 }).collect(), 2, 3, None);
         let held_out = HeldOut::new(&images, Binarisation::Threshold);
-        let shape = Shape { pixels: 6, latents: 2, categories: 3, hidden: vec![4], learned_prior: false };
+        let shape =
+            Shape { pixels: 6, layers: 1, latents: 2, categories: 3, hidden: vec![4], learned_prior: false };
         let model = Vae::new(&shape, &images.mean(), &mut Noise::from_seed(3), &Device::flex());
         let exact = exact_negative_log_likelihood(&model, &held_out);
         let noise = Noise::from_seed(1);

@@ -120,7 +120,7 @@ impl<'a, M: Model> Trainer<'a, M> {
             held_out: HeldOut::new(data.valid.as_ref().unwrap_or(&data.test), config.binarise),
             model,
             optimizer: FusedAdam::default().into(),
-            estimators: (0..M::LAYERS).map(|_| config.estimator()).collect::<Result<_>>()?,
+            estimators: (0..config.model.layers()).map(|_| config.estimator()).collect::<Result<_>>()?,
             tau: config.choice()?.schedule()?,
             device,
             step: 0,

@@ -59,6 +59,24 @@ fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
 }
 
 #[test]
+fn it_learns_by_the_bound_of_several_samples_along_paths_and_by_the_score() {
+    for estimator in ["gumbel-softmax", "vimco"] {
+        let (_folder, run) = folder();
+        let bound = ["--train-samples", "5", "--importance-images", "1000", "--lr", "5e-3"];
+        succeed(&sbn(&run, &[&["--steps", "300", "--estimator", estimator], &bound[..]].concat()));
+        let summary = summary(&run);
+        let number = |name: &str| summary["test"]["importance_bound"][name].as_f64().expect("a number");
+        // At the start all samples give the mean lower half: twenty are worth little more than one.
+        let start: f64 =
+            metrics(&run).iter().skip(1).find_map(|line| line[5].parse().ok()).expect("a number");
+        let better = (start - number("nats")) / (number("standard_error") * 2f64.sqrt());
+        assert!(better > 4.0, "{estimator}: {better:.1} standard errors better than at the start");
+        let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
+        assert!(page.contains("a log-mean-exp of 5 samples") && !page.contains("Its KL part"));
+    }
+}
+
+#[test]
 fn it_draws_completions_of_test_images() {
     let (folder, run) = folder();
     succeed(&sbn(&run, &["--steps", "20"]));
@@ -96,6 +114,11 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--estimator", "unordered-set"], &["its samples are weighted", "use rloo or disarm"]),
         (&["--estimator", "vimco"], &["serves a log-mean-exp only", "use rloo"]),
         (&["--estimator", "disarm", "--categories", "3"], &["use --categories 2"]),
+        (&["--train-samples", "0"], &["--train-samples must be at least 1, got 0"]),
+        (
+            &["--train-samples", "2", "--estimator", "disarm"],
+            &["disarm does not serve a log-mean-exp over chains of layers", "use vimco"],
+        ),
         (&["--latents", "0"], &["--latents must be at least 1"]),
         (&["--categories", "1"], &["--categories must be at least 2, got 1"]),
         (&["--latents", "30000"], &["parameters, of at most 250000000; lower --latents or --categories"]),

@@ -128,6 +128,7 @@ impl<O: Options> Config<O> {
         );
         ensure!(self.importance_samples >= 1, "--importance-samples must be at least 1, got 0");
         check_threads(self.threads)?;
+        ensure!(self.model.bound() != Some(0), "--train-samples must be at least 1, got 0");
         self.model.check(&self.choice()?)?;
         self.check_served()?;
         self.estimator().map(drop)
@@ -179,7 +180,10 @@ impl<O: Options> Config<O> {
         let mut choice: Choice = self.estimator.parse()?;
         let tau = self.tau.map(|tau| ("tau", "tau", tau.to_string()));
         let samples = self.samples.map(|samples| ("samples", "samples", samples.to_string()));
-        let bound = self.model.bound().map(|samples| ("train-samples", "samples", samples.to_string()));
+        // In a chain of layers a path has one sample of each layer, and it is the chain that is repeated.
+        let repeated = self.model.layers() > 1 && choice.info.needs_gradient;
+        let bound = self.model.bound().filter(|_| !repeated);
+        let bound = bound.map(|samples| ("train-samples", "samples", samples.to_string()));
         for (option, name, value) in [tau, samples, bound].into_iter().flatten() {
             ensure!(choice.info.takes(name), "--{option} is no parameter of --estimator {}", choice.info);
             ensure!(
@@ -295,6 +299,17 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_repeats_a_chain_of_paths_and_the_samples_of_all_else() {
+        let choice = |arguments: &[&str]| {
+            let bound = ["--train-samples", "5", "--kl", "mass-at-sample"];
+            read(&[&bound, arguments].concat(), None).unwrap().choice().unwrap().parameters
+        };
+        assert_eq!(choice(&[]).get("samples"), Some("5"));
+        assert_eq!(choice(&["--layers", "2"]).get("samples"), None);
+        assert_eq!(choice(&["--layers", "2", "--estimator", "vimco"]).get("samples"), Some("5"));
+    }
+
+    #[test]
     fn mistakes_name_the_value_and_the_remedy() {
         let cases: &[(&[&str], &str)] = &[
             (&["--categories", "1"], "--categories must be at least 2, got 1"),
@@ -321,6 +336,8 @@ mod tests {
                 "and --train-samples 5 both give samples",
             ),
             (&["--train-samples", "0", "--kl", "mass-at-sample"], "at least 1, got 0"),
+            (&["--layers", "0"], "--layers must be from 1 to 10, got 0"),
+            (&["--layers", "11"], "--layers must be from 1 to 10, got 11"),
             (&["--estimator", "disarm"], "serves binary latents only; use --categories 2"),
             (&["--estimator", "rloo", "--tau", "1"], "--tau is no parameter of --estimator rloo"),
             (&["--tau", "0"], "must be positive and finite, got 0"),

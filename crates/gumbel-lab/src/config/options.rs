@@ -46,6 +46,11 @@ pub trait Options:
     /// The latents D of a layer, and the categories K of each.
     fn latents(&self) -> (usize, usize);
 
+    /// Layers of latents: each gets an estimator of its own.
+    fn layers(&self) -> usize {
+        1
+    }
+
     /// The samples m that the training objective is a log-mean-exp of, if it is one.
     fn bound(&self) -> Option<usize> {
         None

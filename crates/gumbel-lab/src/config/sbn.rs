@@ -19,6 +19,10 @@ pub struct SbnOptions {
     /// Categories of each latent, K, at least 2
     #[arg(long, default_value_t = 2, value_parser = whole::<usize>, value_name = "K", help_heading = "Model")]
     pub categories: usize,
+    /// Train on the bound of M samples, a log-mean-exp of their likelihoods, instead of the mean over --samples
+    #[arg(long, value_parser = whole::<usize>, value_name = "M", help_heading = "Model")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train_samples: Option<usize>,
 }
 
 impl Options for SbnOptions {
@@ -29,6 +33,14 @@ impl Options for SbnOptions {
 
     fn latents(&self) -> (usize, usize) {
         (self.latents, self.categories)
+    }
+
+    fn layers(&self) -> usize {
+        2
+    }
+
+    fn bound(&self) -> Option<usize> {
+        self.train_samples
     }
 
     fn check(&self, _choice: &Choice) -> Result<()> {

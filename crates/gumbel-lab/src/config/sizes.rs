@@ -28,10 +28,10 @@ impl<O: Options> Config<O> {
     fn check_step(&self, widest: u64) -> Result<()> {
         let samples = self.samples_per_image()?;
         let numbers = samples.saturating_mul(self.batch as u64).saturating_mul(widest);
-        let remedy = if self.info()?.name == "exact" {
-            "lower --batch, --latents or --categories, or use --estimator reinforce"
-        } else {
-            "lower --samples or --batch"
+        let remedy = match (self.info()?.name, self.model.bound()) {
+            ("exact", _) => "lower --batch, --latents or --categories, or use --estimator reinforce",
+            (_, Some(_)) => "lower --train-samples or --batch",
+            (_, None) => "lower --samples or --batch",
         };
         ensure!(
             numbers <= NUMBERS,
@@ -46,7 +46,8 @@ impl<O: Options> Config<O> {
     /// Evaluations of the objective for an image.
     fn samples_per_image(&self) -> Result<u64> {
         let (latents, categories) = self.model.latents();
-        Ok(self.choice()?.evaluations(latents as u64, categories as u64).unwrap_or(u64::MAX))
+        let evaluations = self.choice()?.evaluations(latents as u64, categories as u64).unwrap_or(u64::MAX);
+        Ok(evaluations.max(self.model.bound().unwrap_or(0) as u64))
     }
 }
 
@@ -76,6 +77,13 @@ mod tests {
             (with_latents(&small, usize::MAX), "more than 10^19 parameters"),
             (with_latents(&small, 1_000_000), "parameters, of at most 250000000; lower --latents"),
             (VaeConfig { samples: Some(10_000), ..small.clone() }, "784000000 numbers in a tensor"),
+            (
+                VaeConfig {
+                    model: VaeOptions { layers: 2, train_samples: Some(10_000), ..small.model.clone() },
+                    ..small.clone()
+                },
+                "784000000 numbers in a tensor, of at most 250000000; lower --train-samples",
+            ),
             (with_latents(&exact, 4), "10000 samples of each of 100 images"),
             (with_latents(&exact, 20), "use --estimator reinforce"),
         ];

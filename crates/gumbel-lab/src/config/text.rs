@@ -105,6 +105,7 @@ impl TextOptions {
             symbols: size.width,
             embedding: self.embedding,
             code: vae::Shape {
+                layers: 1,
                 pixels: size.height.saturating_mul(self.embedding),
                 latents: self.latents,
                 categories: self.categories,

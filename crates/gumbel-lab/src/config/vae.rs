@@ -14,13 +14,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct VaeOptions {
-    /// Number of latents, D
+    /// Layers of latents, L, each drawn given the one below
+    #[arg(long, default_value_t = 1, value_parser = whole::<usize>, value_name = "L", help_heading = "Model")]
+    pub layers: usize,
+    /// Number of latents of a layer, D
     #[arg(long, default_value_t = 20, value_parser = whole::<usize>, value_name = "D", help_heading = "Model")]
     pub latents: usize,
     /// Categories of each latent, K, at least 2
     #[arg(long, default_value_t = 10, value_parser = whole::<usize>, value_name = "K", help_heading = "Model")]
     pub categories: usize,
-    /// Widths of the encoder's hidden layers (the decoder has them in reverse), or none
+    /// Widths of the encoder's hidden layers (the decoder has them in reverse), or none; the same between two layers
+    /// of latents
     #[arg(long, default_value_t, value_name = "WIDTHS", help_heading = "Model")]
     pub hidden: Widths,
     /// uniform, or learned with the rest
@@ -41,7 +45,10 @@ pub struct VaeOptions {
     pub train_samples: Option<usize>,
 }
 
-/// The prior of the latents.
+/// The most layers: the estimate of each holds those above it.
+const LAYERS: usize = 10;
+
+/// The prior of the latents, of the topmost layer if there are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Prior {
@@ -60,12 +67,21 @@ impl Options for VaeOptions {
         (self.latents, self.categories)
     }
 
+    fn layers(&self) -> usize {
+        self.layers
+    }
+
     fn bound(&self) -> Option<usize> {
         self.train_samples
     }
 
     fn check(&self, choice: &Choice) -> Result<()> {
         check_latents(self)?;
+        ensure!(
+            (1..=LAYERS).contains(&self.layers),
+            "--layers must be from 1 to {LAYERS}, got {}",
+            self.layers
+        );
         ensure!(
             self.train_samples.is_none() || self.kl != Kl::Categorical,
             "--train-samples needs a divergence at each sample: use --kl mass-at-sample, or density with relaxed samples"
@@ -105,6 +121,7 @@ impl VaeOptions {
     pub fn shape(&self, pixels: usize) -> Shape {
         Shape {
             pixels,
+            layers: self.layers,
             latents: self.latents,
             categories: self.categories,
             hidden: self.hidden.as_slice().to_vec(),

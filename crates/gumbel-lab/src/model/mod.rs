@@ -5,6 +5,7 @@
 mod average;
 pub mod gan;
 mod gaussian;
+pub mod level;
 mod mlp;
 pub mod sbn;
 pub mod semi;
@@ -39,8 +40,6 @@ pub trait Model: Module + Default + Send + Sync {
     /// What a user can choose.
     type Options: Options;
 
-    /// Layers of latents: each gets an estimator of its own.
-    const LAYERS: usize;
     /// What the objective at one hard sample is called.
     const ONE_SAMPLE: &'static str;
     /// What the bound of many samples is called.

@@ -135,7 +135,6 @@ const DRAWS: usize = 2;
 impl Model for Sbn {
     type Options = SbnOptions;
 
-    const LAYERS: usize = 2;
     const ONE_SAMPLE: &'static str = "hard objective of the lower half, one sample";
     const BOUND: &'static str = "bound on -ln p(lower|upper)";
 
@@ -164,16 +163,19 @@ impl Model for Sbn {
 
     fn estimate(
         &self,
-        _options: &SbnOptions,
+        options: &SbnOptions,
         Batch { images, logits, step }: Batch,
         estimators: &[Box<dyn Estimator>],
         noise: &mut Noise,
     ) -> Result<Estimated, Error> {
         let lower = self.lower(images);
-        let layers = Layers::new(&*estimators[0], logits)
+        let chain = Layers::new(&*estimators[0], logits)
             .then(&*estimators[1], |above| self.second_logits(above[0].sample.z.clone()))
-            .cost(|all| self.loss(lower.clone(), self.code(all[1].sample.z.clone())))
-            .estimate(noise, step)?;
+            .cost(|all| self.loss(lower.clone(), self.code(all[1].sample.z.clone())));
+        let layers = match options.train_samples {
+            Some(samples) => vec![chain.estimate_bound(samples, noise, step)?; estimators.len()],
+            None => chain.estimate(noise, step)?,
+        };
         let reconstruction = layers[0].value.clone().mean().into_scalar::<f64>();
         Ok(Estimated { layers, reconstruction })
     }
@@ -208,6 +210,7 @@ impl Model for Sbn {
             ),
             // Of the relaxed model where samples are relaxed: no divergence of another distribution enters.
             training_is_bound: true,
+            training_bound: run.config.model.train_samples,
             headline: vec![Headline::conditional(run.test), Headline::conditional_bound(run.test)],
             completions: Some(Completions {
                 originals: run.pictures(grey(images)),
@@ -257,17 +260,17 @@ mod tests {
     }
 
     fn model(categories: usize) -> Sbn {
-        let options = SbnOptions { latents: 2, categories };
+        let options = SbnOptions { latents: 2, categories, ..SbnOptions::default() };
         Sbn::new(&options, SIZE, &images().mean(), &mut Noise::from_seed(3), &Device::flex())
     }
 
     #[test]
     fn the_middle_row_belongs_to_the_lower_half() {
-        let shape = SbnOptions { latents: 5, categories: 4 }.shape(SIZE);
+        let shape = SbnOptions { latents: 5, categories: 4, ..SbnOptions::default() }.shape(SIZE);
         assert_eq!((shape.upper, shape.lower, shape.widest()), (2, 4, 20));
         assert_eq!(shape.parameters(), 3 * 20 + 21 * 20 + 21 * 4);
         // A binary latent is one unit.
-        let binary = SbnOptions { latents: 5, categories: 2 }.shape(SIZE);
+        let binary = SbnOptions { latents: 5, categories: 2, ..SbnOptions::default() }.shape(SIZE);
         assert_eq!((binary.parameters(), binary.widest()), (3 * 5 + 6 * 5 + 6 * 4, 10));
     }
 

@@ -166,7 +166,6 @@ const STYLES: usize = 10;
 impl Model for Semi {
     type Options = SemiOptions;
 
-    const LAYERS: usize = 1;
     const ONE_SAMPLE: &'static str = "hard negative ELBO, classes summed, one style";
     const BOUND: &'static str = "importance-weighted bound";
 

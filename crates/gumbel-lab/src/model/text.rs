@@ -139,7 +139,6 @@ const DRAWN: usize = 2000;
 impl Model for Text {
     type Options = TextOptions;
 
-    const LAYERS: usize = 1;
     const ONE_SAMPLE: &'static str = "hard negative ELBO, one sample";
     const BOUND: &'static str = "importance-weighted bound";
 
@@ -336,7 +335,14 @@ mod tests {
     use super::*;
 
     fn small() -> Shape {
-        let code = vae::Shape { pixels: 15, latents: 2, categories: 3, hidden: vec![7], learned_prior: true };
+        let code = vae::Shape {
+            pixels: 15,
+            latents: 2,
+            categories: 3,
+            hidden: vec![7],
+            learned_prior: true,
+            layers: 1,
+        };
         Shape { length: 3, symbols: 4, embedding: 5, code }
     }
 

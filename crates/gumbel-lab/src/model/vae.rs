@@ -1,7 +1,9 @@
 //! A variational autoencoder of binary images with categorical latents.
 //!
 //! p(z) = Π_d Categorical(prior_d), p(x|z) = Π_i Bernoulli(decoder(z)_i), q(z|x) = Π_d Categorical(encoder(x)_d).
+//! Further layers of latents stand above z, between it and the prior: see [`level`](super::level).
 
+use super::level::Level;
 use super::mlp::{Mlp, trainable};
 use super::{AT_ONCE, Batch, Estimated, Finished, Model, base_rate, grey};
 use crate::checkpoint::ImageSize;
@@ -11,7 +13,7 @@ use crate::report::{Headline, Reconstructions, Report, Usage};
 use anyhow::Result;
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, activation};
-use gumbel::estimator::{Estimator, Objective, Sample, Samples};
+use gumbel::estimator::{Estimator, Objective, Relaxed, Sample, Samples};
 use gumbel::kl::Kl;
 use gumbel::{Error, Noise, bernoulli, categorical, kl};
 use std::cell::Cell;
@@ -21,11 +23,14 @@ use std::cell::Cell;
 pub struct Shape {
     /// Pixels P of an image.
     pub pixels: usize,
-    /// Latents D.
+    /// Layers of latents L.
+    pub layers: usize,
+    /// Latents D of a layer.
     pub latents: usize,
     /// Categories K of each.
     pub categories: usize,
-    /// Widths of the encoder's hidden layers; the decoder has them in reverse.
+    /// Widths of the encoder's hidden layers; the decoder has them in reverse. The same stand between two layers of
+    /// latents.
     pub hidden: Vec<usize>,
     /// Whether the prior's logits are trained; otherwise it is uniform.
     pub learned_prior: bool,
@@ -35,10 +40,12 @@ impl Shape {
     /// Numbers trained, or `u64::MAX` where they cannot be counted.
     pub fn parameters(&self) -> u64 {
         let layer = |inputs: u64, outputs: u64| inputs.saturating_add(1).saturating_mul(outputs);
-        let widths = self.widths();
         let both = |pair: &[u64]| layer(pair[0], pair[1]).saturating_add(layer(pair[1], pair[0]));
+        let between = |widths: Vec<u64>| widths.windows(2).map(both).fold(0, u64::saturating_add);
         let prior = if self.learned_prior { self.code() } else { 0 };
-        widths.windows(2).map(both).fold(prior, u64::saturating_add)
+        let levels =
+            between(self.widths_from(self.code())).saturating_mul((self.layers as u64).saturating_sub(1));
+        between(self.widths()).saturating_add(levels).saturating_add(prior)
     }
 
     /// The widest layer, inputs and outputs included.
@@ -48,8 +55,13 @@ impl Shape {
 
     /// Widths of all layers of the encoder.
     fn widths(&self) -> Vec<u64> {
+        self.widths_from(self.pixels as u64)
+    }
+
+    /// Widths from that of an input to that of the latents.
+    fn widths_from(&self, input: u64) -> Vec<u64> {
         let hidden = self.hidden.iter().map(|&width| width as u64);
-        [self.pixels as u64].into_iter().chain(hidden).chain([self.code()]).collect()
+        [input].into_iter().chain(hidden).chain([self.code()]).collect()
     }
 
     fn code(&self) -> u64 {
@@ -64,6 +76,8 @@ pub struct Vae {
     decoder: Mlp,
     /// `[D, K]`.
     prior: Option<Param<Tensor<2>>>,
+    /// From the first layer of latents up.
+    pub(super) above: Vec<Level>,
     latents: usize,
     categories: usize,
 }
@@ -82,7 +96,9 @@ impl Vae {
             let id = ParamId::from(ids.next().expect("ids do not end"));
             trainable(id, Tensor::zeros([shape.latents, shape.categories], device))
         });
-        Self { encoder, decoder, prior, latents: shape.latents, categories: shape.categories }
+        let mut level = || Level::new(&shape.hidden, code, &mut ids, noise, device);
+        let above = (1..shape.layers).map(|_| level()).collect();
+        Self { encoder, decoder, prior, above, latents: shape.latents, categories: shape.categories }
     }
 
     /// Images `[B, P]` to the logits of q(z|x), `[B, D, K]`.
@@ -91,7 +107,7 @@ impl Vae {
         self.encoder.forward(images).reshape([rows, self.latents, self.categories])
     }
 
-    /// Latents `[S, B, D, K]`, hard or relaxed, to the logits of the pixels, `[S, B, P]`.
+    /// Latents of the first layer `[S, B, D, K]`, hard or relaxed, to the logits of the pixels, `[S, B, P]`.
     pub fn decode(&self, z: Tensor<4>) -> Tensor<3> {
         let [samples, rows, ..] = z.dims();
         self.decoder.forward(z.reshape([samples, rows, self.latents * self.categories]))
@@ -119,41 +135,46 @@ impl Vae {
         kl: Divergence,
     ) -> Parts {
         let reconstruction = self.log_likelihood(images, sample.z.clone()).neg();
-        let posterior = posterior.unsqueeze::<4>();
-        let prior = self.prior(&posterior.device()).unsqueeze::<4>();
-        let divergence = match (kl.kind, &sample.relaxed) {
-            (Kl::Categorical, _) => None,
-            (Kl::MassAtSample, _) => Some(kl::mass_at_sample(sample.z.clone(), posterior, prior)),
-            (Kl::Density, Some(relaxed)) => {
-                let (q, p) = ((posterior, relaxed.tau), (prior, kl.prior_tau.unwrap_or(relaxed.tau)));
-                let ratio = kl::density_at_sample(relaxed.log_z.clone(), q, p);
-                Some(ratio.expect("the configuration has checked the temperatures"))
-            }
-            (Kl::Density, None) => unreachable!("the configuration pairs density with relaxed samples only"),
-        };
-        Parts { reconstruction, divergence: divergence.map(over_latents) }
+        Parts { reconstruction, divergence: self.divergence(posterior.unsqueeze(), sample, kl) }
     }
 
-    /// The part of the negative ELBO that no sample enters, `[B]`: the categorical divergence, or zero.
+    /// The divergence from the prior at a sample, `[S, B]`, given the posterior's logits `[S, B, D, K]`; `None` where it
+    /// is in closed form.
+    pub(super) fn divergence(
+        &self,
+        posterior: Tensor<4>,
+        sample: &Sample,
+        kl: Divergence,
+    ) -> Option<Tensor<2>> {
+        let prior = self.prior(&posterior.device()).unsqueeze::<4>();
+        let per_latent = match kl.kind {
+            Kl::Categorical => return None,
+            Kl::MassAtSample => kl::mass_at_sample(sample.z.clone(), posterior, prior),
+            Kl::Density => {
+                let Relaxed { log_z, tau } = relaxed(sample).clone();
+                let (q, p) = ((posterior, tau), (prior, kl.prior_tau.unwrap_or(tau)));
+                kl::density_at_sample(log_z, q, p).expect(TEMPERATURES)
+            }
+        };
+        Some(over_latents(per_latent))
+    }
+
+    /// The part of the negative ELBO that no sample enters, `[B]`: of a categorical divergence with one layer the whole,
+    /// with several minus the entropy of the first posterior; or zero.
     pub fn sampleless_kl(&self, posterior: Tensor<3>, kl: Divergence) -> Tensor<1> {
-        match kl.kind {
-            Kl::Categorical => self.categorical_kl(posterior),
-            Kl::MassAtSample | Kl::Density => Tensor::zeros([posterior.dims()[0]], &posterior.device()),
+        match (kl.kind, self.above.is_empty()) {
+            (Kl::Categorical, true) => self.categorical_kl(posterior),
+            (Kl::Categorical, false) => {
+                over_latents(categorical::entropy(posterior).unsqueeze()).neg().squeeze_dim(0)
+            }
+            _ => Tensor::zeros([posterior.dims()[0]], &posterior.device()),
         }
     }
 
-    /// `KL(q(z|x) ‖ p(z))` of the discrete distributions in nats, `[B, D, K]` to `[B]`.
+    /// `KL(q ‖ p)` from the prior, of the discrete distributions in nats, `[B, D, K]` to `[B]`.
     pub fn categorical_kl(&self, posterior: Tensor<3>) -> Tensor<1> {
         let prior = self.prior(&posterior.device());
         kl::categorical(posterior, prior).squeeze_dim::<2>(2).sum_dim(1).squeeze_dim(1)
-    }
-
-    /// `ln p(x, z) − ln q(z|x)` at hard samples, `[S, B]`: the log-weights of the importance bound.
-    pub fn log_weights(&self, images: Tensor<2>, posterior: Tensor<3>, z: Tensor<4>) -> Tensor<2> {
-        let prior = self.prior(&posterior.device()).unsqueeze::<4>();
-        let log_p = over_latents(categorical::log_prob(prior, z.clone()));
-        let log_q = over_latents(categorical::log_prob(posterior.unsqueeze::<4>(), z.clone()));
-        self.log_likelihood(images, z) + log_p - log_q
     }
 }
 
@@ -184,8 +205,16 @@ pub struct Divergence {
     pub prior_tau: Option<f64>,
 }
 
+/// The log-space side of a sample.
+pub(super) fn relaxed(sample: &Sample) -> &Relaxed {
+    sample.relaxed.as_ref().expect("the configuration pairs density with relaxed samples only")
+}
+
+/// Why a density cannot fail.
+pub(super) const TEMPERATURES: &str = "the configuration has checked the temperatures";
+
 /// `[S, B, D, 1]` to `[S, B]`.
-fn over_latents(per_latent: Tensor<4>) -> Tensor<2> {
+pub(super) fn over_latents(per_latent: Tensor<4>) -> Tensor<2> {
     per_latent.sum_dim(2).squeeze_dims(&[2, 3])
 }
 
@@ -196,7 +225,6 @@ const PRIOR_SAMPLES: usize = 96;
 impl Model for Vae {
     type Options = VaeOptions;
 
-    const LAYERS: usize = 1;
     const ONE_SAMPLE: &'static str = "hard negative ELBO, one sample";
     const BOUND: &'static str = "importance-weighted bound";
 
@@ -205,7 +233,8 @@ impl Model for Vae {
     }
 
     fn describe(options: &VaeOptions) -> String {
-        format!("{} latents of {} categories", options.latents, options.categories)
+        let latents = format!("{} latents of {} categories", options.latents, options.categories);
+        if options.layers == 1 { latents } else { format!("{} layers of {latents}", options.layers) }
     }
 
     fn first_logits(&self, images: Tensor<2>) -> Tensor<3> {
@@ -215,10 +244,14 @@ impl Model for Vae {
     fn estimate(
         &self,
         options: &VaeOptions,
-        Batch { images, logits, step }: Batch,
+        batch: Batch,
         estimators: &[Box<dyn Estimator>],
         noise: &mut Noise,
     ) -> Result<Estimated, Error> {
+        if !self.above.is_empty() {
+            return self.estimate_levels(options, batch, estimators, noise);
+        }
+        let Batch { images, logits, step } = batch;
         let reconstruction = Cell::new(f64::NAN);
         let loss = |sample: &Sample| {
             let parts = self.objective(images.clone(), logits.clone(), sample, options.divergence());
@@ -240,6 +273,9 @@ impl Model for Vae {
 
     fn hard_objective(&self, images: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
         let posterior = self.encode(images.clone());
+        if !self.above.is_empty() {
+            return Ok(self.sampled_log_weights(images, posterior, 1, noise)?.neg().squeeze_dim(0));
+        }
         let z = gumbel::one_hot(posterior.clone(), noise)?;
         let log_likelihood = self.log_likelihood(images, z.unsqueeze()).squeeze_dim::<1>(0);
         Ok(self.categorical_kl(posterior) - log_likelihood)
@@ -252,8 +288,18 @@ impl Model for Vae {
         samples: usize,
         noise: &mut Noise,
     ) -> Result<Tensor<2>, Error> {
-        let z = gumbel::one_hot(logits.clone().unsqueeze::<4>().repeat_dim(0, samples), noise)?;
-        Ok(self.log_weights(images, logits, z))
+        let mut posterior = logits.unsqueeze::<4>();
+        let mut z = gumbel::one_hot(posterior.clone().repeat_dim(0, samples), noise)?;
+        let log_mass = |logits, z: &Tensor<4>| over_latents(categorical::log_prob(logits, z.clone()));
+        let mut weights = self.log_likelihood(images, z.clone());
+        for level in &self.above {
+            let logits = level.up(z.clone());
+            let above = gumbel::one_hot(logits.clone(), noise)?;
+            weights = weights + log_mass(level.down(above.clone()), &z) - log_mass(posterior, &z);
+            (z, posterior) = (above, logits);
+        }
+        let prior = self.prior(&posterior.device()).unsqueeze::<4>();
+        Ok(weights + log_mass(prior, &z) - log_mass(posterior, &z))
     }
 
     fn tell(&self, run: &Finished<VaeOptions>, noise: &mut Noise, report: Report) -> Result<Report> {
@@ -309,8 +355,8 @@ impl Vae {
         let mut pixels = Vec::new();
         for first in (0..count).step_by(AT_ONCE) {
             let prior = self.prior(&Device::flex()).repeat_dim(0, AT_ONCE.min(count - first));
-            let z = gumbel::one_hot(prior, noise)?;
-            pixels.extend(grey(activation::sigmoid(self.decode(z.unsqueeze()))));
+            let z = self.descend(gumbel::one_hot(prior, noise)?.unsqueeze(), noise)?;
+            pixels.extend(grey(activation::sigmoid(self.decode(z))));
         }
         Ok(pixels)
     }
@@ -318,6 +364,9 @@ impl Vae {
 
 fn describe_kl(options: &VaeOptions) -> String {
     let prior = if options.prior == Prior::Learned { "the learned prior" } else { "the uniform prior" };
+    if options.layers > 1 {
+        return describe_levels(options.kl, prior);
+    }
     match options.kl {
         Kl::Categorical => format!("the KL of the categorical posterior from {prior}, in closed form"),
         Kl::MassAtSample => format!("the discrete log-ratio to {prior}, weighted by the sample"),
@@ -325,4 +374,17 @@ fn describe_kl(options: &VaeOptions) -> String {
             format!("the log-ratio of the Concrete densities of posterior and {prior} at the sample")
         }
     }
+}
+
+fn describe_levels(kl: Kl, prior: &str) -> String {
+    let terms = match kl {
+        Kl::Categorical => {
+            "discrete log-ratios along the layers up to PRIOR, in closed form where they have one"
+        }
+        Kl::MassAtSample => "the discrete log-ratios along the layers up to PRIOR, weighted by the samples",
+        Kl::Density => {
+            "the log-ratios of the Concrete densities along the layers up to PRIOR, at the samples"
+        }
+    };
+    terms.replace("PRIOR", prior)
 }

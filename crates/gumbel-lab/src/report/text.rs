@@ -19,9 +19,9 @@ pub(super) fn training_name(report: &Report) -> &'static str {
 pub(super) fn objective(report: &Report) -> String {
     match (report.training_bound, report.training_samples) {
         (None, _) => samples(report),
-        (Some(m), SampleKind::Relaxed) => format!("{} {}", samples(report), weighted(m)),
+        (Some(m), SampleKind::Relaxed) => format!("{} {}", samples(report), weighted(report, m)),
         (Some(m), SampleKind::Hard) => {
-            format!("The decoder trains on hard, one-hot samples. {}", weighted(m))
+            format!("The decoder trains on hard, one-hot samples. {}", weighted(report, m))
         }
     }
 }
@@ -53,10 +53,14 @@ fn samples(report: &Report) -> String {
 }
 
 /// What several samples make of the training curve.
-fn weighted(samples: usize) -> String {
+fn weighted(report: &Report, samples: usize) -> String {
+    let kl = match report.kl {
+        Some(_) => " Its KL part is what the reconstruction’s mean leaves of it.",
+        None => "",
+    };
     format!(
         "The training curve is a log-mean-exp of {samples} samples, tighter than the held-out one, which has one: part \
-         of the distance between them is that. Its KL part is what the reconstruction’s mean leaves of it."
+         of the distance between them is that.{kl}"
     )
 }
 

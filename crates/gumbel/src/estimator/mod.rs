@@ -23,7 +23,7 @@ mod gumbel_softmax;
 mod local_expectation;
 mod muprop;
 mod nvil;
-mod objective;
+pub(crate) mod objective;
 mod paper;
 mod parameters;
 mod parts;
@@ -196,6 +196,26 @@ pub trait Estimator: fmt::Debug + Send {
         step: u64,
     ) -> Result<Estimate, Error>;
 
+    /// What it weighs the score of each sample by in a log-mean-exp, `[S, B]`, given the losses of all, `[S, B]`. A
+    /// sample of several layers is one sample: all their scores get this signal
+    /// ([`Layers::estimate_bound`](crate::layers::Layers::estimate_bound)).
+    ///
+    /// # Errors
+    /// An estimator that has no score, or one that takes more than the losses; too few samples for it.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::estimator::{Estimator, Vimco};
+    /// let losses = Tensor::<2>::from_floats([[1.0], [3.0]], &Device::flex());
+    /// let signal = Vimco::new(2)?.bound_signal(losses)?.into_data().try_to_vec::<f32>().unwrap();
+    /// // −ln ½ (e⁻¹ + e⁻³), less 3 or 1: what it would be with the other loss twice.
+    /// assert!((signal[0] + 1.433781).abs() < 1e-5 && (signal[1] - 0.566219).abs() < 1e-5);
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
+    fn bound_signal(&self, _losses: Tensor<2>) -> Result<Tensor<2>, Error> {
+        Err(self.info().unserved("a log-mean-exp over chains of layers", OF_BOUNDS))
+    }
+
     /// Learns from the last estimate (a baseline, say): the only mutation there is.
     fn adapt(&mut self, _last: &Estimate) {}
 
@@ -325,6 +345,8 @@ const TAU: Parameter = Parameter {
     default: "1",
     meaning: "a temperature, positive: a number or a schedule such as exp:1:1e-4:0.5:500",
 };
+/// What serves a log-mean-exp.
+pub(crate) const OF_BOUNDS: &str = "use vimco, reinforce or gumbel-softmax";
 /// Both.
 const EITHER: &[Reduction] = &[Reduction::Mean, Reduction::LogMeanExp];
 
@@ -346,7 +368,7 @@ impl Info {
         self.takes("tau")
     }
 
-    fn unserved(&self, what: impl Into<String>, instead: &'static str) -> Error {
+    pub(crate) fn unserved(&self, what: impl Into<String>, instead: &'static str) -> Error {
         Error::Unserved { estimator: self.name, what: what.into(), instead }
     }
 
@@ -354,9 +376,7 @@ impl Info {
     fn check_reduction(&self, objective: &Objective) -> Result<(), Error> {
         match (self.reductions.contains(&objective.reduction()), objective.reduction()) {
             (true, _) => Ok(()),
-            (false, Reduction::LogMeanExp) => {
-                Err(self.unserved("a log-mean-exp over samples", "use vimco, reinforce or gumbel-softmax"))
-            }
+            (false, Reduction::LogMeanExp) => Err(self.unserved("a log-mean-exp over samples", OF_BOUNDS)),
             (false, Reduction::Mean) => Err(self.unserved("a mean over samples", "use rloo")),
         }
     }

@@ -33,7 +33,7 @@ impl Sample {
     pub fn mean(&self, values: Tensor<2>) -> Tensor<1> {
         match &self.weights {
             Some(weights) => (values * weights.clone()).sum_dim(0).squeeze_dim(0),
-            None => values.mean_dim(0).squeeze_dim(0),
+            None => plain_mean(values),
         }
     }
 }
@@ -90,14 +90,22 @@ impl<'a> Objective<'a> {
     pub fn reduce(&self, sample: &Sample, losses: Tensor<2>) -> Tensor<1> {
         match self.reduction {
             Reduction::Mean => sample.mean(losses),
-            Reduction::LogMeanExp => {
-                // The smallest loss is the largest term; taking it out keeps the exponentials finite.
-                let least = losses.clone().detach().min_dim(0);
-                let sum = sample.mean((least.clone() - losses).exp());
-                least.squeeze_dim::<1>(0) - sum.log()
-            }
+            Reduction::LogMeanExp => log_mean_exp(losses, |terms| sample.mean(terms)),
         }
     }
+}
+
+/// `−ln mean exp(−f)` of losses `[S, B]`, by the mean over samples that is given.
+pub(crate) fn log_mean_exp(losses: Tensor<2>, mean: impl Fn(Tensor<2>) -> Tensor<1>) -> Tensor<1> {
+    // The smallest loss is the largest term; taking it out keeps the exponentials finite.
+    let least = losses.clone().detach().min_dim(0);
+    let sum = mean((least.clone() - losses).exp());
+    least.squeeze_dim::<1>(0) - sum.log()
+}
+
+/// The mean over equally weighted samples, `[S, B]` to `[B]`.
+pub(crate) fn plain_mean(values: Tensor<2>) -> Tensor<1> {
+    values.mean_dim(0).squeeze_dim(0)
 }
 
 impl fmt::Debug for Objective<'_> {

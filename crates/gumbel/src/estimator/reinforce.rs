@@ -8,6 +8,7 @@
 //! and is corrected for its start at zero, as Adam's moments are. Under a log-mean-exp over S every sample's
 //! score is weighted by the whole row's loss.
 
+use super::objective::{log_mean_exp, plain_mean};
 use super::parts::average::Average;
 use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES,
@@ -102,6 +103,11 @@ impl Reinforce {
     pub fn baseline(&self) -> f64 {
         self.average.value()
     }
+
+    /// The signal of each of a row's samples that make one loss `[B]` together, `[S, B]`.
+    fn whole(&self, loss: Tensor<1>, samples: usize) -> Tensor<2> {
+        (loss - self.baseline()).unsqueeze::<2>().repeat_dim(0, samples)
+    }
 }
 
 impl Estimator for Reinforce {
@@ -121,12 +127,15 @@ impl Estimator for Reinforce {
         let loss = objective.reduce(&sample, losses.clone());
         let signal = match objective.reduction() {
             Reduction::Mean => (losses - self.baseline()) / self.samples as f64,
-            Reduction::LogMeanExp => {
-                (loss.clone() - self.baseline()).unsqueeze::<2>().repeat_dim(0, self.samples)
-            }
+            Reduction::LogMeanExp => self.whole(loss.clone(), self.samples),
         };
         let cotangent = score_cotangent(logits.clone(), sample.z, signal);
         Ok(Estimate::with_cotangent(loss, logits, cotangent))
+    }
+
+    fn bound_signal(&self, losses: Tensor<2>) -> Result<Tensor<2>, Error> {
+        let samples = losses.dims()[0];
+        Ok(self.whole(log_mean_exp(losses.detach(), plain_mean), samples))
     }
 
     fn adapt(&mut self, last: &Estimate) {

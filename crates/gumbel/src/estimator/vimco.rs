@@ -8,6 +8,7 @@
 //! Choice: the mean of the others' f is the paper's geometric mean of their weights. All in log space.
 
 use super::double_cv::SEVERAL;
+use super::objective::{log_mean_exp, plain_mean};
 use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, Sample, Samples, Venue,
     at_least, repeat, score_cotangent,
@@ -69,18 +70,21 @@ impl Vimco {
         let sample = Sample::hard(z);
         let losses = objective.losses(&sample);
         let loss = objective.reduce(&sample, losses.clone());
-        let values = losses.detach();
-        let [samples, rows] = values.dims();
-        let others = (values.clone().sum_dim(0) - values.clone()) / (samples - 1) as f64;
-        let without = |s: usize| {
-            let replaced = values.clone().slice_assign([s..s + 1, 0..rows], others.clone().narrow(0, s, 1));
-            objective.reduce(&sample, replaced)
-        };
-        let baseline = Tensor::stack::<2>((0..samples).map(without).collect(), 0);
-        let signal = loss.clone().detach().unsqueeze::<2>() - baseline;
-        let cotangent = score_cotangent(logits.clone(), sample.z.clone(), signal);
+        let cotangent = score_cotangent(logits.clone(), sample.z, signal(losses.detach()));
         Ok(Estimate::with_cotangent(loss, logits, cotangent))
     }
+}
+
+/// `L − L₋ₛ` of losses `[S, B]`, for each sample.
+fn signal(losses: Tensor<2>) -> Tensor<2> {
+    let [samples, rows] = losses.dims();
+    let others = (losses.clone().sum_dim(0) - losses.clone()) / (samples - 1) as f64;
+    let without = |s: usize| {
+        let replaced = losses.clone().slice_assign([s..s + 1, 0..rows], others.clone().narrow(0, s, 1));
+        log_mean_exp(replaced, plain_mean)
+    };
+    let baseline = Tensor::stack::<2>((0..samples).map(without).collect(), 0);
+    log_mean_exp(losses, plain_mean).unsqueeze::<2>() - baseline
 }
 
 impl Estimator for Vimco {
@@ -98,5 +102,10 @@ impl Estimator for Vimco {
         INFO.check_reduction(objective)?;
         let z = sample::one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
         self.with_samples(logits, objective, z)
+    }
+
+    fn bound_signal(&self, losses: Tensor<2>) -> Result<Tensor<2>, Error> {
+        at_least(&INFO, 2, losses.dims()[0])?;
+        Ok(signal(losses.detach()))
     }
 }
