@@ -149,9 +149,10 @@ impl<'a, M: Model> Trainer<'a, M> {
             path.display(),
             progress.estimator
         );
+        let what = if self.labelled.is_some() { "images or labels" } else { "images" };
         ensure!(
             progress.data == self.digest,
-            "{} was trained on other images or labels than {} holds now; put those back, or start a new run",
+            "{} was trained on other {what} than {} holds now; put those back, or start a new run",
             path.display(),
             self.config.data
         );
