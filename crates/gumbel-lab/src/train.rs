@@ -151,9 +151,10 @@ impl<'a, M: Model> Trainer<'a, M> {
             path.display(),
             progress.estimator
         );
+        let labels = if self.labelled.is_some() { " or labels" } else { "" };
         ensure!(
             progress.data == self.digest,
-            "{} was trained on other {}s than {} holds now; put those back, or start a new run",
+            "{} was trained on other {}s{labels} than {} holds now; put those back, or start a new run",
             path.display(),
             M::Options::EXAMPLE,
             self.config.data

@@ -166,5 +166,5 @@ fn data_without_labels_is_refused_and_other_labels_are_no_way_to_go_on() {
     succeed(&semi(&run, &[&small[..], &[&labelled]].concat()));
     images(folder.path(), Some(1));
     let resume = ["train", "semi", "--resume", run.to_str().expect("UTF-8"), "--steps", "40"];
-    fail(&gumbel(&resume), &["was trained on other images than"]);
+    fail(&gumbel(&resume), &["was trained on other images or labels than"]);
 }
