@@ -196,3 +196,20 @@ fn without_a_name_it_says_what_there_is() {
         }
     }
 }
+
+#[test]
+fn runs_that_are_timed_take_turns_and_a_ratio_is_of_two_of_them() {
+    let (_folder, out) = folder();
+    let only = ["--only", "gs-2,marginalised-2"];
+    fail(
+        &reproduce("jang-speed", &out, &["--jobs", "2"]),
+        &["measures time, so its runs take turns; leave --jobs out"],
+    );
+    succeed(&reproduce("jang-speed", &out, &only));
+    let pace = |name: &str| summary(&out.join(name))["steps_per_second"].as_f64().expect("a number");
+    let lines = results(&out);
+    let ratio = lines.iter().find(|line| line[3] == "20" && line[4] == "times as fast").expect("a line");
+    let expected = pace("gs-20-seed-0") / pace("marginalised-20-seed-0");
+    assert!((ratio[8].parse::<f64>().expect("a number") / expected - 1.0).abs() < 1e-12, "{ratio:?}");
+    assert!(out.join("figures/ratio.svg").is_file() && read(&out.join("report.html")).contains("paper 9.9"));
+}
