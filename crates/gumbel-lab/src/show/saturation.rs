@@ -92,7 +92,8 @@ fn rows(tau: f64, shares: &Shares) -> Vec<Row> {
         saturated(least, leads(2f64.powi(25), tau), "P(leads 2²⁵-fold)"),
         saturated(most, leads(2f64.powi(24), tau), "P(leads 2²⁴-fold)"),
     ];
-    let lost = Row::mean("share whose density is infinite or NaN, on the simplex", &setting, shares.lost);
+    let lost =
+        Row::mean("share whose density is infinite or undefined, on the simplex", &setting, shares.lost);
     rows.push(if tau > 0.1 { lost } else { lost.expect(Test::Differs, 0.0, "none should be") });
     let remedied = Row::exact("samples whose density is, in log space", setting, shares.lost_in_log_space);
     rows.push(remedied.expect(Test::Within(0.0), 0.0, "none should be"));
