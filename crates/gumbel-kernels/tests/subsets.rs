@@ -96,7 +96,7 @@ fn log_polynomials<'a>(logits: impl Iterator<Item = &'a f64>, count: usize) -> V
 fn five_thousand_categories_of_any_spread_are_exact() {
     let (k, count) = (5000, 100);
     for scale in [0.1, 1.0, 15.0] {
-        let logits: Vec<f64> = logits(3, k, scale, 7).iter().map(|l| l.max(-80.0).min(80.0)).collect();
+        let logits: Vec<f64> = logits(3, k, scale, 7).iter().map(|l| l.clamp(-80.0, 80.0)).collect();
         let found = means(&logits, count);
         assert!((found.iter().sum::<f64>() - 100.0).abs() < 1e-10, "scale {scale}");
         let all = log_polynomials(logits.iter(), count)[count];

@@ -130,7 +130,7 @@ fn cold_noise_leaves_the_solution_and_masks_have_no_gradient() {
     let y = soft_argmax(theta.clone(), one_hot, cold, 5, &mut Noise::from_seed(1)).unwrap();
     assert_eq!(numbers(y), [0.0, 0.0, 1.0]);
     let warm = soft_argmax(theta.clone(), one_hot, GUMBEL, 50, &mut Noise::from_seed(1)).unwrap();
-    let gradient = numbers(theta.grad(&warm.slice([0..1]).sum().backward()).unwrap());
+    let gradient = numbers(theta.grad(&warm.narrow(0, 0, 1).sum().backward()).unwrap());
     assert!(gradient[1] == 0.0 && gradient[0] != 0.0, "{gradient:?}");
     let target = Tensor::<1>::from_floats([1.0, 0.0, 0.0], &device);
     let loss = fenchel_young_loss(theta, target, one_hot, GUMBEL, 5, &mut Noise::from_seed(1)).unwrap();

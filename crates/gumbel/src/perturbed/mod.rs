@@ -249,8 +249,9 @@ impl Solutions {
     fn mean(&self) -> Vec<f64> {
         let mut mean = vec![0.0; self.at.scores.len()];
         for y in self.y.chunks(mean.len()) {
-            mean.iter_mut().zip(y).for_each(|(mean, y)| *mean += y / self.at.samples as f64);
+            mean.iter_mut().zip(y).for_each(|(mean, y)| *mean += y);
         }
+        mean.iter_mut().for_each(|mean| *mean /= self.at.samples as f64);
         mean
     }
 
