@@ -95,7 +95,7 @@ mod tests {
         {
             assert!(html.contains(part), "{part} is missing");
         }
-        assert!(!html.contains(" image"), "{html}");
+        assert!(!html.contains("per image") && !html.contains(" images"), "{html}");
         assert!(render(&Report::default()).unwrap().html.contains("nats per image"));
     }
 }

@@ -30,7 +30,7 @@ pub const COUNT: usize = 2 * 3 * 8 * 8 * 8;
 pub fn draw(stream: Stream, count: usize) -> Vec<String> {
     let mut rng = StreamRng::new(stream);
     // Uniform to within 3072 / 2^32.
-    (0..count).map(|_| sentence((u64::from(rng.next_u32()) * COUNT as u64 >> 32) as usize)).collect()
+    (0..count).map(|_| sentence(((u64::from(rng.next_u32()) * COUNT as u64) >> 32) as usize)).collect()
 }
 
 /// The sentence of a number below [`COUNT`].
