@@ -190,12 +190,12 @@ fn pull_back_as<T: Number>(saved: FlexTensor, mut grad: FlexTensor, vjp: Vjp) ->
             kernels::log_gumbel_softmax_vjp_in_place(saved, grad.storage_mut(), k, T::from_f64(tau))
         }
         Vjp::Bernoulli { x } => {
-            replace(&mut grad, |d, out| kernels::bernoulli_log_prob_vjp(saved, slice(&x), d, k, out))
+            replace(&mut grad, shape, |d, out| kernels::bernoulli_log_prob_vjp(saved, slice(&x), d, k, out))
         }
-        Vjp::Entmax { alpha, tau } => replace(&mut grad, |d, out| {
+        Vjp::Entmax { alpha, tau } => replace(&mut grad, shape, |d, out| {
             kernels::entmax_vjp(saved, d, k, T::from_f64(alpha), T::from_f64(tau), out)
         }),
-        Vjp::Sinkhorn { tau, iterations, tolerance } => replace(&mut grad, |d, out| {
+        Vjp::Sinkhorn { tau, iterations, tolerance } => replace(&mut grad, shape, |d, out| {
             kernels::log_sinkhorn_vjp(saved, d, k, T::from_f64(tau), iterations, tolerance, out)
         }),
         Vjp::Host(PullBack(function)) => {
@@ -209,13 +209,14 @@ fn pull_back_as<T: Number>(saved: FlexTensor, mut grad: FlexTensor, vjp: Vjp) ->
     grad
 }
 
-/// Puts what `product` makes of a gradient in its place.
+/// Puts what `product` makes of a gradient in its place: a gradient in the saved tensor, whose shape is `shape`.
 fn replace<T: Number>(
     grad: &mut FlexTensor,
+    shape: Shape,
     product: impl FnOnce(&[T], &mut [T]) -> Result<(), kernels::Error>,
 ) -> Result<(), kernels::Error> {
-    let mut out = vec![T::zero(); slice::<T>(grad).len()];
+    let mut out = vec![T::zero(); shape.num_elements()];
     let result = product(slice(grad), &mut out);
-    *grad = FlexTensor::from_data(TensorData::new(out, grad.shape()));
+    *grad = FlexTensor::from_data(TensorData::new(out, shape));
     result
 }
