@@ -155,7 +155,7 @@ fn standard_input_is_told_by_its_first_bytes() {
         assert_eq!(indices(&succeed(&piped(bytes, &[]))), direct);
     }
     fail(&piped(b"hello, world", &[]), &["standard input: this is not recognised", "--format"]);
-    fail(&piped(b"hello, world", &["--format", "csv"]), &["line 1, field 1: 'hello' is not a number"]);
+    fail(&piped(b"hello, world", &["--format", "csv"]), &["row 1, field 1: 'hello' is not a number"]);
 }
 
 /// Writes a file and says what is wrong with it.
@@ -185,7 +185,7 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
     );
     refused("a.npy", &array(&many)[..4_000_000], &[], &["the file ends within row 2499 of 3000"]);
     refused("a.npy", &npy("<i4", "(1, 2)", &[0; 8]), &[], &["of type <i4"]);
-    refused("a.csv", b"1,2\n3,4\n5\n", &[], &["line 3 has 1 numbers, the first row has 2"]);
+    refused("a.csv", b"1,2\n3,4\n5\n", &[], &["row 3 has 1 numbers, the first row has 2"]);
     refused("a.csv", b"1,2\n", &["--top-k", "3"], &["--top-k 3 of rows of 2 categories: ask for 1 to 2"]);
     refused("a.csv", b"1,2\n", &["--top-k", "0"], &["--top-k 0"]);
     refused("a.csv", b"1,2\n", &["--tau", "-1"], &["temperature must be positive and finite, got -1"]);

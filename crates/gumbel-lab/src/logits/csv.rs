@@ -9,6 +9,8 @@ pub struct Lines {
     record: ::csv::ByteRecord,
     /// Numbers of a row; 0 before the first.
     categories: usize,
+    /// Rows read. Empty lines are none.
+    rows: u64,
 }
 
 impl Lines {
@@ -16,7 +18,7 @@ impl Lines {
         let mut builder = ::csv::ReaderBuilder::new();
         // Rows are compared here, to say it in the same words as everything else.
         let records = builder.has_headers(false).flexible(true).trim(::csv::Trim::All).from_reader(from);
-        Self { records, record: ::csv::ByteRecord::new(), categories: 0 }
+        Self { records, record: ::csv::ByteRecord::new(), categories: 0, rows: 0 }
     }
 
     /// As [`Source::read`](super::Source::read).
@@ -35,18 +37,19 @@ impl Lines {
     }
 
     fn append<T: Number>(&mut self, values: &mut Vec<T>) -> Result<(), Error> {
-        let (found, line) = (self.record.len(), self.record.position().map_or(0, ::csv::Position::line));
+        self.rows += 1;
+        let (found, row) = (self.record.len(), self.rows);
         if self.categories == 0 {
             self.categories = found;
         }
         let wanted = self.categories;
         if found != wanted {
-            return Err(Error::Ragged { line, found, wanted });
+            return Err(Error::Ragged { row, found, wanted });
         }
         for (field, bytes) in self.record.iter().enumerate() {
             let number = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
             let text = || String::from_utf8_lossy(bytes).into_owned();
-            values.push(number.ok_or_else(|| Error::NotANumber { line, field: field + 1, text: text() })?);
+            values.push(number.ok_or_else(|| Error::NotANumber { row, field: field + 1, text: text() })?);
         }
         Ok(())
     }
@@ -78,11 +81,11 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_their_line() {
+    fn mistakes_name_their_row() {
         let error = |text: &str| read(text, 100).unwrap_err();
-        assert!(error("1,2\n3\n").contains("line 2 has 1 numbers, the first row has 2"));
-        assert!(error("1,2\n\n3,x4\n").contains("line 3, field 2: 'x4' is not a number"));
-        assert!(error("a,b\n1,2\n").contains("line 1, field 1: 'a' is not a number"));
+        assert!(error("1,2\n3\n").contains("row 2 has 1 numbers, the first row has 2"));
+        assert!(error("1,2\n\n3,x4\n").contains("row 2, field 2: 'x4' is not a number"));
+        assert!(error("a,b\n1,2\n").contains("row 1, field 1: 'a' is not a number"));
         assert!(error("").contains("there are no logits"));
     }
 }

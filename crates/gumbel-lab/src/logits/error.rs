@@ -35,14 +35,14 @@ pub enum Error {
     /// No tensor of that name.
     #[error("there is no tensor {name}; there are {known}")]
     NoTensor { name: String, known: String },
-    /// A line with more or fewer numbers than the first.
-    #[error("line {line} has {found} numbers, the first row has {wanted}; rows must have the same length")]
-    Ragged { line: u64, found: usize, wanted: usize },
+    /// A row with more or fewer numbers than the first.
+    #[error("row {row} has {found} numbers, the first row has {wanted}; rows must have the same length")]
+    Ragged { row: u64, found: usize, wanted: usize },
     /// A field that is no number.
     #[error(
-        "line {line}, field {field}: '{text}' is not a number; write numbers such as -1.5, or -inf for a mask"
+        "row {row}, field {field}: '{text}' is not a number; write numbers such as -1.5, or -inf for a mask"
     )]
-    NotANumber { line: u64, field: usize, text: String },
+    NotANumber { row: u64, field: usize, text: String },
     /// More categories are wanted than there are.
     #[error("--top-k {count} of rows of {categories} categories: ask for 1 to {categories}")]
     TopK { count: usize, categories: usize },

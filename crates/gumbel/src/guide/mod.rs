@@ -1,5 +1,5 @@
 //! A guided tour: what the trick is, when it fails, and the choices it asks for, every formula next to the function that
-//! computes it. Ten minutes in this order:
+//! computes it. In this order:
 //!
 //! 1. [`trick`]: a sample as an argmax, and the softmax in its place.
 //! 2. [`failures`]: when that goes wrong, and what to do instead.
@@ -8,6 +8,8 @@
 //! 5. [`temperature`]: what it trades, and where to begin.
 //! 6. [`masks`]: categories that must not be drawn, and tails that must.
 //! 7. [`precision`]: half precision, saturation and log space.
+//! 8. [`beyond`]: subsets, permutations, sparse maps, structures.
+//! 9. [`formulas`]: a table of every formula and its function.
 
 #[doc = include_str!("trick.md")]
 pub mod trick {}
@@ -23,3 +25,7 @@ pub mod temperature {}
 pub mod masks {}
 #[doc = include_str!("precision.md")]
 pub mod precision {}
+#[doc = include_str!("beyond.md")]
+pub mod beyond {}
+#[doc = include_str!("formulas.md")]
+pub mod formulas {}
