@@ -126,7 +126,7 @@ fn cell(entry: &Entry, lowest: bool) -> Markup {
     let digits = |number: f64| digits(number, entry.cell.decimals);
     html! {
         @match (&entry.cell.content, entry.median()) {
-            (Content::Refused { reason, .. }, _) => { "not run" small.reason { (reason) } }
+            (Content::Refused { reason, .. }, _) => { "not run" small { (reason) } }
             (_, Some(median)) if lowest => { strong { (digits(median)) } small { (around(entry)) } }
             (_, Some(median)) => { (digits(median)) small { (around(entry)) } }
             (_, None) if entry.seeds.iter().any(|seed| matches!(seed, State::Failed(_))) => { "failed" }
@@ -274,7 +274,7 @@ mod tests {
             "80.00<small>± 0.25, 2 to come</small><small class=\"paper\">paper 73.1</small>",
             "<td>failed<small class=\"paper\">paper 112.2</small>",
             "SF, VAE, Bernoulli, seed 1: the bound is inf",
-            "not run<small class=\"reason\">does not serve a chain of layers</small>",
+            "not run<small>does not serve a chain of layers</small>",
             "So far 1 of 2 runs",
             "&lt;x&gt;",
         ] {
