@@ -9,15 +9,21 @@ cargo build --release --locked
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-train() { # FOLDER OPTIONS
-    "${CARGO_TARGET_DIR:-target}/release/gumbel" train "${@:2}" --data mnist --data-dir "$data" --binarise fixed \
-        --steps 50000 --lr cosine:3e-3:1e-4:50000 --evaluate-every 10000 --threads 1 --out "$scratch/$1"
+train() { # FOLDER STEPS RATE BINARISATION OPTIONS
+    "${CARGO_TARGET_DIR:-target}/release/gumbel" train "${@:5}" --data mnist --data-dir "$data" --binarise "$4" \
+        --steps "$2" --lr "cosine:$3:1e-4:$2" --evaluate-every 10000 --threads 1 --out "$scratch/$1"
 }
 
-vae="vae --hidden none"
-bound="--estimator vimco --kl mass-at-sample --train-samples 5"
-train sbn-bernoulli sbn
-train sbn-categorical sbn --latents 20 --categories 10
-train vae-bernoulli $vae --latents 200 --categories 2 $bound
-train vae-categorical $vae $bound
+bernoulli=(vae --hidden none --latents 200 --categories 2)
+categorical=(vae --hidden none)
+annealed=(--tau exp:1:1e-4:0.5:500)
+vimco=(--estimator vimco --kl mass-at-sample --train-samples 5)
+train sbn-bernoulli 50000 3e-3 fixed sbn
+train sbn-categorical 50000 3e-3 fixed sbn --latents 20 --categories 10
+train vae-bernoulli-vimco 50000 3e-3 fixed "${bernoulli[@]}" "${vimco[@]}"
+train vae-categorical-vimco 50000 3e-3 fixed "${categorical[@]}" "${vimco[@]}"
+train vae-categorical-gs 50000 1e-2 fixed "${categorical[@]}" "${annealed[@]}"
+train vae-categorical-gs-dynamic 50000 1e-2 dynamic "${categorical[@]}" "${annealed[@]}"
+train vae-categorical-gs-dynamic-150000 150000 1e-2 dynamic "${categorical[@]}" "${annealed[@]}"
+train vae-categorical-vimco-dynamic 60000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}"
 python3 "$here/collect.py" "$scratch" >"$here/long.csv"
