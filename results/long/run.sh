@@ -26,4 +26,6 @@ train vae-categorical-gs 50000 1e-2 fixed "${categorical[@]}" "${annealed[@]}"
 train vae-categorical-gs-dynamic 50000 1e-2 dynamic "${categorical[@]}" "${annealed[@]}"
 train vae-categorical-gs-dynamic-150000 150000 1e-2 dynamic "${categorical[@]}" "${annealed[@]}"
 train vae-categorical-vimco-dynamic 60000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}"
+train vae-categorical-vimco-dynamic-100000 100000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}"
+train vae-categorical-vimco-10-dynamic 45000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}" --train-samples 10
 python3 "$here/collect.py" "$scratch" >"$here/long.csv"
