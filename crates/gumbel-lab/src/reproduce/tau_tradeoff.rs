@@ -36,15 +36,17 @@ fn plan(budget: Budget) -> Plan {
     let pairs: Vec<_> = taus.iter().flat_map(|&tau| ESTIMATORS.map(|estimator| (estimator, tau))).collect();
     let run = |&(estimator, tau): &(&str, &str)| Run {
         name: name(estimator, tau),
-        command: format!(
-            "measure --problem mlp --dims 2 --categories 4 --estimator {estimator}:tau={tau} --samples {} --taus none \
-             --curve-dims none",
-            samples(budget)
-        ),
+        command: command(estimator, tau, budget),
     };
     let cells = |place| {
         let cell = |&(estimator, tau): &(&str, &'static str)| {
-            let content = Content::Of(Number { run: name(estimator, tau), place });
+            let content = match served(estimator, tau) {
+                true => Content::Of(Number { run: name(estimator, tau), place }),
+                false => Content::Refused {
+                    command: command(estimator, tau, budget),
+                    reason: "takes a temperature of 1 at most",
+                },
+            };
             Cell {
                 row: tau,
                 column: ESTIMATORS.iter().find(|known| **known == estimator).expect("one of them"),
@@ -64,7 +66,7 @@ fn plan(budget: Budget) -> Plan {
     };
     Plan {
         method: format!("{} estimates at each temperature.", samples(budget)),
-        runs: pairs.iter().map(run).collect(),
+        runs: pairs.iter().filter(|(estimator, tau)| served(estimator, tau)).map(run).collect(),
         tables: vec![
             table("Bias", "In units of the gradient.", bias, cells(Place::Measured("bias", Some("bias_se")))),
             table(
@@ -79,6 +81,19 @@ fn plan(budget: Budget) -> Plan {
 
 fn table(title: &'static str, meaning: &'static str, chart: Axes, cells: Vec<Cell>) -> Table {
     Table { title, meaning, rows_are: "τ", ordered: false, chart: Some(chart), cells }
+}
+
+fn command(estimator: &str, tau: &str, budget: Budget) -> String {
+    format!(
+        "measure --problem mlp --dims 2 --categories 4 --estimator {estimator}:tau={tau} --samples {} --taus none \
+         --curve-dims none",
+        samples(budget)
+    )
+}
+
+/// Whether the estimator takes that temperature.
+fn served(estimator: &str, tau: &str) -> bool {
+    estimator != "straight-through-gumbel" || !["2", "3"].contains(&tau)
 }
 
 fn name(estimator: &str, tau: &str) -> String {
