@@ -9,11 +9,15 @@
 //! `cargo run --release --example experts` prints the hard error on rows not seen, beside that of a single expert, and
 //! the coefficient of variation of the load (0 is even, 1.73 is two experts for everything).
 
-use burn::module::{Module, Param, ParamId};
+#[allow(clippy::duplicate_mod)] // where a test takes several examples as modules
+mod network;
+
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::{Noise, subset};
+use network::linear;
 
 const INPUTS: usize = 4;
 const HIDDEN: usize = 32;
@@ -132,18 +136,6 @@ impl Mixture {
     fn answer(&self, x: Tensor<2>, z: Tensor<2>, shape: Shape) -> Tensor<2> {
         (self.experts.forward(x) * z).sum_dim(1) / shape.chosen as f64
     }
-}
-
-/// Weights and biases uniform on ±1/√inputs.
-fn linear(inputs: usize, outputs: usize, noise: &mut Noise, device: &Device) -> Linear {
-    let bound = 1.0 / (inputs as f64).sqrt();
-    let weight = (noise.uniform::<2>([inputs, outputs], device) * 2.0 - 1.0) * bound;
-    let bias = (noise.uniform::<1>([outputs], device) * 2.0 - 1.0) * bound;
-    Linear { weight: parameter(weight), bias: Some(parameter(bias)) }
-}
-
-fn parameter<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {
-    Param::initialized(ParamId::new(), value.require_grad())
 }
 
 #[allow(dead_code)] // where the test takes this file as a module

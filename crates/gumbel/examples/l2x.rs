@@ -10,11 +10,15 @@
 //! `cargo run --release --example l2x` prints the share of held-out rows whose four highest-scored features are exactly
 //! the true ones; by chance it would be 1 in 210.
 
-use burn::module::{Module, Param, ParamId};
+#[allow(clippy::duplicate_mod)] // where a test takes several examples as modules
+mod network;
+
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::{Noise, subset};
+use network::linear;
 
 const FEATURES: usize = 10;
 const CHOSEN: usize = 4;
@@ -102,18 +106,6 @@ impl Perceptron {
         let (last, hidden) = self.layers.split_last().expect("three layers");
         last.forward(hidden.iter().fold(x, |x, layer| activation::relu(layer.forward(x))))
     }
-}
-
-/// Weights and biases uniform on ±1/√inputs.
-fn linear(inputs: usize, outputs: usize, noise: &mut Noise, device: &Device) -> Linear {
-    let bound = 1.0 / (inputs as f64).sqrt();
-    let weight = (noise.uniform::<2>([inputs, outputs], device) * 2.0 - 1.0) * bound;
-    let bias = (noise.uniform::<1>([outputs], device) * 2.0 - 1.0) * bound;
-    Linear { weight: parameter(weight), bias: Some(parameter(bias)) }
-}
-
-fn parameter<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {
-    Param::initialized(ParamId::new(), value.require_grad())
 }
 
 #[allow(dead_code)] // where the test takes this file as a module

@@ -8,11 +8,15 @@
 //! `cargo run --release --example matching` prints the share of pieces in their right places; by chance it would be
 //! 1 in 9.
 
-use burn::module::{Module, Param, ParamId};
+#[allow(clippy::duplicate_mod)] // where a test takes several examples as modules
+mod network;
+
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::{Noise, permutation};
+use network::linear;
 
 /// Pieces along a side of the picture, and pixels along a side of a piece.
 const SIDE: usize = 3;
@@ -99,18 +103,6 @@ impl Judge {
     fn logits(&self, pieces: Tensor<3>) -> Tensor<3> {
         self.last.forward(activation::relu(self.hidden.forward(pieces))).swap_dims(1, 2)
     }
-}
-
-/// Weights and biases uniform on ±1/√inputs.
-fn linear(inputs: usize, outputs: usize, noise: &mut Noise, device: &Device) -> Linear {
-    let bound = 1.0 / (inputs as f64).sqrt();
-    let weight = (noise.uniform::<2>([inputs, outputs], device) * 2.0 - 1.0) * bound;
-    let bias = (noise.uniform::<1>([outputs], device) * 2.0 - 1.0) * bound;
-    Linear { weight: parameter(weight), bias: Some(parameter(bias)) }
-}
-
-fn parameter<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {
-    Param::initialized(ParamId::new(), value.require_grad())
 }
 
 #[allow(dead_code)] // where the test takes this file as a module

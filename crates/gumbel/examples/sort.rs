@@ -7,11 +7,15 @@
 //! `cargo run --release --example sort` prints the share of sequences of held-out numbers that the scores sort exactly;
 //! by chance it would be 1 in 120.
 
-use burn::module::{Module, Param, ParamId};
+#[allow(clippy::duplicate_mod)] // where a test takes several examples as modules
+mod network;
+
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use gumbel::{Noise, permutation};
+use network::linear;
 
 const NUMBERS: usize = 1000;
 const HELD_OUT: usize = 333;
@@ -97,18 +101,6 @@ fn digits(values: Tensor<2>) -> Tensor<2> {
     let digits: Vec<i64> = numbers.iter().flat_map(|n| [n / 100, n / 10 % 10, n % 10]).collect();
     let digits = Tensor::<1, Int>::from_data(TensorData::new(digits, [3 * count]), &device);
     digits.one_hot::<2>(10).float().reshape([count, 30])
-}
-
-/// Weights and biases uniform on ±1/√inputs.
-fn linear(inputs: usize, outputs: usize, noise: &mut Noise, device: &Device) -> Linear {
-    let bound = 1.0 / (inputs as f64).sqrt();
-    let weight = (noise.uniform::<2>([inputs, outputs], device) * 2.0 - 1.0) * bound;
-    let bias = (noise.uniform::<1>([outputs], device) * 2.0 - 1.0) * bound;
-    Linear { weight: parameter(weight), bias: Some(parameter(bias)) }
-}
-
-fn parameter<const D: usize>(value: Tensor<D>) -> Param<Tensor<D>> {
-    Param::initialized(ParamId::new(), value.require_grad())
 }
 
 #[allow(dead_code)] // where the test takes this file as a module
