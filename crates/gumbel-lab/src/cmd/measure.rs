@@ -5,9 +5,9 @@ use crate::measure::{Case, Guide, Options, Point, Row, Toy, TrainingPoint, fits,
 use crate::output::print;
 use crate::report::{Findings, Rendered, Training};
 use crate::run::RunFolder;
-use crate::watch::{INTERRUPTED, Interrupted, Stop, Watch};
+use crate::watch::{Interrupted, Stop, Watch};
 use crate::whole_file;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use gumbel::estimator::Choice;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -27,8 +27,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     if let (Some(results), Some(out)) = (&options.guide, &options.out) {
         return guide(results, out).map(|()| ExitCode::SUCCESS);
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads as usize).build();
-    pool.context("cannot start threads; try --threads 1")?.install(|| begin(options))
+    super::pool(options.threads as usize)?.install(|| begin(options))
 }
 
 /// Writes the page on which estimator to choose.
@@ -53,13 +52,7 @@ fn begin(options: &Options) -> Result<ExitCode> {
     if outcome.is_err() {
         folder.discard();
     }
-    match outcome {
-        Err(error) if error.is::<Interrupted>() => {
-            print("stopped; nothing was written\n")?;
-            Ok(ExitCode::from(INTERRUPTED))
-        }
-        outcome => outcome.map(|()| ExitCode::SUCCESS),
-    }
+    super::or_stopped(outcome.map(|()| ExitCode::SUCCESS))
 }
 
 /// Measures the table and the curves.

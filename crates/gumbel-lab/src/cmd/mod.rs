@@ -17,8 +17,8 @@ use crate::cli::{Cli, Command, Train, command};
 use crate::model::{Sbn, Semi, Text, Vae};
 use crate::output::print;
 use crate::run::RunFolder;
-use crate::watch::Stop;
-use anyhow::{Result, bail, ensure};
+use crate::watch::{INTERRUPTED, Interrupted, Stop};
+use anyhow::{Context, Result, bail, ensure};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 use std::process::ExitCode;
@@ -85,6 +85,23 @@ fn check(model: &Train, estimators: &[String]) -> Result<()> {
 
 const NO_ESTIMATOR: &str = "train gan has no --estimator to compare by; train it once for each --generator: relaxed, straight-through, \
      score-function";
+
+/// Threads to work inside of, where matrix products start without waking a thread for each.
+fn pool(threads: usize) -> Result<rayon::ThreadPool> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.context("cannot start threads; try --threads 1")
+}
+
+/// The outcome of what writes nothing before its end, or word that it was stopped, and 130.
+fn or_stopped(outcome: Result<ExitCode>) -> Result<ExitCode> {
+    match outcome {
+        Err(error) if error.is::<Interrupted>() => {
+            print("stopped; nothing was written\n")?;
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        outcome => outcome,
+    }
+}
 
 /// Refuses options that would make it another run.
 fn check_resumable(matches: &ArgMatches, folder: &RunFolder) -> Result<()> {

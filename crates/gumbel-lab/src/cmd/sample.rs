@@ -15,8 +15,7 @@ use std::path::Path;
 /// A file that is missing or unsound, rows that cannot be sampled, a place that cannot be written.
 pub(super) fn run(options: &Sample) -> Result<()> {
     crate::config::check_threads(options.threads)?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads).build();
-    pool.context("cannot start threads; try --threads 1")?.install(|| sample(options))
+    super::pool(options.threads)?.install(|| sample(options))
 }
 
 fn sample(options: &Sample) -> Result<()> {

@@ -5,8 +5,8 @@ use crate::output::print;
 use crate::report::Showing;
 use crate::run::RunFolder;
 use crate::show::{ALL, Claim, Finding, Options};
-use crate::watch::{INTERRUPTED, Interrupted, Stop};
-use anyhow::{Context, Result};
+use crate::watch::Stop;
+use anyhow::Result;
 use std::process::ExitCode;
 
 const HEADER: &str = "claim,quantity,setting,measured,standard_error,expected,z,source,test,holds";
@@ -25,21 +25,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let claims = options.claims()?;
     let stop = Stop::at_a_signal();
     let folder = RunFolder::create(options.out.as_deref(), "show")?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads as usize).build();
-    let pool = pool.context("cannot start threads; try --threads 1")?;
-    let outcome = pool.install(|| show(options, &claims, &folder, &stop));
+    let outcome = super::pool(options.threads as usize)?.install(|| show(options, &claims, &folder, &stop));
     if outcome.is_err() {
         folder.discard();
     }
-    match outcome {
-        Err(error) if error.is::<Interrupted>() => {
-            print("stopped; nothing was written\n")?;
-            Ok(ExitCode::from(INTERRUPTED))
-        }
-        Ok(true) => Ok(ExitCode::SUCCESS),
-        Ok(false) => Ok(ExitCode::FAILURE),
-        Err(error) => Err(error),
-    }
+    super::or_stopped(outcome.map(|holds| if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
 }
 
 /// Whether every claim holds.

@@ -28,10 +28,7 @@ pub(super) fn run<M: Model>(
 ) -> Result<ExitCode> {
     let (config, resumed) = configuration(options)?;
     config.check()?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build();
-    // From inside the pool the matrix products start without waking a thread for each.
-    pool.context("cannot start threads; try --threads 1")?
-        .install(|| begin::<M>(options, &config, resumed, started, stop.clone()))
+    super::pool(config.threads)?.install(|| begin::<M>(options, &config, resumed, started, stop.clone()))
 }
 
 /// The options that runs by several estimators share.

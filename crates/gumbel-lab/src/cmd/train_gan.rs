@@ -22,10 +22,7 @@ use std::time::Instant;
 pub(super) fn run(options: &TrainGan, started: Instant, stop: &Stop) -> Result<ExitCode> {
     let (config, resumed) = configuration(options)?;
     config.check()?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(config.threads).build();
-    // From inside the pool the matrix products start without waking a thread for each.
-    pool.context("cannot start threads; try --threads 1")?
-        .install(|| begin(options, &config, resumed, started, stop.clone()))
+    super::pool(config.threads)?.install(|| begin(options, &config, resumed, started, stop.clone()))
 }
 
 /// The configuration, and the folder of a run to go on with.
