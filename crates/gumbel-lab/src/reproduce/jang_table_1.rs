@@ -112,8 +112,6 @@ fn plan(budget: Budget) -> Plan {
         .flat_map(|estimator| (0..4).map(move |model| (estimator, model)))
         .collect();
     let runs = pairs.iter().filter(|(estimator, model)| refusal(estimator, *model).is_none());
-    let bound = Place::Summary("/test/importance_bound/nats", Some("/test/importance_bound/standard_error"));
-    let one = Place::Summary("/test/hard_negative_elbo", Some("/test/hard_negative_elbo_standard_error"));
     let cells = |place, with_paper| {
         let cell =
             |&(estimator, model): &(&Estimator, usize)| cell(estimator, model, place, with_paper, budget);
@@ -128,8 +126,8 @@ fn plan(budget: Budget) -> Plan {
             })
             .collect(),
         tables: vec![
-            table("The bound of many samples", BOUND, cells(bound, true)),
-            table("One sample", ONE, cells(one, false)),
+            table("The bound of many samples", BOUND, cells(Place::BOUND, true)),
+            table("One sample", ONE, cells(Place::ONE_SAMPLE, false)),
         ],
     }
 }

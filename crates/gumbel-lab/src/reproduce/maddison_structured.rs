@@ -96,7 +96,6 @@ fn command(cell: &Trained, budget: Budget) -> String {
 }
 
 fn plan(budget: Budget) -> Plan {
-    let bound = Place::Summary("/test/importance_bound/nats", Some("/test/importance_bound/standard_error"));
     let cell = |trained: &Trained| Cell {
         row: trained.row,
         column: match trained.samples {
@@ -104,7 +103,7 @@ fn plan(budget: Budget) -> Plan {
             5 => "m = 5",
             _ => "m = 50",
         },
-        content: Content::Of(Number { run: trained.name.into(), place: bound }),
+        content: Content::Of(Number { run: trained.name.into(), place: Place::BOUND }),
         paper: Some(trained.paper),
         decimals: 2,
     };

@@ -110,6 +110,15 @@ pub enum Place {
     Measured(&'static str, Option<&'static str>),
 }
 
+impl Place {
+    /// The bound of many hard samples on the test set.
+    pub const BOUND: Self =
+        Self::Summary("/test/importance_bound/nats", Some("/test/importance_bound/standard_error"));
+    /// The objective at one hard sample on the test set.
+    pub const ONE_SAMPLE: Self =
+        Self::Summary("/test/hard_negative_elbo", Some("/test/hard_negative_elbo_standard_error"));
+}
+
 impl Run {
     /// The file that a finished run has.
     pub fn last_file(&self) -> &'static str {
