@@ -244,8 +244,11 @@ impl<'a, M: Model> Trainer<'a, M> {
         let kl = if weight == 1.0 { kl } else { kl * weight };
         let loss = f64::from((estimate.value.clone() + kl.clone().detach()).mean().into_scalar::<f32>());
         ensure!(loss.is_finite(), "the training objective is {loss}");
-        let objective = (estimate.surrogate.clone() + kl).mean() + self.supervised(&mut noise);
-        let gradients = objective.backward();
+        let objective = (estimate.surrogate.clone() + kl).mean();
+        let gradients = match self.supervised(&mut noise) {
+            Some(supervised) => (objective + supervised).backward(),
+            None => objective.backward(),
+        };
         let gradients = GradientsParams::from_grads(gradients, &self.model);
         // Taken, not cloned: parameters that nobody else holds are updated in place.
         let model = std::mem::take(&mut self.model);
@@ -255,11 +258,10 @@ impl<'a, M: Model> Trainer<'a, M> {
         Ok(Step { loss, reconstruction })
     }
 
-    /// What labelled images add to the objective of a step.
-    fn supervised(&mut self, noise: &mut Noise) -> Tensor<1> {
-        let Some(batches) = &mut self.labelled else { return Tensor::zeros([1], &self.device) };
-        let labelled = batches.at(self.step, &self.device);
-        self.model.supervised(&self.config.model, labelled, noise).mean()
+    /// What labelled images add to the objective of a step, where there are any.
+    fn supervised(&mut self, noise: &mut Noise) -> Option<Tensor<1>> {
+        let labelled = self.labelled.as_mut()?.at(self.step, &self.device);
+        Some(self.model.supervised(&self.config.model, labelled, noise).mean())
     }
 
     /// What to do about a step that has no finite result.
