@@ -58,6 +58,16 @@ pub enum Prior {
     Learned,
 }
 
+impl Prior {
+    /// As a sentence has it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Uniform => "the uniform prior",
+            Self::Learned => "the learned prior",
+        }
+    }
+}
+
 impl Options for VaeOptions {
     const MODEL: &'static str = "vae";
     const TAU: Option<f64> = None;

@@ -178,6 +178,17 @@ impl<O: Options> Finished<'_, O> {
         HeldOut::new(&self.data.test, self.config.binarise)
     }
 
+    /// How it was trained, as the end of a sentence.
+    fn trained(&self) -> Result<String> {
+        Ok(format!("trained for {} steps by {}.", self.config.steps, self.config.info()?.title))
+    }
+
+    /// How much the model uses the categories of its first layer.
+    fn usage<M: Model>(&self, model: &M) -> report::Usage {
+        let (latents, categories) = self.config.model.latents();
+        report::Usage { latents, categories, probabilities: self.held_out().usage(model) }
+    }
+
     /// Pixels as images of the test set's size.
     fn pictures(&self, pixels: Vec<u8>) -> report::Images {
         report::Images { pixels, height: self.data.test.height, width: self.data.test.width }

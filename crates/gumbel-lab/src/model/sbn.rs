@@ -203,10 +203,9 @@ impl Model for Sbn {
         Ok(Report {
             title: format!("Sigmoid belief network on {}", run.data.name),
             summary: format!(
-                "The lower half of an image from its upper half, through {}, trained for {} steps by {}.",
+                "The lower half of an image from its upper half, through {}, {}",
                 Self::describe(&run.config.model),
-                run.config.steps,
-                run.config.info()?.title
+                run.trained()?
             ),
             // Of the relaxed model where samples are relaxed: no divergence of another distribution enters.
             training_is_bound: true,

@@ -19,7 +19,7 @@ use super::{AT_ONCE, Batch, Estimated, Finished, Labelled, Model, base_rate, gre
 use crate::checkpoint::ImageSize;
 use crate::config::{Config, SemiOptions};
 use crate::evaluate::{HeldOut, spread};
-use crate::report::{Classes, Headline, Reconstructions, Report, Usage};
+use crate::report::{Classes, Headline, Reconstructions, Report};
 use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, activation};
@@ -250,12 +250,7 @@ impl Model for Semi {
         let elbo = [Headline::summed_elbo(run.test), Headline::importance_bound(run.test)];
         Ok(Report {
             title: format!("Classes and styles of {}", run.data.name),
-            summary: format!(
-                "{}, trained for {} steps by {}.",
-                Self::describe(options),
-                run.config.steps,
-                info.title
-            ),
+            summary: format!("{}, {}", Self::describe(options), run.trained()?),
             training_is_bound: info.samples == Samples::Hard,
             kl: Some(
                 "the KL of the style’s Gaussian from the standard normal, and of the class’s distribution \
@@ -271,7 +266,7 @@ impl Model for Semi {
                 images: run.pictures(self.drawn(STYLES * self.classes, &mut noise.fork())),
                 classes: self.classes,
             }),
-            usage: Some(Usage { latents: 1, categories: self.classes, probabilities: held_out.usage(self) }),
+            usage: Some(run.usage(self)),
             ..report
         })
     }

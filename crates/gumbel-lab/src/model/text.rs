@@ -9,9 +9,9 @@
 use super::mlp::{Mlp, trainable};
 use super::{AT_ONCE, Batch, Estimated, Finished, Model, vae};
 use crate::checkpoint::ImageSize;
-use crate::config::{Config, Prior, TextOptions};
+use crate::config::{Config, TextOptions};
 use crate::evaluate::{HeldOut, spread};
-use crate::report::{Headline, Report, Strings, Usage, perplexity};
+use crate::report::{Headline, Report, Strings, perplexity};
 use crate::run::{Test, TextResults};
 use crate::sequences::{Baseline, Law, Written, codes, codes_of, sentences};
 use anyhow::Result;
@@ -230,7 +230,7 @@ impl Model for Text {
             chosen.iter().flat_map(|&i| codes_of(run.data.test.image(i), self.symbols)).collect();
         let rebuilt = self.reconstructions(&held_out, &chosen, &mut noise.fork())?;
         let drawn = self.draw(SHOWN, &mut noise.fork())?;
-        let prior = if options.prior == Prior::Learned { "the learned prior" } else { "the uniform prior" };
+        let prior = options.prior.in_words();
         let warmup = match options.kl_warmup {
             0 => String::new(),
             steps => format!("; in training its weight grows from 0 to 1 over {steps} steps"),
@@ -239,10 +239,9 @@ impl Model for Text {
         Ok(Report {
             title: format!("Categorical autoencoder of {}", run.data.name),
             summary: format!(
-                "{}, trained for {} steps by {}. The symbols are independent given the latents.",
+                "{}, {} The symbols are independent given the latents.",
                 Self::describe(options),
-                run.config.steps,
-                info.title
+                run.trained()?
             ),
             training_is_bound: info.samples == Samples::Hard,
             kl: Some(format!("the KL of the categorical posterior from {prior}, in closed form{warmup}")),
@@ -254,11 +253,7 @@ impl Model for Text {
                 table: text.table(run.test),
                 notes: text.notes(),
             }),
-            usage: Some(Usage {
-                latents: options.latents,
-                categories: options.categories,
-                probabilities: held_out.usage(self),
-            }),
+            usage: Some(run.usage(self)),
             ..report
         })
     }

@@ -7,9 +7,9 @@ use super::level::Level;
 use super::mlp::{Mlp, trainable};
 use super::{AT_ONCE, Batch, Estimated, Finished, Model, base_rate, grey};
 use crate::checkpoint::ImageSize;
-use crate::config::{Config, Prior, VaeOptions};
+use crate::config::{Config, VaeOptions};
 use crate::evaluate::{HeldOut, spread};
-use crate::report::{Headline, Reconstructions, Report, Usage};
+use crate::report::{Headline, Reconstructions, Report};
 use anyhow::Result;
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Tensor, activation};
@@ -307,12 +307,7 @@ impl Model for Vae {
         let (originals, means) = self.reconstructions(&held_out, &mut noise.fork())?;
         Ok(Report {
             title: format!("Categorical VAE on {}", run.data.name),
-            summary: format!(
-                "{}, trained for {} steps by {}.",
-                Self::describe(options),
-                run.config.steps,
-                info.title
-            ),
+            summary: format!("{}, {}", Self::describe(options), run.trained()?),
             training_is_bound: info.samples == Samples::Hard || options.kl.bounds_relaxed_model(),
             training_bound: options.train_samples,
             kl: Some(describe_kl(options)),
@@ -322,11 +317,7 @@ impl Model for Vae {
                 means: run.pictures(means),
             }),
             samples: Some(run.pictures(self.prior_samples(PRIOR_SAMPLES, &mut noise.fork())?)),
-            usage: Some(Usage {
-                latents: options.latents,
-                categories: options.categories,
-                probabilities: held_out.usage(self),
-            }),
+            usage: Some(run.usage(self)),
             ..report
         })
     }
@@ -363,7 +354,7 @@ impl Vae {
 }
 
 fn describe_kl(options: &VaeOptions) -> String {
-    let prior = if options.prior == Prior::Learned { "the learned prior" } else { "the uniform prior" };
+    let prior = options.prior.in_words();
     if options.layers > 1 {
         return describe_levels(options.kl, prior);
     }
