@@ -33,6 +33,21 @@ pub struct Progress {
     pub seconds: f64,
 }
 
+impl Progress {
+    /// Refuses to end before where it is: the steps after would have to be undone.
+    ///
+    /// # Errors
+    /// More steps done than `steps`.
+    pub fn leaves(&self, steps: u64) -> Result<()> {
+        let done = self.step;
+        ensure!(
+            done <= steps,
+            "--steps must be at least the {done} steps that the run has done, got {steps}"
+        );
+        Ok(())
+    }
+}
+
 mod bits {
     use serde::{Deserialize, Deserializer, Serializer};
 

@@ -166,7 +166,8 @@ pub fn spread(count: usize, total: usize) -> Vec<usize> {
 const TEST_DRAW: u64 = 0x7465_7374;
 
 impl Mean {
-    fn of(values: &[f64]) -> Self {
+    /// Of the values of independent images.
+    pub(crate) fn of(values: &[f64]) -> Self {
         let images = values.len();
         let nats = values.iter().sum::<f64>() / images as f64;
         let variance =
@@ -175,7 +176,8 @@ impl Mean {
     }
 }
 
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+/// A tensor's entries in order.
+pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.into_data().iter::<f64>().collect()
 }
 

@@ -159,12 +159,7 @@ impl<'a, M: Model> Trainer<'a, M> {
             M::Options::EXAMPLE,
             self.config.data
         );
-        ensure!(
-            progress.step <= self.config.steps,
-            "--steps must be at least the {} steps that the run has done, got {}",
-            progress.step,
-            self.config.steps
-        );
+        progress.leaves(self.config.steps)?;
         restore(&mut self.estimators, &progress).with_context(|| path.display().to_string())?;
         (self.model, self.optimizer) = (model, optimizer);
         (self.step, self.seconds) = (progress.step, progress.seconds);
@@ -363,6 +358,7 @@ mod tests {
     use super::*;
     use crate::config::{VaeConfig, VaeOptions};
     use crate::data::digits;
+    use crate::evaluate::Mean;
     use crate::model::Vae;
 
     /// Variances of thirty groups of draws.
@@ -384,22 +380,14 @@ mod tests {
         (0..30).map(|group| trainer.gradient_variance(20, &noise.split(group)).unwrap()).collect()
     }
 
-    /// A mean and its standard error.
-    fn mean(values: &[f64]) -> (f64, f64) {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        (mean, (variance / n).sqrt())
-    }
-
     #[test]
     fn four_samples_have_a_quarter_of_the_variance_of_one_and_enumeration_has_none() {
         let one = variances("reinforce:baseline=none");
         let four = variances("reinforce:baseline=none:samples=4");
-        let (rest, error) =
-            mean(&one.iter().zip(&four).map(|(one, four)| one - 4.0 * four).collect::<Vec<_>>());
-        assert!((rest / error).abs() < 4.0, "{rest} ± {error}");
-        assert!(mean(&one).0 - mean(&four).0 > 8.0 * mean(&one).1, "{:?} and {:?}", mean(&one), mean(&four));
-        assert!(mean(&variances("exact")).0 < 1e-9 * mean(&one).0);
+        let rest = Mean::of(&one.iter().zip(&four).map(|(one, four)| one - 4.0 * four).collect::<Vec<_>>());
+        assert!(rest.nats.abs() < 4.0 * rest.standard_error, "{rest:?}");
+        let (one, four, none) = (Mean::of(&one), Mean::of(&four), Mean::of(&variances("exact")));
+        assert!(one.nats - four.nats > 8.0 * one.standard_error, "{one:?} and {four:?}");
+        assert!(none.nats < 1e-9 * one.nats);
     }
 }

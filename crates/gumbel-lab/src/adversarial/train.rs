@@ -86,13 +86,7 @@ impl<'a> Trainer<'a> {
             path.display(),
             self.config.data
         );
-        ensure!(
-            progress.step <= self.config.steps,
-            "--steps must be at least the {} steps that the run has done, got {}",
-            progress.step,
-            self.config.steps
-        );
-        Ok(())
+        progress.leaves(self.config.steps)
     }
 
     /// Steps done.

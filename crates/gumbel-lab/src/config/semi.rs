@@ -36,6 +36,9 @@ pub struct SemiOptions {
     /// Widths of the hidden layers of the classifier and the encoder (the decoder has them in reverse)
     #[arg(long, default_value = "500", value_name = "WIDTHS", help_heading = "Model")]
     pub hidden: Widths,
+    /// Channels of 5x5 convolutions before the classifier and before the encoder, each halving the image
+    #[arg(long, default_value = "none", value_name = "CHANNELS", help_heading = "Model")]
+    pub convolutions: Widths,
 }
 
 impl Options for SemiOptions {
@@ -87,15 +90,21 @@ impl Options for SemiOptions {
     }
 
     fn extent(&self, size: ImageSize) -> Result<Extent> {
-        let shape = self.shape(size.pixels());
+        let shape = self.shape(size);
         Ok(Extent { parameters: shape.parameters(), widest: shape.widest() })
     }
 }
 
 impl SemiOptions {
-    /// The model for images of `pixels` pixels.
-    pub fn shape(&self, pixels: usize) -> Shape {
-        Shape { pixels, classes: self.classes, style: self.style, hidden: self.hidden.as_slice().to_vec() }
+    /// The model for images of this size.
+    pub fn shape(&self, size: ImageSize) -> Shape {
+        Shape {
+            size,
+            convolutions: self.convolutions.as_slice().to_vec(),
+            classes: self.classes,
+            style: self.style,
+            hidden: self.hidden.as_slice().to_vec(),
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 //! to those it is given.
 
 mod average;
+mod convolutions;
 pub mod gan;
 mod gaussian;
 pub mod level;
 mod mlp;
+mod prior;
 pub mod sbn;
 pub mod semi;
 pub mod text;

@@ -13,7 +13,8 @@
 //! The class is one latent of K categories, and the sum over it is an expectation like any other: to enumerate it is to
 //! marginalise. The style is reparameterised inside the objective, with the same Gaussian noise for every class.
 
-use super::gaussian::{Gaussian, normal};
+use super::convolutions::{self, Convolutions};
+use super::gaussian::Gaussian;
 use super::mlp::Mlp;
 use super::{AT_ONCE, Batch, Estimated, Finished, Labelled, Model, base_rate, grey};
 use crate::checkpoint::ImageSize;
@@ -30,8 +31,10 @@ use std::cell::Cell;
 /// The shape of a [`Semi`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Pixels P of an image.
-    pub pixels: usize,
+    /// Of an image, of P pixels.
+    pub size: ImageSize,
+    /// Channels of the convolutions before the classifier, and of those before q(z|x, y); none for perceptrons on pixels.
+    pub convolutions: Vec<usize>,
     /// Classes K.
     pub classes: usize,
     /// Numbers Z of the style.
@@ -47,21 +50,27 @@ impl Shape {
         let network = |widths: Vec<usize>| widths.windows(2).map(layer).fold(0, u64::saturating_add);
         let networks =
             [self.classifier(), self.image(), self.class(), self.encoder(), self.decoder()].map(network);
-        networks.into_iter().fold(0, u64::saturating_add)
+        let features = convolutions::parameters(&self.convolutions);
+        networks.into_iter().fold(features.saturating_mul(2), u64::saturating_add)
     }
 
     /// The widest layer, inputs and outputs included.
     pub fn widest(&self) -> u64 {
-        let all = [self.classifier(), self.encoder(), self.decoder()].concat();
-        all.into_iter().max().unwrap_or(0) as u64
+        let all = [self.classifier(), self.encoder(), self.decoder()].concat().into_iter();
+        all.chain(convolutions::sizes(&self.convolutions, self.size)).max().unwrap_or(0) as u64
+    }
+
+    /// Numbers that the convolutions make of an image.
+    fn features(&self) -> usize {
+        convolutions::sizes(&self.convolutions, self.size).last().unwrap_or(self.size.pixels())
     }
 
     fn classifier(&self) -> Vec<usize> {
-        [&[self.pixels], &*self.hidden, &[self.classes]].concat()
+        [&[self.features()], &*self.hidden, &[self.classes]].concat()
     }
 
     fn image(&self) -> Vec<usize> {
-        vec![self.pixels, self.hidden[0]]
+        vec![self.features(), self.hidden[0]]
     }
 
     fn class(&self) -> Vec<usize> {
@@ -75,14 +84,18 @@ impl Shape {
     fn decoder(&self) -> Vec<usize> {
         let backwards = self.hidden.iter().rev().copied();
         let code = self.classes.saturating_add(self.style);
-        [code].into_iter().chain(backwards).chain([self.pixels]).collect()
+        [code].into_iter().chain(backwards).chain([self.size.pixels()]).collect()
     }
 }
 
 /// Classifier, encoder of the style, and decoder; the default has no layers and stands where a model was taken from.
 #[derive(Module, Debug, Default)]
 pub struct Semi {
+    /// What the classifier sees of an image.
+    seen: Convolutions,
     classifier: Mlp,
+    /// What q(z|x, y) sees of it.
+    looked_at: Convolutions,
     /// What the image adds to the first hidden layer of q(z|x, y).
     image: Mlp,
     /// What the class adds to it.
@@ -98,8 +111,12 @@ impl Semi {
     /// A new model; the output bias starts at the logits of the mean image, `mean` `[P]` in [0, 1].
     pub fn new(shape: &Shape, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
         let mut ids = 1..;
+        let mut features = || Convolutions::new(&shape.convolutions, shape.size, &mut ids, noise, device);
+        let (seen, looked_at) = (features(), features());
         let mut network = |widths: Vec<usize>| Mlp::new(&widths, &mut ids, noise, device);
         Self {
+            seen,
+            looked_at,
             classifier: network(shape.classifier()),
             image: network(shape.image()),
             class: network(shape.class()),
@@ -110,10 +127,15 @@ impl Semi {
         }
     }
 
+    /// Logits of q(y|x), `[B, K]`.
+    fn classify(&self, images: Tensor<2>) -> Tensor<2> {
+        self.classifier.forward(self.seen.forward(images))
+    }
+
     /// `q(z|x, y)` of images `[B, P]` and classes `[S, B, K]`, hard or relaxed.
     fn encode(&self, images: Tensor<2>, y: Tensor<3>) -> Gaussian {
         // The widest product has nothing of the class in it: once for all S.
-        let image = self.image.forward(images).unsqueeze::<3>();
+        let image = self.image.forward(self.looked_at.forward(images)).unsqueeze::<3>();
         let hidden = activation::relu(image + self.class.forward(y));
         let code = self.encoder.forward(hidden);
         let part = |first| code.clone().narrow(2, first, self.style);
@@ -170,7 +192,7 @@ impl Model for Semi {
     const BOUND: &'static str = "importance-weighted bound";
 
     fn new(options: &SemiOptions, size: ImageSize, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
-        Self::new(&options.shape(size.pixels()), mean, noise, device)
+        Self::new(&options.shape(size), mean, noise, device)
     }
 
     fn describe(options: &SemiOptions) -> String {
@@ -179,7 +201,7 @@ impl Model for Semi {
     }
 
     fn first_logits(&self, images: Tensor<2>) -> Tensor<3> {
-        self.classifier.forward(images).unsqueeze_dim(1)
+        self.classify(images).unsqueeze_dim(1)
     }
 
     fn estimate(
@@ -191,7 +213,7 @@ impl Model for Semi {
     ) -> Result<Estimated, Error> {
         let reconstruction = Cell::new(f64::NAN);
         // Drawn before, so that the objective is a function of the class alone, as an estimator takes it to be.
-        let style = normal([1, logits.dims()[0], self.style], noise, &images.device());
+        let style = noise.normal([1, logits.dims()[0], self.style], &images.device());
         let objective = Objective::mean(|sample: &Sample| {
             let y = class_of(sample.z.clone());
             let (loss, part) = self.given_class(images.clone(), y, style.clone());
@@ -209,9 +231,9 @@ impl Model for Semi {
     fn supervised(&self, options: &SemiOptions, labelled: Labelled, noise: &mut Noise) -> Tensor<1> {
         let Labelled { images, labels } = labelled;
         let y = self.one_hot(labels.into_iter().map(usize::from), &images.device());
-        let style = normal([1, y.dims()[0], self.style], noise, &images.device());
+        let style = noise.normal([1, y.dims()[0], self.style], &images.device());
         let (loss, _) = self.given_class(images.clone(), y.clone().unsqueeze(), style);
-        let log_q = categorical::log_prob(self.classifier.forward(images), y).squeeze_dim::<1>(1);
+        let log_q = categorical::log_prob(self.classify(images), y).squeeze_dim::<1>(1);
         loss.squeeze_dim::<1>(0) * options.labelled_weight - log_q * options.alpha
     }
 
@@ -219,7 +241,7 @@ impl Model for Semi {
     fn hard_objective(&self, images: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
         let (rows, device) = (images.dims()[0], images.device());
         let logits = self.first_logits(images.clone());
-        let style = normal([1, rows, self.style], noise, &device);
+        let style = noise.normal([1, rows, self.style], &device);
         let (losses, _) = self.given_class(images, self.all_classes(rows, &device), style);
         let q = activation::softmax(logits.clone().squeeze_dim::<2>(1), 1).swap_dims(0, 1);
         Ok((q * losses).sum_dim(0).squeeze_dim::<1>(0) + self.class_kl(logits))
@@ -237,7 +259,7 @@ impl Model for Semi {
         let class_ratio = categorical::log_prob(logits.zeros_like(), sample.clone())
             - categorical::log_prob(logits, sample.clone());
         let y = class_of(sample);
-        let draws = normal([samples, images.dims()[0], self.style], noise, &images.device());
+        let draws = noise.normal([samples, images.dims()[0], self.style], &images.device());
         let style = self.encode(images.clone(), y.clone());
         let z = style.at(draws.clone());
         let style_ratio = style.log_ratio(z.clone(), draws);
@@ -286,8 +308,8 @@ impl Semi {
     /// Test images and the decoder's means for one hard class and one style each, as grey pixels.
     fn reconstructions(&self, held_out: &HeldOut, noise: &mut Noise) -> Result<(Vec<u8>, Vec<u8>), Error> {
         let images = held_out.batch(&spread(RECONSTRUCTIONS, held_out.count()));
-        let y = gumbel::one_hot(self.classifier.forward(images.clone()), noise)?.unsqueeze::<3>();
-        let draws = normal([1, images.dims()[0], self.style], noise, &images.device());
+        let y = gumbel::one_hot(self.classify(images.clone()), noise)?.unsqueeze::<3>();
+        let draws = noise.normal([1, images.dims()[0], self.style], &images.device());
         let z = self.encode(images.clone(), y.clone()).at(draws);
         Ok((grey(images), grey(activation::sigmoid(self.decode(y, z)))))
     }
@@ -297,7 +319,7 @@ impl Semi {
         let at_once = (AT_ONCE / self.classes).max(1) * self.classes;
         let parts = (0..count).step_by(at_once).map(|first| {
             let rows = at_once.min(count - first);
-            let styles = normal([1, rows.div_ceil(self.classes), self.style], noise, &Device::flex());
+            let styles = noise.normal([1, rows.div_ceil(self.classes), self.style], &Device::flex());
             let place = (0..rows).map(|place| (place / self.classes) as i64).collect::<Vec<_>>();
             let z = styles.select(1, Tensor::from_ints(place.as_slice(), &Device::flex()));
             let y = self.one_hot((0..rows).map(|place| place % self.classes), &Device::flex());
@@ -311,9 +333,11 @@ impl Semi {
 mod tests {
     use super::*;
     use crate::data::{Binarisation, Images};
+    use crate::evaluate::{Mean, numbers};
     use gumbel::estimator::Choice;
     use std::f64::consts::TAU;
 
+    const SIZE: ImageSize = ImageSize { height: 2, width: 3 };
     const PIXELS: usize = 6;
 
     fn images() -> Images {
@@ -321,24 +345,13 @@ mod tests {
     }
 
     fn model() -> Semi {
-        let shape = Shape { pixels: PIXELS, classes: 3, style: 1, hidden: vec![4] };
+        let shape = Shape { size: SIZE, convolutions: vec![], classes: 3, style: 1, hidden: vec![4] };
         Semi::new(&shape, &images().mean(), &mut Noise::from_seed(3), &Device::flex())
-    }
-
-    fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-        tensor.into_data().iter::<f64>().collect()
-    }
-
-    /// A mean and its standard error.
-    fn mean(values: &[f64]) -> (f64, f64) {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
     }
 
     #[test]
     fn the_parameters_are_as_many_as_counted() {
-        let shape = Shape { pixels: PIXELS, classes: 3, style: 1, hidden: vec![4, 5] };
+        let shape = Shape { size: SIZE, convolutions: vec![2, 3], classes: 3, style: 1, hidden: vec![4, 5] };
         let model = Semi::new(&shape, &[0.5; PIXELS], &mut Noise::from_seed(3), &Device::flex());
         assert_eq!(shape.parameters(), model.num_params() as u64);
         assert_eq!(shape.widest(), 6);
@@ -352,8 +365,8 @@ mod tests {
         let held_out = HeldOut::new(&images, Binarisation::Threshold);
         let exact = integrated(&model, held_out.batch(&(0..40).collect::<Vec<_>>()));
         let one = |i| held_out.negative_elbo(&model, 40, &noise.split(i)).unwrap().nats;
-        let (elbo, error) = mean(&(0..200).map(one).collect::<Vec<_>>());
-        assert!((elbo - exact) / error > 4.0, "{elbo} ± {error} against {exact}");
+        let elbo = Mean::of(&(0..200).map(one).collect::<Vec<_>>());
+        assert!(elbo.nats - exact > 4.0 * elbo.standard_error, "{elbo:?} against {exact}");
         let bound = held_out.importance_bound(&model, 20_000, 40, &noise).unwrap().nats;
         assert!((bound - exact).abs() < 2e-3, "{bound} against {exact}");
     }

@@ -6,8 +6,8 @@
 //! have to do with each other must go through the latents, which a decoder that sees its past learns to leave unused
 //! (Bowman et al. 2016).
 
-use super::mlp::{Mlp, trainable};
-use super::{AT_ONCE, Batch, Estimated, Finished, Model, vae};
+use super::mlp::Mlp;
+use super::{AT_ONCE, Batch, Estimated, Finished, Model, prior, vae};
 use crate::checkpoint::ImageSize;
 use crate::config::{Config, TextOptions};
 use crate::evaluate::{HeldOut, spread};
@@ -15,10 +15,10 @@ use crate::report::{Headline, Report, Strings, perplexity};
 use crate::run::{Test, TextResults};
 use crate::sequences::{Baseline, Law, Written, codes, codes_of, sentences};
 use anyhow::Result;
-use burn::module::{Module, Param, ParamId};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::estimator::{Estimator, Objective, Sample, Samples};
-use gumbel::{Error, Noise, categorical, kl};
+use gumbel::{Error, Noise, categorical};
 use std::cell::Cell;
 use std::collections::HashSet;
 
@@ -77,10 +77,7 @@ impl Text {
         let mut layers = |widths: &[usize]| Mlp::new(widths, &mut ids, noise, device);
         let (encoder, decoder) = (layers(&forwards), layers(&backwards));
         let (inwards, outwards) = (layers(&[symbols, embedding]), layers(&[embedding, symbols]));
-        let prior = code.learned_prior.then(|| {
-            let id = ParamId::from(ids.next().expect("ids do not end"));
-            trainable(id, Tensor::zeros([latents, categories], device))
-        });
+        let prior = code.learned_prior.then(|| prior::uniform([latents, categories], &mut ids, device));
         let output = outwards.with_output_bias(log_shares(shares, device));
         Self { embedding: inwards, encoder, decoder, output, prior, length, symbols, latents, categories }
     }
@@ -105,10 +102,7 @@ impl Text {
 
     /// The prior's logits `[1, D, K]`; zeros if it is uniform.
     pub fn prior(&self, device: &Device) -> Tensor<3> {
-        match &self.prior {
-            Some(logits) => logits.val().unsqueeze(),
-            None => Tensor::zeros([1, self.latents, self.categories], device),
-        }
+        prior::logits(&self.prior, [self.latents, self.categories], device)
     }
 
     /// `ln p(x|z)` in nats: one-hot strings `[B, T · V]`, latents `[S, B, D, K]`, to `[S, B]`.
@@ -121,7 +115,7 @@ impl Text {
     /// `KL(q(z|x) ‖ p(z))` of the discrete distributions in nats, `[B, D, K]` to `[B]`.
     pub fn categorical_kl(&self, posterior: Tensor<3>) -> Tensor<1> {
         let prior = self.prior(&posterior.device());
-        kl::categorical(posterior, prior).squeeze_dim::<2>(2).sum_dim(1).squeeze_dim(1)
+        prior::divergence(posterior, prior)
     }
 }
 
@@ -328,6 +322,7 @@ fn places(scores: Tensor<4>, symbols: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluate::{Mean, numbers};
 
     fn small() -> Shape {
         let code = vae::Shape {
@@ -348,17 +343,6 @@ mod tests {
             .flat_map(|category| (0..3).map(move |k| f32::from(u8::from(k == category))))
             .collect();
         Tensor::<1>::from_floats(states.as_slice(), &Device::flex()).reshape([9, 1, 2, 3])
-    }
-
-    /// The mean of some numbers and its standard error.
-    fn mean(values: &[f64]) -> (f64, f64) {
-        let n = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n;
-        (mean, (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0) / n).sqrt())
-    }
-
-    fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-        tensor.into_data().iter::<f64>().collect()
     }
 
     #[test]
@@ -391,8 +375,8 @@ mod tests {
         for row in [0, 17, 63] {
             let exact = (0..9).map(|s| likelihoods[s * 64 + row]).sum::<f64>() / 9.0; // a new prior is uniform
             let draws: Vec<f64> = (0..4000).map(|s| weights[s * 64 + row]).collect();
-            let (mean, error) = mean(&draws);
-            assert!((mean - exact).abs() < 4.0 * error, "{mean} against {exact}, standard error {error}");
+            let mean = Mean::of(&draws);
+            assert!((mean.nats - exact).abs() < 4.0 * mean.standard_error, "{mean:?} against {exact}");
         }
     }
 
@@ -406,8 +390,8 @@ mod tests {
             let exact = masses.iter().skip(symbol).step_by(4).sum::<f64>() / 27.0;
             let share =
                 |string: &[u8]| string.iter().filter(|&&code| code == symbol as u8).count() as f64 / 3.0;
-            let (mean, error) = mean(&written.chunks(3).map(share).collect::<Vec<_>>());
-            assert!((mean - exact).abs() < 4.0 * error, "{symbol}: {mean} against {exact}, s.e. {error}");
+            let mean = Mean::of(&written.chunks(3).map(share).collect::<Vec<_>>());
+            assert!((mean.nats - exact).abs() < 4.0 * mean.standard_error, "{symbol}: {mean:?}, not {exact}");
         }
     }
 

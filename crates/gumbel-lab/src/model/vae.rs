@@ -4,14 +4,14 @@
 //! Further layers of latents stand above z, between it and the prior: see [`level`](super::level).
 
 use super::level::Level;
-use super::mlp::{Mlp, trainable};
-use super::{AT_ONCE, Batch, Estimated, Finished, Model, base_rate, grey};
+use super::mlp::Mlp;
+use super::{AT_ONCE, Batch, Estimated, Finished, Model, base_rate, grey, prior};
 use crate::checkpoint::ImageSize;
 use crate::config::{Config, VaeOptions};
 use crate::evaluate::{HeldOut, spread};
 use crate::report::{Headline, Reconstructions, Report};
 use anyhow::Result;
-use burn::module::{Module, Param, ParamId};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::estimator::{Estimator, Objective, Relaxed, Sample, Samples};
 use gumbel::kl::Kl;
@@ -92,10 +92,8 @@ impl Vae {
         let mut ids = 1..;
         let encoder = Mlp::new(&ends(shape.pixels, code), &mut ids, noise, device);
         let decoder = Mlp::new(&backwards, &mut ids, noise, device).with_output_bias(base_rate(mean, device));
-        let prior = shape.learned_prior.then(|| {
-            let id = ParamId::from(ids.next().expect("ids do not end"));
-            trainable(id, Tensor::zeros([shape.latents, shape.categories], device))
-        });
+        let code_shape = [shape.latents, shape.categories];
+        let prior = shape.learned_prior.then(|| prior::uniform(code_shape, &mut ids, device));
         let mut level = || Level::new(&shape.hidden, code, &mut ids, noise, device);
         let above = (1..shape.layers).map(|_| level()).collect();
         Self { encoder, decoder, prior, above, latents: shape.latents, categories: shape.categories }
@@ -115,10 +113,7 @@ impl Vae {
 
     /// The prior's logits `[1, D, K]`; zeros if it is uniform.
     pub fn prior(&self, device: &Device) -> Tensor<3> {
-        match &self.prior {
-            Some(logits) => logits.val().unsqueeze(),
-            None => Tensor::zeros([1, self.latents, self.categories], device),
-        }
+        prior::logits(&self.prior, [self.latents, self.categories], device)
     }
 
     /// `ln p(x|z)` in nats: images `[B, P]` of zeros and ones, latents `[S, B, D, K]`, to `[S, B]`.
@@ -174,7 +169,7 @@ impl Vae {
     /// `KL(q ‖ p)` from the prior, of the discrete distributions in nats, `[B, D, K]` to `[B]`.
     pub fn categorical_kl(&self, posterior: Tensor<3>) -> Tensor<1> {
         let prior = self.prior(&posterior.device());
-        kl::categorical(posterior, prior).squeeze_dim::<2>(2).sum_dim(1).squeeze_dim(1)
+        prior::divergence(posterior, prior)
     }
 }
 

@@ -1,0 +1,33 @@
+//! The prior of a code of D latents with K categories: trained logits `[D, K]`, or none where it is uniform.
+
+use super::mlp::trainable;
+use burn::module::{Param, ParamId};
+use burn::tensor::{Device, Tensor};
+use gumbel::kl;
+
+/// Logits to be trained, uniform at first.
+pub(super) fn uniform(
+    [latents, categories]: [usize; 2],
+    ids: &mut impl Iterator<Item = u64>,
+    device: &Device,
+) -> Param<Tensor<2>> {
+    let id = ParamId::from(ids.next().expect("ids do not end"));
+    trainable(id, Tensor::zeros([latents, categories], device))
+}
+
+/// As `[1, D, K]`; zeros if it is uniform.
+pub(super) fn logits(
+    trained: &Option<Param<Tensor<2>>>,
+    [latents, categories]: [usize; 2],
+    device: &Device,
+) -> Tensor<3> {
+    match trained {
+        Some(logits) => logits.val().unsqueeze(),
+        None => Tensor::zeros([1, latents, categories], device),
+    }
+}
+
+/// `KL(q(z|x) ‖ p(z))` of the discrete distributions in nats, logits `[B, D, K]` and `[1, D, K]` to `[B]`.
+pub(super) fn divergence(posterior: Tensor<3>, prior: Tensor<3>) -> Tensor<1> {
+    kl::categorical(posterior, prior).squeeze_dim::<2>(2).sum_dim(1).squeeze_dim(1)
+}
