@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# MNIST's digits from 100 labels, the class summed over or sampled: makes accuracy.csv. And what a step costs with 10 and
-# with 100 classes: makes steps.csv.
+# MNIST's digits from 100 labels, the class summed over or sampled: makes accuracy.csv.
 # Usage: results/semi/run.sh DIR    (DIR holds mnist/; `gumbel data fetch mnist --data-dir DIR` fills it)
 set -euo pipefail
 data=$(realpath "$1")
@@ -42,5 +41,3 @@ for seed in 1 2 3; do
     learn gumbel-softmax "$seed" 1000 2000 4000
     learn straight-through-gumbel "$seed" 1000
 done
-
-python3 "$here/steps.py" "${CARGO_TARGET_DIR:-target}/release/gumbel" >"$here/steps.csv"
