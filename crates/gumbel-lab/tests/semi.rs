@@ -63,6 +63,23 @@ fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
 }
 
 #[test]
+fn convolutions_learn_classes_and_resume_bit_for_bit() {
+    let ((_a, begun), (_b, run), (_c, parts)) = (folder(), folder(), folder());
+    let convolved = |run: &Path, steps| semi(run, &["--convolutions", "4,8", "--steps", steps]);
+    succeed(&convolved(&begun, "1"));
+    let out = succeed(&convolved(&run, "120"));
+    assert!(out.contains("a style of 10 numbers behind convolutions of 4,8 channels on digits"), "{out}");
+    let accuracy = |run| reached(run, &["accuracy", "share"], "standard_error");
+    let ((before, error_before), (after, error)) = (accuracy(&begun), accuracy(&run));
+    let better = (after - before) / error.hypot(error_before);
+    assert!(better > 4.0, "from {before} to {after}, {better:.1} standard errors");
+    succeed(&convolved(&parts, "70"));
+    let path = parts.to_str().expect("UTF-8");
+    succeed(&gumbel(&["train", "semi", "--resume", path, "--steps", "120", "--threads", "1"]));
+    assert!(weights(&run) == weights(&parts), "the weights differ");
+}
+
+#[test]
 fn it_draws_the_classes_in_turn() {
     let (folder, run) = folder();
     succeed(&semi(&run, &["--steps", "20"]));
@@ -121,10 +138,12 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--style", "0"], &["--style must be at least 1, got 0"]),
         (&["--hidden", "none"], &["--hidden needs a layer, got none"]),
         (&["--estimator", "disarm"], &["serves binary latents only; use --classes 2"]),
+        (&["--convolutions", "16,0"], &["--convolutions", "0"]),
         (
             &["--style", "3000000"],
-            &["parameters, of at most 250000000; lower --hidden, --style or --classes"],
+            &["parameters, of at most 250000000; lower --hidden, --convolutions, --style or --classes"],
         ),
+        (&["--convolutions", "9000000"], &["parameters, of at most", "lower --hidden, --convolutions"]),
         (&["--lr", "1e38"], &["training broke down at step", "lower --lr or raise --tau"]),
     ];
     for (options, parts) in cases {

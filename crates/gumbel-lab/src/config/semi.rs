@@ -44,7 +44,7 @@ pub struct SemiOptions {
 impl Options for SemiOptions {
     const MODEL: &'static str = "semi";
     const TAU: Option<f64> = None;
-    const WIDTHS: &'static str = "--hidden, --style or --classes";
+    const WIDTHS: &'static str = "--hidden, --convolutions, --style or --classes";
     const CATEGORIES: &'static str = "--classes";
 
     fn latents(&self) -> (usize, usize) {

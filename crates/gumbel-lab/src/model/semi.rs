@@ -196,8 +196,12 @@ impl Model for Semi {
     }
 
     fn describe(options: &SemiOptions) -> String {
-        let SemiOptions { labels, classes, style, .. } = options;
-        format!("{classes} classes from {labels} labels and a style of {style} numbers")
+        let SemiOptions { labels, classes, style, convolutions, .. } = options;
+        let behind = match convolutions.as_slice() {
+            [] => String::new(),
+            _ => format!(" behind convolutions of {convolutions} channels"),
+        };
+        format!("{classes} classes from {labels} labels and a style of {style} numbers{behind}")
     }
 
     fn first_logits(&self, images: Tensor<2>) -> Tensor<3> {
