@@ -16,8 +16,9 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
          ours. True strings and maximum likelihood stand there instead.",
         "The lengths have a law that is stated, x(op x)^k with k uniform on 0 to 5. Productions drawn uniformly, as the \
          paper may be read, would give x four times in five.",
-        "The original loss is the paper's, without a penalty: it collapses. The relativistic loss has a penalty γ/2 ‖∇ₓ D(x)‖² \
-         at true strings (Mescheder, Geiger and Nowozin 2018), and it is the penalty that prevents the collapse.",
+        "The original loss is the paper's, without a penalty: with relaxed samples and by the score function it collapses to one \
+         string, with straight-through ones it does not. The relativistic loss has a penalty γ/2 ‖∇ₓ D(x)‖² at true strings \
+         (Mescheder, Geiger and Nowozin 2018), and it is the penalty that prevents the collapse.",
         "The discriminator is a perceptron on the whole string instead of a recurrent network, true strings are not softened, \
          and the generator that is judged is a running average.",
         "Adam at 1e-3 and 200 strings a step as in the paper, which has some 20 000 steps; the temperature falls linearly \
