@@ -24,8 +24,9 @@ train vae-bernoulli-vimco 50000 3e-3 fixed "${bernoulli[@]}" "${vimco[@]}"
 train vae-categorical-vimco 50000 3e-3 fixed "${categorical[@]}" "${vimco[@]}"
 train vae-categorical-gs 50000 1e-2 fixed "${categorical[@]}" "${annealed[@]}"
 train vae-categorical-gs-dynamic 50000 1e-2 dynamic "${categorical[@]}" "${annealed[@]}"
-train vae-categorical-gs-dynamic-150000 150000 1e-2 dynamic "${categorical[@]}" "${annealed[@]}"
 train vae-categorical-vimco-dynamic 60000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}"
-train vae-categorical-vimco-dynamic-100000 100000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}"
-train vae-categorical-vimco-10-dynamic 45000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}" --train-samples 10
+train vae-categorical-vimco-300 50000 3e-3 fixed "${categorical[@]}" "${vimco[@]}" --batch 300
+train vae-categorical-vimco-300-dynamic 50000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}" --batch 300
+train vae-categorical-vimco-20 60000 3e-3 fixed "${categorical[@]}" "${vimco[@]}" --train-samples 20
+train vae-categorical-vimco-20-dynamic 60000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}" --train-samples 20
 python3 "$here/collect.py" "$scratch" >"$here/long.csv"

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! The class is one latent of K categories, and the sum over it is an expectation like any other: to enumerate it is to
-//! marginalise. The style is reparameterised inside the objective, with the same Gaussian noise for every class.
+//! marginalise. The style is reparameterised inside the objective, with the same Gaussian noise for every class. The
+//! classifier and q(z|x, y) may see x through convolutions of their own.
 
 use super::convolutions::{self, Convolutions};
 use super::gaussian::Gaussian;
@@ -92,10 +93,10 @@ impl Shape {
 #[derive(Module, Debug, Default)]
 pub struct Semi {
     /// What the classifier sees of an image.
-    seen: Convolutions,
+    class_features: Convolutions,
     classifier: Mlp,
     /// What q(z|x, y) sees of it.
-    looked_at: Convolutions,
+    style_features: Convolutions,
     /// What the image adds to the first hidden layer of q(z|x, y).
     image: Mlp,
     /// What the class adds to it.
@@ -112,11 +113,11 @@ impl Semi {
     pub fn new(shape: &Shape, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
         let mut ids = 1..;
         let mut features = || Convolutions::new(&shape.convolutions, shape.size, &mut ids, noise, device);
-        let (seen, looked_at) = (features(), features());
+        let (class_features, style_features) = (features(), features());
         let mut network = |widths: Vec<usize>| Mlp::new(&widths, &mut ids, noise, device);
         Self {
-            seen,
-            looked_at,
+            class_features,
+            style_features,
             classifier: network(shape.classifier()),
             image: network(shape.image()),
             class: network(shape.class()),
@@ -129,13 +130,13 @@ impl Semi {
 
     /// Logits of q(y|x), `[B, K]`.
     fn classify(&self, images: Tensor<2>) -> Tensor<2> {
-        self.classifier.forward(self.seen.forward(images))
+        self.classifier.forward(self.class_features.forward(images))
     }
 
     /// `q(z|x, y)` of images `[B, P]` and classes `[S, B, K]`, hard or relaxed.
     fn encode(&self, images: Tensor<2>, y: Tensor<3>) -> Gaussian {
         // The widest product has nothing of the class in it: once for all S.
-        let image = self.image.forward(self.looked_at.forward(images)).unsqueeze::<3>();
+        let image = self.image.forward(self.style_features.forward(images)).unsqueeze::<3>();
         let hidden = activation::relu(image + self.class.forward(y));
         let code = self.encoder.forward(hidden);
         let part = |first| code.clone().narrow(2, first, self.style);
