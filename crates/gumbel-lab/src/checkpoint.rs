@@ -34,11 +34,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Refuses to end before where it is: the steps after would have to be undone.
+    /// Refuses fewer steps than are done: they would have to be undone.
     ///
     /// # Errors
     /// More steps done than `steps`.
-    pub fn leaves(&self, steps: u64) -> Result<()> {
+    pub fn allows(&self, steps: u64) -> Result<()> {
         let done = self.step;
         ensure!(
             done <= steps,

@@ -166,8 +166,7 @@ pub fn spread(count: usize, total: usize) -> Vec<usize> {
 const TEST_DRAW: u64 = 0x7465_7374;
 
 impl Mean {
-    /// Of the values of independent images.
-    pub(crate) fn of(values: &[f64]) -> Self {
+    fn of(values: &[f64]) -> Self {
         let images = values.len();
         let nats = values.iter().sum::<f64>() / images as f64;
         let variance =

@@ -12,6 +12,7 @@ pub mod data;
 pub mod evaluate;
 mod labelled;
 pub mod logits;
+mod mean;
 pub mod measure;
 pub mod metrics;
 pub mod model;

@@ -159,7 +159,7 @@ impl<'a, M: Model> Trainer<'a, M> {
             M::Options::EXAMPLE,
             self.config.data
         );
-        progress.leaves(self.config.steps)?;
+        progress.allows(self.config.steps)?;
         restore(&mut self.estimators, &progress).with_context(|| path.display().to_string())?;
         (self.model, self.optimizer) = (model, optimizer);
         (self.step, self.seconds) = (progress.step, progress.seconds);
@@ -358,7 +358,7 @@ mod tests {
     use super::*;
     use crate::config::{VaeConfig, VaeOptions};
     use crate::data::digits;
-    use crate::evaluate::Mean;
+    use crate::mean::Mean;
     use crate::model::Vae;
 
     /// Variances of thirty groups of draws.
@@ -384,10 +384,10 @@ mod tests {
     fn four_samples_have_a_quarter_of_the_variance_of_one_and_enumeration_has_none() {
         let one = variances("reinforce:baseline=none");
         let four = variances("reinforce:baseline=none:samples=4");
-        let rest = Mean::of(&one.iter().zip(&four).map(|(one, four)| one - 4.0 * four).collect::<Vec<_>>());
-        assert!(rest.nats.abs() < 4.0 * rest.standard_error, "{rest:?}");
-        let (one, four, none) = (Mean::of(&one), Mean::of(&four), Mean::of(&variances("exact")));
-        assert!(one.nats - four.nats > 8.0 * one.standard_error, "{one:?} and {four:?}");
-        assert!(none.nats < 1e-9 * one.nats);
+        let rest = Mean::of(one.iter().zip(&four).map(|(one, four)| one - 4.0 * four));
+        assert!(rest.value.abs() < 4.0 * rest.se, "{rest:?}");
+        let (one, four, none) = (Mean::of(one), Mean::of(four), Mean::of(variances("exact")));
+        assert!(one.value - four.value > 8.0 * one.se, "{one:?} and {four:?}");
+        assert!(none.value < 1e-9 * one.value);
     }
 }

@@ -23,6 +23,14 @@ fn reached(run: &Path, name: &[&str], error: &str) -> (f64, f64) {
     (number(last), number(error))
 }
 
+/// Names more of the test images rightly than before, beyond what chance could do.
+fn classifies_better(begun: &Path, run: &Path) {
+    let accuracy = |run| reached(run, &["accuracy", "share"], "standard_error");
+    let ((before, error_before), (after, error)) = (accuracy(begun), accuracy(run));
+    let better = (after - before) / error.hypot(error_before);
+    assert!(better > 4.0, "from {before} to {after}, {better:.1} standard errors");
+}
+
 #[test]
 fn it_learns_classes_and_images_and_says_what_it_reached() {
     let ((_a, begun), (_b, run)) = (folder(), folder());
@@ -30,10 +38,7 @@ fn it_learns_classes_and_images_and_says_what_it_reached() {
     let out = succeed(&semi(&run, &["--steps", "400"]));
     assert!(out.contains("10 classes from 100 labels and a style of 10 numbers on digits"), "{out}");
     assert!(out.contains("classes summed, one style") && out.contains("accuracy"), "{out}");
-    let accuracy = |run| reached(run, &["accuracy", "share"], "standard_error");
-    let ((before, error_before), (after, error)) = (accuracy(&begun), accuracy(&run));
-    let better = (after - before) / error.hypot(error_before);
-    assert!(better > 4.0, "from {before} to {after}, {better:.1} standard errors");
+    classifies_better(&begun, &run);
     let elbo = |run| reached(run, &["hard_negative_elbo"], "hard_negative_elbo_standard_error");
     let ((before, error_before), (after, error)) = (elbo(&begun), elbo(&run));
     let better = (before - after) / error.hypot(error_before);
@@ -69,10 +74,7 @@ fn convolutions_learn_classes_and_resume_bit_for_bit() {
     succeed(&convolved(&begun, "1"));
     let out = succeed(&convolved(&run, "120"));
     assert!(out.contains("a style of 10 numbers behind convolutions of 4,8 channels on digits"), "{out}");
-    let accuracy = |run| reached(run, &["accuracy", "share"], "standard_error");
-    let ((before, error_before), (after, error)) = (accuracy(&begun), accuracy(&run));
-    let better = (after - before) / error.hypot(error_before);
-    assert!(better > 4.0, "from {before} to {after}, {better:.1} standard errors");
+    classifies_better(&begun, &run);
     succeed(&convolved(&parts, "70"));
     let path = parts.to_str().expect("UTF-8");
     succeed(&gumbel(&["train", "semi", "--resume", path, "--steps", "120", "--threads", "1"]));

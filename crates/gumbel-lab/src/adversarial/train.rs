@@ -86,7 +86,7 @@ impl<'a> Trainer<'a> {
             path.display(),
             self.config.data
         );
-        progress.leaves(self.config.steps)
+        progress.allows(self.config.steps)
     }
 
     /// Steps done.

@@ -1,8 +1,8 @@
 //! Convolutions that halve an image, as feature detectors before a perceptron.
 
-use super::mlp::trainable;
+use super::mlp::drawn;
 use crate::checkpoint::ImageSize;
-use burn::module::{Module, ParamId};
+use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor, activation};
@@ -30,9 +30,7 @@ impl Convolutions {
         noise: &mut Noise,
         device: &Device,
     ) -> Self {
-        let inputs = std::iter::once(1).chain(channels.iter().copied());
-        let layers =
-            inputs.zip(channels).map(|(inputs, &outputs)| layer(inputs, outputs, ids, noise, device));
+        let layers = ends(channels).map(|(inputs, outputs)| layer(inputs, outputs, ids, noise, device));
         Self { layers: layers.collect(), height: size.height, width: size.width }
     }
 
@@ -57,12 +55,16 @@ pub fn sizes(channels: &[usize], size: ImageSize) -> impl Iterator<Item = usize>
 
 /// Numbers trained, or `u64::MAX` where they cannot be counted.
 pub fn parameters(channels: &[usize]) -> u64 {
-    let inputs = std::iter::once(1).chain(channels.iter().copied());
-    let layer = |(inputs, &outputs): (usize, &usize)| {
+    let layer = |(inputs, outputs): (usize, usize)| {
         let weights = (inputs as u64).saturating_mul((KERNEL * KERNEL) as u64);
         weights.saturating_add(1).saturating_mul(outputs as u64)
     };
-    inputs.zip(channels).map(layer).fold(0, u64::saturating_add)
+    ends(channels).map(layer).fold(0, u64::saturating_add)
+}
+
+/// Channels that each layer has and makes, from grey.
+fn ends(channels: &[usize]) -> impl Iterator<Item = (usize, usize)> {
+    std::iter::once(1).chain(channels.iter().copied()).zip(channels.iter().copied())
 }
 
 fn layer(
@@ -72,14 +74,12 @@ fn layer(
     noise: &mut Noise,
     device: &Device,
 ) -> Conv2d {
-    let bound = 1.0 / ((inputs * KERNEL * KERNEL) as f64).sqrt();
-    let mut id = || ParamId::from(ids.next().expect("ids do not end"));
-    let weight = (noise.uniform::<4>([outputs, inputs, KERNEL, KERNEL], device) * 2.0 - 1.0) * bound;
-    let bias = (noise.uniform::<1>([outputs], device) * 2.0 - 1.0) * bound;
-    let around = KERNEL / 2;
+    let (window, around) = (inputs * KERNEL * KERNEL, KERNEL / 2);
+    let weight = drawn([outputs, inputs, KERNEL, KERNEL], window, ids, noise, device);
+    let bias = drawn([outputs], window, ids, noise, device);
     Conv2d {
-        weight: trainable(id(), weight),
-        bias: Some(trainable(id(), bias)),
+        weight,
+        bias: Some(bias),
         stride: [STRIDE; 2],
         kernel_size: [KERNEL; 2],
         dilation: [1; 2],

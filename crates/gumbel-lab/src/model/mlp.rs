@@ -56,11 +56,26 @@ pub(super) fn linear(
     noise: &mut Noise,
     device: &Device,
 ) -> Linear {
+    let weight = drawn([inputs, outputs], inputs, ids, noise, device);
+    let bias = drawn([outputs], inputs, ids, noise, device);
+    Linear { weight, bias: Some(bias) }
+}
+
+/// A parameter that is uniform on ±1/√inputs at first.
+pub(super) fn drawn<const D: usize>(
+    shape: [usize; D],
+    inputs: usize,
+    ids: &mut impl Iterator<Item = u64>,
+    noise: &mut Noise,
+    device: &Device,
+) -> Param<Tensor<D>> {
     let bound = 1.0 / (inputs as f64).sqrt();
-    let mut id = || ParamId::from(ids.next().expect("ids do not end"));
-    let weight = (noise.uniform::<2>([inputs, outputs], device) * 2.0 - 1.0) * bound;
-    let bias = (noise.uniform::<1>([outputs], device) * 2.0 - 1.0) * bound;
-    Linear { weight: trainable(id(), weight), bias: Some(trainable(id(), bias)) }
+    trainable(next_id(ids), (noise.uniform(shape, device) * 2.0 - 1.0) * bound)
+}
+
+/// The identity of the next parameter.
+pub(super) fn next_id(ids: &mut impl Iterator<Item = u64>) -> ParamId {
+    ParamId::from(ids.next().expect("ids do not end"))
 }
 
 /// A parameter with a chosen identity; it requires a gradient where the device can give one.

@@ -1,7 +1,7 @@
 //! The prior of a code of D latents with K categories: trained logits `[D, K]`, or none where it is uniform.
 
-use super::mlp::trainable;
-use burn::module::{Param, ParamId};
+use super::mlp::{next_id, trainable};
+use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use gumbel::kl;
 
@@ -11,8 +11,7 @@ pub(super) fn uniform(
     ids: &mut impl Iterator<Item = u64>,
     device: &Device,
 ) -> Param<Tensor<2>> {
-    let id = ParamId::from(ids.next().expect("ids do not end"));
-    trainable(id, Tensor::zeros([latents, categories], device))
+    trainable(next_id(ids), Tensor::zeros([latents, categories], device))
 }
 
 /// As `[1, D, K]`; zeros if it is uniform.

@@ -322,7 +322,8 @@ fn places(scores: Tensor<4>, symbols: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{Mean, numbers};
+    use crate::evaluate::numbers;
+    use crate::mean::Mean;
 
     fn small() -> Shape {
         let code = vae::Shape {
@@ -374,9 +375,8 @@ mod tests {
         let weights = numbers(model.sampled_log_weights(strings, logits, 4000, noise).unwrap().exp());
         for row in [0, 17, 63] {
             let exact = (0..9).map(|s| likelihoods[s * 64 + row]).sum::<f64>() / 9.0; // a new prior is uniform
-            let draws: Vec<f64> = (0..4000).map(|s| weights[s * 64 + row]).collect();
-            let mean = Mean::of(&draws);
-            assert!((mean.nats - exact).abs() < 4.0 * mean.standard_error, "{mean:?} against {exact}");
+            let mean = Mean::of((0..4000).map(|s| weights[s * 64 + row]));
+            assert!((mean.value - exact).abs() < 4.0 * mean.se, "{mean:?} against {exact}");
         }
     }
 
@@ -390,8 +390,8 @@ mod tests {
             let exact = masses.iter().skip(symbol).step_by(4).sum::<f64>() / 27.0;
             let share =
                 |string: &[u8]| string.iter().filter(|&&code| code == symbol as u8).count() as f64 / 3.0;
-            let mean = Mean::of(&written.chunks(3).map(share).collect::<Vec<_>>());
-            assert!((mean.nats - exact).abs() < 4.0 * mean.standard_error, "{symbol}: {mean:?}, not {exact}");
+            let mean = Mean::of(written.chunks(3).map(share));
+            assert!((mean.value - exact).abs() < 4.0 * mean.se, "{symbol}: {mean:?}, not {exact}");
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
          paper chooses its weight from 0.1 to 1; how it weighs labelled images besides, it does not say.",
         "The 100 labels, ten of each class, are drawn anew for each seed. All training images are learned from without their \
          labels, in the paper 50 000 of them. Binarisation is dynamic, as there.",
-        "τ = 0.5 throughout, where the paper's falls to from 1.",
+        "τ = 0.5 throughout; the paper's falls to that from 1.",
         "The negative ELBO is of test images without their labels, the class summed over and one style for each class: the \
          same bound for every row. The paper does not say how its ELBO of a sampled class is taken.",
     ],

@@ -1,7 +1,7 @@
 //! Gumbel noise: its mean, its variance and its law.
 
-use super::draw::Mean;
 use super::{Claim, Figure, Finding, Row, Settings, Test, count};
+use crate::mean::Mean;
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::noise;

@@ -3,9 +3,10 @@
 //! A model small enough to know everything of: one latent of three categories, even prior, three bits. Bit 1 wants more
 //! than 0.3 of category 1, bit 2 of category 2, bit 3 less than 0.01 of category 3. The observed bits are all set.
 
-use super::draw::{Mean, shares};
+use super::draw::shares;
 use super::triangle::{expectation, log_space_density};
 use super::{Claim, Figure, Finding, Row, Settings, Test};
+use crate::mean::Mean;
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use burn::tensor::{DType, Device, Tensor, TensorData, activation};

@@ -1,8 +1,9 @@
 //! What the pathwise gradient is unbiased for.
 
-use super::draw::{Draws, Mean};
+use super::draw::Draws;
 use super::triangle::expectation;
 use super::{Claim, Figure, Finding, Row, Settings, Test, count};
+use crate::mean::Mean;
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::{gumbel_softmax_vjp, softmax};

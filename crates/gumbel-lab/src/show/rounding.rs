@@ -1,7 +1,8 @@
 //! Rounded, a relaxed sample is an exact one at every temperature; its mean is not.
 
-use super::draw::{Draws, Mean, argmax, shares};
+use super::draw::{Draws, argmax, shares};
 use super::{Claim, Figure, Finding, Row, Settings, Test, count};
+use crate::mean::Mean;
 use crate::report::figure::{Bar, Bars};
 use anyhow::Result;
 use gumbel_kernels::noise;

@@ -1,6 +1,6 @@
 //! A line of `claims.csv`: a number, what was expected of it, and whether it is so.
 
-use super::draw::Mean;
+use crate::mean::Mean;
 use serde::Serialize;
 
 /// Standard errors beyond which two numbers are different: chance goes so far once in 16,000 times.

@@ -1,7 +1,7 @@
 //! In single precision a cold sample is exactly one-hot, and its density is lost; in log space it is not.
 
-use super::draw::Mean;
 use super::{Claim, Figure, Finding, Row, Settings, Test, count};
+use crate::mean::Mean;
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::{Stream, exp_concrete_log_density, gumbel_softmax, log_gumbel_softmax};

@@ -1,8 +1,8 @@
 //! The score function against the pathwise gradient, as latents are added.
 
-use super::draw::Mean;
 use super::trade_off::{bias, parts, variance, whole};
 use super::{Claim, Figure, Finding, Row, Settings, Test};
+use crate::mean::Mean;
 use crate::measure::Case;
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;

@@ -5,8 +5,9 @@
 //! x = (input + noise) / tau + temperature;  softmax(x.view(B, −1))
 //! ```
 
-use super::draw::{Draws, Mean, argmax};
+use super::draw::{Draws, argmax};
 use super::{Claim, Figure, Finding, Row, Settings, Test};
+use crate::mean::Mean;
 use crate::report::figure::{Bar, Bars};
 use anyhow::Result;
 use gumbel_kernels::{Stream, noise, relaxed, softmax};

@@ -1,8 +1,8 @@
 //! One-hot forward, soft backward: what the mismatch costs.
 
-use super::draw::Mean;
 use super::trade_off::{bias, whole};
 use super::{Claim, Figure, Finding, Row, Settings, Test};
+use crate::mean::Mean;
 use crate::measure::Case;
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;

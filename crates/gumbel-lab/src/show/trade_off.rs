@@ -1,7 +1,7 @@
 //! Bias and variance of the pathwise gradient against the temperature.
 
-use super::draw::Mean;
 use super::{Claim, Figure, Finding, Row, Settings, Test};
+use crate::mean::Mean;
 use crate::measure::{self, Case};
 use crate::report::figure::{LineChart, Series};
 use crate::watch::Watch;

@@ -1,8 +1,9 @@
 //! An expectation over a variable is one over the noise it is made of.
 
-use super::draw::{Draws, Mean};
+use super::draw::Draws;
 use super::triangle::expectation;
 use super::{Claim, Finding, Row, Settings, Test, count};
+use crate::mean::Mean;
 use anyhow::Result;
 use gumbel_kernels::{Stream, noise};
 use std::f64::consts::PI;

@@ -1,7 +1,8 @@
 //! Why a hard sample cannot be differentiated: for the same noise it almost never moves.
 
-use super::draw::{Tally, argmax, shares};
+use super::draw::{argmax, shares};
 use super::{Claim, Figure, Finding, Row, Settings, Test, count};
+use crate::mean::Tally;
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::{gumbel_softmax_vjp, noise, relaxed};

@@ -1,8 +1,9 @@
 //! As the temperature falls, samples gather at the corners, in the proportions of the categories.
 
 use super::density::log_density;
-use super::draw::{Draws, Mean, argmax, shares};
+use super::draw::{Draws, argmax, shares};
 use super::{Claim, Figure, Finding, Row, Settings, Test};
+use crate::mean::Mean;
 use crate::report::figure::{Panel, Ternary};
 use anyhow::Result;
 
