@@ -25,6 +25,7 @@ train vae-categorical-vimco 50000 3e-3 fixed "${categorical[@]}" "${vimco[@]}"
 train vae-categorical-gs 50000 1e-2 fixed "${categorical[@]}" "${annealed[@]}"
 train vae-categorical-gs-dynamic 50000 1e-2 dynamic "${categorical[@]}" "${annealed[@]}"
 train vae-categorical-vimco-dynamic 60000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}"
+train vae-categorical-vimco-dynamic-100000 100000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}"
 train vae-categorical-vimco-300 50000 3e-3 fixed "${categorical[@]}" "${vimco[@]}" --batch 300
 train vae-categorical-vimco-300-dynamic 50000 3e-3 dynamic "${categorical[@]}" "${vimco[@]}" --batch 300
 train vae-categorical-vimco-20 60000 3e-3 fixed "${categorical[@]}" "${vimco[@]}" --train-samples 20
