@@ -62,7 +62,7 @@ fn train(seed: u64, shape: Shape, weight: f64) -> Result<(f64, f64), gumbel::Err
         let (x, y) = rows(256, &maps, &mut noise);
         let (x, y) = (x.autodiff(), y.autodiff());
         let scores = mixture.scores(x.clone());
-        let z = subset::straight_through(scores.clone(), shape.chosen, &mut noise)?;
+        let z = subset::straight_through_k_hot(scores.clone(), shape.chosen, &mut noise)?;
         let error = (mixture.answer(x, z.clone(), shape) - y).powi_scalar(2).mean();
         let loss = error + balance(scores, z, shape)? * weight;
         let gradients = GradientsParams::from_grads(loss.backward(), &mixture);

@@ -7,7 +7,7 @@
 use burn::module::{Module, Param};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, activation};
-use gumbel::distribution::{HardConcrete, Reparameterised};
+use gumbel::distribution::{HardConcrete, Reparameterized};
 use gumbel::{Noise, bernoulli};
 
 const INPUTS: usize = 40;
@@ -72,7 +72,7 @@ impl Network {
         }
         let log_odds = self.gates.val().unsqueeze::<2>().repeat_dim(0, POINTS);
         let gates = HardConcrete::new(log_odds, TAU).expect("log-odds stay finite");
-        let seen = self.forward(x.clone() * gates.reparameterised(noise));
+        let seen = self.forward(x.clone() * gates.reparameterized(noise));
         let open = self.gates().probability_open().sum();
         open * price - bernoulli::log_prob(seen, class.clone()).mean()
     }

@@ -79,7 +79,7 @@ fn relevant(x: &Tensor<2>) -> Tensor<2> {
 fn loss(networks: &Networks, x: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, gumbel::Error> {
     let p = activation::sigmoid((x.clone() * relevant(&x)).sum_dim(1)).autodiff();
     let x = x.autodiff();
-    let z = subset::straight_through(networks.explainer.forward(x.clone()), CHOSEN, noise)?;
+    let z = subset::straight_through_k_hot(networks.explainer.forward(x.clone()), CHOSEN, noise)?;
     let log_odds = networks.predictor.forward(x * z);
     Ok((activation::softplus(log_odds.clone(), 1.0) - p * log_odds).mean())
 }

@@ -8,7 +8,7 @@ use burn::module::{Module, Param};
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::distribution::Categorical;
-use gumbel::{Noise, Schedule, gumbel_softmax, straight_through};
+use gumbel::{Noise, Schedule, gumbel_softmax, straight_through_gumbel_softmax};
 
 const CLUSTERS: usize = 8;
 const WIDTH: usize = 8;
@@ -46,7 +46,7 @@ impl Book {
     fn loss(&self, data: &Tensor<2>, step: u64, width: &Schedule, noise: &mut Noise) -> Tensor<1> {
         let codes = self.codes.val();
         let logits = squared_distances(data, codes.clone()).neg() / width.at(step);
-        let sample = if step < HARD_FROM { gumbel_softmax } else { straight_through };
+        let sample = if step < HARD_FROM { gumbel_softmax } else { straight_through_gumbel_softmax };
         let z = sample(logits.clone(), TAU, noise).expect("distances are finite");
         let error = (data.clone() - z.matmul(codes)).square().sum_dim(1).mean();
         let usage = of_shares(activation::softmax(logits, 1).mean_dim(0));

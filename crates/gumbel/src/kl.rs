@@ -1,20 +1,28 @@
 //! Three divergences between a relaxed posterior `q` and a prior `p`, named for what they are.
 //!
-//! Maddison, Mnih and Teh 2017, appendix C, eqs. 20 to 22. Each can stand in a relaxed ELBO; only
+//! Maddison, Mnih and Teh 2017, appendix C, eqs. 20 to 22. Each can appear in a relaxed ELBO; only
 //! [`density_at_sample`] makes that ELBO a bound on the log-likelihood of the relaxed model. The other two are exact
-//! for the discrete model, that is on hard samples: with relaxed samples they are no bound on anything, and
+//! for the discrete model, that is on hard samples: with relaxed samples they bound nothing, and
 //! the training objective can exceed the log-likelihood. Report the hard objective beside any of them.
 
-use crate::{Error, concrete};
+use crate::tensor::masked;
+use crate::{Error, exp_concrete};
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// Which of the three, by name.
+/// One of the three divergences, by name.
+///
+/// ```
+/// use gumbel::kl::Kl;
+/// assert_eq!("density".parse::<Kl>()?, Kl::Density);
+/// assert_eq!(Kl::ALL.into_iter().filter(|kl| kl.bounds_relaxed_model()).count(), 1);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kl {
-    /// [`categorical`]: the closed form of the discrete distributions (Jang, Gu and Poole 2017).
+    /// [`categorical`]: the closed form for the discrete distributions (Jang, Gu and Poole 2017).
     Categorical,
     /// [`mass_at_sample`]: the discrete log-ratio, weighted by the sample.
     MassAtSample,
@@ -50,8 +58,14 @@ impl FromStr for Kl {
     }
 }
 
-/// `KL(q ‖ p) = Σₖ qₖ (ln qₖ − ln pₖ)` of the **discrete** distributions, in nats (eq. 22). Exact for hard
-/// samples; not a bound with relaxed ones. `+inf` where `p` masks what `q` does not.
+/// Kullback-Leibler divergence in nats between the **discrete** distributions. Exact for hard samples; no bound with
+/// relaxed ones. `+inf` where `p` masks what `q` does not.
+///
+/// ```text
+/// KL(q ‖ p) = Σₖ qₖ (ln qₖ − ln pₖ)
+/// ```
+///
+/// Maddison, Mnih and Teh 2017, eq. 22.
 ///
 /// # Shapes
 /// `q` and `p`: logits `[.., K]` to `[.., 1]`.
@@ -63,36 +77,48 @@ impl FromStr for Kl {
 /// assert!((kl - 0.142912).abs() < 1e-6);
 /// ```
 pub fn categorical<const D: usize>(q: Tensor<D>, p: Tensor<D>) -> Tensor<D> {
-    let masked = q.clone().equal_elem(f32::NEG_INFINITY);
+    let masked = masked(&q);
     let log_q = activation::log_softmax(q, D - 1);
     let ratio = log_q.clone() - activation::log_softmax(p, D - 1);
     (log_q.exp() * ratio.mask_fill(masked, 0.0)).sum_dim(D - 1)
 }
 
-/// `Σₖ zₖ (ln qₖ − ln pₖ)`: the discrete log-ratio at a sample `z`, hard or relaxed (eq. 21). Its mean over
-/// hard samples is [`categorical`]; not a bound with relaxed ones.
+/// Log-ratio in nats of the discrete distributions at a sample `z`, hard or relaxed. Its mean over
+/// hard samples is [`categorical`]; no bound with relaxed ones.
+///
+/// ```text
+/// Σₖ zₖ (ln qₖ − ln pₖ)
+/// ```
+///
+/// Maddison, Mnih and Teh 2017, eq. 21.
 ///
 /// # Shapes
-/// `z`, `q` and `p` (logits) `[.., K]`, broadcast, to `[.., 1]`.
+/// `q`, `p` (logits) and `z` `[.., K]`, broadcast, to `[.., 1]`.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let q = Tensor::<1>::from_floats([2f32.ln(), 0.0, 0.5f32.ln()], &Device::flex());
 /// let z = Tensor::from_floats([1.0, 0.0, 0.0], &Device::flex());
-/// let ratio = gumbel::kl::mass_at_sample(z, q.clone(), q.zeros_like()).into_scalar::<f32>();
+/// let ratio = gumbel::kl::mass_at_sample(q.clone(), q.zeros_like(), z).into_scalar::<f32>();
 /// assert!((ratio - (6f32 / 3.5).ln()).abs() < 1e-6); // q of 4/7 against 1/3
 /// ```
-pub fn mass_at_sample<const D: usize>(z: Tensor<D>, q: Tensor<D>, p: Tensor<D>) -> Tensor<D> {
-    let masked = q.clone().equal_elem(f32::NEG_INFINITY);
+pub fn mass_at_sample<const D: usize>(q: Tensor<D>, p: Tensor<D>, z: Tensor<D>) -> Tensor<D> {
+    let masked = masked(&q);
     let ratio = activation::log_softmax(q, D - 1) - activation::log_softmax(p, D - 1);
     (z * ratio.mask_fill(masked, 0.0)).sum_dim(D - 1)
 }
 
-/// `ln κ_q(y) − ln κ_p(y)`: the log-ratio of the ExpConcrete densities at a sample `y ~ q` in log space
-/// (eq. 20). **The only one whose relaxed ELBO is a bound**: on the log-likelihood of the relaxed model.
+/// Log-ratio in nats of the ExpConcrete densities at a sample `y ~ q` in log space. **The only one that makes a relaxed
+/// ELBO a bound**: on the log-likelihood of the relaxed model.
+///
+/// ```text
+/// ln κ_q(y) − ln κ_p(y)
+/// ```
+///
+/// Maddison, Mnih and Teh 2017, eq. 20.
 ///
 /// # Shapes
-/// `y`, `q` and `p` (logits) `[.., K]` to `[.., 1]`; the two temperatures may differ.
+/// `q`, `p` (logits, each with its temperature) and `y` `[.., K]` to `[.., 1]`.
 ///
 /// # Errors
 /// A temperature that is not positive and finite.
@@ -102,14 +128,14 @@ pub fn mass_at_sample<const D: usize>(z: Tensor<D>, q: Tensor<D>, p: Tensor<D>) 
 /// use gumbel::{Noise, kl, log_gumbel_softmax};
 /// let q = Tensor::<2>::from_floats([[2f32.ln(), 0.0, 0.5f32.ln()]], &Device::flex()).repeat_dim(0, 200_000);
 /// let y = log_gumbel_softmax(q.clone(), 0.7, &mut Noise::from_seed(3))?;
-/// let mean = kl::density_at_sample(y, (q.clone(), 0.7), (q.zeros_like(), 0.7))?.mean().into_scalar::<f32>();
+/// let mean = kl::density_at_sample((q.clone(), 0.7), (q.zeros_like(), 0.7), y)?.mean().into_scalar::<f32>();
 /// assert!((mean - 0.352030).abs() < 0.008); // by quadrature; not the categorical 0.142912
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn density_at_sample<const D: usize>(
-    y: Tensor<D>,
     (q, tau_q): (Tensor<D>, f64),
     (p, tau_p): (Tensor<D>, f64),
+    y: Tensor<D>,
 ) -> Result<Tensor<D>, Error> {
-    Ok(concrete::exp_log_density(y.clone(), q, tau_q)? - concrete::exp_log_density(y, p, tau_p)?)
+    Ok(exp_concrete::log_prob(q, tau_q, y.clone())? - exp_concrete::log_prob(p, tau_p, y)?)
 }

@@ -13,7 +13,7 @@
 
 use crate::estimator::objective::{log_mean_exp, plain_mean};
 use crate::estimator::{Estimate, Estimator, Evaluations, OF_BOUNDS, Objective, Reduction, Relaxed, Sample};
-use crate::{Error, Noise, categorical, one_hot};
+use crate::{Error, Noise, categorical, sample_one_hot};
 use burn::tensor::Tensor;
 use std::cell::RefCell;
 use std::{fmt, iter};
@@ -224,7 +224,7 @@ impl<'a> Layers<'a> {
         let mut total = self.cost_of(&drawn);
         while let Some(next) = self.layers.get(drawn.len()) {
             let logits = next.logits(&drawn);
-            let sample = Sample::hard(one_hot(logits.clone().detach(), noise)?);
+            let sample = Sample::hard(sample_one_hot(logits.clone().detach(), noise)?);
             drawn.push(Drawn { logits, sample });
             total = total + self.cost_of(&drawn);
         }
@@ -256,7 +256,7 @@ impl Drawn {
     ) -> Result<Self, Error> {
         let sample = match estimator.info().needs_gradient {
             true => path(estimator, logits.clone(), noise, step)?,
-            false => Sample::hard(one_hot(logits.clone().detach(), noise)?),
+            false => Sample::hard(sample_one_hot(logits.clone().detach(), noise)?),
         };
         Ok(Self { logits, sample })
     }

@@ -1,33 +1,33 @@
 #![doc = include_str!("../README.md")]
 
 pub mod bernoulli;
+pub mod binary_concrete;
 pub mod categorical;
-mod composed;
-pub mod concrete;
 pub mod distribution;
 mod error;
 pub mod estimator;
-mod fused;
+pub mod exp_concrete;
 #[cfg(any(doc, doctest))]
 pub mod guide;
-mod hosted;
+mod gumbel_max;
+mod gumbel_softmax;
 pub mod kl;
 pub mod layers;
 pub mod measure;
 mod noise;
+mod ops;
 pub mod permutation;
 pub mod perturbed;
 pub mod problem;
-mod relax;
-mod sample;
 mod schedule;
 pub mod sparse;
 pub mod subset;
+mod tensor;
 pub mod tree;
 
 pub use error::Error;
 pub use estimator::path;
+pub use gumbel_max::{gumbel_max, sample_one_hot};
+pub use gumbel_softmax::{gumbel_softmax, log_gumbel_softmax, straight_through_gumbel_softmax};
 pub use noise::Noise;
-pub use relax::{gumbel_softmax, log_gumbel_softmax, straight_through};
-pub use sample::{gumbel_max, one_hot};
 pub use schedule::Schedule;

@@ -1,7 +1,10 @@
 //! Random numbers as an argument.
 
-use burn::tensor::{Device, Element, Shape, Tensor, TensorData};
-use gumbel_kernels::{Stream, noise};
+use crate::Error;
+use crate::ops::{self, NoiseKind};
+use crate::tensor::at_least_single;
+use burn::tensor::{Device, Shape, Tensor};
+use gumbel_kernels::Stream;
 use serde::{Deserialize, Serialize};
 
 /// A seeded, splittable stream of noise that moves on as it is used.
@@ -53,27 +56,27 @@ impl Noise {
 
     /// Uniform noise on the open interval (0, 1).
     pub fn uniform<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
-        self.fill(shape.into(), device, noise::uniform)
+        self.draw(NoiseKind::Uniform, shape.into(), device)
     }
 
     /// Exponential(1) noise.
     pub fn exponential<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
-        self.fill(shape.into(), device, noise::exponential)
+        self.draw(NoiseKind::Exponential, shape.into(), device)
     }
 
     /// Standard Gumbel noise, `-ln(-ln u)`.
     pub fn gumbel<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
-        self.fill(shape.into(), device, noise::gumbel)
+        self.draw(NoiseKind::Gumbel, shape.into(), device)
     }
 
     /// Standard logistic noise, `ln u - ln(1 - u)`.
     pub fn logistic<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
-        self.fill(shape.into(), device, noise::logistic)
+        self.draw(NoiseKind::Logistic, shape.into(), device)
     }
 
     /// Standard normal noise, `Φ⁻¹(u)`.
     pub fn normal<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
-        self.fill(shape.into(), device, noise::normal)
+        self.draw(NoiseKind::Normal, shape.into(), device)
     }
 
     /// Reserves the next `count` numbers: returns where they start and moves past them.
@@ -83,15 +86,16 @@ impl Noise {
         start
     }
 
-    fn fill<const D: usize>(
-        &mut self,
-        shape: Shape,
-        device: &Device,
-        fill: fn(Stream, &mut [f32]),
-    ) -> Tensor<D> {
-        let mut values = vec![f32::default(); shape.num_elements()];
-        fill(self.take(values.len()), &mut values);
-        Tensor::from_data(TensorData::new(values, shape), (device, f32::dtype()))
+    /// `θ + g` in single precision or better, differentiable in θ.
+    pub(crate) fn perturb<const D: usize>(&mut self, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
+        let logits = at_least_single(logits);
+        let stream = self.take(logits.shape().num_elements());
+        ops::perturbed(logits, stream)
+    }
+
+    fn draw<const D: usize>(&mut self, kind: NoiseKind, shape: Shape, device: &Device) -> Tensor<D> {
+        let stream = self.take(shape.num_elements());
+        ops::noise(kind, stream, shape, device)
     }
 }
 

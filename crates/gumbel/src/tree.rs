@@ -5,7 +5,7 @@
 //! | [`marginals`] | soft, without noise | exact |
 //! | [`relaxed_tree`] | soft | of the soft tree |
 //! | [`straight_through_tree`] | hard | of the soft tree for the same noise |
-//! | [`gumbel_tree`], [`heaviest_tree`] | hard, with and without noise | none |
+//! | [`gumbel_tree`], [`max_spanning_tree`] | hard, with and without noise | none |
 //!
 //! Paulus, Choi, Tarlow, Krause and Maddison, "Gradient estimation with stochastic softmax tricks" (2020): the hard tree
 //! is the heaviest under Gumbel noise, and the soft one the marginals of the exponential family over trees at the
@@ -16,7 +16,8 @@
 
 pub use gumbel_kernels::tree::Graph;
 
-use crate::hosted::{Hosted, with_last};
+use crate::ops::HostArgument;
+use crate::tensor::with_last;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use gumbel_kernels::{check_temperature, noise::gumbel, tree as kernels};
@@ -45,11 +46,11 @@ use gumbel_kernels::{check_temperature, noise::gumbel, tree as kernels};
 /// ```
 pub fn marginals<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_edges(graph, &logits);
-    let hosted = Hosted::of(logits);
-    let theta = hosted.numbers();
+    let argument = HostArgument::new(logits);
+    let theta = argument.numbers();
     let mut means = vec![0.0; theta.len()];
     kernels::marginals(&theta, graph, &mut means)?;
-    Ok(with_covariance(graph, hosted, theta, means, 1.0))
+    Ok(with_covariance(graph, argument, theta, means, 1.0))
 }
 
 /// `A(θ)`, the logarithm of the sum over all spanning trees of the exponential of their logits' sum; its gradient is the
@@ -74,12 +75,12 @@ pub fn marginals<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Ten
 pub fn log_partition<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_edges(graph, &logits);
     let (shape, edges) = (logits.dims(), graph.edges().len());
-    let hosted = Hosted::of(logits);
-    let theta = hosted.numbers();
+    let argument = HostArgument::new(logits);
+    let theta = argument.numbers();
     let (mut totals, mut means) = (vec![0.0; theta.len() / edges], vec![0.0; theta.len()]);
     kernels::log_partition(&theta, graph, &mut totals)?;
     kernels::marginals(&theta, graph, &mut means)?;
-    Ok(hosted.tie(totals, with_last(shape, 1), move |d| {
+    Ok(argument.differentiable(totals, with_last(shape, 1), move |d| {
         let rows = means.chunks(edges).zip(d);
         rows.flat_map(|(means, d)| means.iter().map(move |mean| mean * d)).collect()
     }))
@@ -126,18 +127,18 @@ pub fn log_prob<const D: usize>(graph: &Graph, logits: Tensor<D>, z: Tensor<D>) 
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::tree::{Graph, heaviest_tree};
+/// use gumbel::tree::{Graph, max_spanning_tree};
 /// let logits = Tensor::<1>::from_floats([0.5, -1.0, 2.0], &Device::flex());
-/// let tree = heaviest_tree(&Graph::complete(3)?, logits)?;
+/// let tree = max_spanning_tree(&Graph::complete(3)?, logits)?;
 /// assert_eq!(tree.into_data().try_to_vec::<f32>().unwrap(), [1.0, 0.0, 1.0]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
-pub fn heaviest_tree<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
+pub fn max_spanning_tree<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_edges(graph, &logits);
     let shape = logits.dims();
-    let hosted = Hosted::of(logits);
-    let tree = heaviest(graph, &hosted.numbers())?;
-    Ok(hosted.constant(tree, shape))
+    let argument = HostArgument::new(logits);
+    let tree = heaviest(graph, &argument.numbers())?;
+    Ok(argument.constant(tree, shape))
 }
 
 /// The heaviest spanning tree under Gumbel noise, **hard**, without a gradient.
@@ -165,9 +166,9 @@ pub fn gumbel_tree<const D: usize>(
 ) -> Result<Tensor<D>, Error> {
     check_edges(graph, &logits);
     let shape = logits.dims();
-    let hosted = Hosted::of(logits);
-    let tree = heaviest(graph, &keys(&hosted, noise))?;
-    Ok(hosted.constant(tree, shape))
+    let argument = HostArgument::new(logits);
+    let tree = heaviest(graph, &keys(&argument, noise))?;
+    Ok(argument.constant(tree, shape))
 }
 
 /// The relaxed tree: **soft**, differentiable.
@@ -203,14 +204,14 @@ pub fn relaxed_tree<const D: usize>(
 ) -> Result<Tensor<D>, Error> {
     check_temperature(tau)?;
     check_edges(graph, &logits);
-    let hosted = Hosted::of(logits);
-    let keys = keys(&hosted, noise);
+    let argument = HostArgument::new(logits);
+    let keys = keys(&argument, noise);
     // Refuses what has no tree, before a quotient hides which number it was.
     heaviest(graph, &keys)?;
     let keys = tempered(keys, graph, tau);
     let mut soft = vec![0.0; keys.len()];
     kernels::marginals(&keys, graph, &mut soft)?;
-    Ok(with_covariance(graph, hosted, keys, soft, tau))
+    Ok(with_covariance(graph, argument, keys, soft, tau))
 }
 
 /// [`gumbel_tree`] forward, **hard**; backward the gradient of [`relaxed_tree`] for the same noise. Biased.
@@ -242,10 +243,10 @@ pub fn straight_through_tree<const D: usize>(
 ) -> Result<Tensor<D>, Error> {
     check_temperature(tau)?;
     check_edges(graph, &logits);
-    let hosted = Hosted::of(logits);
-    let keys = keys(&hosted, noise);
+    let argument = HostArgument::new(logits);
+    let keys = keys(&argument, noise);
     let tree = heaviest(graph, &keys)?;
-    Ok(with_covariance(graph, hosted, tempered(keys, graph, tau), tree, tau))
+    Ok(with_covariance(graph, argument, tempered(keys, graph, tau), tree, tau))
 }
 
 fn check_edges<const D: usize>(graph: &Graph, logits: &Tensor<D>) {
@@ -260,8 +261,8 @@ fn heaviest(graph: &Graph, logits: &[f64]) -> Result<Vec<f64>, Error> {
 }
 
 /// Logits under Gumbel noise.
-fn keys<const D: usize>(hosted: &Hosted<D>, noise: &mut Noise) -> Vec<f64> {
-    let logits = hosted.numbers();
+fn keys<const D: usize>(argument: &HostArgument<D>, noise: &mut Noise) -> Vec<f64> {
+    let logits = argument.numbers();
     let mut keys = vec![0.0; logits.len()];
     gumbel(noise.take(keys.len()), &mut keys);
     keys.iter_mut().zip(logits).for_each(|(key, logit)| *key += logit);
@@ -283,13 +284,13 @@ fn tempered(mut keys: Vec<f64>, graph: &Graph, tau: f64) -> Vec<f64> {
 /// `values` with the gradient of the marginals at `keys`, which are logits over τ.
 fn with_covariance<const D: usize>(
     graph: &Graph,
-    hosted: Hosted<D>,
+    argument: HostArgument<D>,
     keys: Vec<f64>,
     values: Vec<f64>,
     tau: f64,
 ) -> Tensor<D> {
-    let (shape, graph) = (hosted.dims(), graph.clone());
-    hosted.tie(values, shape, move |d| {
+    let (shape, graph) = (argument.dims(), graph.clone());
+    argument.differentiable(values, shape, move |d| {
         let mut out = vec![0.0; d.len()];
         kernels::marginals_vjp(&keys, d, &graph, &mut out).expect("the forward pass accepted them");
         out.iter_mut().for_each(|slope| *slope /= tau);

@@ -343,7 +343,7 @@ fn a_masked_category_is_as_if_it_were_not_there() {
     let mut noise = Noise::from_seed(8);
     let exponential = noise.exponential::<4>([1, 50, 1, 3], &device).cast(DType::F64).autodiff();
     let logistic = noise.logistic::<4>([1, 50, 1, 3], &device).cast(DType::F64).autodiff();
-    let z = gumbel::one_hot(Tensor::<4>::zeros([2, 50, 1, 3], (&device, DType::F64)), &mut noise);
+    let z = gumbel::sample_one_hot(Tensor::<4>::zeros([2, 50, 1, 3], (&device, DType::F64)), &mut noise);
     let arsm = Arsm::new(1).expect("a draw");
     with_and_without_mask("arsm", exponential, |theta, f, noise| {
         arsm.with_exponential(theta, f, noise).expect("served")

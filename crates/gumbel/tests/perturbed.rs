@@ -2,10 +2,10 @@
 
 use burn::tensor::{Device, Tensor};
 use gumbel::Noise;
-use gumbel::perturbed::{Law, Perturbation, fenchel_young_loss, hard_argmax, soft_argmax};
+use gumbel::perturbed::{NoiseDistribution, Perturbation, fenchel_young_loss, hard_argmax, soft_argmax};
 
 const THETA: [f32; 3] = [0.3, -0.5, 1.0];
-const GUMBEL: Perturbation = Perturbation { law: Law::Gumbel, tau: 0.7 };
+const GUMBEL: Perturbation = Perturbation { distribution: NoiseDistribution::Gumbel, tau: 0.7 };
 
 fn one_hot(theta: &[f64]) -> Vec<f64> {
     let top = (0..theta.len()).fold(0, |top, i| if theta[i] > theta[top] { i } else { top });
@@ -62,7 +62,7 @@ fn gumbel_noise_and_a_one_hot_solver_have_the_softmax_and_its_jacobian_as_means(
 fn normal_noise_and_a_sign_have_the_normal_law_and_its_density_as_means() {
     let signs = |theta: &[f64]| theta.iter().map(|score| score.signum()).collect();
     let theta = rows(20_000).autodiff().require_grad();
-    let normal = Perturbation { law: Law::Normal, tau: 0.7 };
+    let normal = Perturbation { distribution: NoiseDistribution::Normal, tau: 0.7 };
     let y = soft_argmax(theta.clone(), signs, normal, 3, &mut Noise::from_seed(6)).unwrap();
     let scaled = THETA.map(|theta| f64::from(theta) / 0.7);
     let z = errors(&numbers(y.clone()), &scaled.map(|x| libm::erf(x / 2f64.sqrt())));
@@ -126,7 +126,7 @@ fn the_hard_argmax_is_biased_and_its_bias_is_seen() {
 fn cold_noise_leaves_the_solution_and_masks_have_no_gradient() {
     let device = Device::flex();
     let theta = Tensor::<1>::from_floats([0.3, f32::NEG_INFINITY, 1.0], &device).autodiff().require_grad();
-    let cold = Perturbation { law: Law::Gumbel, tau: 1e-6 };
+    let cold = Perturbation { distribution: NoiseDistribution::Gumbel, tau: 1e-6 };
     let y = soft_argmax(theta.clone(), one_hot, cold, 5, &mut Noise::from_seed(1)).unwrap();
     assert_eq!(numbers(y), [0.0, 0.0, 1.0]);
     let warm = soft_argmax(theta.clone(), one_hot, GUMBEL, 50, &mut Noise::from_seed(1)).unwrap();
@@ -144,10 +144,11 @@ fn a_mistake_is_an_error_that_names_it() {
     let message = |result: Result<Tensor<2>, gumbel::Error>| result.unwrap_err().to_string();
     assert!(message(soft_argmax(theta(), one_hot, GUMBEL, 1, &mut noise)).contains("got 1"));
     assert!(message(fenchel_young_loss(theta(), theta(), one_hot, GUMBEL, 0, &mut noise)).contains("got 0"));
-    let unscored = Perturbation { law: Law::SumOfGamma { parts: 2, terms: 10 }, tau: 1.0 };
+    let unscored =
+        Perturbation { distribution: NoiseDistribution::SumOfGamma { parts: 2, terms: 10 }, tau: 1.0 };
     assert!(message(soft_argmax(theta(), one_hot, unscored, 2, &mut noise)).contains("no score"));
     for tau in [0.0, f64::NAN] {
-        let bad = Perturbation { law: Law::Gumbel, tau };
+        let bad = Perturbation { distribution: NoiseDistribution::Gumbel, tau };
         assert!(message(soft_argmax(theta(), one_hot, bad, 2, &mut noise)).contains(&format!("got {tau}")));
         assert!(
             message(hard_argmax(theta(), one_hot, GUMBEL, tau, &mut noise)).contains(&format!("got {tau}"))

@@ -1,7 +1,7 @@
 //! What the samplers promise, on the Flex backend.
 
 use burn::tensor::{DType, Device, Tensor};
-use gumbel::{Error, Noise, gumbel_max, gumbel_softmax, log_gumbel_softmax, straight_through};
+use gumbel::{Error, Noise, gumbel_max, gumbel_softmax, log_gumbel_softmax, straight_through_gumbel_softmax};
 
 const MASK: f32 = f32::NEG_INFINITY;
 
@@ -33,13 +33,15 @@ fn straight_through_is_bitwise_one_hot_forward_and_soft_backward() {
     for tau in [0.05, 1.0, 20.0] {
         for seed in 0..50 {
             let noise = Noise::from_seed(seed);
-            let hard = values(straight_through(tracked(logits()), tau, &mut noise.clone()).unwrap().inner());
+            let hard = values(
+                straight_through_gumbel_softmax(tracked(logits()), tau, &mut noise.clone()).unwrap().inner(),
+            );
             let index = gumbel_max(logits(), &mut noise.clone()).unwrap();
             let expected = values(index.squeeze_dim::<1>(1).one_hot::<2>(4).float());
             assert_eq!(hard, expected, "tau {tau}, seed {seed}");
         }
         let noise = Noise::from_seed(3);
-        let straight = gradient(|l| straight_through(l, tau, &mut noise.clone()));
+        let straight = gradient(|l| straight_through_gumbel_softmax(l, tau, &mut noise.clone()));
         let soft = gradient(|l| gumbel_softmax(l, tau, &mut noise.clone()));
         assert_eq!(straight, soft, "tau {tau}");
     }
@@ -99,9 +101,11 @@ fn the_gradient_is_that_of_finite_differences_with_common_noise() {
 fn half_precision_draws_its_noise_in_single() {
     for dtype in [DType::BF16, DType::F16] {
         let half = logits().cast(dtype);
-        let hard = straight_through(half.clone(), 1.0, &mut Noise::from_seed(2)).unwrap();
+        let hard = straight_through_gumbel_softmax(half.clone(), 1.0, &mut Noise::from_seed(2)).unwrap();
         assert_eq!(hard.dtype(), dtype);
-        let single = straight_through(half.clone().cast(DType::F32), 1.0, &mut Noise::from_seed(2)).unwrap();
+        let single =
+            straight_through_gumbel_softmax(half.clone().cast(DType::F32), 1.0, &mut Noise::from_seed(2))
+                .unwrap();
         assert_eq!(values(hard), values(single));
         let soft = gumbel_softmax(half.clone(), 0.5, &mut Noise::from_seed(2)).unwrap();
         let single = gumbel_softmax(half.cast(DType::F32), 0.5, &mut Noise::from_seed(2)).unwrap();
@@ -145,8 +149,8 @@ fn the_closed_form_kls_agree_with_their_samples() {
     let q = Tensor::<2>::from_floats([[1.0, 0.0, -1.0, MASK]], &Device::flex()).repeat_dim(0, 100_000);
     let p = Tensor::<2>::from_floats([[0.0, 0.5, 0.0, 0.2]], &Device::flex());
     let exact = gumbel::kl::categorical(q.clone(), p.clone()).slice([0..1, 0..1]).into_scalar::<f32>();
-    let z = gumbel::one_hot(q.clone(), &mut Noise::from_seed(6)).unwrap();
-    let ratios = values(gumbel::kl::mass_at_sample(z, q, p));
+    let z = gumbel::sample_one_hot(q.clone(), &mut Noise::from_seed(6)).unwrap();
+    let ratios = values(gumbel::kl::mass_at_sample(q, p, z));
     let mean = ratios.iter().sum::<f32>() / ratios.len() as f32;
     let variance = ratios.iter().map(|r| (r - mean).powi(2)).sum::<f32>() / ratios.len() as f32;
     let z = (mean - exact) / (variance / ratios.len() as f32).sqrt();
@@ -159,9 +163,9 @@ fn every_float_type_is_served_throughout() {
     let phi = Tensor::<1>::from_floats([0.5, -1.0, 2.0], &Device::flex()).reshape([1, 1, 1, 3]);
     for dtype in [DType::F32, DType::F64, DType::F16, DType::BF16] {
         let logits = Tensor::<1>::from_floats([0.3, -0.5, 0.8], &Device::flex()).cast(dtype);
-        let density = gumbel::concrete::exp_log_density(logits.clone(), logits.clone(), 0.7).unwrap();
+        let density = gumbel::exp_concrete::log_prob(logits.clone(), 0.7, logits.clone()).unwrap();
         let single = logits.clone().cast(DType::F32);
-        let expected = gumbel::concrete::exp_log_density(single.clone(), single, 0.7).unwrap();
+        let expected = gumbel::exp_concrete::log_prob(single.clone(), 0.7, single).unwrap();
         let difference = density.cast(DType::F32) - expected;
         assert!(difference.abs().into_scalar::<f32>() < 0.05, "{dtype:?}");
         for info in ALL {
@@ -191,7 +195,7 @@ fn a_temperature_beyond_the_type_is_as_good_as_its_nearest_number() {
     assert_eq!(sample(1e300), sample(1e38));
     for tau in [0.0, f64::NAN] {
         let y = logits();
-        assert!(gumbel::concrete::exp_log_density(y.clone(), y.clone(), tau).is_err());
-        assert!(gumbel::concrete::binary_log_density(y.clone(), y, tau).is_err());
+        assert!(gumbel::exp_concrete::log_prob(y.clone(), tau, y.clone()).is_err());
+        assert!(gumbel::binary_concrete::log_prob(y.clone(), tau, y).is_err());
     }
 }

@@ -56,7 +56,8 @@ fn simple_is_hard_forward_and_the_covariance_backward() {
     let d = cotangent();
     for k in 1..=4 {
         let noise = Noise::from_seed(3);
-        let (hard, gradient) = through(logits(), &d, |l| subset::straight_through(l, k, &mut noise.clone()));
+        let (hard, gradient) =
+            through(logits(), &d, |l| subset::straight_through_k_hot(l, k, &mut noise.clone()));
         let (_, of_marginals) = through(logits(), &d, |l| subset::marginals(l, k));
         assert_eq!(hard, numbers(subset::k_hot(logits(), k, &mut noise.clone()).unwrap()));
         assert_eq!(gradient, of_marginals);
@@ -78,7 +79,8 @@ fn simple_is_hard_forward_and_the_covariance_backward() {
 fn one_member_is_the_softmax_with_its_straight_through() {
     let d = cotangent();
     let hard = subset::k_hot(logits(), 1, &mut Noise::from_seed(1)).unwrap();
-    let (_, simple) = through(logits(), &d, |l| subset::straight_through(l, 1, &mut Noise::from_seed(1)));
+    let (_, simple) =
+        through(logits(), &d, |l| subset::straight_through_k_hot(l, 1, &mut Noise::from_seed(1)));
     let (_, path) = through(logits(), &d, |l| Ok(gumbel::path::probabilities(l, hard.clone(), 1.0)));
     for (simple, path) in simple.iter().zip(path) {
         assert!((simple - path).abs() < 1e-6, "{simple} against {path}");
@@ -90,7 +92,7 @@ fn simple_gradient(f: impl Fn(Tensor<2>) -> Tensor<2>) -> Vec<(f64, f64)> {
     let rows = 20_000;
     let row = Tensor::<2>::from_floats([[0.5, -1.0, 1.5, 0.2]], &Device::flex());
     let leaf = row.repeat_dim(0, rows).autodiff().require_grad();
-    let z = subset::straight_through(leaf.clone(), 2, &mut Noise::from_seed(5)).unwrap();
+    let z = subset::straight_through_k_hot(leaf.clone(), 2, &mut Noise::from_seed(5)).unwrap();
     let gradient = numbers(leaf.grad(&f(z).sum().backward()).unwrap());
     let column = |i: usize| gradient.iter().skip(i).step_by(4);
     let moments = |i: usize| {
@@ -134,7 +136,7 @@ fn densities_and_divergences_are_those_of_all_subsets() {
                 z.iter().map(|&z| z as f32).collect::<Vec<_>>().as_slice(),
                 &q.device(),
             );
-            let found = numbers(subset::log_prob(q.clone(), z.reshape([1, 5]), k as usize).unwrap())[0];
+            let found = numbers(subset::log_prob(q.clone(), k as usize, z.reshape([1, 5])).unwrap())[0];
             assert!(found == mass.ln() || (found - mass.ln()).abs() < 1e-5, "{found} against {}", mass.ln());
         }
     }
@@ -228,7 +230,7 @@ fn every_rank_and_float_type_is_served() {
         let d = cotangent().cast(dtype).reshape([1, 2, 1, 5]);
         let noise = || Noise::from_seed(2);
         let forms: [&dyn Fn(Tensor<4>) -> Result<Tensor<4>, Error>; 4] = [
-            &|l| subset::straight_through(l, 2, &mut noise()),
+            &|l| subset::straight_through_k_hot(l, 2, &mut noise()),
             &|l| subset::straight_through_top_k(l, 2, 0.5, &mut noise()),
             &|l| subset::implicit_mle(l, 2, 0.5, 1.0, &mut noise()),
             &|l| subset::marginals(l, 2),
@@ -249,7 +251,7 @@ fn a_mistake_is_an_error_that_names_it() {
     let message = |result: Result<Tensor<2>, Error>| result.unwrap_err().to_string();
     let few = "row 0 has 4 unmasked categories but 5 are wanted: ask for fewer or mask fewer";
     assert_eq!(message(subset::marginals(logits(), 5)), few);
-    assert_eq!(message(subset::straight_through(logits(), 5, &mut noise)), few);
+    assert_eq!(message(subset::straight_through_k_hot(logits(), 5, &mut noise)), few);
     assert_eq!(message(subset::relaxed_top_k(logits(), 5, 1.0, &mut noise)), few);
     assert_eq!(message(subset::straight_through_top_k(logits(), 5, 1.0, &mut noise)), few);
     assert_eq!(message(subset::implicit_mle(logits(), 5, 1.0, 1.0, &mut noise)), few);

@@ -89,7 +89,7 @@ fn two_nodes_and_two_edges_are_a_categorical_variable() {
     let categorical = numbers(gumbel::gumbel_softmax(logits.clone(), 0.7, &mut noise()).unwrap());
     assert!(soft.iter().zip(&categorical).all(|(a, b)| (a - b).abs() < 1e-6), "{soft:?}, {categorical:?}");
     let hard = numbers(tree::gumbel_tree(&graph, logits.clone(), &mut noise()).unwrap());
-    assert_eq!(hard, numbers(gumbel::one_hot(logits, &mut noise()).unwrap()));
+    assert_eq!(hard, numbers(gumbel::sample_one_hot(logits, &mut noise()).unwrap()));
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn the_masses_of_all_trees_sum_to_one() {
         let z = Tensor::<1>::from_floats(z.as_slice(), &Device::flex());
         let weights = z.clone() * 100.0;
         // A set of edges is a tree if it is the heaviest once its own weights are raised.
-        let is_tree = numbers(tree::heaviest_tree(&graph, weights).unwrap()) == numbers(z.clone());
+        let is_tree = numbers(tree::max_spanning_tree(&graph, weights).unwrap()) == numbers(z.clone());
         let row = logits().slice([0..1, 0..6]).squeeze_dim::<1>(0);
         let mass = numbers(tree::log_prob(&graph, row, z).unwrap())[0].exp();
         total += if is_tree { mass } else { 0.0 };
@@ -130,7 +130,7 @@ fn a_mistake_is_an_error_that_names_it() {
     let apart = row([MASK, MASK, MASK, 0.0, 0.0, 0.0]);
     let disconnected = "row 0 has no spanning tree: leave edges unmasked until every node is reached";
     assert_eq!(message(tree::marginals(&graph, apart.clone())), disconnected);
-    assert_eq!(message(tree::heaviest_tree(&graph, apart.clone())), disconnected);
+    assert_eq!(message(tree::max_spanning_tree(&graph, apart.clone())), disconnected);
     assert_eq!(message(tree::relaxed_tree(&graph, apart.clone(), 1.0, &mut noise)), disconnected);
     assert_eq!(message(tree::straight_through_tree(&graph, apart, 1.0, &mut noise)), disconnected);
     for unfit in [f32::NAN, f32::INFINITY] {

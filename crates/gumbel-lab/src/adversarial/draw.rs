@@ -5,7 +5,7 @@ use crate::sequences::{Alphabet, Corpus};
 use crate::watch::Watch;
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
-use gumbel::{Noise, one_hot};
+use gumbel::{Noise, sample_one_hot};
 
 /// Sequences made at once, which bounds the memory.
 const AT_ONCE: usize = 1000;
@@ -44,7 +44,7 @@ pub fn strings(
     while made.len() < count {
         let rows = AT_ONCE.min(count - made.len());
         let seed = start.rows(rows, noise);
-        let sequences = generator.generate(seed, |logits| one_hot(logits, noise))?;
+        let sequences = generator.generate(seed, |logits| sample_one_hot(logits, noise))?;
         let length = sequences.dims()[1];
         let codes = sequences.argmax(2).into_data().convert::<i64>().try_to_vec::<i64>();
         let codes: Vec<u8> = codes.expect("converted").into_iter().map(|code| code as u8).collect();

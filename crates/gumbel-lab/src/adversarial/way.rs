@@ -3,7 +3,7 @@
 use crate::model::gan::Generator;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use gumbel::{Error, Noise, gumbel_softmax, one_hot, straight_through};
+use gumbel::{Error, Noise, gumbel_softmax, sample_one_hot, straight_through_gumbel_softmax};
 use serde::{Deserialize, Serialize};
 
 /// What the discriminator sees in training, and how the generator's gradient passes it.
@@ -46,12 +46,13 @@ impl Way {
         let path = |sequences| Play { sequences, seed: None };
         match self {
             Self::Relaxed => generator.generate(seed, |logits| gumbel_softmax(logits, tau, noise)).map(path),
-            Self::StraightThrough => {
-                generator.generate(seed, |logits| straight_through(logits, tau, noise)).map(path)
-            }
+            Self::StraightThrough => generator
+                .generate(seed, |logits| straight_through_gumbel_softmax(logits, tau, noise))
+                .map(path),
             Self::ScoreFunction => {
-                let hard =
-                    generator.valid().generate(seed.clone().inner(), |logits| one_hot(logits, noise))?;
+                let hard = generator
+                    .valid()
+                    .generate(seed.clone().inner(), |logits| sample_one_hot(logits, noise))?;
                 Ok(Play { sequences: Tensor::from_inner(hard), seed: Some(seed) })
             }
         }

@@ -240,7 +240,7 @@ mod tests {
         let seed = Noise::from_seed(1).logistic::<2>([1, 2], &device);
         let mut noise = Noise::from_seed(2);
         let x = generator
-            .generate(seed.clone().expand([draws, 2]), |logits| gumbel::one_hot(logits, &mut noise))
+            .generate(seed.clone().expand([draws, 2]), |logits| gumbel::sample_one_hot(logits, &mut noise))
             .unwrap();
         let known = all(&device);
         let mass = numbers(generator.log_prob(seed.expand([64, 2]), known.clone()).exp());

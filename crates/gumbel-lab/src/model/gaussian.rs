@@ -1,4 +1,4 @@
-//! Independent Gaussian latents, reparameterised (Kingma and Welling 2014; Rezende, Mohamed and Wierstra 2014).
+//! Independent Gaussian latents, reparameterized (Kingma and Welling 2014; Rezende, Mohamed and Wierstra 2014).
 
 use burn::tensor::Tensor;
 

@@ -19,7 +19,7 @@ use burn::tensor::{Device, Tensor, activation};
 use gumbel::estimator::{Estimator, Sample};
 use gumbel::kl::{self, Kl};
 use gumbel::layers::{Drawn, Layers};
-use gumbel::{Error, Noise, categorical, concrete};
+use gumbel::{Error, Noise, categorical, exp_concrete};
 use std::cell::RefCell;
 
 /// What ties a layer of latents to the one above it.
@@ -126,7 +126,7 @@ impl Vae {
 
     /// Samples of the top layer to samples of the first, by p(z_l|z_{l+1}).
     pub(super) fn descend(&self, top: Tensor<4>, noise: &mut Noise) -> Result<Tensor<4>, Error> {
-        self.above.iter().rev().try_fold(top, |z, level| gumbel::one_hot(level.down(z), noise))
+        self.above.iter().rev().try_fold(top, |z, level| gumbel::sample_one_hot(level.down(z), noise))
     }
 }
 
@@ -140,7 +140,7 @@ fn log_prob(sample: &Sample, logits: Tensor<4>, kind: Kl, tau: Option<f64>) -> T
         Kl::Density => {
             let relaxed = relaxed(sample);
             let tau = tau.unwrap_or(relaxed.tau);
-            concrete::exp_log_density(relaxed.log_z.clone(), logits, tau).expect(TEMPERATURES)
+            exp_concrete::log_prob(logits, tau, relaxed.log_z.clone()).expect(TEMPERATURES)
         }
     })
 }
@@ -370,7 +370,7 @@ mod tests {
         let (model, device) = (model(3, &Device::flex()), Device::flex());
         let prior = model.prior(&device).repeat_dim(0, 100_000);
         let noise = &mut Noise::from_seed(2);
-        let top = gumbel::one_hot(prior, noise).unwrap().unsqueeze();
+        let top = gumbel::sample_one_hot(prior, noise).unwrap().unsqueeze();
         let mean: Vec<f64> =
             model.descend(top, noise).unwrap().mean_dim(1).narrow(3, 1, 1).into_data().iter().collect();
         let mass: Vec<f64> = masses(&model, &device).into_data().iter().collect();

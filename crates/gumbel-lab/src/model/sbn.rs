@@ -111,7 +111,7 @@ impl Sbn {
     /// A hard sample of a layer as a code, from what its linear map gives.
     fn draw_code(&self, code: Tensor<3>, noise: &mut Noise) -> Result<Tensor<3>, Error> {
         if self.categories > 2 {
-            return Ok(self.code(gumbel::one_hot(self.logits(code), noise)?));
+            return Ok(self.code(gumbel::sample_one_hot(self.logits(code), noise)?));
         }
         // One number of noise for a bit, where a category takes one for each. NaN stays NaN.
         let logistic = noise.logistic::<3>(code.dims(), &code.device());

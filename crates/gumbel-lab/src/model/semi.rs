@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The class is one latent of K categories, and the sum over it is an expectation like any other: to enumerate it is to
-//! marginalise. The style is reparameterised inside the objective, with the same Gaussian noise for every class. The
+//! marginalise. The style is reparameterized inside the objective, with the same Gaussian noise for every class. The
 //! classifier and q(z|x, y) may see x through convolutions of their own.
 
 use super::convolutions::{self, Convolutions};
@@ -260,7 +260,7 @@ impl Model for Semi {
         noise: &mut Noise,
     ) -> Result<Tensor<2>, Error> {
         let logits = logits.unsqueeze::<4>().repeat_dim(0, samples);
-        let sample = gumbel::one_hot(logits.clone(), noise)?;
+        let sample = gumbel::sample_one_hot(logits.clone(), noise)?;
         let class_ratio = categorical::log_prob(logits.zeros_like(), sample.clone())
             - categorical::log_prob(logits, sample.clone());
         let y = class_of(sample);
@@ -313,7 +313,7 @@ impl Semi {
     /// Test images and the decoder's means for one hard class and one style each, as grey pixels.
     fn reconstructions(&self, held_out: &HeldOut, noise: &mut Noise) -> Result<(Vec<u8>, Vec<u8>), Error> {
         let images = held_out.batch(&spread(RECONSTRUCTIONS, held_out.count()));
-        let y = gumbel::one_hot(self.classify(images.clone()), noise)?.unsqueeze::<3>();
+        let y = gumbel::sample_one_hot(self.classify(images.clone()), noise)?.unsqueeze::<3>();
         let draws = noise.normal([1, images.dims()[0], self.style], &images.device());
         let z = self.encode(images.clone(), y.clone()).at(draws);
         Ok((grey(images), grey(activation::sigmoid(self.decode(y, z)))))

@@ -177,7 +177,7 @@ impl Model for Text {
 
     fn hard_objective(&self, strings: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
         let posterior = self.encode(strings.clone());
-        let z = gumbel::one_hot(posterior.clone(), noise)?;
+        let z = gumbel::sample_one_hot(posterior.clone(), noise)?;
         let log_likelihood = self.log_likelihood(strings, z.unsqueeze()).squeeze_dim::<1>(0);
         Ok(self.categorical_kl(posterior) - log_likelihood)
     }
@@ -190,7 +190,7 @@ impl Model for Text {
         noise: &mut Noise,
     ) -> Result<Tensor<2>, Error> {
         let posterior = logits.unsqueeze::<4>();
-        let z = gumbel::one_hot(posterior.clone().repeat_dim(0, samples), noise)?;
+        let z = gumbel::sample_one_hot(posterior.clone().repeat_dim(0, samples), noise)?;
         let prior = self.prior(&z.device()).unsqueeze::<4>();
         let ratio = categorical::log_prob(prior, z.clone()) - categorical::log_prob(posterior, z.clone());
         Ok(self.log_likelihood(strings, z) + ratio.sum_dim(2).squeeze_dims(&[2, 3]))
@@ -274,7 +274,7 @@ impl Text {
     ) -> Result<Vec<u8>, Error> {
         let mut all = Vec::new();
         for chosen in chosen.chunks(AT_ONCE) {
-            let z = gumbel::one_hot(self.encode(held_out.batch(chosen)), noise)?;
+            let z = gumbel::sample_one_hot(self.encode(held_out.batch(chosen)), noise)?;
             all.extend(places(self.decode(z.unsqueeze()), self.symbols));
         }
         Ok(all)
@@ -285,8 +285,8 @@ impl Text {
         let mut all = Vec::new();
         for first in (0..count).step_by(AT_ONCE) {
             let prior = self.prior(&Device::flex()).repeat_dim(0, AT_ONCE.min(count - first));
-            let z = gumbel::one_hot(prior, noise)?;
-            all.extend(places(gumbel::one_hot(self.decode(z.unsqueeze()), noise)?, self.symbols));
+            let z = gumbel::sample_one_hot(prior, noise)?;
+            all.extend(places(gumbel::sample_one_hot(self.decode(z.unsqueeze()), noise)?, self.symbols));
         }
         Ok(all)
     }

@@ -144,11 +144,11 @@ impl Vae {
         let prior = self.prior(&posterior.device()).unsqueeze::<4>();
         let per_latent = match kl.kind {
             Kl::Categorical => return None,
-            Kl::MassAtSample => kl::mass_at_sample(sample.z.clone(), posterior, prior),
+            Kl::MassAtSample => kl::mass_at_sample(posterior, prior, sample.z.clone()),
             Kl::Density => {
                 let Relaxed { log_z, tau } = relaxed(sample).clone();
                 let (q, p) = ((posterior, tau), (prior, kl.prior_tau.unwrap_or(tau)));
-                kl::density_at_sample(log_z, q, p).expect(TEMPERATURES)
+                kl::density_at_sample(q, p, log_z).expect(TEMPERATURES)
             }
         };
         Some(over_latents(per_latent))
@@ -271,7 +271,7 @@ impl Model for Vae {
         if !self.above.is_empty() {
             return Ok(self.sampled_log_weights(images, posterior, 1, noise)?.neg().squeeze_dim(0));
         }
-        let z = gumbel::one_hot(posterior.clone(), noise)?;
+        let z = gumbel::sample_one_hot(posterior.clone(), noise)?;
         let log_likelihood = self.log_likelihood(images, z.unsqueeze()).squeeze_dim::<1>(0);
         Ok(self.categorical_kl(posterior) - log_likelihood)
     }
@@ -284,12 +284,12 @@ impl Model for Vae {
         noise: &mut Noise,
     ) -> Result<Tensor<2>, Error> {
         let mut posterior = logits.unsqueeze::<4>();
-        let mut z = gumbel::one_hot(posterior.clone().repeat_dim(0, samples), noise)?;
+        let mut z = gumbel::sample_one_hot(posterior.clone().repeat_dim(0, samples), noise)?;
         let log_mass = |logits, z: &Tensor<4>| over_latents(categorical::log_prob(logits, z.clone()));
         let mut weights = self.log_likelihood(images, z.clone());
         for level in &self.above {
             let logits = level.up(z.clone());
-            let above = gumbel::one_hot(logits.clone(), noise)?;
+            let above = gumbel::sample_one_hot(logits.clone(), noise)?;
             weights = weights + log_mass(level.down(above.clone()), &z) - log_mass(posterior, &z);
             (z, posterior) = (above, logits);
         }
@@ -332,7 +332,7 @@ impl Vae {
     /// Test images and the decoder's means for one hard code each, as grey pixels.
     fn reconstructions(&self, held_out: &HeldOut, noise: &mut Noise) -> Result<(Vec<u8>, Vec<u8>), Error> {
         let images = held_out.batch(&spread(RECONSTRUCTIONS, held_out.count()));
-        let z = gumbel::one_hot(self.encode(images.clone()), noise)?;
+        let z = gumbel::sample_one_hot(self.encode(images.clone()), noise)?;
         Ok((grey(images), grey(activation::sigmoid(self.decode(z.unsqueeze())))))
     }
 
@@ -341,7 +341,7 @@ impl Vae {
         let mut pixels = Vec::new();
         for first in (0..count).step_by(AT_ONCE) {
             let prior = self.prior(&Device::flex()).repeat_dim(0, AT_ONCE.min(count - first));
-            let z = self.descend(gumbel::one_hot(prior, noise)?.unsqueeze(), noise)?;
+            let z = self.descend(gumbel::sample_one_hot(prior, noise)?.unsqueeze(), noise)?;
             pixels.extend(grey(activation::sigmoid(self.decode(z))));
         }
         Ok(pixels)

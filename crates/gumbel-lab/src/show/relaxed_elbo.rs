@@ -115,8 +115,8 @@ fn sampled(settings: &Settings) -> Result<Objectives<Mean>> {
     let prior = theta.zeros_like();
     let less = |kl: Tensor<2>| Mean::of((explained.clone() - kl).into_data().iter::<f64>());
     Ok(Objectives {
-        density: less(kl::density_at_sample(log_z.clone(), (theta.clone(), TAU), (prior.clone(), TAU))?),
-        mass: less(kl::mass_at_sample(log_z.exp(), theta.clone(), prior.clone())),
+        density: less(kl::density_at_sample((theta.clone(), TAU), (prior.clone(), TAU), log_z.clone())?),
+        mass: less(kl::mass_at_sample(theta.clone(), prior.clone(), log_z.exp())),
         discrete: less(kl::categorical(theta, prior)),
     })
 }

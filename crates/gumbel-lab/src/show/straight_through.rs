@@ -8,7 +8,7 @@ use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
 use gumbel::problem::{Kind, Problem};
-use gumbel::{Noise, gumbel_softmax, one_hot, straight_through};
+use gumbel::{Noise, gumbel_softmax, sample_one_hot, straight_through_gumbel_softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "straight-through",
@@ -64,8 +64,8 @@ fn logits(noise: &mut Noise) -> Tensor<2> {
 fn forward_row(settings: &Settings) -> Result<Row> {
     let mut noise = Noise::from_seed(u64::from(settings.stream.split(50).word(0)));
     let logits = logits(&mut noise);
-    let hard = one_hot(logits.clone(), &mut noise.clone())?;
-    let forward = straight_through(logits, 0.5, &mut noise)?;
+    let hard = sample_one_hot(logits.clone(), &mut noise.clone())?;
+    let forward = straight_through_gumbel_softmax(logits, 0.5, &mut noise)?;
     let differ = hard.not_equal(forward).int().sum().into_scalar::<i64>() as f64;
     let row = Row::exact("entries that differ from the one-hot sample", format!("{ROWS} rows of 5"), differ);
     Ok(row.expect(Test::Within(0.0), 0.0, "same noise"))
@@ -81,7 +81,7 @@ fn backward_row(settings: &Settings) -> Result<Row> {
             let cost = sample(leaf.clone(), 0.5, &mut noise.clone())? * costs.clone().autodiff();
             Ok(leaf.grad(&cost.sum().backward()).expect("it is a leaf"))
         };
-    let apart = gradient(straight_through)? - gradient(gumbel_softmax)?;
+    let apart = gradient(straight_through_gumbel_softmax)? - gradient(gumbel_softmax)?;
     let row = Row::exact(
         "largest difference of the gradients, linear f",
         "same noise",

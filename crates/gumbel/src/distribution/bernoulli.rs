@@ -1,7 +1,8 @@
 //! Independent Bernoulli variables.
 
 use super::{BinaryConcrete, noise_like};
-use crate::{Error, Noise, composed};
+use crate::tensor::at_least_single;
+use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
 
 /// Elementwise Bernoulli from log-odds `ℓ = ln(p / (1 − p))`.
@@ -47,7 +48,7 @@ impl<const D: usize> Bernoulli<D> {
     /// `ln P(x) = x ℓ − softplus(ℓ)`, elementwise; `-inf` where `x` is neither 0 nor 1.
     ///
     /// The sum over an axis of data is [`crate::bernoulli::log_prob`], which is faster.
-    pub fn log_mass(&self, x: Tensor<D>) -> Tensor<D> {
+    pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let off = self.supports(x.clone()).bool_or(x.clone().is_nan()).bool_not();
         // The sign of the log-odds turns with x, so neither mass is a difference of large numbers.
         let towards = (x * 2.0 - 1.0) * self.log_odds();
@@ -104,7 +105,7 @@ impl<const D: usize> Bernoulli<D> {
 
 /// Log-odds in single precision or better, every one finite.
 pub(super) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Tensor<D>, Error> {
-    let log_odds = composed::at_least_single(log_odds);
+    let log_odds = at_least_single(log_odds);
     match super::first_where(&log_odds, |value| !value.is_finite()) {
         None => Ok(log_odds),
         Some((index, value)) => Err(gumbel_kernels::Error::LogOdds { index, value }.into()),

@@ -1,8 +1,8 @@
 //! The Binary Concrete distribution in logit space.
 
 use super::bernoulli::finite_log_odds;
-use super::{Reparameterised, noise_like, refused, stable::a_coth_a};
-use crate::{Error, Noise, concrete};
+use super::{Reparameterized, noise_like, refused, stable::a_coth_a};
+use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
 
@@ -17,10 +17,10 @@ use gumbel_kernels::check_temperature;
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::distribution::{BinaryConcrete, Reparameterised};
+/// use gumbel::distribution::{BinaryConcrete, Reparameterized};
 /// let device = Device::flex();
 /// let q = BinaryConcrete::new(Tensor::<1>::from_floats([3f32.ln()], &device), 0.5)?;
-/// let at = |y| q.log_density(Tensor::from_floats([y], &device)).into_scalar::<f32>();
+/// let at = |y| q.log_prob(Tensor::from_floats([y], &device)).into_scalar::<f32>();
 /// assert!((at(0.7) + 2.216392).abs() < 1e-5);
 /// assert!((q.entropy().into_scalar::<f32>() - 2.693147).abs() < 1e-5); // 2 − ln τ
 /// assert!((q.cdf(q.mean()).into_scalar::<f32>() - 0.5).abs() < 1e-6); // symmetric
@@ -105,16 +105,16 @@ impl<const D: usize> BinaryConcrete<D> {
     }
 }
 
-impl<const D: usize> Reparameterised<D> for BinaryConcrete<D> {
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+impl<const D: usize> Reparameterized<D> for BinaryConcrete<D> {
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let logistic = noise_like(&self.log_odds, |shape, device| noise.logistic(shape, device));
         (self.log_odds() + logistic) / self.tau
     }
 
     /// Elementwise, relative to dy.
-    fn log_density(&self, y: Tensor<D>) -> Tensor<D> {
+    fn log_prob(&self, y: Tensor<D>) -> Tensor<D> {
         let off = y.clone().is_inf();
-        let density = concrete::binary_log_density(y.mask_fill(off.clone(), 0.0), self.log_odds(), self.tau);
+        let density = binary_concrete::log_prob(self.log_odds(), self.tau, y.mask_fill(off.clone(), 0.0));
         density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)
     }
 }

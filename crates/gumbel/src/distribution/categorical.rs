@@ -1,7 +1,8 @@
 //! The categorical distribution over one-hot vectors.
 
 use super::ExpConcrete;
-use crate::{Error, Noise, categorical, composed, kl, sample};
+use crate::tensor::{at_least_single, masked, one_hot_argmax};
+use crate::{Error, Noise, categorical, gumbel_max, kl, ops, sample_one_hot};
 use burn::tensor::{Bool, Int, Tensor, activation};
 
 /// Categorical over the last axis of unnormalised logits: `P(k) = softmax(θ)ₖ`. `-inf` masks a category.
@@ -15,7 +16,7 @@ use burn::tensor::{Bool, Int, Tensor, activation};
 /// assert!((q.entropy().into_scalar::<f32>() - 0.562335).abs() < 1e-6); // of (1/4, 3/4)
 /// assert_eq!(q.mode().into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 0.0]);
 /// let z = q.sample(&mut Noise::from_seed(1));
-/// assert!(q.log_mass(z).into_scalar::<f32>() > 0.24f32.ln());
+/// assert!(q.log_prob(z).into_scalar::<f32>() > 0.24f32.ln());
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -29,8 +30,8 @@ impl<const D: usize> Categorical<D> {
     /// # Errors
     /// NaN or `+inf` among the logits; a row with every category masked.
     pub fn new(logits: Tensor<D>) -> Result<Self, Error> {
-        sample::check(&logits)?;
-        Ok(Self { logits: composed::at_least_single(logits) })
+        ops::check_logits(&logits)?;
+        Ok(Self { logits: at_least_single(logits) })
     }
 
     /// The logits, in single precision or better.
@@ -40,18 +41,18 @@ impl<const D: usize> Categorical<D> {
 
     /// A one-hot sample `[.., K]`, without a gradient: that of [`crate::one_hot`].
     pub fn sample(&self, noise: &mut Noise) -> Tensor<D> {
-        sample::one_hot(self.logits(), noise).expect("the logits were checked")
+        sample_one_hot(self.logits(), noise).expect("the logits were checked")
     }
 
     /// The index of a sample, `[.., 1]`: that of [`crate::gumbel_max`].
     pub fn sample_index(&self, noise: &mut Noise) -> Tensor<D, Int> {
-        sample::gumbel_max(self.logits(), noise).expect("the logits were checked")
+        gumbel_max(self.logits(), noise).expect("the logits were checked")
     }
 
     /// `ln P(z)` of one-hot rows `[.., K]` to `[.., 1]`; `-inf` at a masked category and at rows that are not one-hot.
     ///
     /// The formula for an index instead of a row is `log_probabilities().gather(D - 1, index)`.
-    pub fn log_mass(&self, z: Tensor<D>) -> Tensor<D> {
+    pub fn log_prob(&self, z: Tensor<D>) -> Tensor<D> {
         let unknown = z.clone().is_nan().any_dim(D - 1);
         let off = self.supports(z.clone()).bool_not().bool_and(unknown.bool_not());
         categorical::log_prob(self.logits(), z).mask_fill(off, f32::NEG_INFINITY)
@@ -69,8 +70,7 @@ impl<const D: usize> Categorical<D> {
 
     /// The likeliest category as a one-hot row, the first of several.
     pub fn mode(&self) -> Tensor<D> {
-        let logits = self.logits().detach();
-        composed::scatter_one(logits.zeros_like(), logits.argmax(D - 1))
+        one_hot_argmax(self.logits())
     }
 
     /// `−Σ p ln p` `[.., 1]`, in nats: that of [`crate::categorical::entropy`].
@@ -89,7 +89,7 @@ impl<const D: usize> Categorical<D> {
         let picked = z.clone().equal_elem(1.0);
         let one = picked.clone().int().sum_dim(D - 1).equal_elem(1);
         let rest = picked.clone().bool_or(z.equal_elem(0.0)).all_dim(D - 1);
-        let masked = self.logits().equal_elem(f32::NEG_INFINITY);
+        let masked = masked(&self.logits);
         one.bool_and(rest).bool_and(picked.bool_and(masked).any_dim(D - 1).bool_not())
     }
 

@@ -1,8 +1,9 @@
 //! The Concrete distribution on the simplex.
 
-use super::{ExpConcrete, Reparameterised, stable::log_sum_exp, tolerance};
-use crate::concrete::{log_volume, per_count};
-use crate::{Error, Noise, composed, gumbel_softmax};
+use super::{ExpConcrete, Reparameterized, stable::log_sum_exp, tolerance};
+use crate::exp_concrete::{log_volume, per_count};
+use crate::tensor::one_hot_argmax;
+use crate::{Error, Noise, gumbel_softmax};
 use burn::tensor::{Bool, Tensor};
 
 /// Concrete (Gumbel-Softmax) over the last axis: the law of `x = softmax((θ + g) / τ)`.
@@ -18,11 +19,11 @@ use burn::tensor::{Bool, Tensor};
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::distribution::{Concrete, Reparameterised};
+/// use gumbel::distribution::{Concrete, Reparameterized};
 /// let logits = Tensor::<1>::from_floats([2f32.ln(), 0.0, 0.5f32.ln()], &Device::flex());
 /// let x = Tensor::from_floats([0.2, 0.3, 0.5], &Device::flex());
-/// let log_density = Concrete::new(logits, 0.7)?.log_density(x).into_scalar::<f32>();
-/// assert!((log_density + 0.750842).abs() < 1e-5);
+/// let log_prob = Concrete::new(logits, 0.7)?.log_prob(x).into_scalar::<f32>();
+/// assert!((log_prob + 0.750842).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -90,15 +91,15 @@ impl<const D: usize> Concrete<D> {
     }
 }
 
-impl<const D: usize> Reparameterised<D> for Concrete<D> {
+impl<const D: usize> Reparameterized<D> for Concrete<D> {
     /// That of [`crate::gumbel_softmax`], `[.., K]`.
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         gumbel_softmax(self.log.logits(), self.log.tau(), noise).expect("the parameters were checked")
     }
 
     /// `[.., K]` to `[.., 1]`, relative to the simplex. On a face it is the limit, which is `+inf` or `-inf` for all but
     /// some temperatures.
-    fn log_density(&self, x: Tensor<D>) -> Tensor<D> {
+    fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let (logits, tau) = (self.log.logits(), self.log.tau());
         let outside = self.outside(x.clone());
         let masked = self.log.masked().expand(x.dims());
@@ -119,6 +120,5 @@ impl<const D: usize> Reparameterised<D> for Concrete<D> {
 
 /// One-hot rows at the largest coordinate.
 pub(super) fn nearest_vertex<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let x = x.detach();
-    composed::scatter_one(x.zeros_like(), x.argmax(D - 1))
+    one_hot_argmax(x)
 }

@@ -1,8 +1,9 @@
 //! Gumbel-perturbed logits given what they decided.
 
 use super::stable::{log_add_exp, log_sum_exp};
-use super::{Reparameterised, noise_like, refused};
-use crate::{Error, Noise, composed, sample};
+use super::{Reparameterized, noise_like, refused};
+use crate::tensor::{at_least_single, masked, scatter_one, unmasked};
+use crate::{Error, Noise, ops};
 use burn::tensor::{Bool, Int, Tensor, activation};
 
 /// The perturbed logits `θ + g` given their argmax, or given their k largest in order.
@@ -19,11 +20,11 @@ use burn::tensor::{Bool, Int, Tensor, activation};
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
-/// use gumbel::{Noise, distribution::{ConditionedGumbels, Reparameterised}};
+/// use gumbel::{Noise, distribution::{ConditionedGumbels, Reparameterized}};
 /// let logits = Tensor::<1>::from_floats([0.0, 2f32.ln(), 0.0], &Device::flex());
 /// let order = Tensor::<1, Int>::from_ints([2, 1], &Device::flex());
 /// let given = ConditionedGumbels::given_top_k(logits, order)?;
-/// assert!((given.log_probability().into_scalar::<f32>() - (0.25f32 * 2.0 / 3.0).ln()).abs() < 1e-6);
+/// assert!((given.order_log_prob().into_scalar::<f32>() - (0.25f32 * 2.0 / 3.0).ln()).abs() < 1e-6);
 /// let keys = given.sample(&mut Noise::from_seed(1)).into_data().try_to_vec::<f32>().unwrap();
 /// assert!(keys[2] > keys[1] && keys[1] > keys[0]);
 /// # Ok::<(), gumbel::Error>(())
@@ -58,12 +59,12 @@ impl<const D: usize> ConditionedGumbels<D> {
     /// # Panics
     /// If the batch shapes differ.
     pub fn given_top_k(logits: Tensor<D>, order: Tensor<D, Int>) -> Result<Self, Error> {
-        sample::check(&logits)?;
-        let logits = composed::at_least_single(logits);
+        ops::check_logits(&logits)?;
+        let logits = at_least_single(logits);
         check_order(&logits, &order)?;
         let zeros = logits.zeros_like().detach();
         let count = order.dims()[D - 1];
-        let pick = |place| composed::scatter_one(zeros.clone(), order.clone().narrow(D - 1, place, 1));
+        let pick = |place| scatter_one(zeros.clone(), order.clone().narrow(D - 1, place, 1));
         let picks = (0..count).map(pick).collect();
         Ok(Self { logits, picks })
     }
@@ -74,7 +75,7 @@ impl<const D: usize> ConditionedGumbels<D> {
     }
 
     /// The log-probability `[.., 1]` of what is given, of Plackett and Luce: `Σⱼ θ₍ⱼ₎ − ln Zⱼ`.
-    pub fn log_probability(&self) -> Tensor<D> {
+    pub fn order_log_prob(&self) -> Tensor<D> {
         let mut running = activation::log_softmax(self.logits(), D - 1);
         let mut total = None;
         for pick in &self.picks {
@@ -96,7 +97,7 @@ impl<const D: usize> ConditionedGumbels<D> {
     }
 
     fn masked(&self) -> Tensor<D, Bool> {
-        self.logits().equal_elem(f32::NEG_INFINITY)
+        masked(&self.logits)
     }
 
     /// Whether one key is below one that should come after it.
@@ -113,9 +114,9 @@ impl<const D: usize> ConditionedGumbels<D> {
     }
 }
 
-impl<const D: usize> Reparameterised<D> for ConditionedGumbels<D> {
+impl<const D: usize> Reparameterized<D> for ConditionedGumbels<D> {
     /// The perturbed logits `[.., K]`, `-inf` at masks.
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let waiting = noise_like(&self.logits, |shape, device| noise.exponential(shape, device));
         let log_p = activation::log_softmax(self.logits(), D - 1);
         let keys = race(log_p, &self.picks, waiting) + log_sum_exp(self.logits());
@@ -123,14 +124,14 @@ impl<const D: usize> Reparameterised<D> for ConditionedGumbels<D> {
     }
 
     /// Perturbed logits `[.., K]` to `[.., 1]`, relative to those of the unmasked categories.
-    fn log_density(&self, keys: Tensor<D>) -> Tensor<D> {
+    fn log_prob(&self, keys: Tensor<D>) -> Tensor<D> {
         let masked = self.masked();
         let nothing = keys.clone().equal_elem(f32::NEG_INFINITY);
         let misplaced = nothing.not_equal(masked.clone()).bool_and(keys.clone().is_nan().bool_not());
         let off = misplaced.any_dim(D - 1).bool_or(self.out_of_order(keys.clone()));
         let z = (keys - unmasked(self.logits())).mask_fill(masked.clone(), 0.0);
         let terms = (z.clone() + z.neg().exp()).neg().mask_fill(masked, 0.0);
-        (terms.sum_dim(D - 1) - self.log_probability()).mask_fill(off, f32::NEG_INFINITY)
+        (terms.sum_dim(D - 1) - self.order_log_prob()).mask_fill(off, f32::NEG_INFINITY)
     }
 }
 
@@ -163,15 +164,9 @@ pub(crate) fn gumbel_given_argmax<const D: usize>(
 ) -> Tensor<D> {
     let log_p = activation::log_softmax(logits.inner(), D - 1);
     let waiting = noise_like(&log_p, |shape, device| noise.exponential(shape, device));
-    let masked = log_p.clone().equal_elem(f32::NEG_INFINITY);
+    let masked = masked(&log_p);
     let keys = race(log_p.clone(), &[hard.inner()], waiting);
     (keys - unmasked(log_p)).mask_fill(masked, 0.0)
-}
-
-/// The logits with zeros for masks.
-fn unmasked<const D: usize>(logits: Tensor<D>) -> Tensor<D> {
-    let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
-    logits.mask_fill(masked, 0.0)
 }
 
 /// Refuses an order that no row of keys can have.

@@ -1,8 +1,9 @@
 //! The Concrete distribution in log space.
 
-use super::{Concrete, Reparameterised, stable::log_sum_exp, tolerance};
-use crate::concrete::{exp_log_density, log_volume, per_count};
-use crate::{Error, Noise, composed, log_gumbel_softmax, sample};
+use super::{Concrete, Reparameterized, stable::log_sum_exp, tolerance};
+use crate::exp_concrete::{self, log_volume, per_count};
+use crate::tensor::{at_least_single, masked};
+use crate::{Error, Noise, log_gumbel_softmax, ops};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
 
@@ -18,10 +19,10 @@ use gumbel_kernels::check_temperature;
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::{Noise, distribution::{ExpConcrete, Reparameterised}};
+/// use gumbel::{Noise, distribution::{ExpConcrete, Reparameterized}};
 /// let q = ExpConcrete::new(Tensor::<1>::from_floats([80.0, -80.0, 0.0], &Device::flex()), 0.05)?;
 /// let y = q.sample(&mut Noise::from_seed(1));
-/// assert!(q.log_density(y).into_scalar::<f32>() < 0.0); // where x itself would be (1, 0, 0)
+/// assert!(q.log_prob(y).into_scalar::<f32>() < 0.0); // where x itself would be (1, 0, 0)
 /// // −ln 2 − 2 ln 0.05 + 3 (1 + ½), whatever the logits
 /// assert!((q.entropy().into_scalar::<f32>() - 9.798317).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
@@ -39,8 +40,8 @@ impl<const D: usize> ExpConcrete<D> {
     /// A temperature that is not positive and finite; NaN or `+inf` among the logits; a row with every category masked.
     pub fn new(logits: Tensor<D>, tau: f64) -> Result<Self, Error> {
         check_temperature(tau)?;
-        sample::check(&logits)?;
-        Ok(Self { logits: composed::at_least_single(logits), tau })
+        ops::check_logits(&logits)?;
+        Ok(Self { logits: at_least_single(logits), tau })
     }
 
     /// The logits, in single precision or better.
@@ -96,23 +97,23 @@ impl<const D: usize> ExpConcrete<D> {
     }
 
     pub(super) fn masked(&self) -> Tensor<D, Bool> {
-        self.logits().equal_elem(f32::NEG_INFINITY)
+        masked(&self.logits)
     }
 }
 
-impl<const D: usize> Reparameterised<D> for ExpConcrete<D> {
+impl<const D: usize> Reparameterized<D> for ExpConcrete<D> {
     /// That of [`crate::log_gumbel_softmax`], `[.., K]`.
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         log_gumbel_softmax(self.logits(), self.tau, noise).expect("the parameters were checked")
     }
 
     /// `[.., K]` to `[.., 1]`, relative to the log-ratios.
-    fn log_density(&self, y: Tensor<D>) -> Tensor<D> {
+    fn log_prob(&self, y: Tensor<D>) -> Tensor<D> {
         let nothing = y.clone().equal_elem(f32::NEG_INFINITY);
         let masked = self.masked().expand(y.dims());
         // Nothing on a category, or something on a mask: exactly where the two differ.
         let off = nothing.clone().not_equal(masked).bool_and(y.clone().is_nan().bool_not()).any_dim(D - 1);
-        let density = exp_log_density(y.mask_fill(nothing, 0.0), self.logits(), self.tau);
+        let density = exp_concrete::log_prob(self.logits(), self.tau, y.mask_fill(nothing, 0.0));
         density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)
     }
 }

@@ -1,7 +1,7 @@
 //! The Gumbel distribution.
 
 use super::stable::log_one_minus_exp;
-use super::{Reparameterised, finite, noise_like, positive};
+use super::{Reparameterized, finite, noise_like, positive};
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor};
 use std::f64::consts::PI;
@@ -129,14 +129,14 @@ impl<const D: usize> Gumbel<D> {
     }
 }
 
-impl<const D: usize> Reparameterised<D> for Gumbel<D> {
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+impl<const D: usize> Reparameterized<D> for Gumbel<D> {
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let gumbel = noise_like(&self.location, |shape, device| noise.gumbel(shape, device));
         self.location() + gumbel * self.scale
     }
 
     /// Elementwise, relative to dx.
-    fn log_density(&self, x: Tensor<D>) -> Tensor<D> {
+    fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let off = x.clone().is_inf();
         let z = self.standard(x.mask_fill(off.clone(), 0.0));
         let density = (z.clone() + z.neg().exp()).neg() - self.scale.ln();

@@ -1,8 +1,8 @@
 //! The hard concrete distribution: gates that are often exactly closed or open.
 
 use super::bernoulli::finite_log_odds;
-use super::{Reparameterised, noise_like, refused};
-use crate::{Error, Noise, concrete};
+use super::{Reparameterized, noise_like, refused};
+use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
 
@@ -19,7 +19,7 @@ use gumbel_kernels::check_temperature;
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::{Noise, distribution::{HardConcrete, Reparameterised}};
+/// use gumbel::{Noise, distribution::{HardConcrete, Reparameterized}};
 /// let q = HardConcrete::new(Tensor::<1>::zeros([10_000], &Device::flex()), 2.0 / 3.0)?;
 /// let open = q.probability_open().mean().into_scalar::<f32>();
 /// assert!((open - 0.831822).abs() < 1e-5); // σ(⅔ ln 11)
@@ -119,27 +119,27 @@ impl<const D: usize> HardConcrete<D> {
     }
 
     /// Of numbers in (0, 1): with `y` the logit of s, `ln g(y) + ln(ζ − γ) − ln(z − γ) − ln(ζ − z)`.
-    fn inner_log_density(&self, z: Tensor<D>) -> Tensor<D> {
+    fn inner_log_prob(&self, z: Tensor<D>) -> Tensor<D> {
         let (low, high) = self.stretch;
         let (above, below) = ((z.clone() - low).log(), (z.neg() + high).log());
         let y = above.clone() - below.clone();
-        let logit = concrete::binary_log_density(y, self.log_odds(), self.tau);
+        let logit = binary_concrete::log_prob(self.log_odds(), self.tau, y);
         logit.expect("the temperature was checked") - above - below + (high - low).ln()
     }
 }
 
-impl<const D: usize> Reparameterised<D> for HardConcrete<D> {
+impl<const D: usize> Reparameterized<D> for HardConcrete<D> {
     /// The gradient is zero where a gate is exactly 0 or 1.
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let logistic = noise_like(&self.log_odds, |shape, device| noise.logistic(shape, device));
         self.gate((self.log_odds() + logistic) / self.tau)
     }
 
     /// Elementwise: the log-mass at 0 and at 1, the log-density between.
-    fn log_density(&self, z: Tensor<D>) -> Tensor<D> {
+    fn log_prob(&self, z: Tensor<D>) -> Tensor<D> {
         let (closed, full) = (z.clone().equal_elem(0.0), z.clone().equal_elem(1.0));
         let off = z.clone().lower_elem(0.0).bool_or(z.clone().greater_elem(1.0));
-        let inside = self.inner_log_density(z.mask_fill(off.clone(), 0.5));
+        let inside = self.inner_log_prob(z.mask_fill(off.clone(), 0.5));
         let density = inside
             .mask_where(closed, activation::log_sigmoid(self.closing()))
             .mask_where(full, activation::log_sigmoid(self.filling()));

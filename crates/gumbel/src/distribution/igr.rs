@@ -1,6 +1,6 @@
 //! The invertible Gaussian reparameterisation.
 
-use super::{LogisticNormal, Reparameterised, positive};
+use super::{LogisticNormal, Reparameterized, positive};
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor};
 use gumbel_kernels::check_temperature;
@@ -17,11 +17,11 @@ use gumbel_kernels::check_temperature;
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::distribution::{Igr, Reparameterised};
+/// use gumbel::distribution::{Igr, Reparameterized};
 /// let floats = |values: [f32; 2]| Tensor::<1>::from_floats(values, &Device::flex());
 /// let q = Igr::new(floats([0.5, -1.0]), floats([1.0, 0.7]), 0.5, 0.9)?;
 /// let x = Tensor::from_floats([0.2, 0.3, 0.5], &Device::flex());
-/// assert!((q.log_density(x).into_scalar::<f32>() + 0.360328).abs() < 1e-5);
+/// assert!((q.log_prob(x).into_scalar::<f32>() + 0.360328).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -80,14 +80,14 @@ impl<const D: usize> Igr<D> {
     }
 }
 
-impl<const D: usize> Reparameterised<D> for Igr<D> {
+impl<const D: usize> Reparameterized<D> for Igr<D> {
     /// `[.., K]`.
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
-        self.ratios.reparameterised(noise)
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
+        self.ratios.reparameterized(noise)
     }
 
     /// `[.., K]` to `[.., 1]`, relative to the simplex.
-    fn log_density(&self, x: Tensor<D>) -> Tensor<D> {
-        self.ratios.log_density(x)
+    fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
+        self.ratios.log_prob(x)
     }
 }

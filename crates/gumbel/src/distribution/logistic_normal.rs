@@ -1,7 +1,7 @@
 //! The logistic-normal distribution on the simplex.
 
 use super::concrete::nearest_vertex;
-use super::{Reparameterised, finite, first_where, noise_like, refused, tolerance};
+use super::{Reparameterized, finite, first_where, noise_like, refused, tolerance};
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
 
@@ -17,13 +17,13 @@ use burn::tensor::{Bool, Tensor, activation};
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::distribution::{LogisticNormal, Reparameterised};
+/// use gumbel::distribution::{LogisticNormal, Reparameterized};
 /// let floats = |values: [f32; 2]| Tensor::<1>::from_floats(values, &Device::flex());
 /// let q = LogisticNormal::new(floats([0.5, -1.0]), floats([1.0, 0.7]))?;
 /// let p = LogisticNormal::new(floats([0.0, 0.0]), floats([1.0, 1.0]))?;
 /// assert!((q.kl(&p).into_scalar::<f32>() - 0.726675).abs() < 1e-5);
 /// let x = Tensor::from_floats([0.2, 0.3, 0.5], &Device::flex());
-/// assert!((q.log_density(x).into_scalar::<f32>() - 0.778241).abs() < 1e-5);
+/// assert!((q.log_prob(x).into_scalar::<f32>() - 0.778241).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -119,14 +119,14 @@ impl<const D: usize> LogisticNormal<D> {
 /// `½ ln 2π`.
 const HALF_LN_2_PI: f64 = 0.918_938_533_204_672_7;
 
-impl<const D: usize> Reparameterised<D> for LogisticNormal<D> {
+impl<const D: usize> Reparameterized<D> for LogisticNormal<D> {
     /// `[.., K]`.
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         self.on_simplex(self.log_ratios(noise))
     }
 
     /// `[.., K]` to `[.., 1]`, relative to the simplex.
-    fn log_density(&self, x: Tensor<D>) -> Tensor<D> {
+    fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let outside = self.outside(x.clone());
         let no_log = x.clone().lower_equal_elem(0.0);
         let log_x = x.mask_fill(no_log, 1.0).log();

@@ -53,30 +53,31 @@ pub use logistic_normal::LogisticNormal;
 pub use monte_carlo::{MonteCarlo, monte_carlo_entropy, monte_carlo_kl};
 pub use truncated_gumbel::TruncatedGumbel;
 
-use crate::{Error, Noise, composed};
+use crate::tensor::at_least_single;
+use crate::{Error, Noise};
 use burn::tensor::{DType, Tensor};
 
 /// A distribution with samples that are differentiable in its parameters, and a log-density.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::{Noise, distribution::{Gumbel, Reparameterised}};
+/// use gumbel::{Noise, distribution::{Gumbel, Reparameterized}};
 /// let location = Tensor::<1>::zeros([1], &Device::flex().autodiff()).require_grad();
-/// let g = Gumbel::new(location.clone(), 2.0)?.reparameterised(&mut Noise::from_seed(1));
+/// let g = Gumbel::new(location.clone(), 2.0)?.reparameterized(&mut Noise::from_seed(1));
 /// let slope = location.grad(&g.sum().backward()).unwrap().into_scalar::<f32>();
 /// assert_eq!(slope, 1.0); // the location shifts its sample
 /// # Ok::<(), gumbel::Error>(())
 /// ```
-pub trait Reparameterised<const D: usize> {
+pub trait Reparameterized<const D: usize> {
     /// A sample as a function of the parameters and of noise that does not depend on them.
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D>;
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D>;
 
     /// The log-density at points; each distribution says with respect to which measure.
-    fn log_density(&self, at: Tensor<D>) -> Tensor<D>;
+    fn log_prob(&self, at: Tensor<D>) -> Tensor<D>;
 
-    /// The same sample as [`reparameterised`](Self::reparameterised), as a constant.
+    /// The same sample as [`reparameterized`](Self::reparameterized), as a constant.
     fn sample(&self, noise: &mut Noise) -> Tensor<D> {
-        self.reparameterised(noise).detach()
+        self.reparameterized(noise).detach()
     }
 }
 
@@ -86,7 +87,7 @@ fn finite<const D: usize>(
     name: &str,
     parameter: Tensor<D>,
 ) -> Result<Tensor<D>, Error> {
-    let parameter = composed::at_least_single(parameter);
+    let parameter = at_least_single(parameter);
     match first_where(&parameter, |value| !value.is_finite()) {
         None => Ok(parameter),
         Some((index, value)) => {

@@ -1,6 +1,6 @@
 //! Estimates of what has no closed form, each with its standard error.
 
-use super::{Reparameterised, refused};
+use super::{Reparameterized, refused};
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 
@@ -31,11 +31,11 @@ pub struct MonteCarlo<const D: usize> {
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn monte_carlo_entropy<const D: usize>(
-    q: &impl Reparameterised<D>,
+    q: &impl Reparameterized<D>,
     samples: usize,
     noise: &mut Noise,
 ) -> Result<MonteCarlo<D>, Error> {
-    estimate(samples, || q.log_density(q.reparameterised(noise)).neg())
+    estimate(samples, || q.log_prob(q.reparameterized(noise)).neg())
 }
 
 /// `KL(q ‖ p) = E ln q(x) − ln p(x)` with x from q, in nats. Both densities are relative to the same measure.
@@ -57,14 +57,14 @@ pub fn monte_carlo_entropy<const D: usize>(
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn monte_carlo_kl<const D: usize>(
-    q: &impl Reparameterised<D>,
-    p: &impl Reparameterised<D>,
+    q: &impl Reparameterized<D>,
+    p: &impl Reparameterized<D>,
     samples: usize,
     noise: &mut Noise,
 ) -> Result<MonteCarlo<D>, Error> {
     estimate(samples, || {
-        let x = q.reparameterised(noise);
-        q.log_density(x.clone()) - p.log_density(x)
+        let x = q.reparameterized(noise);
+        q.log_prob(x.clone()) - p.log_prob(x)
     })
 }
 

@@ -2,8 +2,9 @@
 
 use super::gumbel::EULER;
 use super::stable::{log_add_exp, log_one_minus_exp};
-use super::{Reparameterised, finite, first_where, noise_like, refused};
-use crate::{Error, Noise, composed};
+use super::{Reparameterized, finite, first_where, noise_like, refused};
+use crate::tensor::at_least_single;
+use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, TensorData};
 
 /// Elementwise Gumbel of unit scale, given that it is at most `bound`.
@@ -18,12 +19,12 @@ use burn::tensor::{Bool, Tensor, TensorData};
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::{Noise, distribution::{Reparameterised, TruncatedGumbel}};
+/// use gumbel::{Noise, distribution::{Reparameterized, TruncatedGumbel}};
 /// let floats = |x: f32| Tensor::<1>::from_floats([x], &Device::flex());
 /// let q = TruncatedGumbel::new(floats(0.0), floats(-1.0))?;
 /// assert!(q.sample(&mut Noise::from_seed(1)).into_scalar::<f32>() <= -1.0);
 /// assert!((q.mean().into_scalar::<f32>() + 1.283877).abs() < 1e-5);
-/// assert!((q.log_density(floats(-1.5)).into_scalar::<f32>() + 0.263407).abs() < 1e-5);
+/// assert!((q.log_prob(floats(-1.5)).into_scalar::<f32>() + 0.263407).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ impl<const D: usize> TruncatedGumbel<D> {
         let (locations, bounds) = (location.dims(), bound.dims());
         assert_eq!(locations, bounds, "locations of shape {locations:?} for bounds of shape {bounds:?}");
         let location = finite("truncated Gumbel", "location", location)?;
-        let bound = composed::at_least_single(bound).cast(location.dtype());
+        let bound = at_least_single(bound).cast(location.dtype());
         match first_where(&bound, |value| value.is_nan() || value == f64::NEG_INFINITY) {
             None => Ok(Self { location, bound }),
             Some((index, value)) => {
@@ -113,8 +114,8 @@ impl<const D: usize> TruncatedGumbel<D> {
     }
 }
 
-impl<const D: usize> Reparameterised<D> for TruncatedGumbel<D> {
-    fn reparameterised(&self, noise: &mut Noise) -> Tensor<D> {
+impl<const D: usize> Reparameterized<D> for TruncatedGumbel<D> {
+    fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let waiting = noise_like(&self.location, |shape, device| noise.exponential(shape, device));
         let below = self.location() - log_add_exp(waiting.log(), self.gap().neg());
         // Rounding may lift it over the bound.
@@ -122,7 +123,7 @@ impl<const D: usize> Reparameterised<D> for TruncatedGumbel<D> {
     }
 
     /// Elementwise, relative to dx: `−z − (e⁻ᶻ − e⁻ᵗ)`.
-    fn log_density(&self, x: Tensor<D>) -> Tensor<D> {
+    fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let off = x.clone().is_inf().bool_or(x.clone().greater(self.bound()));
         let x = x.clone().mask_where(off.clone(), self.mode().detach());
         let density = self.location() - x.clone() - self.excess(x);

@@ -14,7 +14,8 @@ use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, Sample, Samples,
     Venue, at_least,
 };
-use crate::{Error, Noise, composed, sample};
+use crate::tensor::{at_least_single, scatter_one};
+use crate::{Error, Noise, ops};
 use burn::tensor::{Int, Tensor};
 
 pub(super) static INFO: Info = Info {
@@ -92,8 +93,8 @@ impl Arsm {
         exponential: Tensor<4>,
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
-        sample::check(&logits)?;
-        let theta = composed::at_least_single(logits.clone().detach()).unsqueeze::<4>();
+        ops::check_logits(&logits)?;
+        let theta = at_least_single(logits.clone().detach()).unsqueeze::<4>();
         let swaps = Swaps::of(theta.dims()[3]);
         let z = swaps.samples(theta.clone(), exponential.clone()).cast(logits.dtype());
         let sample = Sample::hard(z);
@@ -124,7 +125,7 @@ impl Swaps {
             order.swap(c, j);
             let order = Tensor::<1, Int>::from_ints(order.as_slice(), &gumbel.device());
             let keys = theta.clone() + gumbel.clone().select(3, order);
-            composed::scatter_one(keys.zeros_like(), keys.argmax(3))
+            scatter_one(keys.zeros_like(), keys.argmax(3))
         };
         Tensor::cat(self.pairs.iter().map(one).collect(), 0)
     }
@@ -172,7 +173,7 @@ impl Estimator for Arsm {
         let [rows, latents, categories] = logits.dims();
         let device = logits.device().inner();
         let exponential: Tensor<4> = noise.exponential([self.draws, rows, latents, categories], &device);
-        let exponential = exponential.cast(composed::at_least_single(logits.clone()).dtype());
+        let exponential = exponential.cast(at_least_single(logits.clone()).dtype());
         let exponential = if logits.is_autodiff() { exponential.autodiff() } else { exponential };
         self.with_exponential(logits, objective, exponential)
     }

@@ -15,7 +15,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, SAMPLES, Sample, Samples,
     Venue, at_least, repeat,
 };
-use crate::{Error, Noise, categorical, sample};
+use crate::{Error, Noise, categorical, sample_one_hot};
 use burn::tensor::Tensor;
 
 pub(super) static INFO: Info = Info {
@@ -96,7 +96,7 @@ impl Estimator for Darn {
     ) -> Result<Estimate, Error> {
         binary::log_odds(&INFO, &logits)?;
         let logits = repeat(logits, self.samples);
-        let hard = sample::one_hot(logits.clone().detach(), noise)?;
+        let hard = sample_one_hot(logits.clone().detach(), noise)?;
         let sample = Sample::hard(darn(logits, hard));
         Ok(Estimate::of(objective.reduce(&sample, objective.losses(&sample))))
     }

@@ -13,7 +13,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, SAMPLES, Sample,
     Samples, TAU, Venue, at_least, repeat,
 };
-use crate::{Error, Noise, Schedule, relax, sample};
+use crate::{Error, Noise, Schedule, gumbel_softmax, sample_one_hot};
 use burn::tensor::Tensor;
 
 pub(super) static INFO: Info = Info {
@@ -87,8 +87,8 @@ impl Estimator for Decoupled {
     ) -> Result<Estimate, Error> {
         let logits = repeat(logits, self.samples);
         // The same numbers twice: number i of the noise goes to logit i in both.
-        let hard = sample::one_hot(logits.clone().detach() / self.forward_tau.at(step), &mut noise.clone())?;
-        let soft = relax::gumbel_softmax(logits, self.tau.at(step), noise)?;
+        let hard = sample_one_hot(logits.clone().detach() / self.forward_tau.at(step), &mut noise.clone())?;
+        let soft = gumbel_softmax(logits, self.tau.at(step), noise)?;
         let sample = Sample::hard(attach(hard, soft));
         Ok(Estimate::of(objective.reduce(&sample, objective.losses(&sample))))
     }

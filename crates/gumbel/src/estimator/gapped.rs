@@ -14,7 +14,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, SAMPLES, Sample,
     Samples, TAU, Venue, at_least, repeat,
 };
-use crate::{Error, Noise, Schedule, sample};
+use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 use std::{fmt, str::FromStr};
 
@@ -151,7 +151,7 @@ impl Estimator for Gapped {
         step: u64,
     ) -> Result<Estimate, Error> {
         let logits = repeat(logits, self.samples);
-        let hard = sample::one_hot(logits.clone().detach(), noise)?;
+        let hard = sample_one_hot(logits.clone().detach(), noise)?;
         let sample = Sample::hard(gapped(logits, hard, self.tau.at(step), self.gap));
         Ok(Estimate::of(objective.reduce(&sample, objective.losses(&sample))))
     }

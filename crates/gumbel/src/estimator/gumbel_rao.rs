@@ -15,7 +15,7 @@ use super::{
     Samples, TAU, Venue, at_least, repeat,
 };
 use crate::distribution::gumbel_given_argmax;
-use crate::{Error, Noise, Schedule, sample};
+use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
 pub(super) static INFO: Info = Info {
@@ -118,7 +118,7 @@ impl Estimator for GumbelRao {
         step: u64,
     ) -> Result<Estimate, Error> {
         let logits = repeat(logits, self.samples);
-        let hard = sample::one_hot(logits.clone().detach(), noise)?;
+        let hard = sample_one_hot(logits.clone().detach(), noise)?;
         let z = gumbel_rao(logits, hard, self.tau.at(step), self.draws, noise);
         let sample = Sample::hard(z);
         Ok(Estimate::of(objective.reduce(&sample, objective.losses(&sample))))

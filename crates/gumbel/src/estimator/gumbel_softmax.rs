@@ -11,7 +11,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Relaxed, SAMPLES,
     Sample, Samples, TAU, Venue, at_least, repeat,
 };
-use crate::{Error, Noise, Schedule, relax};
+use crate::{Error, Noise, Schedule, log_gumbel_softmax};
 use burn::tensor::Tensor;
 
 pub(super) static INFO: Info = Info {
@@ -81,7 +81,7 @@ impl Estimator for GumbelSoftmax {
     ) -> Result<Estimate, Error> {
         let tau = self.tau.at(step);
         // The log-space sample is the primary one, so that a density can be taken at its tails.
-        let log_z = relax::log_gumbel_softmax(repeat(logits, self.samples), tau, noise)?;
+        let log_z = log_gumbel_softmax(repeat(logits, self.samples), tau, noise)?;
         let z = log_z.clone().exp();
         let sample = Sample { z, relaxed: Some(Relaxed { log_z, tau }), weights: None };
         let loss = objective.reduce(&sample, objective.losses(&sample));

@@ -10,7 +10,7 @@ use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, SAMPLES, Sample, Samples,
     Venue, at_least, repeat,
 };
-use crate::{Error, Noise, sample};
+use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
 pub(super) static INFO: Info = Info {
@@ -122,7 +122,7 @@ impl Estimator for LocalExpectation {
         _step: u64,
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
-        let z = sample::one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
+        let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
         self.with_samples(logits, objective, z)
     }
 }

@@ -13,7 +13,7 @@ use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, SAMPLES, Sample, Samples,
     Venue, at_least, repeat, score_cotangent,
 };
-use crate::{Error, Noise, sample};
+use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
 pub(super) static INFO: Info = Info {
@@ -94,7 +94,7 @@ impl Estimator for MuProp {
         _step: u64,
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
-        let z = sample::one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
+        let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
         self.with_samples(logits, objective, z)
     }
 }

@@ -14,7 +14,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES,
     Sample, Samples, Venue, at_least, repeat, score_cotangent,
 };
-use crate::{Error, Noise, sample};
+use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::{DType, Tensor, activation};
 
 pub(super) static INFO: Info = Info {
@@ -104,7 +104,7 @@ impl Estimator for Nvil {
         _step: u64,
     ) -> Result<Estimate, Error> {
         let theta = logits.clone().detach();
-        let sample = Sample::hard(sample::one_hot(repeat(theta.clone(), self.samples), noise)?);
+        let sample = Sample::hard(sample_one_hot(repeat(theta.clone(), self.samples), noise)?);
         let losses = objective.losses(&sample);
         let loss = objective.reduce(&sample, losses.clone());
         let [rows, latents, categories] = theta.dims();

@@ -14,7 +14,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES,
     Sample, Samples, Venue, at_least, check_state, repeat, score_cotangent,
 };
-use crate::{Error, Noise, sample};
+use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -122,7 +122,7 @@ impl Estimator for Reinforce {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let sample = Sample::hard(sample::one_hot(repeat(logits.clone().detach(), self.samples), noise)?);
+        let sample = Sample::hard(sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?);
         let losses = objective.losses(&sample);
         let loss = objective.reduce(&sample, losses.clone());
         let signal = match objective.reduction() {

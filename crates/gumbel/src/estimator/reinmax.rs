@@ -13,7 +13,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, SAMPLES, Sample, Samples, TAU,
     Venue, at_least, repeat,
 };
-use crate::{Error, Noise, Schedule, sample};
+use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
 pub(super) static INFO: Info = Info {
@@ -99,7 +99,7 @@ impl Estimator for ReinMax {
         step: u64,
     ) -> Result<Estimate, Error> {
         let logits = repeat(logits, self.samples);
-        let hard = sample::one_hot(logits.clone().detach(), noise)?;
+        let hard = sample_one_hot(logits.clone().detach(), noise)?;
         let sample = Sample::hard(reinmax(logits, hard, self.tau.at(step)));
         Ok(Estimate::of(objective.reduce(&sample, objective.losses(&sample))))
     }

@@ -10,7 +10,7 @@ use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, Sample, Samples,
     Venue, at_least, repeat, score_cotangent,
 };
-use crate::{Error, Noise, sample};
+use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::Tensor;
 
 pub(super) static INFO: Info = Info {
@@ -75,7 +75,7 @@ impl Estimator for Rloo {
         _step: u64,
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
-        let sample = Sample::hard(sample::one_hot(repeat(logits.clone().detach(), self.samples), noise)?);
+        let sample = Sample::hard(sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?);
         let losses = objective.losses(&sample);
         let loss = objective.reduce(&sample, losses.clone());
         let signal = (losses.clone() - losses.mean_dim(0)) / (self.samples - 1) as f64;

@@ -16,7 +16,7 @@ use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, Sample, Samples, Venue,
     at_least, check_state, repeat,
 };
-use crate::{Error, Noise, sample};
+use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
 pub(super) static INFO: Info = Info {
@@ -154,7 +154,7 @@ impl Estimator for Rodeo {
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
         binary::log_odds(&INFO, &logits)?;
-        let z = sample::one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
+        let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
         self.with_samples(logits, objective, z.narrow(3, 1, 1).squeeze_dim(3))
     }
 

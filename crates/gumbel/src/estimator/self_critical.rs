@@ -11,7 +11,8 @@ use super::{
     Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, SAMPLES, Sample, Samples,
     Venue, at_least, repeat, score_cotangent,
 };
-use crate::{Error, Noise, composed, sample};
+use crate::tensor::scatter_one;
+use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::Tensor;
 
 pub(super) static INFO: Info = Info {
@@ -69,8 +70,8 @@ impl Estimator for SelfCritical {
     ) -> Result<Estimate, Error> {
         INFO.check_reduction(objective)?;
         let theta = logits.clone().detach();
-        let sample = Sample::hard(sample::one_hot(repeat(theta.clone(), self.samples), noise)?);
-        let mode = composed::scatter_one(theta.zeros_like(), theta.argmax(2)).unsqueeze::<4>();
+        let sample = Sample::hard(sample_one_hot(repeat(theta.clone(), self.samples), noise)?);
+        let mode = scatter_one(theta.zeros_like(), theta.argmax(2)).unsqueeze::<4>();
         let baseline = objective.losses(&Sample::hard(mode)).detach();
         let losses = objective.losses(&sample);
         let signal = (losses.clone().detach() - baseline) / self.samples as f64;

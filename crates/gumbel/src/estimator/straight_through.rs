@@ -13,7 +13,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, SAMPLES, Sample,
     Samples, TAU, Venue, at_least, repeat,
 };
-use crate::{Error, Noise, Schedule, sample};
+use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 use std::{fmt, str::FromStr};
 
@@ -161,7 +161,7 @@ impl Estimator for StraightThrough {
         step: u64,
     ) -> Result<Estimate, Error> {
         let logits = repeat(logits, self.samples);
-        let hard = sample::one_hot(logits.clone().detach(), noise)?;
+        let hard = sample_one_hot(logits.clone().detach(), noise)?;
         let z = match self.backward {
             Backward::Probabilities => probabilities(logits, hard, self.tau.at(step)),
             Backward::Identity => identity(logits, hard),

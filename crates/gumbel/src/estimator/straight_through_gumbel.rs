@@ -11,7 +11,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, SAMPLES, Sample, Samples, at_least,
     repeat,
 };
-use crate::{Error, Noise, Schedule, relax};
+use crate::{Error, Noise, Schedule, straight_through_gumbel_softmax};
 use burn::tensor::Tensor;
 
 pub(super) static INFO: Info = Info {
@@ -67,7 +67,7 @@ impl Estimator for StraightThroughGumbel {
         noise: &mut Noise,
         step: u64,
     ) -> Result<Estimate, Error> {
-        let z = relax::straight_through(repeat(logits, self.samples), self.tau.at(step), noise)?;
+        let z = straight_through_gumbel_softmax(repeat(logits, self.samples), self.tau.at(step), noise)?;
         let sample = Sample::hard(z);
         let loss = objective.reduce(&sample, objective.losses(&sample));
         Ok(Estimate::of(loss))

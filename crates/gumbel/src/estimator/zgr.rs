@@ -11,7 +11,7 @@ use super::{
     EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, SAMPLES, Sample, Samples,
     Venue, at_least, repeat,
 };
-use crate::{Error, Noise, categorical, sample};
+use crate::{Error, Noise, categorical, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
 pub(super) static INFO: Info = Info {
@@ -88,7 +88,7 @@ impl Estimator for Zgr {
         _step: u64,
     ) -> Result<Estimate, Error> {
         let logits = repeat(logits, self.samples);
-        let hard = sample::one_hot(logits.clone().detach(), noise)?;
+        let hard = sample_one_hot(logits.clone().detach(), noise)?;
         let sample = Sample::hard(zgr(logits, hard));
         Ok(Estimate::of(objective.reduce(&sample, objective.losses(&sample))))
     }

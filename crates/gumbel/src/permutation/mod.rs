@@ -29,7 +29,7 @@ pub use sinkhorn::{
 };
 pub use sort::{hard_sort, neural_sort, soft_sort, straight_through_neural_sort, straight_through_soft_sort};
 
-use crate::{Error, Noise, composed};
+use crate::{Error, Noise};
 use burn::tensor::Tensor;
 
 /// Scores and Gumbel noise: `θ + g`, differentiable in θ. Half precision comes back as single.
@@ -53,5 +53,5 @@ use burn::tensor::Tensor;
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn perturb<const D: usize>(scores: Tensor<D>, noise: &mut Noise) -> Result<Tensor<D>, Error> {
-    composed::perturbed_by(scores, noise)
+    noise.perturb(scores)
 }

@@ -1,10 +1,9 @@
 //! Matchings: Sinkhorn's iteration, and the exact assignment that it relaxes.
 
-use crate::fused::{self, Kernel, Number, Output, Vjp};
-use crate::relax::within_range;
-use crate::{Error, Noise, composed};
-use burn::tensor::{Device, Tensor, TensorData, activation};
-use gumbel_kernels as kernels;
+use crate::tensor::{attach, in_single, within_range};
+use crate::{Error, Noise, ops};
+use burn::tensor::Tensor;
+use gumbel_kernels::check_temperature;
 
 /// Sinkhorn's iteration: a nearly doubly stochastic matrix with the cross-ratios of `exp(θ / τ)`. **Soft**,
 /// differentiable.
@@ -47,9 +46,7 @@ pub fn sinkhorn<const D: usize>(
     iterations: usize,
     tolerance: f64,
 ) -> Result<Tensor<D>, Error> {
-    let dtype = logits.dtype();
-    let logits = composed::at_least_single(logits);
-    Ok(composed::restored(log_sinkhorn(logits, tau, iterations, tolerance)?.exp(), dtype))
+    in_single(logits, |logits| Ok(log_sinkhorn(logits, tau, iterations, tolerance)?.exp()))
 }
 
 /// The logarithm of [`sinkhorn`], exact where an entry rounds to 0; `-inf` at forbidden pairs and only there.
@@ -76,21 +73,12 @@ pub fn log_sinkhorn<const D: usize>(
     iterations: usize,
     tolerance: f64,
 ) -> Result<Tensor<D>, Error> {
-    let n = side(&logits);
-    kernels::check_temperature(tau)?;
-    let dtype = logits.dtype();
-    let logits = composed::at_least_single(logits);
-    let tau = within_range(tau, logits.dtype());
-    let kernel = LogSinkhorn { n, tau, iterations, tolerance };
-    let log_p = match fused::rows(&logits) {
-        Some(rows) => {
-            let [log_p] = rows.run(&kernel)?;
-            let vjp = Vjp::Sinkhorn { tau, iterations, tolerance };
-            fused::tie(logits.clone(), composed::shaped_like(&logits, log_p), logits.detach(), vjp)
-        }
-        None => kernel.composed(logits)?,
-    };
-    Ok(composed::restored(log_p, dtype))
+    check_square(&logits);
+    check_temperature(tau)?;
+    in_single(logits, |logits| {
+        let tau = within_range(tau, logits.dtype());
+        ops::log_sinkhorn(logits, tau, iterations, tolerance)
+    })
 }
 
 /// [`sinkhorn`] of perturbed logits: the Gumbel-Sinkhorn sample. **Soft**, differentiable.
@@ -128,9 +116,7 @@ pub fn gumbel_sinkhorn<const D: usize>(
     tolerance: f64,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    let dtype = logits.dtype();
-    let soft = sinkhorn(composed::perturbed_by(logits, noise)?, tau, iterations, tolerance)?;
-    Ok(composed::restored(soft, dtype))
+    in_single(logits, |logits| sinkhorn(noise.perturb(logits)?, tau, iterations, tolerance))
 }
 
 /// The best permutation: the assignment with the largest sum of logits. **Hard**, without a gradient.
@@ -158,11 +144,8 @@ pub fn gumbel_sinkhorn<const D: usize>(
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn matching<const D: usize>(logits: Tensor<D>) -> Result<Tensor<D>, Error> {
-    let n = side(&logits);
-    let dtype = logits.dtype();
-    let logits = composed::at_least_single(logits.detach());
-    let [hard] = fused::rows_on_host(&logits).run(&Assignment { n })?;
-    Ok(composed::restored(composed::shaped_like(&logits, hard), dtype))
+    check_square(&logits);
+    in_single(logits.detach(), |logits| ops::assignment(&logits))
 }
 
 /// [`matching`] of perturbed logits: a random permutation. **Hard**, without a gradient.
@@ -193,9 +176,7 @@ pub fn matching<const D: usize>(logits: Tensor<D>) -> Result<Tensor<D>, Error> {
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn gumbel_matching<const D: usize>(logits: Tensor<D>, noise: &mut Noise) -> Result<Tensor<D>, Error> {
-    let dtype = logits.dtype();
-    let hard = matching(composed::perturbed_by(logits.detach(), noise)?)?;
-    Ok(composed::restored(hard, dtype))
+    in_single(logits.detach(), |logits| matching(noise.perturb(logits)?))
 }
 
 /// [`matching`] forward, bit for bit; [`sinkhorn`] backward. **Hard**.
@@ -223,7 +204,7 @@ pub fn straight_through_sinkhorn<const D: usize>(
     tolerance: f64,
 ) -> Result<Tensor<D>, Error> {
     let soft = sinkhorn(logits.clone(), tau, iterations, tolerance)?;
-    Ok(composed::attach(matching(logits)?, soft))
+    Ok(attach(matching(logits)?, soft))
 }
 
 /// [`gumbel_matching`] forward, bit for bit; backward [`gumbel_sinkhorn`] for the same noise. **Hard**, biased.
@@ -252,127 +233,11 @@ pub fn straight_through_gumbel_sinkhorn<const D: usize>(
     tolerance: f64,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    let dtype = logits.dtype();
-    let keys = composed::perturbed_by(logits, noise)?;
-    Ok(composed::restored(straight_through_sinkhorn(keys, tau, iterations, tolerance)?, dtype))
+    in_single(logits, |logits| straight_through_sinkhorn(noise.perturb(logits)?, tau, iterations, tolerance))
 }
 
-fn side<const D: usize>(logits: &Tensor<D>) -> usize {
+fn check_square<const D: usize>(logits: &Tensor<D>) {
     let dims = logits.dims();
-    assert!(
-        D >= 2 && dims[D - 1] == dims[D - 2],
-        "a permutation needs square matrices, got the shape {dims:?}"
-    );
-    dims[D - 1]
-}
-
-struct Assignment {
-    n: usize,
-}
-
-impl Kernel<1> for Assignment {
-    fn run<T: Number>(&self, logits: &[T], n: usize) -> Result<Output<1>, Error> {
-        let mut columns = vec![0; logits.len() / self.n.max(1)];
-        kernels::assignment(logits, n, &mut columns)?;
-        let mut hard = vec![T::zero(); logits.len()];
-        for (row, &column) in hard.chunks_exact_mut(n).zip(&columns) {
-            row[column as usize] = T::one();
-        }
-        Ok([TensorData::new(hard, [logits.len()])])
-    }
-}
-
-struct LogSinkhorn {
-    n: usize,
-    tau: f64,
-    iterations: usize,
-    tolerance: f64,
-}
-
-impl Kernel<1> for LogSinkhorn {
-    fn run<T: Number>(&self, logits: &[T], n: usize) -> Result<Output<1>, Error> {
-        let (tau, mut out) = (T::from_f64(self.tau), vec![T::zero(); logits.len()]);
-        kernels::log_sinkhorn(logits, n, tau, self.iterations, self.tolerance, &mut out)?;
-        Ok([TensorData::new(out, [logits.len()])])
-    }
-}
-
-impl LogSinkhorn {
-    /// From Burn's operations, for backends without the kernel.
-    fn composed<const D: usize>(&self, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
-        /// So far below the largest that sums of a few are still finite, and not taken for a mask.
-        const LOWEST: f32 = -1e30;
-        self.check(&logits)?;
-        let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
-        let max = logits.clone().detach().max_dim(D - 1).max_dim(D - 2);
-        let gaps = (logits - max) / self.tau;
-        let gaps = gaps.clamp_min(LOWEST).mask_fill(masked, f32::NEG_INFINITY);
-        let step = |x, _| activation::log_softmax(activation::log_softmax(x, D - 1), D - 2);
-        Ok((0..self.iterations).fold(gaps, step))
-    }
-
-    /// Refuses what the kernel refuses, by one iteration of it: of the logits, if any is infinite or NaN, else of
-    /// zeros in their place.
-    fn check<const D: usize>(&self, logits: &Tensor<D>) -> Result<(), Error> {
-        let once = Self { iterations: self.iterations.min(1), ..*self };
-        let rows = if logits.clone().inner().is_finite().all().into_scalar::<bool>() {
-            fused::rows_on_host(&Tensor::<2>::zeros([self.n, self.n], &Device::flex()))
-        } else {
-            fused::rows_on_host(logits)
-        };
-        rows.run(&once).map(|_| ())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Values and the gradient of `Σ d · exp(value)`, by the kernel or composed.
-    fn run(tau: f64, iterations: usize, composed: bool) -> [Vec<f32>; 2] {
-        let (mut noise, device) = (Noise::from_seed(5), Device::flex());
-        let mut start = noise.logistic::<3>([2, 4, 4], &device).into_data().try_to_vec::<f32>().unwrap();
-        (start[1], start[21]) = (f32::NEG_INFINITY, f32::NEG_INFINITY);
-        let d = noise.logistic::<3>([2, 4, 4], &device);
-        let leaf = Tensor::<1>::from_floats(start.as_slice(), &device.autodiff()).reshape([2, 4, 4]);
-        let leaf = leaf.detach().require_grad();
-        let kernel = LogSinkhorn { n: 4, tau, iterations, tolerance: 0.0 };
-        let log_p = if composed {
-            kernel.composed(leaf.clone()).unwrap()
-        } else {
-            log_sinkhorn(leaf.clone(), tau, iterations, 0.0).unwrap()
-        };
-        let slopes = leaf.grad(&(log_p.clone().exp() * d).sum().backward()).expect("a gradient");
-        [log_p.inner(), slopes].map(|tensor| tensor.into_data().try_to_vec().unwrap())
-    }
-
-    #[test]
-    fn fused_and_composed_agree_in_value_and_gradient() {
-        for tau in [0.3, 1.0, 4.0] {
-            for iterations in [1, 3, 20] {
-                let (fused, composed) = (run(tau, iterations, false), run(tau, iterations, true));
-                for (what, (fused, composed)) in fused.iter().zip(&composed).enumerate() {
-                    for (a, b) in fused.iter().zip(composed) {
-                        let close = a == b || (a - b).abs() < 1e-5 * (1.0 + a.abs()) / tau.min(1.0) as f32;
-                        assert!(close, "{what}, tau {tau}, {iterations} iterations: fused {a}, composed {b}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_composed_path_refuses_what_the_fused_one_refuses() {
-        let refused = |logits: [[f32; 2]; 2], tau, iterations, tolerance| {
-            let logits = Tensor::<2>::from_floats(logits, &Device::flex());
-            let kernel = LogSinkhorn { n: 2, tau, iterations, tolerance };
-            let composed = kernel.composed(logits.clone()).unwrap_err();
-            assert_eq!(Err(composed), log_sinkhorn(logits, tau, iterations, tolerance).map(|_| ()));
-        };
-        let none = f32::NEG_INFINITY;
-        refused([[0.0; 2]; 2], 1.0, 0, 0.0);
-        refused([[0.0; 2]; 2], 1.0, 1, -1.0);
-        refused([[0.0, f32::INFINITY], [0.0, 0.0]], 1.0, 1, 0.0);
-        refused([[0.0, none], [1.0, none]], 1.0, 1, 0.0);
-    }
+    let square = D >= 2 && dims[D - 1] == dims[D - 2];
+    assert!(square, "a permutation requires square matrices, got the shape {dims:?}");
 }

@@ -1,7 +1,7 @@
 //! Relaxed sorting: a matrix with rows in the simplex in the place of the permutation that sorts.
 
-use crate::relax::within_range;
-use crate::{Error, composed};
+use crate::Error;
+use crate::tensor::{at_least_single, attach, restored, within_range};
 use burn::tensor::{DType, Int, Tensor, activation};
 use gumbel_kernels as kernels;
 
@@ -42,7 +42,7 @@ pub fn neural_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) 
     let centred = row.clone() - row.clone().detach().max_dim(E - 1);
     let keys = weights.float().cast(row.dtype()) * centred - spread;
     let gaps = keys.clone() - keys.detach().max_dim(E - 1);
-    Ok(composed::restored(activation::softmax(gaps / tau, E - 1), dtype))
+    Ok(restored(activation::softmax(gaps / tau, E - 1), dtype))
 }
 
 /// SoftSort: the relaxed permutation that sorts scores in descending order. **Soft**, differentiable.
@@ -77,7 +77,7 @@ pub fn soft_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) ->
     let (scores, dtype, tau) = prepared(scores, tau)?;
     let sorted = placed(scores.clone(), &order::<D, E>(scores.clone()));
     let gaps = (sorted - row::<D, E>(scores)).abs().neg();
-    Ok(composed::restored(activation::softmax(gaps / tau, E - 1), dtype))
+    Ok(restored(activation::softmax(gaps / tau, E - 1), dtype))
 }
 
 /// The permutation that sorts scores in descending order. **Hard**, without a gradient; equal scores keep their order.
@@ -100,7 +100,7 @@ pub fn soft_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) ->
 /// ```
 pub fn hard_sort<const D: usize, const E: usize>(scores: Tensor<D>) -> Result<Tensor<E>, Error> {
     let (scores, dtype, _) = prepared(scores, 1.0)?;
-    Ok(composed::restored(order(scores), dtype))
+    Ok(restored(order(scores), dtype))
 }
 
 /// [`hard_sort`] forward, bit for bit; [`neural_sort`] backward. **Hard**.
@@ -125,7 +125,7 @@ pub fn straight_through_neural_sort<const D: usize, const E: usize>(
     scores: Tensor<D>,
     tau: f64,
 ) -> Result<Tensor<E>, Error> {
-    Ok(composed::attach(hard_sort(scores.clone())?, neural_sort(scores, tau)?))
+    Ok(attach(hard_sort(scores.clone())?, neural_sort(scores, tau)?))
 }
 
 /// [`hard_sort`] forward, bit for bit; [`soft_sort`] backward. **Hard**.
@@ -150,7 +150,7 @@ pub fn straight_through_soft_sort<const D: usize, const E: usize>(
     scores: Tensor<D>,
     tau: f64,
 ) -> Result<Tensor<E>, Error> {
-    Ok(composed::attach(hard_sort(scores.clone())?, soft_sort(scores, tau)?))
+    Ok(attach(hard_sort(scores.clone())?, soft_sort(scores, tau)?))
 }
 
 /// The scores in the order of a permutation, as a column `[.., n, 1]`; differentiable in the scores.
@@ -165,7 +165,7 @@ pub(super) fn placed<const D: usize, const E: usize>(
 fn prepared<const D: usize>(scores: Tensor<D>, tau: f64) -> Result<(Tensor<D>, DType, f64), Error> {
     kernels::check_temperature(tau)?;
     let dtype = scores.dtype();
-    let scores = composed::at_least_single(scores);
+    let scores = at_least_single(scores);
     check(&scores)?;
     let tau = within_range(tau, scores.dtype());
     Ok((scores, dtype, tau))

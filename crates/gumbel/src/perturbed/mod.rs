@@ -13,12 +13,13 @@
 //! The solver runs on the host in double precision, once for each row and sample. A score of `-inf` reaches it as it is
 //! and has gradient zero.
 
-mod law;
+mod noise;
 
-pub use law::{Law, Perturbation};
+pub use noise::{NoiseDistribution, Perturbation};
 
-use crate::hosted::{self, Hosted, with_last};
-use crate::{Error, Noise, sample};
+use crate::ops::HostArgument;
+use crate::tensor::{numbers, with_last};
+use crate::{Error, Noise, ops};
 use burn::tensor::Tensor;
 
 /// The perturbed argmax: the mean of `samples` solutions, **soft**.
@@ -46,11 +47,11 @@ use burn::tensor::Tensor;
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::Noise;
-/// use gumbel::perturbed::{Law, Perturbation, soft_argmax};
+/// use gumbel::perturbed::{NoiseDistribution, Perturbation, soft_argmax};
 /// // The signs of the scores maximise ⟨y, θ⟩ over a cube.
 /// let signs = |theta: &[f64]| theta.iter().map(|theta| theta.signum()).collect();
 /// let theta = Tensor::<1>::from_floats([0.0, 30.0], &Device::flex());
-/// let y = soft_argmax(theta, signs, Perturbation { law: Law::Gumbel, tau: 1.0 }, 10_000, &mut Noise::from_seed(1))?;
+/// let y = soft_argmax(theta, signs, Perturbation { distribution: NoiseDistribution::Gumbel, tau: 1.0 }, 10_000, &mut Noise::from_seed(1))?;
 /// let y = y.into_data().try_to_vec::<f32>().unwrap();
 /// assert!((y[0] - 0.2642).abs() < 0.04); // P(g > 0) − P(g < 0) = 1 − 2/e, with a standard error of 0.01
 /// assert_eq!(y[1], 1.0);
@@ -67,10 +68,11 @@ pub fn soft_argmax<const D: usize>(
         let reason = format!("the gradient needs two samples or more, got {samples}");
         return Err(Error::Relaxation { relaxation: "soft argmax", reason });
     }
-    let slope = perturbation.law.score()?;
+    let slope = perturbation.distribution.score()?;
     let shape = theta.dims();
     let solutions = Perturbed::of(&theta, perturbation, samples, noise)?.solutions(argmax);
-    Ok(Hosted::of(theta).tie(solutions.mean(), shape, move |d| solutions.pull_back(d, slope)))
+    Ok(HostArgument::new(theta)
+        .differentiable(solutions.mean(), shape, move |d| solutions.pull_back(d, slope)))
 }
 
 /// Implicit maximum likelihood: one solution under noise, **hard**; the gradient is its difference from the solution at
@@ -98,10 +100,10 @@ pub fn soft_argmax<const D: usize>(
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::Noise;
-/// use gumbel::perturbed::{Law, Perturbation, hard_argmax};
+/// use gumbel::perturbed::{NoiseDistribution, Perturbation, hard_argmax};
 /// let signs = |theta: &[f64]| theta.iter().map(|theta| theta.signum()).collect();
 /// let theta = Tensor::<1>::from_floats([5.0, 1.0], &Device::flex().autodiff()).require_grad();
-/// let little = Perturbation { law: Law::Gumbel, tau: 1e-3 };
+/// let little = Perturbation { distribution: NoiseDistribution::Gumbel, tau: 1e-3 };
 /// let y = hard_argmax(theta.clone(), signs, little, 2.0, &mut Noise::from_seed(1))?;
 /// let gradient = theta.grad(&y.sum().backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
 /// assert_eq!(gradient, [0.0, 1.0]); // a step of 2 turns the second: (1 − (−1)) / 2
@@ -122,7 +124,7 @@ pub fn hard_argmax<const D: usize>(
     let keys = Perturbed::of(&theta, perturbation, 1, noise)?.keys();
     let solution = solve(&keys, width, &argmax);
     let z = solution.clone();
-    Ok(Hosted::of(theta).tie(z, shape, move |d| {
+    Ok(HostArgument::new(theta).differentiable(z, shape, move |d| {
         let moved: Vec<f64> = keys.iter().zip(d).map(|(key, d)| key - lambda * d).collect();
         let target = solve(&moved, width, &argmax);
         solution.iter().zip(target).map(|(z, target)| (z - target) / lambda).collect()
@@ -155,11 +157,11 @@ pub fn hard_argmax<const D: usize>(
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::Noise;
-/// use gumbel::perturbed::{Law, Perturbation, fenchel_young_loss};
+/// use gumbel::perturbed::{NoiseDistribution, Perturbation, fenchel_young_loss};
 /// let signs = |theta: &[f64]| theta.iter().map(|theta| theta.signum()).collect();
 /// let theta = Tensor::<1>::from_floats([30.0, 30.0], &Device::flex().autodiff()).require_grad();
 /// let target = Tensor::<1>::from_floats([1.0, -1.0], &Device::flex());
-/// let unit = Perturbation { law: Law::Gumbel, tau: 1.0 };
+/// let unit = Perturbation { distribution: NoiseDistribution::Gumbel, tau: 1.0 };
 /// let loss = fenchel_young_loss(theta.clone(), target, signs, unit, 10, &mut Noise::from_seed(1))?;
 /// let gradient = theta.grad(&loss.sum().backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
 /// assert_eq!(gradient, [0.0, 2.0]); // right in the first, surely wrong in the second
@@ -180,12 +182,12 @@ pub fn fenchel_young_loss<const D: usize>(
     let shape = theta.dims();
     assert!(target.dims() == shape, "a target of shape {:?} for scores of shape {shape:?}", target.dims());
     let solutions = Perturbed::of(&theta, perturbation, samples, noise)?.solutions(argmax);
-    let (hosted, target, width) = (Hosted::of(theta), hosted::numbers(target), shape[D - 1]);
+    let (argument, target, width) = (HostArgument::new(theta), numbers(target), shape[D - 1]);
     let (maxima, scores) = (solutions.maxima(), solutions.at.scores.chunks(width));
     let scored = maxima.iter().zip(scores).zip(target.chunks(width));
     let losses = scored.map(|((best, scores), target)| best - inner(scores, target)).collect();
     let slope: Vec<f64> = solutions.mean().iter().zip(&target).map(|(mean, target)| mean - target).collect();
-    Ok(hosted.tie(losses, with_last(shape, 1), move |d| {
+    Ok(argument.differentiable(losses, with_last(shape, 1), move |d| {
         let rows = slope.chunks(width).zip(d);
         rows.flat_map(|(slope, d)| slope.iter().map(move |slope| slope * d)).collect()
     }))
@@ -218,14 +220,14 @@ struct Perturbed {
 impl Perturbed {
     fn of<const D: usize>(
         theta: &Tensor<D>,
-        Perturbation { law, tau }: Perturbation,
+        Perturbation { distribution, tau }: Perturbation,
         samples: usize,
         noise: &mut Noise,
     ) -> Result<Self, Error> {
         gumbel_kernels::check_temperature(tau)?;
-        sample::check(theta)?;
-        let scores = hosted::numbers(theta.clone());
-        let noise = law.draw(samples * scores.len(), noise)?;
+        ops::check_logits(theta)?;
+        let scores = numbers(theta.clone());
+        let noise = distribution.draw(samples * scores.len(), noise)?;
         Ok(Self { scores, noise, tau, samples, width: theta.dims()[D - 1] })
     }
 

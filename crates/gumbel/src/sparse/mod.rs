@@ -13,12 +13,10 @@
 //!
 //! On Flex the projection and its gradient are each one kernel; elsewhere the projection is made on the host.
 
-mod elsewhere;
-
-use crate::fused::{self, Kernel, Number, Output, Vjp};
-use crate::{Error, Noise, composed, relax};
-use burn::tensor::{Tensor, TensorData};
-use gumbel_kernels as kernels;
+use crate::tensor::{at_least_single, attach, in_single, one_hot_argmax, restored, tracked_as, within_range};
+use crate::{Error, Noise, ops};
+use burn::tensor::Tensor;
+use gumbel_kernels::check_temperature;
 
 /// Sparsemax over the last axis: **soft**, sparse, differentiable; no noise.
 ///
@@ -73,17 +71,11 @@ pub fn sparsemax<const D: usize>(logits: Tensor<D>, tau: f64) -> Result<Tensor<D
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result<Tensor<D>, Error> {
-    kernels::check_temperature(tau)?;
-    let dtype = logits.dtype();
-    let logits = composed::at_least_single(logits);
-    let tau = relax::within_range(tau, logits.dtype());
-    let [y] = fused::rows_on_host(&logits).run(&Entmax { alpha, tau })?;
-    let y = composed::shaped_like(&logits, y);
-    let y = match fused::rows(&logits) {
-        Some(_) => fused::tie(logits, y.clone(), y, Vjp::Entmax { alpha, tau }),
-        None => elsewhere::tie(logits, y, alpha, tau),
-    };
-    Ok(composed::restored(y, dtype))
+    check_temperature(tau)?;
+    in_single(logits, |logits| {
+        let tau = within_range(tau, logits.dtype());
+        ops::entmax(logits, alpha, tau)
+    })
 }
 
 /// [`entmax`] with an α that is learned: differentiable in `alpha` too.
@@ -117,12 +109,11 @@ pub fn adaptive_entmax<const D: usize>(
     assert!(alpha.dims() == [1], "alpha has the shape {:?}, expected [1]", alpha.dims());
     let value = alpha.clone().into_data().iter::<f64>().sum();
     let dtype = logits.dtype();
-    let y = entmax(composed::at_least_single(logits), value, tau)?;
-    let [slope] = fused::rows_on_host(&y).run(&InAlpha { alpha: value })?;
-    let slope = composed::shaped_like(&y, slope);
+    let y = entmax(at_least_single(logits), value, tau)?;
+    let slope = tracked_as(ops::entmax_alpha_derivative(&y, value)?, &y);
     // Exactly zero, with a gradient of one.
     let change = (alpha.clone() - alpha.detach()).cast(y.dtype());
-    Ok(composed::restored(y + slope * change.reshape([1; D]), dtype))
+    Ok(restored(y + slope * change.reshape([1; D]), dtype))
 }
 
 /// The Gumbel form of [`sparsemax`]: **soft**, sparse, differentiable.
@@ -184,9 +175,7 @@ pub fn gumbel_entmax<const D: usize>(
     tau: f64,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    let dtype = logits.dtype();
-    let keys = composed::perturbed_by(logits, noise)?;
-    Ok(composed::restored(entmax(keys, alpha, tau)?, dtype))
+    in_single(logits, |logits| entmax(noise.perturb(logits)?, alpha, tau))
 }
 
 /// The straight-through form of [`gumbel_sparsemax`]: **hard**, bitwise one-hot forward.
@@ -242,35 +231,8 @@ pub fn straight_through_entmax<const D: usize>(
     tau: f64,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    let dtype = logits.dtype();
-    let keys = composed::perturbed_by(logits, noise)?;
-    let winner = keys.clone().argmax(D - 1);
-    let soft = entmax(keys, alpha, tau)?;
-    let hard = composed::scatter_one(soft.zeros_like().detach(), winner);
-    Ok(composed::restored(composed::attach(hard, soft), dtype))
-}
-
-struct Entmax {
-    alpha: f64,
-    tau: f64,
-}
-
-impl Kernel<1> for Entmax {
-    fn run<T: Number>(&self, logits: &[T], k: usize) -> Result<Output<1>, Error> {
-        let mut out = vec![T::zero(); logits.len()];
-        kernels::entmax(logits, k, T::from_f64(self.alpha), T::from_f64(self.tau), &mut out)?;
-        Ok([TensorData::new(out, [logits.len()])])
-    }
-}
-
-struct InAlpha {
-    alpha: f64,
-}
-
-impl Kernel<1> for InAlpha {
-    fn run<T: Number>(&self, y: &[T], k: usize) -> Result<Output<1>, Error> {
-        let mut out = vec![T::zero(); y.len()];
-        kernels::entmax_alpha_derivative(y, k, T::from_f64(self.alpha), &mut out)?;
-        Ok([TensorData::new(out, [y.len()])])
-    }
+    in_single(logits, |logits| {
+        let keys = noise.perturb(logits)?;
+        Ok(attach(one_hot_argmax(keys.clone()), entmax(keys, alpha, tau)?))
+    })
 }

@@ -4,7 +4,7 @@
 //!
 //! | law | hard, no gradient | hard, straight-through | soft |
 //! | --- | --- | --- | --- |
-//! | exponential family, `q(S) ∝ exp Σ_{i ∈ S} θᵢ` | [`k_hot`] | [`straight_through`] | [`marginals`] |
+//! | exponential family, `q(S) ∝ exp Σ_{i ∈ S} θᵢ` | [`k_hot`] | [`straight_through_k_hot`] | [`marginals`] |
 //! | without replacement (Plackett-Luce) | [`top_k_hot`] | [`straight_through_top_k`] | [`relaxed_top_k`] |
 //!
 //! Only the first has its [`log_prob`], [`entropy`] and [`kl`] in closed form, and a straight-through gradient that has
@@ -18,7 +18,8 @@ mod top_k;
 
 pub use top_k::{gumbel_top_k, implicit_mle, relaxed_top_k, straight_through_top_k, top_k_hot};
 
-use crate::hosted::{Hosted, with_last};
+use crate::ops::HostArgument;
+use crate::tensor::{masked, unmasked, with_last};
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use gumbel_kernels::subset as kernels;
@@ -45,11 +46,11 @@ use gumbel_kernels::subset as kernels;
 /// ```
 pub fn marginals<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
     let categories = logits.dims()[D - 1];
-    let hosted = Hosted::of(logits);
-    let theta = hosted.numbers();
+    let argument = HostArgument::new(logits);
+    let theta = argument.numbers();
     let mut means = vec![0.0; theta.len()];
     kernels::marginals(&theta, categories, k, &mut means)?;
-    Ok(with_covariance(hosted, theta, means, k, categories))
+    Ok(with_covariance(argument, theta, means, k, categories))
 }
 
 /// An exact sample of the exponential family: **hard**, without a gradient.
@@ -74,9 +75,9 @@ pub fn marginals<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D
 /// ```
 pub fn k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> Result<Tensor<D>, Error> {
     let shape = logits.dims();
-    let hosted = Hosted::of(logits);
-    let picked = draw(&hosted.numbers(), shape[D - 1], k, noise)?;
-    Ok(hosted.constant(picked, shape))
+    let argument = HostArgument::new(logits);
+    let picked = draw(&argument.numbers(), shape[D - 1], k, noise)?;
+    Ok(argument.constant(picked, shape))
 }
 
 /// SIMPLE: an exact sample forward, **hard**; backward the gradient of the [`marginals`].
@@ -98,22 +99,22 @@ pub fn k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> 
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::{Noise, subset};
 /// let logits = Tensor::<1>::zeros([3], &Device::flex().autodiff()).require_grad();
-/// let z = subset::straight_through(logits.clone(), 2, &mut Noise::from_seed(1))?;
+/// let z = subset::straight_through_k_hot(logits.clone(), 2, &mut Noise::from_seed(1))?;
 /// let first = z.slice([0..1]).sum();
 /// let gradient = logits.grad(&first.backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
 /// assert!((gradient[0] - 2.0 / 9.0).abs() < 1e-6); // the variance of the first, 2/3 · 1/3
 /// # Ok::<(), gumbel::Error>(())
 /// ```
-pub fn straight_through<const D: usize>(
+pub fn straight_through_k_hot<const D: usize>(
     logits: Tensor<D>,
     k: usize,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
     let categories = logits.dims()[D - 1];
-    let hosted = Hosted::of(logits);
-    let theta = hosted.numbers();
+    let argument = HostArgument::new(logits);
+    let theta = argument.numbers();
     let picked = draw(&theta, categories, k, noise)?;
-    Ok(with_covariance(hosted, theta, picked, k, categories))
+    Ok(with_covariance(argument, theta, picked, k, categories))
 }
 
 /// `A(θ) = ln Σ_{|S| = k} exp Σ_{i ∈ S} θᵢ`; its gradient is the [`marginals`].
@@ -133,8 +134,8 @@ pub fn straight_through<const D: usize>(
 pub fn log_partition<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
     let shape = logits.dims();
     let categories = shape[D - 1];
-    let hosted = Hosted::of(logits);
-    let theta = hosted.numbers();
+    let argument = HostArgument::new(logits);
+    let theta = argument.numbers();
     let (mut totals, mut means) = (vec![0.0; theta.len() / categories.max(1)], vec![0.0; theta.len()]);
     kernels::log_partition(&theta, categories, k, &mut totals)?;
     kernels::marginals(&theta, categories, k, &mut means)?;
@@ -142,7 +143,7 @@ pub fn log_partition<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tens
         let rows = means.chunks(categories).zip(d);
         rows.flat_map(|(means, d)| means.iter().map(move |mean| mean * d)).collect()
     };
-    Ok(hosted.tie(totals, with_last(shape, 1), scaled))
+    Ok(argument.differentiable(totals, with_last(shape, 1), scaled))
 }
 
 /// `ln q(z)` of k-hot rows; `-inf` where `z` picks a masked category.
@@ -158,11 +159,11 @@ pub fn log_partition<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tens
 /// let device = Device::flex();
 /// let logits = Tensor::<1>::from_floats([0.0, 2f32.ln(), 3f32.ln()], &device);
 /// let z = Tensor::from_floats([0.0, 1.0, 1.0], &device);
-/// let log_mass = gumbel::subset::log_prob(logits, z, 2)?.into_scalar::<f32>();
+/// let log_mass = gumbel::subset::log_prob(logits, 2, z)?.into_scalar::<f32>();
 /// assert!((log_mass - (6f32 / 11.0).ln()).abs() < 1e-6);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
-pub fn log_prob<const D: usize>(logits: Tensor<D>, z: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
+pub fn log_prob<const D: usize>(logits: Tensor<D>, k: usize, z: Tensor<D>) -> Result<Tensor<D>, Error> {
     let total = log_partition(logits.clone(), k)?;
     // 0 · ln 0 is 0, in the gradient too.
     let picked = logits.mask_fill(z.clone().equal_elem(0.0), 0.0);
@@ -185,8 +186,7 @@ pub fn log_prob<const D: usize>(logits: Tensor<D>, z: Tensor<D>, k: usize) -> Re
 /// ```
 pub fn entropy<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
     let (total, means) = (log_partition(logits.clone(), k)?, marginals(logits.clone(), k)?);
-    let masked = logits.clone().equal_elem(f32::NEG_INFINITY);
-    Ok(total - (means * logits.mask_fill(masked, 0.0)).sum_dim(D - 1))
+    Ok(total - (means * unmasked(logits)).sum_dim(D - 1))
 }
 
 /// The Kullback-Leibler divergence from `q` to `p`, in nats, both of `k`-subsets.
@@ -214,21 +214,21 @@ pub fn entropy<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>,
 pub fn kl<const D: usize>(q: Tensor<D>, p: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
     let totals = log_partition(p.clone(), k)? - log_partition(q.clone(), k)?;
     let means = marginals(q.clone(), k)?;
-    let masked = q.clone().equal_elem(f32::NEG_INFINITY);
+    let masked = masked(&q);
     let (q, p) = (q.mask_fill(masked.clone(), 0.0), p.mask_fill(masked, 0.0));
     Ok((means * (q - p)).sum_dim(D - 1) + totals)
 }
 
 /// `values` with the gradient of the marginals at `theta`.
 fn with_covariance<const D: usize>(
-    hosted: Hosted<D>,
+    argument: HostArgument<D>,
     theta: Vec<f64>,
     values: Vec<f64>,
     k: usize,
     categories: usize,
 ) -> Tensor<D> {
-    let shape = hosted.dims();
-    hosted.tie(values, shape, move |d| {
+    let shape = argument.dims();
+    argument.differentiable(values, shape, move |d| {
         let mut out = vec![0.0; d.len()];
         kernels::marginals_vjp(&theta, d, categories, k, &mut out).expect("the forward pass accepted them");
         out

@@ -1,8 +1,9 @@
 //! Samples without replacement: the largest perturbed logits, hard and relaxed.
 
 use super::ones_at;
-use crate::hosted::{self, Hosted, with_last};
-use crate::perturbed::{self, Law, Perturbation};
+use crate::ops::HostArgument;
+use crate::perturbed::{self, NoiseDistribution, Perturbation};
+use crate::tensor::{numbers, with_last};
 use crate::{Error, Noise};
 use burn::tensor::{Int, Tensor, TensorData};
 use gumbel_kernels as kernels;
@@ -60,7 +61,7 @@ pub fn gumbel_top_k<const D: usize>(
 pub fn top_k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> Result<Tensor<D>, Error> {
     let keys = Keys::of(&logits, k, noise);
     let picked = keys.picked()?;
-    Ok(Hosted::of(logits.clone()).constant(picked, logits.dims()))
+    Ok(HostArgument::new(logits.clone()).constant(picked, logits.dims()))
 }
 
 /// The relaxed top-k: **soft**, differentiable; a row sums to `k`.
@@ -94,7 +95,7 @@ pub fn relaxed_top_k<const D: usize>(
 ) -> Result<Tensor<D>, Error> {
     let keys = Keys::of(&logits, k, noise);
     let soft = keys.soft(tau)?;
-    Ok(keys.tie(logits, soft, tau))
+    Ok(keys.with_gradient(logits, soft, tau))
 }
 
 /// [`top_k_hot`] forward, **hard**; backward the gradient of [`relaxed_top_k`] for the same noise. Biased.
@@ -124,7 +125,7 @@ pub fn straight_through_top_k<const D: usize>(
     kernels::check_temperature(tau)?;
     let keys = Keys::of(&logits, k, noise);
     let picked = keys.picked()?;
-    Ok(keys.tie(logits, picked, tau))
+    Ok(keys.with_gradient(logits, picked, tau))
 }
 
 /// Implicit maximum likelihood for subsets: the `k` largest perturbed logits, **hard**; the gradient compares them with
@@ -134,7 +135,7 @@ pub fn straight_through_top_k<const D: usize>(
 /// z = top-k(θ + τ ε),   ∂z/∂θ applied to g := (z − top-k(θ − λ g + τ ε)) / λ
 /// ```
 ///
-/// with the sum-of-gamma noise of [`Law::SumOfGamma`], ten terms; see [`perturbed::hard_argmax`]. Niepert, Minervini
+/// with the sum-of-gamma noise of [`NoiseDistribution::SumOfGamma`], ten terms; see [`perturbed::hard_argmax`]. Niepert, Minervini
 /// and Franceschi 2021. Biased; as `lambda` grows small most gradients are zero.
 ///
 /// # Shapes
@@ -162,8 +163,14 @@ pub fn implicit_mle<const D: usize>(
 ) -> Result<Tensor<D>, Error> {
     // Refuses what has no subset; its noise is not used.
     Keys::of(&logits, k, &mut noise.clone()).order()?;
-    let law = Law::SumOfGamma { parts: k, terms: 10 };
-    perturbed::hard_argmax(logits, move |theta| largest(theta, k), Perturbation { law, tau }, lambda, noise)
+    let distribution = NoiseDistribution::SumOfGamma { parts: k, terms: 10 };
+    perturbed::hard_argmax(
+        logits,
+        move |theta| largest(theta, k),
+        Perturbation { distribution, tau },
+        lambda,
+        noise,
+    )
 }
 
 /// Ones at the `k` largest, the first of those that are equal.
@@ -184,7 +191,7 @@ struct Keys {
 
 impl Keys {
     fn of<const D: usize>(logits: &Tensor<D>, k: usize, noise: &mut Noise) -> Self {
-        let numbers = hosted::numbers(logits.clone());
+        let numbers = numbers(logits.clone());
         Self { stream: noise.take(numbers.len()), logits: numbers, categories: logits.dims()[D - 1], k }
     }
 
@@ -210,9 +217,9 @@ impl Keys {
     }
 
     /// `values` with the gradient of the soft sample.
-    fn tie<const D: usize>(self, logits: Tensor<D>, values: Vec<f64>, tau: f64) -> Tensor<D> {
+    fn with_gradient<const D: usize>(self, logits: Tensor<D>, values: Vec<f64>, tau: f64) -> Tensor<D> {
         let shape = logits.dims();
-        Hosted::of(logits).tie(values, shape, move |d| {
+        HostArgument::new(logits).differentiable(values, shape, move |d| {
             let Self { logits, categories, k, stream } = &self;
             let mut out = vec![0.0; d.len()];
             kernels::subset::relaxed_top_k_vjp(logits, d, *categories, *k, tau, *stream, &mut out)

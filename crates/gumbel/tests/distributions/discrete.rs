@@ -3,7 +3,7 @@
 use crate::support::*;
 use burn::tensor::Tensor;
 use gumbel::Noise;
-use gumbel::distribution::{Bernoulli, Categorical, Reparameterised};
+use gumbel::distribution::{Bernoulli, Categorical, Reparameterized};
 use std::f64::consts::LN_2;
 
 fn categorical(logits: Tensor<1>) -> Categorical<1> {
@@ -18,14 +18,14 @@ fn bernoulli(log_odds: Tensor<1>) -> Bernoulli<1> {
 #[test]
 fn categorical_values_and_gradients_are_those_of_pytorch() {
     let (q, p) = ([0.5, -1.0, 2.0], [0.0, 0.3, -0.4]);
-    let log_mass = |q| categorical(q).log_mass(row(&[0.0, 1.0, 0.0]));
+    let log_prob = |q| categorical(q).log_prob(row(&[0.0, 1.0, 0.0]));
     let kl = |q| categorical(q).kl(&categorical(row(&p)));
     let entropy = |q| categorical(q).entropy();
-    assert_near(log_mass(row(&q)), &[-3.241311296657157], 1e-14);
+    assert_near(log_prob(row(&q)), &[-3.241311296657157], 1e-14);
     assert_near(entropy(row(&q)), &[0.6215846046792746], 1e-14);
     assert_near(kl(row(&q)), &[0.7862364898586047], 1e-14);
     let slopes = [-0.1752903921400367, 0.9608874267293126, -0.7855970345892758];
-    assert_near(gradient(&q, log_mass), &slopes, 1e-13);
+    assert_near(gradient(&q, log_prob), &slopes, 1e-13);
     let slopes = [0.19627733092646915, 0.1024642521891606, -0.2987415831156297];
     assert_near(gradient(&q, entropy), &slopes, 1e-13);
     let slopes = [-0.24930355833748336, -0.12602977478465352, 0.3753333331221369];
@@ -36,12 +36,12 @@ fn categorical_values_and_gradients_are_those_of_pytorch() {
 #[test]
 fn bernoulli_values_and_gradients_are_those_of_pytorch() {
     let (q, p, x) = ([0.7, -3.0, 0.0], [-0.2, 1.0, 0.4], [1.0, 0.0, 1.0]);
-    let log_mass = |q| bernoulli(q).log_mass(row(&x));
+    let log_prob = |q| bernoulli(q).log_prob(row(&x));
     let entropy = |q| bernoulli(q).entropy();
     let kl = |q| bernoulli(q).kl(&bernoulli(row(&p)));
     let expected = [-0.4031860488854579, -0.048587351573742055, -LN_2];
-    assert_near(log_mass(row(&q)), &expected, 1e-14);
-    assert_near(gradient(&q, log_mass), &[0.33181222783183384, -0.04742587317756678, 0.5], 1e-7);
+    assert_near(log_prob(row(&q)), &expected, 1e-14);
+    assert_near(gradient(&q, log_prob), &[0.33181222783183384, -0.04742587317756678, 0.5], 1e-7);
     let expected = [0.6354546083677416, 0.1908649711064423, LN_2];
     assert_near(entropy(row(&q)), &expected, 1e-14);
     assert_near(gradient(&q, entropy), &[-0.1551990113051763, 0.1355299791927364, 0.0], 1e-7);
@@ -53,10 +53,10 @@ fn bernoulli_values_and_gradients_are_those_of_pytorch() {
 #[test]
 fn masses_far_out_keep_their_digits() {
     let q = bernoulli(row(&[80.0, -80.0]));
-    assert_near(q.log_mass(row(&[0.0, 1.0])), &[-80.0, -80.0], 1e-15);
+    assert_near(q.log_prob(row(&[0.0, 1.0])), &[-80.0, -80.0], 1e-15);
     assert_near(q.variance().log(), &[-80.0, -80.0], 1e-14);
     let far = categorical(row(&[80.0, -80.0, MASK]));
-    assert_near(far.log_mass(row(&[0.0, 1.0, 0.0])), &[-160.0], 1e-15);
+    assert_near(far.log_prob(row(&[0.0, 1.0, 0.0])), &[-160.0], 1e-15);
     assert_near(far.kl(&categorical(row(&[-80.0, 80.0, 0.0]))), &[160.0], 1e-14);
 }
 
@@ -72,17 +72,17 @@ fn only_one_hot_rows_off_the_masks_are_supported() {
         ([f64::NAN, 1.0, 0.0], false),
     ] {
         assert_eq!(q.supports(row(&z)).into_scalar::<bool>(), supported, "{z:?}");
-        let log_mass = number(q.log_mass(row(&z)));
+        let log_prob = number(q.log_prob(row(&z)));
         let unknown = z[0].is_nan();
         assert!(
-            if unknown { log_mass.is_nan() } else { (log_mass > MASK) == supported },
-            "{z:?}: {log_mass}"
+            if unknown { log_prob.is_nan() } else { (log_prob > MASK) == supported },
+            "{z:?}: {log_prob}"
         );
     }
     let x = row(&[0.0, 1.0, 0.5, f64::NAN]);
-    let log_mass = numbers(bernoulli(row(&[0.0; 4])).log_mass(x));
+    let log_prob = numbers(bernoulli(row(&[0.0; 4])).log_prob(x));
     assert!(
-        log_mass[0].is_finite() && log_mass[1].is_finite() && log_mass[2] == MASK && log_mass[3].is_nan()
+        log_prob[0].is_finite() && log_prob[1].is_finite() && log_prob[2] == MASK && log_prob[3].is_nan()
     );
 }
 

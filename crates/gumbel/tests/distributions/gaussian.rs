@@ -3,7 +3,7 @@
 use crate::support::*;
 use burn::tensor::{Tensor, activation};
 use gumbel::Noise;
-use gumbel::distribution::{Igr, LogisticNormal, Reparameterised, monte_carlo_kl};
+use gumbel::distribution::{Igr, LogisticNormal, Reparameterized, monte_carlo_kl};
 
 fn logistic_normal(location: &[f64], scale: &[f64]) -> LogisticNormal<1> {
     LogisticNormal::new(row(location), row(scale)).unwrap()
@@ -16,14 +16,14 @@ fn logistic_normal(location: &[f64], scale: &[f64]) -> LogisticNormal<1> {
 fn densities_are_those_of_mpmath_and_pytorch() {
     let x = row(&[0.2, 0.3, 0.5]);
     let q = logistic_normal(&[0.5, -1.0], &[1.0, 0.7]);
-    assert_near(q.log_density(x.clone()), &[0.778240984453], 1e-12);
+    assert_near(q.log_prob(x.clone()), &[0.778240984453], 1e-12);
     let igr = Igr::new(row(&[0.5, -1.0]), row(&[1.0, 0.7]), 0.5, 0.9).unwrap();
-    assert_near(igr.log_density(x), &[-0.360328113408], 1e-12);
+    assert_near(igr.log_prob(x), &[-0.360328113408], 1e-12);
     let two = logistic_normal(&[0.5], &[0.7]);
-    assert_near(two.log_density(row(&[0.2, 0.8])), &[-2.3604029589795656], 1e-14);
-    assert_near(two.log_density(row(&[1e-12, 1.0 - 1e-12])), &[-780.4356802537066], 1e-13);
+    assert_near(two.log_prob(row(&[0.2, 0.8])), &[-2.3604029589795656], 1e-14);
+    assert_near(two.log_prob(row(&[1e-12, 1.0 - 1e-12])), &[-780.4356802537066], 1e-13);
     let cold = Igr::new(row(&[0.5]), row(&[0.7]), 0.05, 0.9).unwrap();
-    assert_near(cold.log_density(row(&[0.2, 0.8])), &[-2.0622973883751134], 1e-13);
+    assert_near(cold.log_prob(row(&[0.2, 0.8])), &[-2.0622973883751134], 1e-13);
 }
 
 /// `kl_divergence(Normal(0.5, 0.7), Normal(-0.3, 1.1))` of PyTorch; the map to the simplex does not change it.
@@ -62,7 +62,7 @@ fn density_of_two_integrates_to_one_on_the_unit_interval() {
     let q = LogisticNormal::new(row(&[0.5]).unsqueeze::<2>(), row(&[0.7]).unsqueeze::<2>()).unwrap();
     let mass = integral(0.0, 1.0, 20_000, |x| {
         let x = x.unsqueeze_dim::<2>(1);
-        q.log_density(Tensor::cat(vec![x.clone(), x.neg() + 1.0], 1)).squeeze_dim::<1>(1).exp()
+        q.log_prob(Tensor::cat(vec![x.clone(), x.neg() + 1.0], 1)).squeeze_dim::<1>(1).exp()
     });
     assert!((mass - 1.0).abs() < 1e-10, "{mass}");
 }
@@ -93,10 +93,10 @@ fn everything_is_differentiable_in_mean_and_deviation() {
             let q = Igr::new(mean, deviation, tau, 0.9).unwrap();
             let weights = row(&[0.3, -1.0, 2.0]);
             let ratios = q.logistic_normal();
-            let x = q.reparameterised(&mut Noise::from_seed(2));
+            let x = q.reparameterized(&mut Noise::from_seed(2));
             let prior = LogisticNormal::new(row(&[0.0, 0.1]), row(&[1.0, 2.0])).unwrap();
             let terms = (x * weights).sum_dim(0) + ratios.kl(&prior) + ratios.entropy_of_log_ratios();
-            terms + q.log_density(activation::softmax(row(&[0.1, 0.4, -0.3]), 0))
+            terms + q.log_prob(activation::softmax(row(&[0.1, 0.4, -0.3]), 0))
         });
     }
 }
@@ -114,8 +114,8 @@ fn estimates_are_differentiable_along_the_path() {
 fn faces_have_density_zero() {
     let q = logistic_normal(&[0.5, -1.0], &[1.0, 0.7]);
     for off in [[0.0, 0.4, 0.6], [0.0, 0.0, 1.0], [0.2, 0.3, 0.6], [-0.1, 0.5, 0.6]] {
-        assert_near(q.log_density(row(&off)), &[MASK], 0.0);
+        assert_near(q.log_prob(row(&off)), &[MASK], 0.0);
         assert!(!q.supports(row(&off)).into_scalar::<bool>());
     }
-    assert!(number(q.log_density(row(&[f64::NAN, 0.5, 0.5]))).is_nan());
+    assert!(number(q.log_prob(row(&[f64::NAN, 0.5, 0.5]))).is_nan());
 }

@@ -3,7 +3,7 @@
 use crate::support::*;
 use burn::tensor::{Device, Int, Tensor};
 use gumbel::Noise;
-use gumbel::distribution::{ConditionedGumbels, Gumbel, Reparameterised, TruncatedGumbel};
+use gumbel::distribution::{ConditionedGumbels, Gumbel, Reparameterized, TruncatedGumbel};
 
 fn gumbel(location: &[f64], scale: f64) -> Gumbel<1> {
     Gumbel::new(row(location), scale).unwrap()
@@ -18,7 +18,7 @@ fn truncated(location: &[f64], bound: &[f64]) -> TruncatedGumbel<1> {
 #[test]
 fn values_and_gradients_are_those_of_pytorch_and_scipy() {
     let at = [0.5, -2.0];
-    let density = |l| Gumbel::new(l, 1.5).unwrap().log_density(row(&[0.1, 3.0]));
+    let density = |l| Gumbel::new(l, 1.5).unwrap().log_prob(row(&[0.1, 3.0]));
     assert_near(density(row(&at)), &[-1.44440361350645, -3.77447243478875], 1e-14);
     assert_near(gradient(&at, density), &[-0.20373678137663478, 0.642884004435165], 1e-7);
     let kl = |l| Gumbel::new(l, 1.5).unwrap().kl(&gumbel(&[0.0, 1.0], 0.8));
@@ -44,13 +44,13 @@ fn quantiles_undo_the_distribution_function_and_moments_are_those_of_quadrature(
     assert_near(q.cdf(q.quantile(row(&[1e-300, 0.3, 0.999]))), &[1e-300, 0.3, 0.999], 1e-13);
     let of = |x: &Tensor<1>| Gumbel::new(x.full_like(0.5), 1.5).unwrap();
     let expectation = |f: &dyn Fn(Tensor<1>) -> Tensor<1>| {
-        integral(-20.0, 80.0, 20_000, |x| of(&x).log_density(x.clone()).exp() * f(x))
+        integral(-20.0, 80.0, 20_000, |x| of(&x).log_prob(x.clone()).exp() * f(x))
     };
     let mean = expectation(&|x| x);
     assert_near(q.mean().narrow(0, 0, 1), &[mean], 1e-10);
     assert_near(q.variance().narrow(0, 0, 1), &[expectation(&|x| (x - mean).square())], 1e-10);
-    assert_near(q.entropy().narrow(0, 0, 1), &[expectation(&|x| of(&x).log_density(x).neg())], 1e-10);
-    assert_near(gradient(&numbers(q.mode()), |x| q.log_density(x)), &[0.0; 3], 1e-14);
+    assert_near(q.entropy().narrow(0, 0, 1), &[expectation(&|x| of(&x).log_prob(x).neg())], 1e-10);
+    assert_near(gradient(&numbers(q.mode()), |x| q.log_prob(x)), &[0.0; 3], 1e-14);
 }
 
 /// One law.
@@ -59,7 +59,7 @@ fn samples_follow_their_law_and_shift_with_their_location() {
     let q = Gumbel::new(rows(&[-1.0], 50_000), 2.0).unwrap();
     let sample = numbers(q.sample(&mut Noise::from_seed(1)));
     assert_law("Gumbel", sample, |x| (-(-(x + 1.0) / 2.0).exp()).exp());
-    let path = |l| Gumbel::new(l, 2.0).unwrap().reparameterised(&mut Noise::from_seed(1));
+    let path = |l| Gumbel::new(l, 2.0).unwrap().reparameterized(&mut Noise::from_seed(1));
     assert_near(gradient(&[0.3, 4.0], path), &[1.0, 1.0], 0.0);
 }
 
@@ -87,18 +87,18 @@ fn truncated_values_are_those_of_quadrature() {
     assert_near(free.mean(), &numbers(gumbel.mean()), 1e-14);
     assert_near(free.entropy(), &numbers(gumbel.entropy()), 1e-14);
     for x in [-3.0, 0.1, 60.0] {
-        assert_near(free.log_density(row(&[x])), &numbers(gumbel.log_density(row(&[x]))), 1e-13);
+        assert_near(free.log_prob(row(&[x])), &numbers(gumbel.log_prob(row(&[x]))), 1e-13);
         assert_near(free.log_cdf(row(&[x])), &numbers(gumbel.log_cdf(row(&[x]))), 1e-13);
     }
     let q = truncated(&[0.5; 4], &[1.2; 4]);
-    assert_near(q.log_density(row(&[1.3, f64::INFINITY, MASK, 1.2])).narrow(0, 0, 3), &[MASK; 3], 0.0);
+    assert_near(q.log_prob(row(&[1.3, f64::INFINITY, MASK, 1.2])).narrow(0, 0, 3), &[MASK; 3], 0.0);
     assert_near(q.mode(), &[0.5; 4], 0.0);
     assert_near(q.log_cdf(row(&[1.2, 1.3, 2.0, 50.0])), &[0.0; 4], 0.0);
     // e^−(−60) (1 − e^−d) is d e^60 for a small d: an exponential law of rate e^60.
     let deep = truncated(&[0.0; 2], &[-60.0; 2]);
-    assert_near(deep.log_density(row(&[-60.0, -60.0 - 1e-10])), &[60.0, 60.0 - 1e-10 * 60f64.exp()], 1e-4);
+    assert_near(deep.log_prob(row(&[-60.0, -60.0 - 1e-10])), &[60.0, 60.0 - 1e-10 * 60f64.exp()], 1e-4);
     let single = TruncatedGumbel::new(rows(&[0.0], 1), rows(&[-100.0], 1)).unwrap();
-    assert_near(single.log_density(rows(&[-100.0], 1)), &[100.0], 0.0);
+    assert_near(single.log_prob(rows(&[-100.0], 1)), &[100.0], 0.0);
     assert_near(single.sample(&mut Noise::from_seed(1)), &[-100.0], 0.0);
     assert_near(single.mean(), &[-100.0], 0.0);
 }
@@ -107,14 +107,14 @@ fn truncated_values_are_those_of_quadrature() {
 fn truncated_values_and_paths_are_differentiable() {
     assert_gradient(&[0.3, -2.0, 1.5, -1.0], |parameters| {
         let q = TruncatedGumbel::new(parameters.clone().narrow(0, 0, 2), parameters.narrow(0, 2, 2)).unwrap();
-        let path = q.reparameterised(&mut Noise::from_seed(3));
-        q.mean() + q.entropy() * 2.0 + path * 3.0 + q.log_density(row(&[-0.4, -3.0]))
+        let path = q.reparameterized(&mut Noise::from_seed(3));
+        q.mean() + q.entropy() * 2.0 + path * 3.0 + q.log_prob(row(&[-0.4, -3.0]))
     });
-    assert_gradient(&[-0.4, -3.0], |x| truncated(&[0.3, -2.0], &[1.5, -1.0]).log_density(x));
+    assert_gradient(&[-0.4, -3.0], |x| truncated(&[0.3, -2.0], &[1.5, -1.0]).log_prob(x));
     let free = |l: Tensor<1>| {
         let bound = l.full_like(f64::INFINITY).detach();
         let q = TruncatedGumbel::new(l, bound).unwrap();
-        q.mean() + q.reparameterised(&mut Noise::from_seed(3))
+        q.mean() + q.reparameterized(&mut Noise::from_seed(3))
     };
     assert_near(gradient(&[0.3, -2.0], free), &[2.0, 2.0], 1e-14);
 }
@@ -156,16 +156,16 @@ fn density_given_an_order_is_the_free_one_over_the_probability() {
         [(&[2][..], p[2]), (&[2, 0], p[2] * p[0] / (1.0 - p[2])), (&[2, 0, 1], p[2] * p[0] / (1.0 - p[2]))]
     {
         let q = of(indices);
-        assert_near(q.log_probability(), &[probability.ln()], 1e-14);
-        assert_near(q.log_density(row(&keys)), &[free - probability.ln()], 1e-14);
+        assert_near(q.order_log_prob(), &[probability.ln()], 1e-14);
+        assert_near(q.log_prob(row(&keys)), &[free - probability.ln()], 1e-14);
     }
     for wrong in [&[0][..], &[2, 1]] {
-        assert_near(of(wrong).log_density(row(&keys)), &[MASK], 0.0);
+        assert_near(of(wrong).log_prob(row(&keys)), &[MASK], 0.0);
         assert!(!of(wrong).supports(row(&keys)).into_scalar::<bool>());
     }
     let masked = ConditionedGumbels::given_argmax(row(&[0.3, -1.0, 0.7, MASK]), order(&[2])).unwrap();
-    assert_near(masked.log_density(row(&[0.5, -0.9, 2.0, MASK])), &[free - p[2].ln()], 1e-14);
-    assert_near(masked.log_density(row(&[0.5, -0.9, 2.0, 0.1])), &[MASK], 0.0);
+    assert_near(masked.log_prob(row(&[0.5, -0.9, 2.0, MASK])), &[free - p[2].ln()], 1e-14);
+    assert_near(masked.log_prob(row(&[0.5, -0.9, 2.0, 0.1])), &[MASK], 0.0);
 }
 
 #[test]
@@ -173,8 +173,8 @@ fn conditioned_keys_keep_their_order_and_their_gradient_far_out() {
     for indices in [&[1][..], &[1, 0], &[1, 3, 0, 2]] {
         let keys = |l| {
             let q = ConditionedGumbels::given_top_k(l, order(indices)).unwrap();
-            let keys = q.reparameterised(&mut Noise::from_seed(5));
-            keys.clone() * row(&[1.0, -2.0, 0.5, 3.0]) + q.log_density(keys)
+            let keys = q.reparameterized(&mut Noise::from_seed(5));
+            keys.clone() * row(&[1.0, -2.0, 0.5, 3.0]) + q.log_prob(keys)
         };
         assert_gradient(&[0.3, -1.0, 0.7, 0.1], keys);
     }
@@ -183,5 +183,5 @@ fn conditioned_keys_keep_their_order_and_their_gradient_far_out() {
     let q = ConditionedGumbels::given_argmax(far, index).unwrap();
     let keys = q.sample(&mut Noise::from_seed(1));
     assert!(q.supports(keys.clone()).all().into_scalar::<bool>());
-    assert!(numbers(q.log_density(keys)).into_iter().all(f64::is_finite));
+    assert!(numbers(q.log_prob(keys)).into_iter().all(f64::is_finite));
 }

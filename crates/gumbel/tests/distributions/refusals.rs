@@ -74,9 +74,9 @@ fn every_float_type_is_served() {
         let x = || row(&[0.25, -1.0, 0.5]).cast(dtype);
         let noise = &mut Noise::from_seed(1);
         let expected = if dtype == DType::F64 { DType::F64 } else { DType::F32 };
-        let mut check = |q: &dyn Reparameterised<1>| {
+        let mut check = |q: &dyn Reparameterized<1>| {
             let sample = q.sample(noise);
-            let density = q.log_density(sample.clone());
+            let density = q.log_prob(sample.clone());
             assert_eq!((sample.dtype(), density.dtype()), (expected, expected));
             assert!(numbers(density).into_iter().all(f64::is_finite));
         };

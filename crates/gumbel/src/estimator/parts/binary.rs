@@ -2,7 +2,7 @@
 //! ℓ = θ₁ − θ₀.
 
 use super::super::Info;
-use crate::{Error, Noise, sample};
+use crate::{Error, Noise, ops};
 use burn::tensor::Tensor;
 
 /// The log-odds `[B, D]` of logits `[B, D, 2]`, detached; ±∞ where one of the two is masked.
@@ -15,7 +15,7 @@ pub(in super::super) fn log_odds(info: &Info, logits: &Tensor<3>) -> Result<Tens
         let what = format!("latents with {categories} categories, only binary ones");
         return Err(info.unserved(what, "use rloo, arsm or gumbel-softmax"));
     }
-    sample::check(logits)?;
+    ops::check_logits(logits)?;
     let logits = logits.clone().detach();
     Ok((logits.clone().narrow(2, 1, 1) - logits.narrow(2, 0, 1)).squeeze_dim(2))
 }

@@ -1,6 +1,6 @@
 //! Latents in host memory and double precision, for estimators whose arithmetic is more than tensors can say.
 
-use crate::{Error, sample};
+use crate::{Error, ops};
 use burn::tensor::{Tensor, TensorData};
 
 /// `log softmax(θ)` of logits `[B, D, K]`.
@@ -14,7 +14,7 @@ impl LogMasses {
     /// # Errors
     /// What [`sample::check`] refuses.
     pub fn of(logits: &Tensor<3>) -> Result<Self, Error> {
-        sample::check(logits)?;
+        ops::check_logits(logits)?;
         let [_, latents, categories] = logits.dims();
         let mut values = numbers(logits.clone());
         for latent in values.chunks_mut(categories) {

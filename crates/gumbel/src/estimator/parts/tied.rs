@@ -24,7 +24,8 @@
 
 use super::binary::like;
 use super::network::{Learner, Leaves};
-use crate::{Error, Noise, composed, relax, sample};
+use crate::tensor::{at_least_single, scatter_one, within_range};
+use crate::{Error, Noise, ops};
 use burn::tensor::{DType, Tensor, activation};
 
 /// Standard Gumbel noise `[S, B, D, K]` for logits `[B, D, K]`.
@@ -61,12 +62,12 @@ impl Tied {
     /// # Errors
     /// What [`sample::check`] refuses.
     pub fn new(logits: &Tensor<3>, gumbel: Tensor<4>, tau: f64) -> Result<Self, Error> {
-        sample::check(logits)?;
-        let theta = composed::at_least_single(logits.clone().inner()).unsqueeze::<4>();
-        let tau = relax::within_range(tau, theta.dtype());
+        ops::check_logits(logits)?;
+        let theta = at_least_single(logits.clone().inner()).unsqueeze::<4>();
+        let tau = within_range(tau, theta.dtype());
         let keys = theta.clone() + gumbel.inner().cast(theta.dtype());
         let gaps = keys.clone() - keys.clone().max_dim(3);
-        let hard = composed::scatter_one(keys.zeros_like(), keys.argmax(3));
+        let hard = scatter_one(keys.zeros_like(), keys.argmax(3));
         let point = activation::softmax(gaps.clone() / tau, 3);
         let mass = activation::softmax(theta, 3).expand(point.shape());
         let (score, gap) = (hard.clone() - mass.clone(), gaps.exp());

@@ -7,14 +7,14 @@ use gumbel_kernels::{Stream, noise};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Perturbation {
     /// The law of the noise.
-    pub law: Law,
+    pub distribution: NoiseDistribution,
     /// What it is multiplied by, positive and finite.
     pub tau: f64,
 }
 
 /// A law of noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Law {
+pub enum NoiseDistribution {
     /// Standard Gumbel noise; its score is `∇ν(ε) = 1 − exp(−ε)`.
     Gumbel,
     /// Standard normal noise; its score is `∇ν(ε) = ε`.
@@ -35,7 +35,7 @@ pub enum Law {
     },
 }
 
-impl Law {
+impl NoiseDistribution {
     /// `count` numbers.
     pub(super) fn draw(self, count: usize, noise: &mut Noise) -> Result<Vec<f64>, Error> {
         let mut values = vec![0.0; count];
@@ -136,8 +136,8 @@ mod tests {
     #[test]
     fn parts_add_up_to_the_series_of_gumbel_noise() {
         let (parts, terms, draws) = (5, 10, 20_000);
-        let law = Law::SumOfGamma { parts, terms };
-        let numbers = law.draw(parts * draws, &mut Noise::from_seed(2)).unwrap();
+        let distribution = NoiseDistribution::SumOfGamma { parts, terms };
+        let numbers = distribution.draw(parts * draws, &mut Noise::from_seed(2)).unwrap();
         let sums: Vec<f64> = numbers.chunks(parts).map(|parts| parts.iter().sum()).collect();
         // Exponentials over 1, 2, .., less a logarithm: towards Euler's constant and π²/6.
         let mean = (1..=terms).map(|i| 1.0 / i as f64).sum::<f64>() - (terms as f64).ln();
@@ -150,10 +150,10 @@ mod tests {
     #[test]
     fn noise_of_nothing_is_refused() {
         for (parts, terms) in [(0, 10), (2, 0)] {
-            let law = Law::SumOfGamma { parts, terms };
-            let message = law.draw(3, &mut Noise::from_seed(1)).unwrap_err().to_string();
+            let distribution = NoiseDistribution::SumOfGamma { parts, terms };
+            let message = distribution.draw(3, &mut Noise::from_seed(1)).unwrap_err().to_string();
             assert!(message.contains(&format!("got {parts} and {terms}")), "{message}");
         }
-        assert!(Law::SumOfGamma { parts: 1, terms: 1 }.score().is_err());
+        assert!(NoiseDistribution::SumOfGamma { parts: 1, terms: 1 }.score().is_err());
     }
 }

@@ -1,0 +1,36 @@
+//! The Binary Concrete distribution (relaxed Bernoulli, Gumbel-sigmoid) in logit space.
+
+use crate::Error;
+use burn::tensor::{Tensor, activation};
+use gumbel_kernels::check_temperature;
+
+/// Log-density in nats of a Binary Concrete sample in logit space, `y = (ℓ + L) / τ` with `L` logistic.
+///
+/// ```text
+/// ln g(y) = ln τ + ℓ − τ y − 2 softplus(ℓ − τ y)
+/// ```
+///
+/// Maddison, Mnih and Teh 2017, appendix B. `log_odds` ℓ = ln(p / (1 − p)); the sample in (0, 1) is `σ(y)`.
+///
+/// # Shapes
+/// Elementwise.
+///
+/// # Errors
+/// A temperature that is not positive and finite.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// let device = Device::flex();
+/// let (log_odds, y) = (Tensor::<1>::from_floats([3f32.ln()], &device), Tensor::from_floats([0.7], &device));
+/// let log_prob = gumbel::binary_concrete::log_prob(log_odds, 0.5, y)?.into_scalar::<f32>();
+/// assert!((log_prob + 2.216392).abs() < 1e-5);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[doc(alias = "gumbel-sigmoid")]
+#[doc(alias = "log_density")]
+#[doc(alias = "relaxed bernoulli")]
+pub fn log_prob<const D: usize>(log_odds: Tensor<D>, tau: f64, y: Tensor<D>) -> Result<Tensor<D>, Error> {
+    check_temperature(tau)?;
+    let tilted = log_odds - y * tau;
+    Ok(tilted.clone() - activation::softplus(tilted, 1.0) * 2.0 + tau.ln())
+}

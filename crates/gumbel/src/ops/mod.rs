@@ -1,0 +1,126 @@
+//! Where a computation runs. Each operation has one function here, which chooses the place:
+//!
+//! | place | how it computes | chosen for |
+//! | --- | --- | --- |
+//! | [`flex`] | a fused kernel on the tensor's own memory, with a backward pass of its own | single and double precision on Burn's Flex backend |
+//! | [`portable`] | Burn's operations | any other backend |
+//! | [`host`] | kernels on a copy in host memory, in double precision | what tensor operations cannot express: dynamic programs, graphs, solvers |
+//!
+//! All places return the same samples for the same noise. No other module names a backend. Another place, such as a
+//! GPU, is a file beside these three, a variant of [`Place`], and an arm in the operations that it has kernels for.
+
+mod flex;
+mod host;
+mod kind;
+mod portable;
+
+pub(crate) use host::HostArgument;
+pub(crate) use kind::{Form, NoiseKind};
+
+use crate::Error;
+use crate::tensor::at_least_single;
+use burn::tensor::{DType, Device, Int, Shape, Tensor};
+use gumbel_kernels::Stream;
+
+/// Where an operation on a tensor runs.
+enum Place {
+    Flex,
+    Portable,
+}
+
+impl Place {
+    fn of<const D: usize>(tensor: &Tensor<D>) -> Self {
+        if flex::holds(tensor) { Self::Flex } else { Self::Portable }
+    }
+}
+
+/// Returns an error for logits that nothing can be sampled from: NaN or `+inf`, a row with every category masked.
+pub(crate) fn check_logits<const D: usize>(logits: &Tensor<D>) -> Result<(), Error> {
+    let logits = at_least_single(logits.clone().inner());
+    match Place::of(&logits) {
+        Place::Flex => flex::check_logits(&logits),
+        Place::Portable => portable::check_logits(&logits),
+    }
+}
+
+/// The index of the largest of `θ + g`, `[.., 1]`; logits in single or double precision.
+pub(crate) fn gumbel_max<const D: usize>(
+    logits: &Tensor<D>,
+    stream: Stream,
+) -> Result<Tensor<D, Int>, Error> {
+    match Place::of(logits) {
+        Place::Flex => flex::gumbel_max(logits, stream),
+        Place::Portable => portable::gumbel_max(logits.clone(), stream),
+    }
+}
+
+/// A relaxed or straight-through sample of logits in single or double precision.
+pub(crate) fn gumbel_softmax<const D: usize>(
+    logits: Tensor<D>,
+    tau: f64,
+    stream: Stream,
+    form: Form,
+) -> Result<Tensor<D>, Error> {
+    match Place::of(&logits) {
+        Place::Flex => flex::gumbel_softmax(logits, tau, stream, form),
+        Place::Portable => portable::gumbel_softmax(logits, tau, stream, form),
+    }
+}
+
+/// `Σᵢ xᵢ lᵢ − softplus(lᵢ)` over the last axis; both in the same type, single or double precision.
+pub(crate) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
+    match (Place::of(&logits), Place::of(&x)) {
+        (Place::Flex, Place::Flex) => flex::bernoulli_log_prob(logits, &x),
+        _ => portable::bernoulli_log_prob(logits, x),
+    }
+}
+
+/// α-entmax of logits in single or double precision. The projection itself runs on the host for every backend.
+pub(crate) fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result<Tensor<D>, Error> {
+    match Place::of(&logits) {
+        Place::Flex => flex::entmax(logits, alpha, tau),
+        Place::Portable => portable::entmax(logits, alpha, tau),
+    }
+}
+
+/// The derivative in α of `y`, which is an α-entmax; without a gradient.
+pub(crate) fn entmax_alpha_derivative<const D: usize>(y: &Tensor<D>, alpha: f64) -> Result<Tensor<D>, Error> {
+    host::entmax_alpha_derivative(y, alpha)
+}
+
+/// The logarithm of Sinkhorn's iteration on square logits in single or double precision.
+pub(crate) fn log_sinkhorn<const D: usize>(
+    logits: Tensor<D>,
+    tau: f64,
+    iterations: usize,
+    tolerance: f64,
+) -> Result<Tensor<D>, Error> {
+    match Place::of(&logits) {
+        Place::Flex => flex::log_sinkhorn(logits, tau, iterations, tolerance),
+        Place::Portable => portable::log_sinkhorn(logits, tau, iterations, tolerance),
+    }
+}
+
+/// The permutation with the largest sum of logits, as a matrix; without a gradient.
+pub(crate) fn assignment<const D: usize>(logits: &Tensor<D>) -> Result<Tensor<D>, Error> {
+    host::assignment(logits)
+}
+
+/// `θ + g` for logits in single or double precision, differentiable in θ.
+pub(crate) fn perturbed<const D: usize>(logits: Tensor<D>, stream: Stream) -> Result<Tensor<D>, Error> {
+    check_logits(&logits)?;
+    Ok(portable::perturbed(logits, stream))
+}
+
+/// Standard noise in single precision.
+pub(crate) fn noise<const D: usize>(
+    kind: NoiseKind,
+    stream: Stream,
+    shape: Shape,
+    device: &Device,
+) -> Tensor<D> {
+    host::noise(kind, stream, shape, device, DType::F32)
+}
+
+#[cfg(test)]
+mod tests;

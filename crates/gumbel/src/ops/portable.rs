@@ -1,0 +1,94 @@
+//! On any backend: the same results from Burn's operations.
+
+use super::host::{self, LogSinkhorn};
+use super::kind::{Form, NoiseKind};
+use crate::Error;
+use crate::tensor::{attach, masked, one_hot_argmax};
+use burn::tensor::{DType, Int, Tensor, activation};
+use gumbel_kernels::{self as kernels, Stream};
+
+/// Reads back two flags; the logits themselves only if one of them cannot be sampled from.
+pub(super) fn check_logits<const D: usize>(logits: &Tensor<D>) -> Result<(), Error> {
+    let logits = logits.clone().inner();
+    let largest = logits.clone().max_dim(D - 1);
+    let unfit =
+        largest.is_inf().any().into_scalar::<bool>() || logits.clone().is_nan().any().into_scalar::<bool>();
+    if unfit {
+        let (k, rows) = (logits.dims()[D - 1], logits.shape().num_elements() / logits.dims()[D - 1].max(1));
+        let values = logits.cast(DType::F32).into_data().try_to_vec::<f32>().expect("cast to f32");
+        kernels::log_sum_exp(&values, k, &mut vec![0.0; rows])?;
+    }
+    Ok(())
+}
+
+/// `θ + g`, unchecked.
+pub(super) fn perturbed<const D: usize>(logits: Tensor<D>, stream: Stream) -> Tensor<D> {
+    let (shape, device, dtype) = (logits.shape(), logits.device(), logits.dtype());
+    logits + host::noise(NoiseKind::Gumbel, stream, shape, &device, dtype)
+}
+
+pub(super) fn gumbel_max<const D: usize>(logits: Tensor<D>, stream: Stream) -> Result<Tensor<D, Int>, Error> {
+    check_logits(&logits)?;
+    Ok(perturbed(logits, stream).argmax(D - 1))
+}
+
+pub(super) fn gumbel_softmax<const D: usize>(
+    logits: Tensor<D>,
+    tau: f64,
+    stream: Stream,
+    form: Form,
+) -> Result<Tensor<D>, Error> {
+    check_logits(&logits)?;
+    let keys = perturbed(logits, stream);
+    // Dividing the gap to the largest keeps every temperature from overflowing.
+    let gaps = (keys.clone() - keys.clone().detach().max_dim(D - 1)) / tau;
+    Ok(match form {
+        Form::Soft => activation::softmax(gaps, D - 1),
+        Form::Log => activation::log_softmax(gaps, D - 1),
+        Form::StraightThrough => attach(one_hot_argmax(keys), activation::softmax(gaps, D - 1)),
+    })
+}
+
+pub(super) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
+    (x * logits.clone() - activation::softplus(logits, 1.0)).sum_dim(D - 1)
+}
+
+/// Projected on the host.
+pub(super) fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result<Tensor<D>, Error> {
+    let y = host::entmax(&logits, alpha, tau)?;
+    Ok(with_entmax_gradient(logits, y, alpha, tau))
+}
+
+/// `y`, which is the entmax of `logits`, with its gradient: an expression in the logits that is exactly zero and has
+/// the derivative of the projection, `(diag s − s sᵀ / Σ s) / τ` with `s = y^(2 − α)` on the support.
+pub(super) fn with_entmax_gradient<const D: usize>(
+    logits: Tensor<D>,
+    y: Tensor<D>,
+    alpha: f64,
+    tau: f64,
+) -> Tensor<D> {
+    let outside = y.clone().equal_elem(0.0);
+    let slope = y.clone().powf_scalar(2.0 - alpha).mask_fill(outside.clone(), 0.0);
+    // Masks are outside: −∞ less itself would be NaN.
+    let logits = logits.mask_fill(outside, 0.0);
+    let change = logits.clone() - logits.detach();
+    let mean = (slope.clone() * change.clone()).sum_dim(D - 1) / slope.clone().sum_dim(D - 1);
+    y + slope * (change - mean) / tau
+}
+
+/// Runs every iteration, whatever the tolerance.
+pub(super) fn log_sinkhorn<const D: usize>(
+    logits: Tensor<D>,
+    tau: f64,
+    iterations: usize,
+    tolerance: f64,
+) -> Result<Tensor<D>, Error> {
+    /// So far below the largest that sums of a few are still finite, and distinct from a mask.
+    const LOWEST: f32 = -1e30;
+    LogSinkhorn { tau, iterations, tolerance }.check(&logits)?;
+    let masked = masked(&logits);
+    let max = logits.clone().detach().max_dim(D - 1).max_dim(D - 2);
+    let gaps = ((logits - max) / tau).clamp_min(LOWEST).mask_fill(masked, f32::NEG_INFINITY);
+    let step = |x, _| activation::log_softmax(activation::log_softmax(x, D - 1), D - 2);
+    Ok((0..iterations).fold(gaps, step))
+}

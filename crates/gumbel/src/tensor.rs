@@ -1,0 +1,83 @@
+//! Small operations on tensors that Burn does not have.
+
+use crate::Error;
+use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
+
+/// Half precision is computed in single precision: 128 distinct noise values would let ties decide.
+pub(crate) fn at_least_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    match tensor.dtype() {
+        DType::F32 | DType::F64 => tensor,
+        _ => tensor.cast(DType::F32),
+    }
+}
+
+/// Casts back to the type of the caller's tensor.
+pub(crate) fn restored<const D: usize>(tensor: Tensor<D>, dtype: DType) -> Tensor<D> {
+    if tensor.dtype() == dtype { tensor } else { tensor.cast(dtype) }
+}
+
+/// Computes in single precision or better, and returns the type of the argument.
+pub(crate) fn in_single<const D: usize, const E: usize>(
+    tensor: Tensor<D>,
+    compute: impl FnOnce(Tensor<D>) -> Result<Tensor<E>, Error>,
+) -> Result<Tensor<E>, Error> {
+    let dtype = tensor.dtype();
+    Ok(restored(compute(at_least_single(tensor))?, dtype))
+}
+
+/// Single precision cannot represent every temperature: returns the nearest that the type has.
+pub(crate) fn within_range(tau: f64, dtype: DType) -> f64 {
+    match dtype {
+        DType::F64 => tau,
+        _ => tau.clamp(f32::MIN_POSITIVE.into(), f32::MAX.into()),
+    }
+}
+
+/// The numbers of a tensor in double precision, row-major, from any device.
+pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.inner().into_data().convert::<f64>().try_to_vec().expect("converted")
+}
+
+/// Flat numbers as a tensor with the shape, type and device of `like`, without a gradient.
+pub(crate) fn shaped_like<const D: usize>(like: &Tensor<D>, data: TensorData) -> Tensor<D> {
+    Tensor::<1>::from_data(data, (&like.device(), like.dtype())).reshape(like.dims())
+}
+
+/// The shape with another last axis.
+pub(crate) fn with_last<const D: usize>(mut shape: [usize; D], last: usize) -> [usize; D] {
+    shape[D - 1] = last;
+    shape
+}
+
+/// One-hot rows: a one at each index `[.., 1]` of `zeros` `[.., K]`.
+pub(crate) fn scatter_one<const D: usize>(zeros: Tensor<D>, index: Tensor<D, Int>) -> Tensor<D> {
+    let ones = Tensor::ones(index.dims(), (&zeros.device(), zeros.dtype()));
+    zeros.scatter(D - 1, index, ones, burn::tensor::IndexingUpdateOp::Add)
+}
+
+/// One-hot rows at the largest entry of each row, the first of equal ones; without a gradient.
+pub(crate) fn one_hot_argmax<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    let tensor = tensor.detach();
+    scatter_one(tensor.zeros_like(), tensor.argmax(D - 1))
+}
+
+/// The value of `hard` with the gradient of `soft`. The bracket is exactly zero, so the sum equals `hard` bit for bit.
+pub(crate) fn attach<const D: usize>(hard: Tensor<D>, soft: Tensor<D>) -> Tensor<D> {
+    tracked_as(hard, &soft) + (soft.clone() - soft.detach())
+}
+
+/// The tensor on an autodiff device if `like` is on one.
+pub(crate) fn tracked_as<const D: usize, const E: usize>(tensor: Tensor<D>, like: &Tensor<E>) -> Tensor<D> {
+    if like.is_autodiff() && !tensor.is_autodiff() { tensor.autodiff() } else { tensor }
+}
+
+/// Where logits mask their category.
+pub(crate) fn masked<const D: usize>(logits: &Tensor<D>) -> Tensor<D, Bool> {
+    logits.clone().equal_elem(f32::NEG_INFINITY)
+}
+
+/// The logits with 0 where they mask their category.
+pub(crate) fn unmasked<const D: usize>(logits: Tensor<D>) -> Tensor<D> {
+    let masked = masked(&logits);
+    logits.mask_fill(masked, 0.0)
+}
