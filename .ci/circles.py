@@ -15,7 +15,7 @@ NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 
 def code(text):
     """The text without comments, strings and test modules."""
-    text = re.sub(r'//[^\n]*|/\*.*?\*/|r#".*?"#|"(?:\\.|[^"\\])*"', "", text, flags=re.S)
+    text = re.sub(r'//[^\n]*|/\*.*?\*/|r#".*?"#|"(?:\\.|[^"\\])*"|pub\(in [^)]*\)', "", text, flags=re.S)
     while match := re.search(r"#\[cfg\(test\)\]\s*(pub )?mod \w+ *([{;])", text):
         end = match.end()
         depth = match.group(2) == "{"
@@ -51,6 +51,8 @@ class Crate:
         self.files, self.text = {}, {}  # both by module path
         for file in sorted((root / "src").rglob("*.rs")):
             parts = file.relative_to(root / "src").with_suffix("").parts
+            if parts[-1] == "tests":
+                continue
             module = parts[:-1] if parts[-1] in ("lib", "mod", "main") else parts
             self.files[module], self.text[module] = file, code(file.read_text())
         self.uses = {module: list(self.imports(module)) for module in self.files}

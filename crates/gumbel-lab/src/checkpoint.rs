@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Bytes, Tensor, TensorData};
+use gumbel::estimator::State;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -21,19 +22,51 @@ pub struct Progress {
     pub step: u64,
     /// The estimator's name.
     pub estimator: String,
-    /// What the first layer's has learned. Kept as bits: decimal text would lose the last of them.
-    #[serde(with = "bits")]
-    pub estimator_state: Vec<f64>,
-    /// What those of the layers below have, bits too.
+    /// What the estimator of each layer of latents has learned; in tensors of the file, not in its header.
+    #[serde(skip)]
+    pub states: Vec<State>,
+    /// Their number.
     #[serde(default)]
-    pub states_below: Vec<Vec<u64>>,
+    layers: usize,
     /// [`Dataset::digest`](crate::data::Dataset::digest) of what it was trained on.
     pub data: String,
     /// Seconds of training so far.
     pub seconds: f64,
+    /// Where version 0.1 kept what the first layer's estimator had learned, and those of the layers below.
+    #[serde(default, skip_serializing)]
+    estimator_state: Vec<u64>,
+    #[serde(default, skip_serializing)]
+    states_below: Vec<Vec<u64>>,
+}
+
+/// A checkpoint in the format of version 0.1, whose estimator had learned something: its layout was not recorded.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{path} was written by version 0.1, which did not name what its estimator had learned; start a new run"
+)]
+pub struct Outdated {
+    path: String,
 }
 
 impl Progress {
+    /// Of a run with an estimator for each layer of latents.
+    pub fn new(step: u64, estimator: &str, states: Vec<State>, data: String, seconds: f64) -> Self {
+        let (layers, estimator) = (states.len(), estimator.into());
+        let (estimator_state, states_below) = (Vec::new(), Vec::new());
+        Self { step, estimator, states, layers, data, seconds, estimator_state, states_below }
+    }
+
+    /// The same with the states in a file.
+    fn with_states(mut self, path: &Path, tensors: &SafeTensors) -> Result<Self> {
+        let learned =
+            !self.estimator_state.is_empty() || self.states_below.iter().any(|state| !state.is_empty());
+        ensure!(!learned, Outdated { path: path.display().to_string() });
+        // Version 0.1 did not count the layers either.
+        let layers = if self.layers == 0 { 1 + self.states_below.len() } else { self.layers };
+        self.states = (0..layers).map(|layer| state(tensors, layer)).collect();
+        Ok(Self { layers, estimator_state: Vec::new(), states_below: Vec::new(), ..self })
+    }
+
     /// Refuses fewer steps than are done: they would have to be undone.
     ///
     /// # Errors
@@ -48,18 +81,19 @@ impl Progress {
     }
 }
 
-mod bits {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(numbers: &[f64], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(numbers.iter().map(|number| number.to_bits()))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
-        Ok(Vec::<u64>::deserialize(from)?.into_iter().map(f64::from_bits).collect())
-    }
+/// What the estimator of a layer had learned.
+fn state(tensors: &SafeTensors, layer: usize) -> State {
+    let prefix = format!("{ESTIMATOR}{layer}.");
+    let named = tensors.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, tensor)));
+    let numbers = |tensor: &TensorView| -> Vec<f64> {
+        let numbers = tensor.data().as_chunks::<8>().0;
+        numbers.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect()
+    };
+    named.fold(State::new(), |state, (name, tensor)| state.with(name, numbers(&tensor)))
 }
 
+/// The entries of what estimators have learned begin with this and the layer.
+const ESTIMATOR: &str = "estimator.";
 /// The safetensors entry that holds the optimiser's own format.
 const OPTIMIZER: &str = "optimizer.burnpack";
 /// The metadata key of [`Progress`].
@@ -167,11 +201,21 @@ pub fn training_bytes<M: Module>(
     progress: &Progress,
 ) -> Result<Vec<u8>> {
     let parameters = parameters(model);
+    let states: Parameters =
+        (0..).zip(&progress.states).flat_map(|(layer, state)| named(layer, state)).collect();
     let moments = optimizer.into_bytes().map_err(|error| anyhow!("cannot record the optimiser: {error}"))?;
     let mut views = views(&parameters)?;
+    for (name, data) in &states {
+        views.push((name.clone(), TensorView::new(Dtype::F64, data.shape().to_vec(), data.as_bytes())?));
+    }
     views.push((OPTIMIZER.into(), TensorView::new(Dtype::U8, vec![moments.len()], &moments)?));
     let metadata = HashMap::from([(PROGRESS.to_string(), serde_json::to_string(progress)?)]);
     Ok(safetensors::serialize(views, Some(metadata))?)
+}
+
+/// The tensors of a layer's estimator under their names in the file.
+fn named(layer: usize, state: &State) -> Parameters {
+    state.iter().map(|(name, data)| (format!("{ESTIMATOR}{layer}.{name}"), data.clone())).collect()
 }
 
 /// Puts saved parameters into a model of the same shape.
@@ -185,15 +229,16 @@ pub fn load_model<M: Module>(path: &Path, model: M) -> Result<M> {
 /// Puts a saved run back as it was.
 ///
 /// # Errors
-/// As [`load_model`]; or a file that holds a model alone.
+/// As [`load_model`]; a file that holds a model alone; an [`Outdated`] one.
 pub fn load_training<M: Module>(
     path: &Path,
     model: M,
     optimizer: ModuleOptimizer,
 ) -> Result<(M, ModuleOptimizer, Progress)> {
     let bytes = read(path)?;
-    let progress = entry(path, &bytes, PROGRESS)?;
+    let progress: Progress = entry(path, &bytes, PROGRESS)?;
     let tensors = SafeTensors::deserialize(&bytes)?;
+    let progress = progress.with_states(path, &tensors)?;
     let moments =
         tensors.tensor(OPTIMIZER).with_context(|| format!("{} has no optimiser", path.display()))?;
     let optimizer = optimizer
@@ -230,7 +275,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 fn with_parameters<M: Module>(path: &Path, bytes: &[u8], model: M) -> Result<M> {
     let tensors = SafeTensors::deserialize(bytes).with_context(|| corrupt(path))?;
     let mut stored = BTreeMap::new();
-    for (name, tensor) in tensors.iter().filter(|(name, _)| *name != OPTIMIZER) {
+    let of_model = |name: &str| name != OPTIMIZER && !name.starts_with(ESTIMATOR);
+    for (name, tensor) in tensors.iter().filter(|(name, _)| of_model(name)) {
         ensure!(tensor.dtype() == Dtype::F32, "{}: {name} is {:?}, not F32", path.display(), tensor.dtype());
         let values: Vec<f32> =
             tensor.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
@@ -328,21 +374,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_keeps_every_bit() {
+    fn what_estimators_learned_keeps_every_bit() {
         let awkward = [-0.0, 5e-324, 0.1 + 0.2, 1.0 / 3.0, 143.247_264_862_060_55, f64::INFINITY, f64::MAX];
         let other = (0..1000).map(|i| f64::from_bits(0x4061_e7e9_7f62_b6ae + i * 0x0123_4567_89ab));
-        let progress = Progress {
-            step: 1,
-            estimator: "reinforce".into(),
-            estimator_state: awkward.into_iter().chain(other).collect(),
-            states_below: Vec::new(),
-            data: String::new(),
-            seconds: 0.5,
+        let states = [awkward.into_iter().chain(other).collect(), vec![1.0], Vec::new()];
+        let states: Vec<State> = states.map(|numbers| State::new().with("average", numbers)).into();
+        let tensors: Parameters = (0..).zip(&states).flat_map(|(layer, state)| named(layer, state)).collect();
+        let views = tensors.iter().map(|(name, data)| {
+            (name, TensorView::new(Dtype::F64, data.shape().to_vec(), data.as_bytes()).unwrap())
+        });
+        let bytes = safetensors::serialize(views, None).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let bits = |state: &State| -> Vec<u64> {
+            state.vec("average").unwrap().into_iter().map(f64::to_bits).collect()
         };
-        let text = serde_json::to_string(&progress).unwrap();
-        let bits = |progress: &Progress| -> Vec<u64> {
-            progress.estimator_state.iter().map(|number| number.to_bits()).collect()
+        for (layer, saved) in states.iter().enumerate() {
+            assert_eq!(bits(&state(&file, layer)), bits(saved));
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_version_0_1_loads_unless_its_estimator_had_learned_something() {
+        let read = |learned: &str| {
+            let text = format!(
+                r#"{{"step":3,"estimator":"rloo","estimator_state":{learned},"states_below":[[]],"data":"","seconds":1.0}}"#
+            );
+            let bytes = safetensors::serialize(Vec::<(String, TensorView)>::new(), None).unwrap();
+            let progress: Progress = serde_json::from_str(&text).unwrap();
+            progress.with_states(Path::new("old"), &SafeTensors::deserialize(&bytes).unwrap())
         };
-        assert_eq!(bits(&serde_json::from_str(&text).unwrap()), bits(&progress));
+        let loaded = read("[]").unwrap();
+        assert_eq!((loaded.step, loaded.states), (3, vec![State::new(); 2]));
+        let error = read("[4607182418800017408, 0]").unwrap_err();
+        assert!(error.downcast_ref::<Outdated>().is_some(), "{error}");
     }
 }

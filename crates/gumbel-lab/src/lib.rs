@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod model;
 mod nearest;
 mod output;
+pub mod problem;
 pub mod report;
 pub mod reproduce;
 pub mod run;

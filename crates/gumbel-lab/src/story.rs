@@ -8,7 +8,7 @@ use crate::report::{Point, Report, SampleKind};
 use crate::run::{RunFolder, Summary};
 use crate::train::{Use, noise};
 use anyhow::Result;
-use gumbel::estimator::Samples;
+use gumbel::estimator;
 
 /// Writes `report.html` and `figures/`.
 ///
@@ -42,9 +42,9 @@ fn report<M: Model>(
     Ok(Report {
         command: config.command(),
         estimator: config.estimator.clone(),
-        training_samples: match config.info()?.samples {
-            Samples::Hard => SampleKind::Hard,
-            Samples::Relaxed => SampleKind::Relaxed,
+        training_samples: match config.info()?.properties.sample_kind {
+            estimator::SampleKind::Hard => SampleKind::Hard,
+            estimator::SampleKind::Relaxed => SampleKind::Relaxed,
         },
         metrics: metrics.iter().map(point).collect(),
         configuration: config.typed(),

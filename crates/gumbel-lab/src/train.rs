@@ -15,7 +15,6 @@ use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use gumbel::estimator::Estimator;
 use gumbel::{Noise, Schedule};
-use std::iter;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -167,7 +166,7 @@ impl<'a, M: Model> Trainer<'a, M> {
     }
 
     fn estimator_name(&self) -> &'static str {
-        self.estimators[0].info().name
+        self.estimators[0].properties().name
     }
 
     /// Steps done.
@@ -237,9 +236,9 @@ impl<'a, M: Model> Trainer<'a, M> {
         let (estimate, kl) = (&layers[0], self.model.sampleless(&self.config.model, logits));
         let weight = M::sampleless_weight(&self.config.model, self.step);
         let kl = if weight == 1.0 { kl } else { kl * weight };
-        let loss = f64::from((estimate.value.clone() + kl.clone().detach()).mean().into_scalar::<f32>());
+        let objective = (estimate.loss.clone() + kl).mean();
+        let loss = f64::from(objective.clone().into_scalar::<f32>());
         ensure!(loss.is_finite(), "the training objective is {loss}");
-        let objective = (estimate.surrogate.clone() + kl).mean();
         let gradients = match self.supervised(&mut noise) {
             Some(supervised) => (objective + supervised).backward(),
             None => objective.backward(),
@@ -261,8 +260,7 @@ impl<'a, M: Model> Trainer<'a, M> {
 
     /// What to do about a step that has no finite result.
     fn breakdown(&self, step: u64) -> String {
-        let remedy =
-            if self.estimators[0].info().tempered() { "lower --lr or raise --tau" } else { "lower --lr" };
+        let remedy = if self.tau.is_some() { "lower --lr or raise --tau" } else { "lower --lr" };
         format!("training broke down at step {step}, {remedy}")
     }
 
@@ -284,7 +282,7 @@ impl<'a, M: Model> Trainer<'a, M> {
         let draw = |draw: u64| {
             let leaf = logits.clone().require_grad();
             let estimated = self.estimate(images.clone(), leaf.clone(), &mut noise.split(draw))?;
-            let gradients = estimated.layers[0].surrogate.clone().mean().backward();
+            let gradients = estimated.layers[0].loss.clone().mean().backward();
             anyhow::Ok(leaf.grad(&gradients).expect("an estimate has a gradient in the logits"))
         };
         // Running moments: memory does not grow with the draws.
@@ -321,31 +319,19 @@ impl<'a, M: Model> Trainer<'a, M> {
     }
 
     fn save(&self, folder: &RunFolder) -> Result<()> {
-        let progress = Progress {
-            step: self.step,
-            estimator: self.estimator_name().into(),
-            estimator_state: self.estimators[0].state(),
-            states_below: self.estimators[1..].iter().map(|estimator| bits(&estimator.state())).collect(),
-            data: self.digest.clone(),
-            seconds: self.seconds,
-        };
+        let states = self.estimators.iter().map(|estimator| estimator.state()).collect();
+        let progress =
+            Progress::new(self.step, self.estimator_name(), states, self.digest.clone(), self.seconds);
         let bytes = checkpoint::training_bytes(&self.model(), &self.optimizer, &progress)?;
         folder.write("checkpoint/training.safetensors", bytes)
     }
 }
 
 fn restore(estimators: &mut [Box<dyn Estimator>], progress: &Progress) -> Result<()> {
-    let below = progress.states_below.iter();
-    let below = below.map(|bits| bits.iter().map(|&bits| f64::from_bits(bits)).collect());
-    let states: Vec<Vec<f64>> = iter::once(progress.estimator_state.clone()).chain(below).collect();
-    let (found, wanted) = (states.len(), estimators.len());
+    let (found, wanted) = (progress.states.len(), estimators.len());
     ensure!(found == wanted, "it is of another model, with {found} layers of latents, not {wanted}");
-    let all = estimators.iter_mut().zip(&states);
-    all.into_iter().try_for_each(|(estimator, state)| Ok(estimator.restore(state)?))
-}
-
-fn bits(numbers: &[f64]) -> Vec<u64> {
-    numbers.iter().map(|number| number.to_bits()).collect()
+    let mut all = estimators.iter_mut().zip(&progress.states);
+    all.try_for_each(|(estimator, state)| Ok(estimator.restore(state)?))
 }
 
 /// Time left at the pace so far.

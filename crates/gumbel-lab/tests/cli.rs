@@ -179,7 +179,7 @@ fn help_shows_every_default_and_completions_name_the_commands() {
         assert!(help.contains(&format!("[default: {value}]")), "--{name}: {value} is missing from {help}");
     }
     for info in gumbel::estimator::ALL {
-        assert!(help.contains(info.name), "{} is missing from {help}", info.name);
+        assert!(help.contains(info.name()), "{} is missing from {help}", info.name());
     }
     for part in ["Data:", "Training:", "Examples:"] {
         assert!(help.contains(part), "'{part}' is missing from {help}");

@@ -29,8 +29,8 @@ fn the_table_has_every_estimator_that_serves_and_says_why_others_are_left_out() 
     let said = succeed(&measure(&out, &[QUICK, &["--all", "--categories", "3", "--dims", "2"]].concat()));
     let rows = table(&out.join("measure.csv"), HEADER);
     for info in gumbel::estimator::ALL {
-        let left_out = said.contains(&format!("mlp-2x3 left out: {} does not serve", info.name));
-        assert_ne!(left_out, rows.iter().any(|row| row[0] == info.name), "{}: {said}", info.name);
+        let left_out = said.contains(&format!("mlp-2x3 left out: {} does not serve", info.name()));
+        assert_ne!(left_out, rows.iter().any(|row| row[0] == info.name()), "{}: {said}", info.name());
     }
     assert!(said.contains("only binary ones") && said.contains("report: "), "{said}");
     let row = rows.iter().find(|row| row[0] == "straight-through").expect("a row");

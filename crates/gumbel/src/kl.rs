@@ -54,7 +54,7 @@ impl FromStr for Kl {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        Error::named("divergence", name, &Self::ALL)
+        Error::find("divergence", name, &Self::ALL)
     }
 }
 

@@ -1,33 +1,48 @@
-//! Several stochastic layers, each given the samples above it.
+//! Chains of stochastic layers, each drawn given the samples above it.
 //!
 //! ```text
 //! z₁ ~ q(θ₁),   z₂ ~ q(θ₂(z₁)),   …,   z_n ~ q(θ_n(z₁ … z_{n−1}));   the gradient of E Σ_l f_l(z₁ … z_l)
 //! ```
 //!
-//! Each layer has an estimator of its own. A sample with a gradient hands it on to the layers above; a score function
-//! weighs a layer by the costs downstream, its own and those below, and by no others. The chain is drawn once. What
-//! an estimator compares the chain with at a layer (further samples, an antithetic twin) is followed to the end by
-//! plain samples of the layers below: with S samples at each of n layers that makes n(S − 1) + 1 evaluations of the
+//! Each layer has its own estimator. A sample with a gradient passes it to the layers above; a score function
+//! weighs a layer by the costs downstream, its own and those below, and by no others. The chain is drawn once. Whatever
+//! an estimator compares the chain with at a layer (further samples, an antithetic twin) is continued to the end by
+//! plain samples of the layers below: S samples at each of n layers take n(S − 1) + 1 evaluations of the
 //! loss. Pairs take n + 1, where pairs that share nothing take 2n (Yin and Zhou 2019) and nested objectives 2ⁿ.
 //! Parameters inside the costs get their gradient from the chain alone.
 
-use crate::estimator::objective::{log_mean_exp, plain_mean};
-use crate::estimator::{Estimate, Estimator, Evaluations, OF_BOUNDS, Objective, Reduction, Relaxed, Sample};
-use crate::{Error, Noise, categorical, sample_one_hot};
+use crate::estimator::contract::{log_mean_exp, plain_mean};
+use crate::estimator::{Estimate, Estimator, Objective, Properties, Reduction, Relaxed, Sample};
+use crate::{Error, Noise, Unsupported, categorical, sample_one_hot};
 use burn::tensor::Tensor;
 use std::cell::RefCell;
 use std::{fmt, iter};
 
-/// A layer that has been drawn.
+/// A layer with the samples drawn from it.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, estimator::Zgr, layers::{Drawn, Layers}};
+/// let zgr = Zgr::new(1)?;
+/// let estimates = Layers::new(&zgr, Tensor::zeros([5, 1, 2], &Device::flex()))
+///     .cost(|all: &[Drawn]| {
+///         assert_eq!(all[0].sample.z.dims(), [1, 5, 1, 2]);
+///         all[0].sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3])
+///     })
+///     .estimate(&mut Noise::from_seed(1), 0)?;
+/// assert_eq!(estimates.len(), 1);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Drawn {
-    /// `[S, B, D, K]`: what it was drawn from.
+    /// `[S, B, D, K]`: the logits that it was drawn from.
     pub logits: Tensor<4>,
-    /// `[S, B, D, K]`.
+    /// The samples, `z` `[S, B, D, K]`.
     pub sample: Sample,
 }
 
-/// A chain of layers and what they cost; it borrows an estimator for each.
+/// A chain of layers with their costs; it borrows an estimator for each layer.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -39,7 +54,7 @@ pub struct Drawn {
 ///     .then(&pairs, |above| above[0].sample.z.clone() * 2.0)
 ///     .cost(|all| all[1].sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]))
 ///     .estimate(&mut Noise::from_seed(1), 0)?;
-/// let gradients = estimates[0].surrogate.clone().sum().backward();
+/// let gradients = estimates[0].loss.clone().sum().backward();
 /// let slope = theta.grad(&gradients).unwrap().narrow(2, 1, 1).mean().into_scalar::<f32>();
 /// assert!((slope - 0.1904).abs() < 0.006); // ¼ (σ(2) − σ(−2)); standard error 0.0014
 /// # Ok::<(), gumbel::Error>(())
@@ -59,73 +74,74 @@ struct Layer<'a> {
 type Function<'a, const D: usize> = Box<dyn Fn(&[Drawn]) -> Tensor<D> + 'a>;
 
 impl<'a> Layers<'a> {
-    /// A chain that begins with logits `[B, D, K]`.
+    /// A chain whose first layer has logits `[B, D, K]`.
     pub fn new(estimator: &'a dyn Estimator, logits: Tensor<3>) -> Self {
         Self { first: logits, layers: vec![Layer { estimator, logits: None, cost: None }] }
     }
 
-    /// One more layer, whose logits `[S, B, D, K]` are a function of the samples above, the first of the chain first.
+    /// Adds a layer whose logits `[S, B, D, K]` are a function of the samples above, the first of the chain first.
     #[must_use]
     pub fn then(mut self, estimator: &'a dyn Estimator, logits: impl Fn(&[Drawn]) -> Tensor<4> + 'a) -> Self {
         self.layers.push(Layer { estimator, logits: Some(Box::new(logits)), cost: None });
         self
     }
 
-    /// What the layer added last costs, `[S, B]`, as a function of all samples down to its own. A layer may cost
-    /// nothing: a likelihood at the end of the chain is a cost of the last.
+    /// Sets the cost `[S, B]` of the last layer as a function of all samples down to its own. A layer may have no cost: a
+    /// likelihood at the end of the chain is a cost of the last.
     #[must_use]
     pub fn cost(mut self, cost: impl Fn(&[Drawn]) -> Tensor<2> + 'a) -> Self {
         self.layers.last_mut().expect("there is a first").cost = Some(Box::new(cost));
         self
     }
 
-    /// The estimates of all layers. The first is that of the whole: its `value` estimates the expected sum of all
-    /// costs, and its `surrogate` has the gradient with respect to everything the logits and costs are computed from.
-    /// The others are of the costs from their layer on; each layer's estimator adapts to its own.
+    /// Estimates the expected cost of the chain, layer by layer. The `loss` of the first estimate is that of the full
+    /// chain: its value estimates the expected sum of all costs, and its gradient is with respect to everything that the
+    /// logits and costs are computed from. The others are those of the costs from their layer on; each layer's estimator
+    /// adapts to its own.
     ///
     /// # Errors
-    /// Those of the estimators; an estimator that compares the loss at other places than its samples, or weighs them
-    /// unequally; several samples of a layer that hands a gradient on.
+    /// Those of the estimators; an estimator that evaluates the loss at points other than its samples, or weighs them
+    /// unequally; several samples of a layer that passes a gradient on.
     ///
     /// # Panics
     /// If logits or costs have another shape.
     pub fn estimate(&self, noise: &mut Noise, step: u64) -> Result<Vec<Estimate>, Error> {
-        self.layers.iter().try_for_each(|layer| check_served(layer.estimator))?;
+        self.layers.iter().try_for_each(|layer| check_supported(layer.estimator))?;
         self.estimate_below(&[], self.first.clone(), noise, step)
     }
 
-    /// The bound of `samples` chains for each row, and its gradient.
+    /// Estimates the importance-weighted bound of `samples` chains per row, and its gradient.
     ///
     /// ```text
     /// E[−ln (1/m) Σ_s exp(−Σ_l f_l(z₁ˢ … z_lˢ))]
     /// ```
     ///
     /// With costs that add up to −ln p(x, z)/q(z|x) it is the importance-weighted bound (Burda, Grosse and
-    /// Salakhutdinov 2016, eq. 8). A sample with a gradient hands it on, one sample of a layer for each chain. A score
-    /// function takes the samples of all layers for one: their scores share one signal, which it computes from the m
+    /// Salakhutdinov 2016, eq. 8). A sample with a gradient passes it on, one sample of a layer for each chain. A score
+    /// function treats the samples of all layers as one: their scores share one signal, which it computes from the m
     /// losses (Mnih and Rezende 2016). Each layer's estimator adapts to this one estimate.
     ///
     /// # Errors
-    /// Those of the estimators; no samples; an estimator that does not serve a log-mean-exp, has a path and more than
-    /// one sample of a layer, or a score that takes more than losses.
+    /// Those of the estimators; no samples; an estimator that does not support a log-mean-exp, that is pathwise with more
+    /// than one sample of a layer, or whose signal depends on more than the losses.
     ///
     /// # Panics
     /// If logits or costs have another shape.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
-    /// use gumbel::estimator::{Baseline, Reinforce};
+    /// use gumbel::estimator::{Reinforce, ReinforceBaseline};
     /// use gumbel::{Noise, layers::{Drawn, Layers}};
     /// // Two bits, the second a copy of the first with log-odds of 2; each costs 1.
     /// let theta = Tensor::<3>::zeros([100, 1, 2], &Device::flex());
     /// let one = |all: &[Drawn]| all[all.len() - 1].sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]);
-    /// let score = Reinforce::new(1, Baseline::None)?;
+    /// let score = Reinforce::new(1, ReinforceBaseline::None)?;
     /// let estimate = Layers::new(&score, theta)
     ///     .cost(one)
     ///     .then(&score, |above| above[0].sample.z.clone() * 2.0)
     ///     .cost(one)
     ///     .estimate_bound(1000, &mut Noise::from_seed(1), 0)?;
-    /// let bound = estimate.value.mean().into_scalar::<f32>();
+    /// let bound = estimate.mean_loss();
     /// assert!((bound - 0.6091).abs() < 0.008); // −ln E exp(−z₁ − z₂); standard error 0.002
     /// # Ok::<(), gumbel::Error>(())
     /// ```
@@ -134,17 +150,16 @@ impl<'a> Layers<'a> {
         let drawn = self.chains(samples, noise, step)?;
         let costs = (1..=drawn.len()).map(|depth| self.cost_of(&drawn[..depth]));
         let losses = costs.reduce(|total, cost| total + cost).expect("there is a first");
-        let loss = log_mean_exp(losses.clone(), plain_mean);
-        let mut surrogate = loss.clone();
+        let mut loss = log_mean_exp(losses.clone(), plain_mean);
         for (Layer { estimator, .. }, drawn) in self.layers.iter().zip(drawn) {
-            if !estimator.info().needs_gradient {
-                surrogate = surrogate + drawn.score(estimator.bound_signal(losses.clone().detach())?);
+            if !estimator.properties().needs_gradient {
+                loss = loss + drawn.score(estimator.bound_signal(losses.clone().detach())?);
             }
         }
-        Ok(Estimate { surrogate, ..Estimate::of(loss) })
+        Ok(Estimate::new(loss))
     }
 
-    /// `samples` chains of each row, from the top down.
+    /// Draws `samples` chains for each row, from the top down.
     fn chains(&self, samples: usize, noise: &mut Noise, step: u64) -> Result<Vec<Drawn>, Error> {
         let first = self.first.clone().unsqueeze::<4>().repeat_dim(0, samples);
         let mut drawn = vec![Drawn::new(self.layers[0].estimator, first, noise, step)?];
@@ -169,7 +184,7 @@ impl<'a> Layers<'a> {
             let losses = self.losses(above, &all, sample, noise, step);
             let (losses, estimates) = match losses {
                 Ok((losses, estimates)) => (losses, Ok(estimates)),
-                // The estimator needs numbers to go on with; the error is told when it is done.
+                // The estimator needs numbers to continue; the error is returned when it is done.
                 Err(error) => (sample.z.zeros_like().sum_dim(3).sum_dim(2).squeeze_dims(&[2, 3]), Err(error)),
             };
             *below = estimates;
@@ -193,20 +208,20 @@ impl<'a> Layers<'a> {
         let samples = sample.z.dims()[0];
         check_sample(estimator, sample)?;
         let chain = Drawn { logits: logits.clone(), sample: sample.part(0, 1) };
-        let (loss, estimates) = self.go_on(extended(above, 1, chain), noise, step)?;
+        let (loss, estimates) = self.downstream(extended(above, 1, chain), noise, step)?;
         if samples == 1 {
             return Ok((loss, estimates));
         }
         let others = samples - 1;
         let rest = Drawn { logits: logits.clone().repeat_dim(0, others), sample: sample.part(1, others) };
         let rest = self.follow(extended(above, others, rest), noise)?.detach();
-        // One loss of S has a gradient, for all.
+        // One of the S losses has a gradient, on behalf of all.
         let loss = loss.clone().detach() + (loss.clone() - loss.detach()) * samples as f64;
         Ok((Tensor::cat(vec![loss, rest], 0), estimates))
     }
 
     /// The downstream costs of the chain, with their gradient, `[1, B]`.
-    fn go_on(
+    fn downstream(
         &self,
         chain: Vec<Drawn>,
         noise: &mut Noise,
@@ -216,7 +231,7 @@ impl<'a> Layers<'a> {
         let Some(next) = self.layers.get(chain.len()) else { return Ok((cost, Vec::new())) };
         let logits = next.logits(&chain).squeeze_dim::<3>(0);
         let estimates = self.estimate_below(&chain, logits, noise, step)?;
-        Ok((cost + estimates[0].loss().unsqueeze::<2>(), estimates))
+        Ok((cost + estimates[0].loss.clone().unsqueeze::<2>(), estimates))
     }
 
     /// The downstream costs of samples whose layers below are drawn without a gradient, `[S, B]`.
@@ -238,7 +253,12 @@ impl<'a> Layers<'a> {
         match &self.layers[drawn.len() - 1].cost {
             Some(cost) => {
                 let losses = cost(drawn);
-                assert_eq!(losses.dims(), [samples, rows], "a cost must be [S, B] for z {:?}", last.dims());
+                assert_eq!(
+                    losses.dims(),
+                    [samples, rows],
+                    "a cost must be [S, B] for z of shape {:?}",
+                    last.dims()
+                );
                 losses
             }
             None => last.zeros_like().sum_dim(3).sum_dim(2).squeeze_dims(&[2, 3]),
@@ -247,29 +267,35 @@ impl<'a> Layers<'a> {
 }
 
 impl Drawn {
-    /// One sample from each of the logits, `[S, B, D, K]`: with its gradient, if the estimator is of such.
+    /// Draws one sample from each of the logits, `[S, B, D, K]`, with its gradient if the estimator is pathwise.
     fn new(
         estimator: &dyn Estimator,
         logits: Tensor<4>,
         noise: &mut Noise,
         step: u64,
     ) -> Result<Self, Error> {
-        let sample = match estimator.info().needs_gradient {
-            true => path(estimator, logits.clone(), noise, step)?,
+        let sample = match estimator.properties().needs_gradient {
+            true => pathwise_sample(estimator, logits.clone(), noise, step)?,
             false => Sample::hard(sample_one_hot(logits.clone().detach(), noise)?),
         };
         Ok(Self { logits, sample })
     }
 
-    /// `Σ_s signal_s ln q(z_s)`, `[B]`: its gradient weighs the scores.
+    /// Zero, `[B]`, with the gradient of `Σ_s signal_s ln q(z_s)`.
     fn score(self, signal: Tensor<2>) -> Tensor<1> {
         let log_q = categorical::log_prob(self.logits, self.sample.z).sum_dim(2).squeeze_dims::<2>(&[2, 3]);
-        (log_q * signal.detach()).sum_dim(0).squeeze_dim(0)
+        let zero = log_q.clone() - log_q.detach();
+        (zero * signal.detach()).sum_dim(0).squeeze_dim(0)
     }
 }
 
-/// The sample that a path estimator evaluates its objective at, for each of the logits, `[S, B, D, K]`.
-fn path(estimator: &dyn Estimator, logits: Tensor<4>, noise: &mut Noise, step: u64) -> Result<Sample, Error> {
+/// The sample that a pathwise estimator evaluates its objective at, for each of the logits, `[S, B, D, K]`.
+fn pathwise_sample(
+    estimator: &dyn Estimator,
+    logits: Tensor<4>,
+    noise: &mut Noise,
+    step: u64,
+) -> Result<Sample, Error> {
     let shape @ [samples, rows, latents, categories] = logits.dims();
     let seen = RefCell::new(None);
     let objective = Objective::mean(|sample| {
@@ -286,8 +312,12 @@ fn path(estimator: &dyn Estimator, logits: Tensor<4>, noise: &mut Noise, step: u
 impl Layer<'_> {
     fn logits(&self, above: &[Drawn]) -> Tensor<4> {
         let logits = self.logits.as_ref().expect("every layer but the first has them")(above);
-        let (found, wanted) = (logits.dims(), above[0].sample.z.dims());
-        assert_eq!(found[..2], wanted[..2], "logits {found:?} below z {wanted:?} must begin with its [S, B]");
+        let (got, z) = (logits.dims(), above[0].sample.z.dims());
+        assert_eq!(
+            got[..2],
+            z[..2],
+            "logits of shape {got:?} below z of shape {z:?} must begin with its [S, B]"
+        );
         logits
     }
 }
@@ -299,7 +329,7 @@ impl fmt::Debug for Layers<'_> {
 }
 
 impl Sample {
-    /// `count` of the samples from `first` on.
+    /// `count` of the samples, starting at `first`.
     fn part(&self, first: usize, count: usize) -> Self {
         Self { z: self.z.clone().narrow(0, first, count), ..self.clone() }
     }
@@ -325,39 +355,41 @@ fn extended(above: &[Drawn], count: usize, last: Drawn) -> Vec<Drawn> {
     above.iter().map(copy).chain([last]).collect()
 }
 
-fn check_served(estimator: &dyn Estimator) -> Result<(), Error> {
-    let info = estimator.info();
-    match info.evaluations.formula == Evaluations::SAMPLES.formula {
+fn check_supported(estimator: &dyn Estimator) -> Result<(), Error> {
+    let properties = estimator.properties();
+    match properties.single_evaluation {
         true => Ok(()),
-        false => {
-            let what = format!("a chain of layers: it takes {} evaluations, not S", info.evaluations);
-            Err(Error::Unserved { estimator: info.name, what, instead: "use rloo, disarm or gumbel-rao" })
-        }
+        false => Err(unsupported(estimator, Unsupported::Chain(properties.cost.formula))),
     }
 }
 
+fn unsupported(estimator: &dyn Estimator, problem: Unsupported) -> Error {
+    estimator.properties().unsupported(problem, "use rloo, disarm or gumbel-rao")
+}
+
 fn check_bound(estimator: &dyn Estimator, samples: usize) -> Result<(), Error> {
-    check_served(estimator)?;
-    let info = estimator.info();
-    match (info.reductions.contains(&Reduction::LogMeanExp), samples) {
-        (false, _) => Err(info.unserved("a log-mean-exp over samples", OF_BOUNDS)),
+    check_supported(estimator)?;
+    let properties = estimator.properties();
+    match (properties.supports(Reduction::LogMeanExp), samples) {
+        (false, _) => Err(properties.unsupported(Unsupported::LogMeanExp, Properties::FOR_BOUNDS)),
         (true, 0) => {
-            let reason = "a bound takes at least 1 sample, got 0".into();
-            Err(Error::Parameter { estimator: info.name, reason })
+            Err(Error::parameter(properties.name, "the number of chains of a bound", "at least 1", 0))
         }
         (true, _) => Ok(()),
     }
 }
 
+/// The samples of a layer as the chain requires them, also from estimators that misstate their properties.
 fn check_sample(estimator: &dyn Estimator, sample: &Sample) -> Result<(), Error> {
-    let info = estimator.info();
-    let unserved =
-        |what: &str, instead| Err(Error::Unserved { estimator: info.name, what: what.into(), instead });
+    let (properties, samples) = (estimator.properties(), sample.z.dims()[0]);
     if sample.weights.is_some() {
-        return unserved("a chain of layers: its samples are weighted", "use rloo or disarm");
+        return Err(unsupported(estimator, Unsupported::ChainWeights));
     }
-    match info.needs_gradient && sample.z.dims()[0] > 1 {
-        true => unserved("several samples of one layer of a chain", "use samples=1 and repeat the rows"),
+    match properties.needs_gradient && samples > 1 {
+        true => {
+            Err(properties
+                .unsupported(Unsupported::ChainSamples(samples), "use samples=1 and repeat the rows"))
+        }
         false => Ok(()),
     }
 }

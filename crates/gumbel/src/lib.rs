@@ -3,6 +3,7 @@
 pub mod bernoulli;
 pub mod binary_concrete;
 pub mod categorical;
+pub mod conformance;
 pub mod distribution;
 mod error;
 pub mod estimator;
@@ -18,15 +19,14 @@ mod noise;
 mod ops;
 pub mod permutation;
 pub mod perturbed;
-pub mod problem;
 mod schedule;
 pub mod sparse;
+pub mod straight_through;
 pub mod subset;
 mod tensor;
 pub mod tree;
 
-pub use error::Error;
-pub use estimator::path;
+pub use error::{Error, OrderFault, ScheduleFault, StateFault, Unsupported};
 pub use gumbel_max::{gumbel_max, sample_one_hot};
 pub use gumbel_softmax::{gumbel_softmax, log_gumbel_softmax, straight_through_gumbel_softmax};
 pub use noise::Noise;

@@ -1,13 +1,12 @@
-//! Temperature schedules as plain values: no hidden counter, the step is an argument.
+//! Schedules of temperatures and learning rates as plain values: no hidden counter, the step is an argument.
 
-use crate::Error;
+use crate::{Error, ScheduleFault};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
 /// A positive number that changes with the training step.
 ///
-/// Written as text (`0.5`, `exp:1:1e-4:0.5:500`, `linear:1:0.3:10000`, `cosine:1:0.3:10000`), which is also
-/// how it is saved.
+/// Its text is `0.5`, `exp:1:1e-4:0.5:500`, `linear:1:0.3:10000` or `cosine:1:0.3:10000`, which is also how it is saved.
 ///
 /// ```
 /// use gumbel::Schedule;
@@ -19,8 +18,9 @@ use std::{fmt, str::FromStr};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Text", into = "String")]
+#[doc(alias = "annealing")]
 pub enum Schedule {
-    /// Always the same value.
+    /// The same value at every step.
     Constant(f64),
     /// `max(floor, start · exp(-rate · t))`, with `t` the step rounded down to a multiple of `every`
     /// (Jang, Gu and Poole 2017, section 4: start 1, floor 0.5, rate 1e-5 or 1e-4, every 500 or 1000).
@@ -72,7 +72,7 @@ impl Schedule {
         }
     }
 
-    /// The least and the largest value it ever takes.
+    /// The smallest and the largest value over all steps.
     ///
     /// ```
     /// let tau: gumbel::Schedule = "exp:1:1e-4:0.5:500".parse()?;
@@ -91,75 +91,73 @@ impl Schedule {
         }
     }
 
-    /// Checks that every value it will take is positive and finite, and every length at least one step.
-    fn check(self) -> Result<Self, String> {
-        let positive = |name: &str, value: f64| match value.is_finite() && value > 0.0 {
-            true => Ok(()),
-            false => Err(format!("{name} must be positive and finite, got {value}")),
-        };
+    /// Checks that every value it will take is positive and finite.
+    fn check(self) -> Result<Self, ScheduleFault> {
         match self {
             Self::Constant(value) => positive("the value", value)?,
-            Self::Exponential { start, rate, floor, every } => {
-                positive("the start", start)?;
-                positive("the floor", floor)?;
+            Self::Exponential { start, rate, floor, .. } => {
+                positive("START", start)?;
+                positive("FLOOR", floor)?;
                 if !(rate.is_finite() && rate >= 0.0) {
-                    return Err(format!("the rate must be finite and not negative, got {rate}"));
+                    return Err(ScheduleFault::Rate { value: rate });
                 }
-                at_least_one(every)?;
             }
-            Self::Linear { start, end, steps } | Self::Cosine { start, end, steps } => {
-                positive("the start", start)?;
-                positive("the end", end)?;
-                at_least_one(steps)?;
+            Self::Linear { start, end, .. } | Self::Cosine { start, end, .. } => {
+                positive("START", start)?;
+                positive("END", end)?;
             }
         }
         Ok(self)
     }
 }
 
-fn at_least_one(steps: u64) -> Result<(), String> {
-    if steps == 0 { Err("a number of steps must be at least 1, got 0".into()) } else { Ok(()) }
+fn positive(part: &'static str, value: f64) -> Result<(), ScheduleFault> {
+    match value.is_finite() && value > 0.0 {
+        true => Ok(()),
+        false => Err(ScheduleFault::NotPositive { part, value }),
+    }
 }
 
 impl FromStr for Schedule {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        read(text).and_then(Self::check).map_err(|reason| Error::Schedule { text: text.into(), reason })
+        parse(text).and_then(Self::check).map_err(|fault| Error::Schedule { text: text.into(), fault })
     }
 }
 
-fn read(text: &str) -> Result<Schedule, String> {
+fn parse(text: &str) -> Result<Schedule, ScheduleFault> {
     let parts: Vec<&str> = text.split(':').map(str::trim).collect();
     match parts[..] {
         [value] => Ok(Schedule::Constant(number(value)?)),
         ["exp", start, rate, floor] => exponential(start, rate, floor, "1"),
         ["exp", start, rate, floor, every] => exponential(start, rate, floor, every),
-        ["linear", start, end, steps] => {
-            Ok(Schedule::Linear { start: number(start)?, end: number(end)?, steps: whole(steps)? })
+        ["linear", start, end, length] => {
+            Ok(Schedule::Linear { start: number(start)?, end: number(end)?, steps: steps(length)? })
         }
-        ["cosine", start, end, steps] => {
-            Ok(Schedule::Cosine { start: number(start)?, end: number(end)?, steps: whole(steps)? })
+        ["cosine", start, end, length] => {
+            Ok(Schedule::Cosine { start: number(start)?, end: number(end)?, steps: steps(length)? })
         }
-        _ => Err("not a schedule".into()),
+        _ => Err(ScheduleFault::Form),
     }
 }
 
-fn exponential(start: &str, rate: &str, floor: &str, every: &str) -> Result<Schedule, String> {
+fn exponential(start: &str, rate: &str, floor: &str, every: &str) -> Result<Schedule, ScheduleFault> {
     Ok(Schedule::Exponential {
         start: number(start)?,
         rate: number(rate)?,
         floor: number(floor)?,
-        every: whole(every)?,
+        every: steps(every)?,
     })
 }
 
-fn number(text: &str) -> Result<f64, String> {
-    text.parse().map_err(|_| format!("'{text}' is not a number"))
+fn number(text: &str) -> Result<f64, ScheduleFault> {
+    text.parse().map_err(|_| ScheduleFault::NotANumber { got: text.into() })
 }
 
-fn whole(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("'{text}' is not a whole number of steps"))
+fn steps(text: &str) -> Result<u64, ScheduleFault> {
+    let steps = text.parse().ok().filter(|&steps| steps > 0);
+    steps.ok_or_else(|| ScheduleFault::NotSteps { got: text.into() })
 }
 
 impl fmt::Display for Schedule {
@@ -181,7 +179,7 @@ impl From<Schedule> for String {
     }
 }
 
-/// A configuration file may say `tau = 0.5` or `tau = "exp:…"`.
+/// In a configuration file: `tau = 0.5` or `tau = "exp:…"`.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Text {
@@ -230,16 +228,16 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named() {
+    fn errors_name_the_part_and_its_value() {
         let cases = [
             ("0", "positive and finite, got 0"),
             ("-1", "got -1"),
             ("nan", "got NaN"),
             ("inf", "got inf"),
             ("exp:1:x:0.5", "'x' is not a number"),
-            ("exp:1:-0.1:0.5", "rate must be finite and not negative"),
-            ("exp:1:0.1:0.5:0", "at least 1"),
-            ("linear:1:0:10", "the end must be positive"),
+            ("exp:1:-0.1:0.5", "RATE must be finite and not negative, got -0.1"),
+            ("exp:1:0.1:0.5:0", "a whole number from 1, got '0'"),
+            ("linear:1:0:10", "END must be positive and finite, got 0"),
             ("linear:1:0.5", "not a schedule"),
             ("sine:1:2:3", "not a schedule"),
         ];
@@ -250,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn configuration_files_take_numbers_and_text() {
+    fn configuration_files_hold_numbers_or_text() {
         #[derive(Deserialize, Serialize)]
         struct File {
             tau: Schedule,

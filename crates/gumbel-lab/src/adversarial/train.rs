@@ -274,17 +274,9 @@ impl<'a> Trainer<'a> {
     }
 
     fn save(&self, folder: &RunFolder) -> Result<()> {
-        let progress = Progress {
-            states_below: Vec::new(),
-            step: self.step,
-            estimator: clap::ValueEnum::to_possible_value(&self.config.generator)
-                .expect("every way has a name")
-                .get_name()
-                .into(),
-            estimator_state: Vec::new(),
-            data: self.digest.clone(),
-            seconds: self.seconds,
-        };
+        let way = clap::ValueEnum::to_possible_value(&self.config.generator).expect("every way has a name");
+        let progress =
+            Progress::new(self.step, way.get_name(), Vec::new(), self.digest.clone(), self.seconds);
         folder.write(
             "checkpoint/training.safetensors",
             checkpoint::training_bytes(&self.gan(), &self.optimizer, &progress)?,

@@ -2,51 +2,68 @@
 
 use crate::output::print;
 use anyhow::Result;
-use gumbel::estimator::{ALL, Info, find};
+use gumbel::estimator::{ALL, Entry, Paper, find};
 
 /// Prints one line for each estimator.
 ///
 /// # Errors
 /// A full disk behind standard output.
 pub fn table() -> Result<()> {
-    let head = row(["name", "serves", "unbiased", "evaluations", "gradient", "paper"]);
-    let lines = ALL.iter().map(|info| {
-        let papers = info.papers[0].to_string();
-        let (serves, evaluations) = (info.serves.to_string(), info.evaluations.to_string());
-        row([info.name, &serves, yes(info.unbiased), &evaluations, yes(info.needs_gradient), &papers])
+    let head = row(["name", "latents", "unbiased", "evaluations", "gradient", "paper"]);
+    let lines = ALL.iter().map(|entry| {
+        let properties = entry.properties;
+        let (latents, cost) = (properties.latents.to_string(), properties.cost.to_string());
+        let (unbiased, gradient) = (yes(properties.unbiased), yes(properties.needs_gradient));
+        row([entry.name(), &latents, unbiased, &cost, gradient, &entry.papers[0].to_string()])
     });
     let table = lines.fold(head, |table, line| table + &line);
     print(
-        &(table + "\ngradient: whether it needs that of the objective in z.  gumbel list NAME tells more.\n"),
+        &(table + "\ngradient: whether it requires that of the objective in z. Details: gumbel list NAME\n"),
     )
 }
 
-fn row([name, serves, unbiased, evaluations, gradient, paper]: [&str; 6]) -> String {
-    format!("{name:<24} {serves:<12} {unbiased:<9} {evaluations:<14} {gradient:<9} {paper}\n")
+fn row([name, latents, unbiased, evaluations, gradient, paper]: [&str; 6]) -> String {
+    format!("{name:<24} {latents:<12} {unbiased:<9} {evaluations:<14} {gradient:<9} {paper}\n")
 }
 
 fn yes(claim: bool) -> &'static str {
     if claim { "yes" } else { "no" }
 }
 
-/// Prints what there is to know of one estimator.
+/// Prints the documentation of one estimator, its parameters and its sources.
 ///
 /// # Errors
 /// An unknown name, with the nearest.
 pub fn one(name: &str) -> Result<()> {
-    let info = find(name)?;
-    let parameters = info.parameters.iter().map(|one| {
+    let entry = find(name)?;
+    let parameters = entry.parameters.iter().map(|one| {
         let name = format!("{}={}", one.name, one.default);
-        format!("  {name:<32} {}\n", one.meaning)
+        format!("  {name:<32} {}\n", one.range)
     });
     let parameters: String = parameters.collect();
-    let taken = if parameters.is_empty() { String::new() } else { format!("\nParameters\n{parameters}") };
-    print(&format!("{}{taken}\n{}", info.header(), sources(info)))
+    let listed = if parameters.is_empty() { String::new() } else { format!("\nParameters\n{parameters}") };
+    print(&format!("{}{listed}\n{}", plain(&entry.doc()), sources(entry)))
 }
 
-fn sources(info: &Info) -> String {
-    let line = |paper: &gumbel::estimator::Paper| format!("  {paper}, {}\n", paper.title);
-    format!("Sources ({})\n{}", info.place, info.papers.iter().map(line).collect::<String>())
+/// Markdown as plain text: formulas indented, bold as it is.
+fn plain(markdown: &str) -> String {
+    let mut formula = false;
+    let mut text = String::new();
+    for line in markdown.trim_end().lines() {
+        if line.starts_with("```") {
+            formula = !formula;
+        } else if formula {
+            text += &format!("    {line}\n");
+        } else {
+            text += &(line.replace("**", "").replace('`', "") + "\n");
+        }
+    }
+    text
+}
+
+fn sources(entry: &Entry) -> String {
+    let line = |paper: &Paper| format!("  {paper}, {}\n", paper.title);
+    format!("Sources ({})\n{}", entry.place, entry.papers.iter().map(line).collect::<String>())
 }
 
 /// Prints the BibTeX entries of these estimators, or of all, each once.
@@ -55,8 +72,8 @@ fn sources(info: &Info) -> String {
 /// An unknown name, with the nearest.
 pub fn cite(names: &[String]) -> Result<()> {
     let named = names.iter().map(|name| find(name)).collect::<Result<Vec<_>, _>>()?;
-    let wanted = if named.is_empty() { ALL } else { &named };
-    let mut papers: Vec<_> = wanted.iter().flat_map(|info| info.papers).collect();
+    let chosen = if named.is_empty() { ALL } else { &named };
+    let mut papers: Vec<_> = chosen.iter().flat_map(|entry| entry.papers).collect();
     papers.sort_by_key(|paper| paper.key);
     papers.dedup_by_key(|paper| paper.key);
     let entries: Vec<String> = papers.iter().map(|paper| paper.bibtex()).collect();

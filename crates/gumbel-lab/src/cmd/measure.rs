@@ -8,7 +8,7 @@ use crate::run::RunFolder;
 use crate::watch::{Interrupted, Stop, Watch};
 use crate::whole_file;
 use anyhow::{Result, anyhow};
-use gumbel::estimator::Choice;
+use gumbel::estimator::EstimatorSpec;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::fmt::Display;
@@ -80,7 +80,7 @@ fn measure(options: &Options, cases: &[Case], folder: &RunFolder, stop: Stop) ->
 }
 
 /// What serves a case. Of all estimators, those that do not are told and left out; one that was named is an error.
-fn served(options: &Options, case: &Case, skipped: &mut Vec<String>) -> Result<Vec<Choice>> {
+fn served(options: &Options, case: &Case, skipped: &mut Vec<String>) -> Result<Vec<EstimatorSpec>> {
     let mut served = Vec::new();
     for choice in options.choices() {
         match case.check(&choice) {
@@ -126,7 +126,7 @@ fn watch(amount: usize, stop: Stop) -> Result<Watch> {
 fn table_of(
     options: &Options,
     case: &Case,
-    choices: &[Choice],
+    choices: &[EstimatorSpec],
     skipped: &mut Vec<String>,
     watch: &Watch,
 ) -> Result<Vec<Row>> {

@@ -25,7 +25,7 @@ use crate::data::{Binarisation, Dataset};
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::Schedule;
-use gumbel::estimator::{self, Choice, Estimator, Info, Latents, Reduction};
+use gumbel::estimator::{self, Entry, Estimator, EstimatorSpec, Latents, Reduction};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -144,7 +144,7 @@ impl<O: Options> Config<O> {
 
     fn check_served(&self) -> Result<()> {
         let info = self.info()?;
-        let serves = |reduction| info.reductions.contains(&reduction);
+        let serves = |reduction| info.properties.supports(reduction);
         match self.model.bound() {
             None => ensure!(
                 serves(Reduction::Mean),
@@ -157,7 +157,7 @@ impl<O: Options> Config<O> {
             ),
         }
         ensure!(
-            info.serves == Latents::Categorical || self.model.latents().1 == 2,
+            info.properties.latents == Latents::Categorical || self.model.latents().1 == 2,
             "--estimator {info} serves binary latents only; use {} 2, or --estimator rloo",
             O::CATEGORIES
         );
@@ -168,24 +168,24 @@ impl<O: Options> Config<O> {
     ///
     /// # Errors
     /// An unknown name.
-    pub fn info(&self) -> Result<&'static Info> {
-        Ok(self.choice()?.info)
+    pub fn info(&self) -> Result<&'static Entry> {
+        Ok(self.choice()?.entry)
     }
 
     /// The estimator with its parameters: those of `--estimator`, and `--tau` and `--samples`.
     ///
     /// # Errors
     /// An unknown name, or a parameter it does not take.
-    pub fn choice(&self) -> Result<Choice> {
-        let mut choice: Choice = self.estimator.parse()?;
+    pub fn choice(&self) -> Result<EstimatorSpec> {
+        let mut choice: EstimatorSpec = self.estimator.parse()?;
         let tau = self.tau.map(|tau| ("tau", "tau", tau.to_string()));
         let samples = self.samples.map(|samples| ("samples", "samples", samples.to_string()));
         // In a chain of layers a path has one sample of each layer, and it is the chain that is repeated.
-        let repeated = self.model.layers() > 1 && choice.info.needs_gradient;
+        let repeated = self.model.layers() > 1 && choice.entry.properties.needs_gradient;
         let bound = self.model.bound().filter(|_| !repeated);
         let bound = bound.map(|samples| ("train-samples", "samples", samples.to_string()));
         for (option, name, value) in [tau, samples, bound].into_iter().flatten() {
-            ensure!(choice.info.takes(name), "--{option} is no parameter of --estimator {}", choice.info);
+            ensure!(choice.entry.takes(name), "--{option} is no parameter of --estimator {}", choice.entry);
             ensure!(
                 choice.parameters.get(name).is_none(),
                 "--estimator {choice} and --{option} {value} both give {name}; leave one out"
@@ -234,7 +234,7 @@ fn defaults<A: Args>() -> A {
 }
 
 fn estimator_help() -> String {
-    let names = estimator::ALL.iter().map(|info| info.name).collect::<Vec<_>>().join(", ");
+    let names = estimator::ALL.iter().map(|info| info.name()).collect::<Vec<_>>().join(", ");
     format!("Gradient estimator, such as gumbel-softmax:tau=0.5 or rloo:samples=4; see gumbel list: {names}")
 }
 

@@ -4,7 +4,7 @@ use crate::checkpoint::ImageSize;
 use crate::data::{self, Dataset, registry};
 use anyhow::{Result, ensure};
 use clap::Args;
-use gumbel::estimator::Choice;
+use gumbel::estimator::EstimatorSpec;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
@@ -65,7 +65,7 @@ pub trait Options:
     ///
     /// # Errors
     /// The first option out of its range, or two that do not go together.
-    fn check(&self, choice: &Choice) -> Result<()>;
+    fn check(&self, choice: &EstimatorSpec) -> Result<()>;
 
     /// How large the model is, for images of this size.
     ///

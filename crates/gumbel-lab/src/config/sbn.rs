@@ -6,7 +6,7 @@ use crate::checkpoint::ImageSize;
 use crate::model::sbn::Shape;
 use anyhow::{Result, ensure};
 use clap::Args;
-use gumbel::estimator::Choice;
+use gumbel::estimator::EstimatorSpec;
 use serde::{Deserialize, Serialize};
 
 /// The options of a sigmoid belief network.
@@ -43,7 +43,7 @@ impl Options for SbnOptions {
         self.train_samples
     }
 
-    fn check(&self, _choice: &Choice) -> Result<()> {
+    fn check(&self, _choice: &EstimatorSpec) -> Result<()> {
         check_latents(self)
     }
 

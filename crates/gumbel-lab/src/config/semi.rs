@@ -5,7 +5,7 @@ use crate::checkpoint::ImageSize;
 use crate::model::semi::Shape;
 use anyhow::{Result, ensure};
 use clap::Args;
-use gumbel::estimator::Choice;
+use gumbel::estimator::EstimatorSpec;
 use serde::{Deserialize, Serialize};
 
 /// The options of a semi-supervised model.
@@ -60,7 +60,7 @@ impl Options for SemiOptions {
         })
     }
 
-    fn check(&self, _choice: &Choice) -> Result<()> {
+    fn check(&self, _choice: &EstimatorSpec) -> Result<()> {
         let Self { labels, classes, style, labelled_batch, .. } = self;
         ensure!(
             (2..=256).contains(classes),

@@ -28,8 +28,8 @@ impl<O: Options> Config<O> {
     fn check_step(&self, widest: u64) -> Result<()> {
         let samples = self.samples_per_image()?;
         let numbers = samples.saturating_mul(self.batch as u64).saturating_mul(widest);
-        let remedy = match (self.info()?.name, self.model.bound()) {
-            ("exact", _) => "lower --batch, --latents or --categories, or use --estimator reinforce",
+        let remedy = match (self.info()?.properties.enumerates, self.model.bound()) {
+            (true, _) => "lower --batch, --latents or --categories, or use --estimator reinforce",
             (_, Some(_)) => "lower --train-samples or --batch",
             (_, None) => "lower --samples or --batch",
         };

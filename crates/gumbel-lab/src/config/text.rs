@@ -8,7 +8,7 @@ use crate::model::{text::Shape, vae};
 use crate::sequences::{self, KNOWN, WINDOW};
 use anyhow::{Result, ensure};
 use clap::Args;
-use gumbel::estimator::Choice;
+use gumbel::estimator::EstimatorSpec;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -81,7 +81,7 @@ impl Options for TextOptions {
         (self.latents, self.categories)
     }
 
-    fn check(&self, _choice: &Choice) -> Result<()> {
+    fn check(&self, _choice: &EstimatorSpec) -> Result<()> {
         ensure!(self.embedding >= 1, "--embedding must be at least 1, got 0");
         check_latents(self)
     }

@@ -6,7 +6,7 @@ use crate::checkpoint::ImageSize;
 use crate::model::vae::{Divergence, Shape};
 use anyhow::{Result, bail, ensure};
 use clap::Args;
-use gumbel::estimator::{Choice, Samples};
+use gumbel::estimator::{EstimatorSpec, SampleKind};
 use gumbel::kl::Kl;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,7 @@ impl Options for VaeOptions {
         self.train_samples
     }
 
-    fn check(&self, choice: &Choice) -> Result<()> {
+    fn check(&self, choice: &EstimatorSpec) -> Result<()> {
         check_latents(self)?;
         ensure!(
             (1..=LAYERS).contains(&self.layers),
@@ -102,11 +102,11 @@ impl Options for VaeOptions {
             ensure!(tau.is_finite() && tau > 0.0, "--prior-tau must be positive and finite, got {tau}");
         }
         ensure!(
-            self.kl != Kl::MassAtSample || !choice.info.differentiates_inside,
+            self.kl != Kl::MassAtSample || !choice.entry.properties.differentiates_inside,
             "--kl mass-at-sample has the posterior inside the objective, which --estimator {choice} differentiates on \
              its own, and Burn differentiates a graph once; use --kl categorical"
         );
-        if density && choice.info.samples == Samples::Hard {
+        if density && choice.entry.properties.sample_kind == SampleKind::Hard {
             bail!(
                 "--kl density needs relaxed samples, which --estimator {choice} does not draw; \
                  use --estimator gumbel-softmax or --kl categorical"

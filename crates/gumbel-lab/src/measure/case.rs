@@ -1,12 +1,12 @@
 //! One problem that estimators are measured on.
 
 use super::Row;
+use crate::problem::Problem;
 use crate::watch::Watch;
 use anyhow::Result;
 use burn::tensor::Device;
-use gumbel::estimator::{Choice, Estimator};
+use gumbel::estimator::{Estimator, EstimatorSpec};
 use gumbel::measure::{Measurement, warm_up};
-use gumbel::problem::Problem;
 use gumbel::{Error, Noise};
 
 /// A problem with its exact gradient, where that is known.
@@ -51,7 +51,7 @@ impl Case {
     ///
     /// # Errors
     /// Why it does not serve the problem.
-    pub fn check(&self, choice: &Choice) -> Result<(), Error> {
+    pub fn check(&self, choice: &EstimatorSpec) -> Result<(), Error> {
         let (estimator, objective) = (choice.build()?, self.problem.objective());
         self.measurement(estimator.as_ref(), &objective).draw(1, &mut Noise::from_seed(0))
     }
@@ -72,7 +72,7 @@ impl Case {
     ///
     /// # Errors
     /// What the estimator cannot serve; [`Interrupted`](crate::watch::Interrupted).
-    pub fn measure(&self, choice: &Choice, settings: &Settings, watch: &Watch) -> Result<Row> {
+    pub fn measure(&self, choice: &EstimatorSpec, settings: &Settings, watch: &Watch) -> Result<Row> {
         let (mut estimator, objective) = (choice.build()?, self.problem.objective());
         let (learning, draws) =
             (Noise::from_seed(settings.seed).split(0), Noise::from_seed(settings.seed).split(1));

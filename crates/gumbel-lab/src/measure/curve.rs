@@ -1,10 +1,10 @@
 //! Variance and bias along a temperature or a number of latents.
 
 use super::{Case, Options, Row};
+use crate::problem::Kind;
 use crate::watch::{Interrupted, Watch};
 use anyhow::Result;
-use gumbel::estimator::Choice;
-use gumbel::problem::Kind;
+use gumbel::estimator::EstimatorSpec;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -44,8 +44,8 @@ pub struct Point {
 
 impl Options {
     /// The number of points of all curves, if every estimator serves them.
-    pub fn points(&self, choices: &[Choice]) -> usize {
-        let tempered = choices.iter().filter(|choice| choice.info.tempered()).count();
+    pub fn points(&self, choices: &[EstimatorSpec]) -> usize {
+        let tempered = choices.iter().filter(|choice| choice.entry.tempered()).count();
         self.problem.len() * (tempered * self.taus.0.len() + choices.len() * self.curve_dims.0.len())
     }
 
@@ -53,12 +53,17 @@ impl Options {
     ///
     /// # Errors
     /// [`Interrupted`].
-    pub fn curves(&self, kind: Kind, case: &Case, choices: &[Choice], watch: &Watch) -> Result<Vec<Point>> {
+    pub fn curves(
+        &self,
+        kind: Kind,
+        case: &Case,
+        choices: &[EstimatorSpec],
+        watch: &Watch,
+    ) -> Result<Vec<Point>> {
         let mut points = Vec::new();
         for &tau in &self.taus.0 {
-            for choice in choices.iter().filter(|choice| choice.info.tempered()) {
-                let cooled =
-                    Choice { parameters: choice.parameters.clone().with("tau", tau), ..choice.clone() };
+            for choice in choices.iter().filter(|choice| choice.entry.tempered()) {
+                let cooled = choice.clone().with("tau", tau);
                 let series = cooled.to_string().replace(&format!(":tau={tau}"), "");
                 let row = self.point(case, &cooled, watch)?;
                 points.extend(row.map(|row| Point {
@@ -82,7 +87,7 @@ impl Options {
     }
 
     /// What was measured at a point, if the estimator serves it.
-    fn point(&self, case: &Case, choice: &Choice, watch: &Watch) -> Result<Option<Row>> {
+    fn point(&self, case: &Case, choice: &EstimatorSpec, watch: &Watch) -> Result<Option<Row>> {
         let settings = self.curve_settings();
         watch.bar.set_message(format!("{choice}, {}", case.name()));
         let before = watch.bar.position();

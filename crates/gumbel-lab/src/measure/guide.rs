@@ -3,7 +3,7 @@
 use super::Row;
 use crate::report::bias_against_variance;
 use anyhow::{Context, Result};
-use gumbel::estimator::{ALL, Info, Latents, Reduction, Samples};
+use gumbel::estimator::{ALL, Entry, Latents, Properties, Reduction, SampleKind};
 use std::path::Path;
 
 /// The page and its pictures.
@@ -22,7 +22,7 @@ const PROBLEM: &str = "mlp";
 struct Branch {
     title: &'static str,
     advice: &'static str,
-    holds: fn(&Info) -> bool,
+    holds: fn(&Properties) -> bool,
 }
 
 const BRANCHES: [Branch; 5] = [
@@ -30,19 +30,14 @@ const BRANCHES: [Branch; 5] = [
         title: "Are the states few?",
         advice: "If a row has few states, K^D up to some hundreds, sum over them and be done: no bias, no variance, K^D \
                  evaluations of f. Summing one latent at a time is the next best, at D(K−1)+1 evaluations.",
-        holds: |info| is_sum(info),
+        holds: |of| of.enumerates,
     },
     Branch {
         title: "Is f a black box?",
         advice: "Nothing is asked of f but its value. With one evaluation a row, take a baseline. With two or more, \
                  `rloo` needs nothing to be learned. For binary latents the antithetic pairs do better. \
                  The noise of every latent reaches every other: the variance grows with D.",
-        holds: |info| {
-            info.unbiased
-                && !info.needs_gradient
-                && !is_sum(info)
-                && info.reductions.contains(&Reduction::Mean)
-        },
+        holds: |of| of.unbiased && !of.needs_gradient && !of.enumerates && of.supports(Reduction::Mean),
     },
     Branch {
         title: "Must the gradient be unbiased?",
@@ -50,27 +45,22 @@ const BRANCHES: [Branch; 5] = [
                  and it costs further evaluations: compare with the group before, which serves as \
                  well. Where the coefficient is learned it cannot do harm for long; where it is fixed, look at the \
                  variance first.",
-        holds: |info| info.unbiased && info.needs_gradient,
+        holds: |of| of.unbiased && of.needs_gradient,
     },
     Branch {
         title: "Is f meant for hard samples only?",
         advice: "One evaluation, one backward pass, and a variance that does not grow with D. The bias does not go away \
                  with more samples: on a line or a quadratic `zgr` has none; on a strongly curved f all have about the \
                  same. Check with `gumbel measure` on a problem like yours.",
-        holds: |info| !info.unbiased && info.samples == Samples::Hard,
+        holds: |of| !of.unbiased && of.sample_kind == SampleKind::Hard,
     },
     Branch {
         title: "Does f mean something inside the simplex?",
         advice: "A relaxed sample sees more of f than its vertices. Its bias goes away with the temperature, while its \
                  variance grows as 1/τ. Report the objective on hard samples whatever you train with.",
-        holds: |info| !info.unbiased && info.samples == Samples::Relaxed,
+        holds: |of| !of.unbiased && of.sample_kind == SampleKind::Relaxed,
     },
 ];
-
-/// Sums of states instead of samples of their value.
-fn is_sum(info: &Info) -> bool {
-    ["exact", "local-expectation"].contains(&info.name)
-}
 
 impl Guide {
     /// From the `categorical.csv` and `binary.csv` of a folder.
@@ -85,7 +75,7 @@ impl Guide {
     fn new(categorical: &[Row], binary: &[Row]) -> Self {
         let branches: String = BRANCHES.iter().map(|branch| branch.text(categorical, binary)).collect();
         let bound: Vec<&str> =
-            ALL.iter().filter(|info| !info.reductions.contains(&Reduction::Mean)).map(|i| i.name).collect();
+            ALL.iter().filter(|info| !info.properties.supports(Reduction::Mean)).map(|i| i.name()).collect();
         let page = format!(
             "# Which estimator\n\nAsk in this order; the first yes decides. Within a group the best measured comes \
              first.\n\nThe numbers: std is that of one estimate, rmse that of the mean of as many as 100 evaluations \
@@ -114,8 +104,9 @@ fn rows(path: &Path) -> Result<Vec<Row>> {
 
 impl Branch {
     fn text(&self, categorical: &[Row], binary: &[Row]) -> String {
-        let mut members: Vec<&Info> = ALL.iter().copied().filter(|info| (self.holds)(info)).collect();
-        let error = |info: &Info| find(binary, info).and_then(|row| row.rmse).unwrap_or(f64::INFINITY);
+        let mut members: Vec<&Entry> =
+            ALL.iter().copied().filter(|info| (self.holds)(&info.properties)).collect();
+        let error = |info: &Entry| find(binary, info).and_then(|row| row.rmse).unwrap_or(f64::INFINITY);
         members.sort_by(|a, b| error(a).total_cmp(&error(b)));
         let lines: String = members.iter().map(|info| line(info, categorical, binary)).collect();
         format!(
@@ -126,11 +117,11 @@ impl Branch {
     }
 }
 
-fn find<'a>(rows: &'a [Row], info: &Info) -> Option<&'a Row> {
-    rows.iter().find(|row| row.estimator == info.name && row.problem.starts_with(PROBLEM))
+fn find<'a>(rows: &'a [Row], info: &Entry) -> Option<&'a Row> {
+    rows.iter().find(|row| row.estimator == info.name() && row.problem.starts_with(PROBLEM))
 }
 
-fn line(info: &Info, categorical: &[Row], binary: &[Row]) -> String {
+fn line(info: &Entry, categorical: &[Row], binary: &[Row]) -> String {
     let cells = |rows| match find(rows, info) {
         Some(row) => {
             let number =
@@ -139,12 +130,12 @@ fn line(info: &Info, categorical: &[Row], binary: &[Row]) -> String {
         }
         None => "– | – | –".into(),
     };
-    let serves = if info.serves == Latents::Binary { "bits" } else { "categories" };
+    let serves = if info.properties.latents == Latents::Binary { "bits" } else { "categories" };
     format!(
         "| `{}`, {} | {serves} | {} | {} | {} |\n",
-        info.name,
+        info.name(),
         info.title,
-        info.evaluations,
+        info.properties.cost,
         cells(categorical),
         cells(binary)
     )
@@ -156,8 +147,13 @@ mod tests {
 
     #[test]
     fn every_estimator_has_its_place_and_only_one() {
-        for info in ALL.iter().filter(|info| info.reductions.contains(&Reduction::Mean)) {
-            assert_eq!(BRANCHES.iter().filter(|branch| (branch.holds)(info)).count(), 1, "{}", info.name);
+        for info in ALL.iter().filter(|info| info.properties.supports(Reduction::Mean)) {
+            assert_eq!(
+                BRANCHES.iter().filter(|branch| (branch.holds)(&info.properties)).count(),
+                1,
+                "{}",
+                info.name()
+            );
         }
     }
 
@@ -171,7 +167,7 @@ mod tests {
             "run results/measure/run.sh, or for the page alone: gumbel measure --guide results/measure --out docs"
         );
         for info in ALL {
-            assert!(committed.contains(&format!("`{}`", info.name)), "{} is missing", info.name);
+            assert!(committed.contains(&format!("`{}`", info.name())), "{} is missing", info.name());
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The options of `gumbel measure`.
 
 use super::{Case, List, Settings};
+use crate::problem::{Kind, Problem};
 use anyhow::{Result, ensure};
 use clap::Args;
-use gumbel::estimator::{ALL, Choice, Parameters};
-use gumbel::problem::{Kind, Problem};
+use gumbel::estimator::{ALL, EstimatorSpec};
 use std::path::PathBuf;
 
 /// `gumbel measure`.
@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub struct Options {
     /// Estimators divided by commas, with parameters as in rloo:samples=4,zgr [default: all]
     #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "all", help_heading = "What")]
-    pub estimator: Vec<Choice>,
+    pub estimator: Vec<EstimatorSpec>,
     /// Every estimator that serves the problem; the same as naming none
     #[arg(long, help_heading = "What")]
     pub all: bool,
@@ -105,8 +105,8 @@ impl Options {
     }
 
     /// The estimators asked for, or all, with every parameter written out as far as it was given.
-    pub fn choices(&self) -> Vec<Choice> {
-        let all = || ALL.iter().map(|info| Choice { info, parameters: Parameters::default() }).collect();
+    pub fn choices(&self) -> Vec<EstimatorSpec> {
+        let all = || ALL.iter().map(|entry| EstimatorSpec::new(entry)).collect();
         if self.estimator.is_empty() { all() } else { self.estimator.clone() }
     }
 

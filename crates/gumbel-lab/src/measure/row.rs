@@ -40,7 +40,7 @@ impl Row {
             estimator,
             problem,
             bias: of(|bias| bias.value),
-            bias_se: of(|bias| bias.se),
+            bias_se: of(|bias| bias.standard_error),
             bias_z: of(|bias| bias.z()),
             std: rounded(measured.std()),
             rmse: measured.rmse(evaluations, budget).map(rounded),
@@ -109,7 +109,7 @@ mod tests {
             replicates: 100,
             mean: vec![0.1, -0.1],
             variance: vec![0.08, 0.08],
-            bias: Some(Bias { value: 0.123_456_789, se: 0.01 }),
+            bias: Some(Bias { value: 0.123_456_789, standard_error: 0.01 }),
             nanoseconds: 51.3,
         };
         let row = Row::new("rloo:samples=4".into(), "mlp-1x2".into(), &measured, 4, 100);

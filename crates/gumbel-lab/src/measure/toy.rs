@@ -10,7 +10,7 @@ use anyhow::Result;
 use burn::optim::Optimizer;
 use burn::tensor::{Device, Tensor};
 use gumbel::Noise;
-use gumbel::estimator::{Choice, Estimator, Exact, Objective};
+use gumbel::estimator::{Estimator, EstimatorSpec, Exact, Objective};
 use serde::{Deserialize, Serialize};
 
 /// Records of a run, besides the first.
@@ -51,7 +51,7 @@ impl Toy {
     ///
     /// # Errors
     /// What the estimator cannot serve; [`Interrupted`](crate::watch::Interrupted).
-    pub fn train(&self, case: &Case, choice: &Choice, watch: &Watch) -> Result<Vec<TrainingPoint>> {
+    pub fn train(&self, case: &Case, choice: &EstimatorSpec, watch: &Watch) -> Result<Vec<TrainingPoint>> {
         let (mut estimator, objective) = (choice.build()?, case.problem.objective());
         let noise = Noise::from_seed(self.seed);
         let logits = case.problem.logits(&Device::flex()).unsqueeze::<3>();
@@ -67,7 +67,7 @@ impl Toy {
             let leaf = logits.clone().autodiff().require_grad();
             let estimate =
                 estimator.estimate(leaf.clone(), &objective, &mut noise.split(0).split(step), step)?;
-            let gradient = leaf.grad(&estimate.surrogate.clone().sum().backward()).expect("it is a leaf");
+            let gradient = leaf.grad(&estimate.loss.clone().sum().backward()).expect("it is a leaf");
             estimator.adapt(&estimate);
             (logits, moments) = adam.step(self.lr, logits, gradient, moments);
             watch.done(1)?;
@@ -84,8 +84,8 @@ struct Record<'a> {
 }
 
 impl Record<'_> {
-    fn point(&self, choice: &Choice, logits: &Tensor<3>, noise: &mut Noise) -> Result<TrainingPoint> {
-        let losses = Exact::new(1)?.estimate(logits.clone(), self.objective, noise, 0)?.value;
+    fn point(&self, choice: &EstimatorSpec, logits: &Tensor<3>, noise: &mut Noise) -> Result<TrainingPoint> {
+        let losses = Exact::new(1)?.estimate(logits.clone(), self.objective, noise, 0)?.loss;
         let losses: Vec<f64> = losses.into_data().iter::<f64>().collect();
         let (expected_loss, variance) = moments(&losses);
         Ok(TrainingPoint {
@@ -102,7 +102,7 @@ impl Record<'_> {
         let pairs = PAIRS * logits.dims()[0];
         let leaf = logits.clone().repeat_dim(0, 2 * PAIRS).autodiff().require_grad();
         let estimate = self.estimator.estimate(leaf.clone(), self.objective, noise, self.step)?;
-        let gradient = leaf.grad(&estimate.surrogate.sum().backward()).expect("it is a leaf");
+        let gradient = leaf.grad(&estimate.loss.sum().backward()).expect("it is a leaf");
         let apart = gradient.clone().narrow(0, 0, pairs) - gradient.narrow(0, pairs, pairs);
         let squares = apart.square().sum_dim(2).sum_dim(1).mean();
         Ok(f64::from(squares.into_scalar::<f32>()) / 2.0)
@@ -119,7 +119,7 @@ fn moments(numbers: &[f64]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gumbel::problem::{Kind, Problem};
+    use crate::problem::{Kind, Problem};
 
     #[test]
     fn the_exact_gradient_learns_the_cheaper_bit_and_has_no_variance() {

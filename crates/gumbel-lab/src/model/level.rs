@@ -112,7 +112,7 @@ impl Vae {
 
     /// `ln q(z_l|z_{l−1})` of the last of the layers drawn, or its mean; less ln p(z_l) at the top. `[S, B]`.
     fn log_posterior(&self, drawn: &[Drawn], kl: Divergence) -> Tensor<2> {
-        let Drawn { logits, sample } = drawn.last().expect("a layer");
+        let Drawn { logits, sample, .. } = drawn.last().expect("a layer");
         let closed = kl.kind == Kl::Categorical;
         match (drawn.len() > self.above.len(), closed) {
             (false, false) => log_prob(sample, logits.clone(), kl.kind, None),
@@ -154,7 +154,7 @@ mod tests {
     use crate::evaluate::HeldOut;
     use crate::model::{Model, vae::Shape};
     use burn::module::{ModuleMapper, Param};
-    use gumbel::estimator::Choice;
+    use gumbel::estimator::EstimatorSpec;
 
     const ROWS: usize = 300;
     const BATCHES: u64 = 100;
@@ -241,7 +241,7 @@ mod tests {
 
     /// The numbers of an estimator, in the mean over batches of one image again and again, and their standard errors.
     fn estimated(model: &Vae, options: &VaeOptions, estimator: &str) -> Vec<(f64, f64)> {
-        let build = || estimator.parse::<Choice>().expect("a choice").build().expect("an estimator");
+        let build = || estimator.parse::<EstimatorSpec>().expect("a choice").build().expect("an estimator");
         let (estimators, image) = ([build(), build()], image());
         let batch = |seed| {
             let leaf = model.first_logits(image.clone()).detach().repeat_dim(0, ROWS).require_grad();
@@ -250,8 +250,8 @@ mod tests {
             let noise = &mut Noise::from_seed(seed);
             let estimated = model.estimate(options, batch, &estimators, noise).expect("served");
             let (whole, kl) = (&estimated.layers[0], model.sampleless(options, leaf.clone()));
-            let objective = (whole.value.clone() + kl.clone()).mean().into_scalar::<f64>();
-            numbers(model, (whole.surrogate.clone() + kl).mean(), objective, &leaf)
+            let objective = (whole.loss.clone() + kl.clone()).mean().into_scalar::<f64>();
+            numbers(model, (whole.loss.clone() + kl).mean(), objective, &leaf)
         };
         let batches: Vec<Vec<f64>> = (0..BATCHES).map(batch).collect();
         let n = BATCHES as f64;
@@ -305,7 +305,7 @@ mod tests {
         let (model, image) = (model(2, &Device::flex()), image().inner());
         let options = options(Kl::Density, Some(0.7), None);
         let estimator =
-            || "gumbel-softmax:tau=0.6".parse::<Choice>().expect("a choice").build().expect("served");
+            || "gumbel-softmax:tau=0.6".parse::<EstimatorSpec>().expect("a choice").build().expect("served");
         let likelihood = |moved: f32, seed: u64| {
             let shift = Tensor::<3>::from_floats([[[moved, 0.0], [0.0, moved]]], &image.device());
             let logits = (model.first_logits(image.clone()) + shift).repeat_dim(0, 200_000);
@@ -313,7 +313,7 @@ mod tests {
             let noise = &mut Noise::from_seed(seed);
             let estimated =
                 model.estimate(&options, batch, &[estimator(), estimator()], noise).expect("served");
-            let (variance, mean) = estimated.layers[0].value.clone().neg().exp().var_mean(0);
+            let (variance, mean) = estimated.layers[0].loss.clone().neg().exp().var_mean(0);
             (mean.into_scalar::<f64>(), variance.into_scalar::<f64>() / 200_000.0)
         };
         let (one, other) = (likelihood(0.0, 1), likelihood(0.8, 2));

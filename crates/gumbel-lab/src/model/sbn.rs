@@ -176,7 +176,7 @@ impl Model for Sbn {
             Some(samples) => vec![chain.estimate_bound(samples, noise, step)?; estimators.len()],
             None => chain.estimate(noise, step)?,
         };
-        let reconstruction = layers[0].value.clone().mean().into_scalar::<f64>();
+        let reconstruction = layers[0].mean_loss();
         Ok(Estimated { layers, reconstruction })
     }
 

@@ -25,7 +25,7 @@ use crate::report::{Classes, Headline, Reconstructions, Report};
 use anyhow::Result;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, activation};
-use gumbel::estimator::{Estimator, Objective, Sample, Samples};
+use gumbel::estimator::{Estimator, Objective, Sample, SampleKind};
 use gumbel::{Error, Noise, bernoulli, categorical};
 use std::cell::Cell;
 
@@ -278,7 +278,7 @@ impl Model for Semi {
         Ok(Report {
             title: format!("Classes and styles of {}", run.data.name),
             summary: format!("{}, {}", Self::describe(options), run.trained()?),
-            training_is_bound: info.samples == Samples::Hard,
+            training_is_bound: info.properties.sample_kind == SampleKind::Hard,
             kl: Some(
                 "the KL of the style’s Gaussian from the standard normal, and of the class’s distribution \
                       from the uniform one, both in closed form"
@@ -340,7 +340,7 @@ mod tests {
     use crate::data::{Binarisation, Images};
     use crate::evaluate::numbers;
     use crate::mean::Mean;
-    use gumbel::estimator::Choice;
+    use gumbel::estimator::EstimatorSpec;
     use std::f64::consts::TAU;
 
     const SIZE: ImageSize = ImageSize { height: 2, width: 3 };
@@ -398,10 +398,10 @@ mod tests {
         let (model, options) = (model(), SemiOptions::default());
         let images = HeldOut::new(&images(), Binarisation::Threshold).batch(&[0, 1, 2]);
         let logits = model.first_logits(images.clone());
-        let exact = "exact".parse::<Choice>().unwrap().build().unwrap();
+        let exact = "exact".parse::<EstimatorSpec>().unwrap().build().unwrap();
         let batch = Batch { images: images.clone(), logits: logits.clone(), step: 0 };
         let estimated = model.estimate(&options, batch, &[exact], &mut Noise::from_seed(2)).unwrap();
-        let enumerated = estimated.layers[0].value.clone() + model.sampleless(&options, logits);
+        let enumerated = estimated.layers[0].loss.clone() + model.sampleless(&options, logits);
         let summed = model.hard_objective(images, &mut Noise::from_seed(2)).unwrap();
         assert!((enumerated - summed).abs().max().into_scalar::<f32>() < 1e-5);
     }

@@ -17,7 +17,7 @@ use crate::sequences::{Baseline, Law, Written, codes, codes_of, sentences};
 use anyhow::Result;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
-use gumbel::estimator::{Estimator, Objective, Sample, Samples};
+use gumbel::estimator::{Estimator, Objective, Sample, SampleKind};
 use gumbel::{Error, Noise, categorical};
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -237,7 +237,7 @@ impl Model for Text {
                 Self::describe(options),
                 run.trained()?
             ),
-            training_is_bound: info.samples == Samples::Hard,
+            training_is_bound: info.properties.sample_kind == SampleKind::Hard,
             kl: Some(format!("the KL of the categorical posterior from {prior}, in closed form{warmup}")),
             headline: vec![Headline::hard_elbo(run.test), Headline::importance_bound(run.test)],
             strings: Some(Strings {

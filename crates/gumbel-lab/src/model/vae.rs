@@ -13,7 +13,7 @@ use crate::report::{Headline, Reconstructions, Report};
 use anyhow::Result;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
-use gumbel::estimator::{Estimator, Objective, Relaxed, Sample, Samples};
+use gumbel::estimator::{Estimator, Objective, Relaxed, Sample, SampleKind};
 use gumbel::kl::Kl;
 use gumbel::{Error, Noise, bernoulli, categorical, kl};
 use std::cell::Cell;
@@ -303,7 +303,8 @@ impl Model for Vae {
         Ok(Report {
             title: format!("Categorical VAE on {}", run.data.name),
             summary: format!("{}, {}", Self::describe(options), run.trained()?),
-            training_is_bound: info.samples == Samples::Hard || options.kl.bounds_relaxed_model(),
+            training_is_bound: info.properties.sample_kind == SampleKind::Hard
+                || options.kl.bounds_relaxed_model(),
             training_bound: options.train_samples,
             kl: Some(describe_kl(options)),
             headline: vec![Headline::hard_elbo(run.test), Headline::importance_bound(run.test)],

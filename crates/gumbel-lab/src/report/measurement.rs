@@ -130,8 +130,8 @@ pub(crate) fn bias_against_variance(rows: &[Row]) -> Scatter {
 
 fn mark(row: &Row) -> Option<Mark> {
     let group = match find(row.name()) {
-        Ok(info) if info.unbiased && info.needs_gradient => 1,
-        Ok(info) if info.unbiased => 0,
+        Ok(info) if info.properties.unbiased && info.properties.needs_gradient => 1,
+        Ok(info) if info.properties.unbiased => 0,
         _ => 2,
     };
     let (y, error) = (row.bias?, 2.0 * row.bias_se?);

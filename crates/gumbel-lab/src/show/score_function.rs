@@ -4,9 +4,9 @@ use super::trade_off::{bias, parts, variance, whole};
 use super::{Claim, Figure, Finding, Row, Settings, Test};
 use crate::mean::Mean;
 use crate::measure::Case;
+use crate::problem::{Kind, Problem};
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
-use gumbel::problem::{Kind, Problem};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "score-function",

@@ -4,10 +4,10 @@ use super::trade_off::{bias, whole};
 use super::{Claim, Figure, Finding, Row, Settings, Test};
 use crate::mean::Mean;
 use crate::measure::Case;
+use crate::problem::{Kind, Problem};
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
-use gumbel::problem::{Kind, Problem};
 use gumbel::{Noise, gumbel_softmax, sample_one_hot, straight_through_gumbel_softmax};
 
 pub(super) const CLAIM: Claim = Claim {

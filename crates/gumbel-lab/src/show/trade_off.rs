@@ -3,10 +3,10 @@
 use super::{Claim, Figure, Finding, Row, Settings, Test};
 use crate::mean::Mean;
 use crate::measure::{self, Case};
+use crate::problem::{Kind, Problem};
 use crate::report::figure::{LineChart, Series};
 use crate::watch::Watch;
 use anyhow::Result;
-use gumbel::problem::{Kind, Problem};
 use gumbel_kernels::Stream;
 
 pub(super) const CLAIM: Claim = Claim {

@@ -1,7 +1,7 @@
 //! Independent Bernoulli variables.
 
-use super::{BinaryConcrete, noise_like};
-use crate::tensor::at_least_single;
+use super::BinaryConcrete;
+use super::checked::{finite_log_odds, noise_like};
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
 
@@ -100,14 +100,5 @@ impl<const D: usize> Bernoulli<D> {
     /// A temperature that is not positive and finite.
     pub fn relaxed(&self, tau: f64) -> Result<BinaryConcrete<D>, Error> {
         BinaryConcrete::new(self.log_odds(), tau)
-    }
-}
-
-/// Log-odds in single precision or better, every one finite.
-pub(super) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Tensor<D>, Error> {
-    let log_odds = at_least_single(log_odds);
-    match super::first_where(&log_odds, |value| !value.is_finite()) {
-        None => Ok(log_odds),
-        Some((index, value)) => Err(gumbel_kernels::Error::LogOdds { index, value }.into()),
     }
 }

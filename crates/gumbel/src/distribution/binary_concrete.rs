@@ -1,7 +1,7 @@
 //! The Binary Concrete distribution in logit space.
 
-use super::bernoulli::finite_log_odds;
-use super::{Reparameterized, noise_like, refused, stable::a_coth_a};
+use super::checked::{finite_log_odds, noise_like};
+use super::{Reparameterized, stable::a_coth_a};
 use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
@@ -91,9 +91,8 @@ impl<const D: usize> BinaryConcrete<D> {
     /// ```
     pub fn kl(&self, other: &Self) -> Result<Tensor<D>, Error> {
         if self.tau != other.tau {
-            let taus = format!("{} and {}", self.tau, other.tau);
-            let reason = format!("no closed KL at temperatures {taus}; use monte_carlo_kl, or equal ones");
-            return Err(refused("binary concrete", reason));
+            let (distribution, tau, other) = ("Binary Concrete", self.tau, other.tau);
+            return Err(Error::NoClosedForm { distribution, tau, other });
         }
         let half = (self.log_odds() - other.log_odds()) * 0.5;
         Ok(a_coth_a(half) * 2.0 - 2.0)

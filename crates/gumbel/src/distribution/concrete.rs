@@ -1,6 +1,7 @@
 //! The Concrete distribution on the simplex.
 
-use super::{ExpConcrete, Reparameterized, stable::log_sum_exp, tolerance};
+use super::checked::tolerance;
+use super::{ExpConcrete, Reparameterized, stable::log_sum_exp};
 use crate::exp_concrete::{log_volume, per_count};
 use crate::tensor::one_hot_argmax;
 use crate::{Error, Noise, gumbel_softmax};
@@ -37,11 +38,7 @@ impl<const D: usize> Concrete<D> {
     /// # Errors
     /// A temperature that is not positive and finite; NaN or `+inf` among the logits; a row with every category masked.
     pub fn new(logits: Tensor<D>, tau: f64) -> Result<Self, Error> {
-        Ok(Self::of(ExpConcrete::new(logits, tau)?))
-    }
-
-    pub(super) fn of(log: ExpConcrete<D>) -> Self {
-        Self { log }
+        Ok(ExpConcrete::new(logits, tau)?.on_simplex())
     }
 
     /// The law of `ln x`.
@@ -88,6 +85,13 @@ impl<const D: usize> Concrete<D> {
         let edge = zeros.clone().greater_elem(0.0);
         let limit = zeros.zeros_like().mask_fill(grows.bool_and(edge.clone()), f32::INFINITY);
         limit.mask_fill(falls.bool_and(edge), f32::NEG_INFINITY)
+    }
+}
+
+impl<const D: usize> ExpConcrete<D> {
+    /// The distribution of `x = exp y` on the simplex.
+    pub fn on_simplex(&self) -> Concrete<D> {
+        Concrete { log: self.clone() }
     }
 }
 

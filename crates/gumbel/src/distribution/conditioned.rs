@@ -1,9 +1,10 @@
 //! Gumbel-perturbed logits given what they decided.
 
+use super::Reparameterized;
+use super::checked::noise_like;
 use super::stable::{log_add_exp, log_sum_exp};
-use super::{Reparameterized, noise_like, refused};
 use crate::tensor::{at_least_single, masked, scatter_one, unmasked};
-use crate::{Error, Noise, ops};
+use crate::{Error, Noise, OrderFault, ops};
 use burn::tensor::{Bool, Int, Tensor, activation};
 
 /// The perturbed logits `θ + g` given their argmax, or given their k largest in order.
@@ -175,9 +176,8 @@ fn check_order<const D: usize>(logits: &Tensor<D>, order: &Tensor<D, Int>) -> Re
     let (left, right) = (&logits.dims()[..D - 1], &order.dims()[..D - 1]);
     assert_eq!(left, right, "logits of batch shape {left:?} for an order of batch shape {right:?}");
     if count == 0 || count > categories {
-        let reason =
-            format!("the order has {count} places: it must have from 1 to {categories}, the categories");
-        return Err(refused(NAME, reason));
+        let expected = format!("1 to {categories}, the categories");
+        return Err(Error::parameter("conditioned Gumbels", "the length of the order", expected, count));
     }
     let logits: Vec<f64> = logits.clone().detach().into_data().iter::<f64>().collect();
     let order: Vec<i64> = order.clone().into_data().iter::<i64>().collect();
@@ -189,15 +189,13 @@ fn check_order<const D: usize>(logits: &Tensor<D>, order: &Tensor<D, Int>) -> Re
 
 fn check_row(row: usize, order: &[i64], logits: &[f64]) -> Result<(), Error> {
     for (place, &index) in order.iter().enumerate() {
-        let wrong = match usize::try_from(index).ok().and_then(|index| logits.get(index)) {
-            None => format!("must be from 0 to {}", logits.len() - 1),
-            Some(&f64::NEG_INFINITY) => "is masked and cannot win".to_owned(),
-            Some(_) if order[..place].contains(&index) => "is there twice".to_owned(),
+        let fault = match usize::try_from(index).ok().and_then(|index| logits.get(index)) {
+            None => OrderFault::OutOfRange { categories: logits.len() },
+            Some(&f64::NEG_INFINITY) => OrderFault::Masked,
+            Some(_) if order[..place].contains(&index) => OrderFault::Repeated,
             Some(_) => continue,
         };
-        return Err(refused(NAME, format!("the index {index} in row {row} of the order {wrong}")));
+        return Err(Error::Order { row, index, fault });
     }
     Ok(())
 }
-
-const NAME: &str = "conditioned Gumbels";

@@ -1,6 +1,7 @@
 //! The Concrete distribution in log space.
 
-use super::{Concrete, Reparameterized, stable::log_sum_exp, tolerance};
+use super::checked::tolerance;
+use super::{Reparameterized, stable::log_sum_exp};
 use crate::exp_concrete::{self, log_volume, per_count};
 use crate::tensor::{at_least_single, masked};
 use crate::{Error, Noise, log_gumbel_softmax, ops};
@@ -52,11 +53,6 @@ impl<const D: usize> ExpConcrete<D> {
     /// The temperature.
     pub fn tau(&self) -> f64 {
         self.tau
-    }
-
-    /// The law of `x = exp y` on the simplex.
-    pub fn on_simplex(&self) -> Concrete<D> {
-        Concrete::of(self.clone())
     }
 
     /// Where the density is largest, `log softmax(θ/τ)` `[.., K]`.

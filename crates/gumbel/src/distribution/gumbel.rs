@@ -1,7 +1,8 @@
 //! The Gumbel distribution.
 
+use super::Reparameterized;
+use super::checked::{finite, noise_like, positive};
 use super::stable::log_one_minus_exp;
-use super::{Reparameterized, finite, noise_like, positive};
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor};
 use std::f64::consts::PI;

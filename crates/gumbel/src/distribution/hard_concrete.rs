@@ -1,7 +1,7 @@
 //! The hard concrete distribution: gates that are often exactly closed or open.
 
-use super::bernoulli::finite_log_odds;
-use super::{Reparameterized, noise_like, refused};
+use super::Reparameterized;
+use super::checked::{finite_log_odds, noise_like};
 use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
@@ -51,8 +51,8 @@ impl<const D: usize> HardConcrete<D> {
         check_temperature(tau)?;
         let (low, high) = stretch;
         if !(low < 0.0 && high > 1.0 && low.is_finite() && high.is_finite()) {
-            let reason = format!("the stretch must begin below 0 and end above 1, got ({low}, {high})");
-            return Err(refused("hard concrete", reason));
+            let (expected, got) = ("below 0 to above 1, and finite", format!("({low}, {high})"));
+            return Err(Error::parameter("hard concrete", "the stretch", expected, got));
         }
         Ok(Self { log_odds: finite_log_odds(log_odds)?, tau, stretch })
     }

@@ -1,6 +1,7 @@
 //! The invertible Gaussian reparameterisation.
 
-use super::{LogisticNormal, Reparameterized, positive};
+use super::checked::positive;
+use super::{LogisticNormal, Reparameterized};
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor};
 use gumbel_kernels::check_temperature;

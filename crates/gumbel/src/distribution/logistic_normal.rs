@@ -1,7 +1,8 @@
 //! The logistic-normal distribution on the simplex.
 
+use super::Reparameterized;
+use super::checked::{check_elements, finite, noise_like, tolerance};
 use super::concrete::nearest_vertex;
-use super::{Reparameterized, finite, first_where, noise_like, refused, tolerance};
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
 
@@ -50,13 +51,8 @@ impl<const D: usize> LogisticNormal<D> {
         assert_eq!(mean, deviation, "means of shape {mean:?} for deviations of shape {deviation:?}");
         let location = finite(name, "mean", location)?;
         let scale = finite(name, "deviation", scale)?.cast(location.dtype());
-        match first_where(&scale, |value| value <= 0.0) {
-            None => Ok(Self { location, scale }),
-            Some((index, value)) => {
-                let reason = format!("the deviation at index {index} is {value}: it must be positive");
-                Err(refused(name, reason))
-            }
-        }
+        check_elements(name, "deviation", "positive", &scale, |value| value > 0.0)?;
+        Ok(Self { location, scale })
     }
 
     /// The means of the log-ratios, `[.., K−1]`.

@@ -28,6 +28,7 @@
 mod bernoulli;
 mod binary_concrete;
 mod categorical;
+mod checked;
 mod concrete;
 mod conditioned;
 mod exp_concrete;
@@ -53,9 +54,8 @@ pub use logistic_normal::LogisticNormal;
 pub use monte_carlo::{MonteCarlo, monte_carlo_entropy, monte_carlo_kl};
 pub use truncated_gumbel::TruncatedGumbel;
 
-use crate::tensor::at_least_single;
-use crate::{Error, Noise};
-use burn::tensor::{DType, Tensor};
+use crate::Noise;
+use burn::tensor::Tensor;
 
 /// A distribution with samples that are differentiable in its parameters, and a log-density.
 ///
@@ -79,51 +79,4 @@ pub trait Reparameterized<const D: usize> {
     fn sample(&self, noise: &mut Noise) -> Tensor<D> {
         self.reparameterized(noise).detach()
     }
-}
-
-/// A parameter in single precision or better, every number of it finite.
-fn finite<const D: usize>(
-    distribution: &'static str,
-    name: &str,
-    parameter: Tensor<D>,
-) -> Result<Tensor<D>, Error> {
-    let parameter = at_least_single(parameter);
-    match first_where(&parameter, |value| !value.is_finite()) {
-        None => Ok(parameter),
-        Some((index, value)) => {
-            Err(refused(distribution, format!("the {name} at index {index} is {value}: it must be finite")))
-        }
-    }
-}
-
-/// A number that must be positive and finite.
-fn positive(distribution: &'static str, name: &str, value: f64) -> Result<f64, Error> {
-    if value > 0.0 && value < f64::INFINITY {
-        return Ok(value);
-    }
-    Err(refused(distribution, format!("the {name} must be positive and finite, got {value}")))
-}
-
-fn refused(distribution: &'static str, reason: String) -> Error {
-    Error::Distribution { distribution, reason }
-}
-
-/// The first number that is unfit, and its place in the flat tensor.
-fn first_where<const D: usize>(tensor: &Tensor<D>, unfit: impl Fn(f64) -> bool) -> Option<(usize, f64)> {
-    let data = tensor.clone().detach().into_data();
-    data.iter::<f64>().enumerate().find(|&(_, value)| unfit(value))
-}
-
-/// How far a sum of probabilities may be from one: the root of the type's epsilon.
-fn tolerance(dtype: DType) -> f64 {
-    if dtype == DType::F64 { f64::EPSILON.sqrt() } else { f64::from(f32::EPSILON.sqrt()) }
-}
-
-/// Host noise in the type of a parameter, without a graph.
-fn noise_like<const D: usize>(
-    parameter: &Tensor<D>,
-    draw: impl FnOnce([usize; D], &burn::tensor::Device) -> Tensor<D>,
-) -> Tensor<D> {
-    let noise = draw(parameter.dims(), &parameter.device().inner()).cast(parameter.dtype());
-    if parameter.is_autodiff() { noise.autodiff() } else { noise }
 }

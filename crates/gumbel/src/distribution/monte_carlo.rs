@@ -1,6 +1,6 @@
 //! Estimates of what has no closed form, each with its standard error.
 
-use super::{Reparameterized, refused};
+use super::Reparameterized;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 
@@ -73,10 +73,8 @@ fn estimate<const D: usize>(
     mut draw: impl FnMut() -> Tensor<D>,
 ) -> Result<MonteCarlo<D>, Error> {
     if samples < 2 {
-        return Err(refused(
-            "Monte Carlo",
-            format!("a standard error takes at least 2 samples, got {samples}"),
-        ));
+        let expected = "at least 2, for a standard error";
+        return Err(Error::parameter("Monte Carlo", "samples", expected, samples));
     }
     let n = samples as f64;
     let draws: Vec<Tensor<D>> = (0..samples).map(|_| draw()).collect();

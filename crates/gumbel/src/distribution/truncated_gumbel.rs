@@ -1,8 +1,9 @@
 //! Gumbel numbers below a bound.
 
+use super::Reparameterized;
+use super::checked::{check_elements, finite, noise_like};
 use super::gumbel::EULER;
 use super::stable::{log_add_exp, log_one_minus_exp};
-use super::{Reparameterized, finite, first_where, noise_like, refused};
 use crate::tensor::at_least_single;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, TensorData};
@@ -46,14 +47,9 @@ impl<const D: usize> TruncatedGumbel<D> {
         assert_eq!(locations, bounds, "locations of shape {locations:?} for bounds of shape {bounds:?}");
         let location = finite("truncated Gumbel", "location", location)?;
         let bound = at_least_single(bound).cast(location.dtype());
-        match first_where(&bound, |value| value.is_nan() || value == f64::NEG_INFINITY) {
-            None => Ok(Self { location, bound }),
-            Some((index, value)) => {
-                let reason =
-                    format!("the bound at index {index} is {value}: it must be a number, or inf for none");
-                Err(refused("truncated Gumbel", reason))
-            }
-        }
+        let expected = "a number, or inf for none";
+        check_elements("truncated Gumbel", "bound", expected, &bound, |value| value > f64::NEG_INFINITY)?;
+        Ok(Self { location, bound })
     }
 
     /// The locations μ, in single precision or better.

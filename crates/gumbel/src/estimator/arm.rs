@@ -1,61 +1,36 @@
-//! ARM: augment, REINFORCE, merge. The score function in uniform noise, merged with its mirror image.
-//!
-//! Yin and Zhou 2019, theorem 1.
-//! ĝ = (f(b) − f(b̃)) (u − ½),   u ~ U(0, 1)^D,   b = 1[u > 1 − p],   b̃ = 1[u < p],   p = σ(ℓ).
-//! Unbiased. Cost: S evaluations of f (S / 2 pairs), none of ∇f. Sees: ℓ, f values.
-//! Good for: binary latents and a black box. Poor for: anything that disarm serves: it is the mean of this one given
-//! the pair, so it never has more variance.
-
-use super::parts::antithetic::{Pairs, halves};
-use super::parts::binary;
-use super::{
-    Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, Sample, Samples,
-    Venue,
+use super::contract::{
+    Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
 };
+use super::parts::antithetic::{Pairs, halves, pairs};
+use super::parts::binary;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 
-pub(super) static INFO: Info = Info {
-    name: "arm",
-    title: "antithetic pairs of uniform noise",
-    papers: &[YIN],
-    place: "theorem 1",
-    source: include_str!("arm.rs"),
-    serves: Latents::Binary,
-    reductions: &[Reduction::Mean],
-    unbiased: true,
-    samples: Samples::Hard,
-    needs_gradient: false,
-    differentiates_inside: false,
-    parameters: &[PAIRED],
-    evaluations: Evaluations::SAMPLES,
-    make: |given| Ok(Box::new(Arm::new(given.read(&INFO, "samples")?)?)),
-};
-
-/// Samples that come in pairs.
-pub(super) const PAIRED: Parameter =
-    Parameter { name: "samples", default: "2", meaning: "a number of samples S, even and at least 2" };
-
-const YIN: Paper = Paper {
-    key: "yin2019arm",
-    authors: "Mingzhang Yin and Mingyuan Zhou",
-    title: "ARM: Augment-REINFORCE-Merge Gradient for Stochastic Binary Networks",
-    venue: Venue::Conference("International Conference on Learning Representations"),
-    year: 2019,
-};
-
-/// Half of an even number of samples, at least one.
-pub(super) fn pairs(info: &Info, samples: usize) -> Result<usize, Error> {
-    match samples >= 2 && samples.is_multiple_of(2) {
-        true => Ok(samples / 2),
-        false => Err(Error::Parameter {
-            estimator: info.name,
-            reason: format!("the number of samples must be even and at least 2, got {samples}"),
-        }),
-    }
-}
-
-/// See the head of its file for formula, cost and use.
+/// ARM (augment, REINFORCE, merge): the score function in uniform noise, merged with its mirror image.
+///
+/// ```text
+/// ĝ = (f(b) − f(b̃)) (u − ½),   u ~ U(0, 1)^D,   b = 1[u > 1 − p],   b̃ = 1[u < p],   p = σ(ℓ)
+/// ```
+///
+/// - **Bias**: none.
+/// - **Cost**: S evaluations of f (S / 2 pairs); no gradient of f.
+/// - **Uses**: log-odds, values of f.
+/// - **Good for**: comparison with the literature, for binary latents and a black-box f.
+/// - **Avoid when**: disarm can be used: it is the mean of this one given the pair, so its variance is never larger.
+/// - **Source**: Yin and Zhou 2019, theorem 1.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Arm, Objective};
+/// let device = Device::flex().autodiff();
+/// let logits = Tensor::<3>::zeros([1, 1, 2], &device).require_grad();
+/// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// let uniform = Tensor::<3>::from_floats([[[0.9]]], &device);
+/// let estimate = Arm::new(2)?.with_uniform(logits.clone(), &bit, uniform)?;
+/// let gradient = logits.grad(&estimate.loss.backward()).expect("a gradient").slice([0..1, 0..1, 1..2]);
+/// assert!((gradient.into_scalar::<f32>() - 0.4).abs() < 1e-6); // (1 − 0) (0.9 − ½)
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arm {
     pairs: usize,
@@ -67,10 +42,10 @@ impl Arm {
     /// # Errors
     /// An odd number of samples, or none.
     pub fn new(samples: usize) -> Result<Self, Error> {
-        Ok(Self { pairs: pairs(&INFO, samples)? })
+        Ok(Self { pairs: pairs(&ENTRY.properties, samples)? })
     }
 
-    /// The estimate for logits `[B, D, 2]` from given uniform numbers `[P, B, D]`: a pure function of them.
+    /// The estimate for logits `[B, D, 2]` from given uniform numbers `[S / 2, B, D]`: a pure function of them.
     ///
     /// # Errors
     /// Those of [`estimate`](Estimator::estimate).
@@ -80,22 +55,21 @@ impl Arm {
         objective: &Objective,
         uniform: Tensor<3>,
     ) -> Result<Estimate, Error> {
-        INFO.check_reduction(objective)?;
-        let log_odds = binary::log_odds(&INFO, &logits)?;
+        ENTRY.properties.check(objective)?;
+        let log_odds = binary::log_odds(&ENTRY.properties, &logits)?;
         let certain = log_odds.clone().is_inf();
         let sample = Sample::hard(Pairs::new(log_odds, uniform.clone()).one_hot());
-        let losses = objective.losses(&sample);
-        let [left, right] = halves(losses.clone().detach());
+        let evaluation = Evaluation::at(sample, objective);
+        let [left, right] = halves(evaluation.losses.clone().detach());
         let slopes = (left - right).unsqueeze_dim::<3>(2) * (uniform - 0.5);
         let slope = slopes.mean_dim(0).squeeze_dim::<2>(0).mask_fill(certain, 0.0);
-        let loss = objective.reduce(&sample, losses);
-        Ok(Estimate::with_cotangent(loss, logits, binary::cotangent(slope)))
+        Ok(evaluation.estimate(logits, binary::cotangent(slope)))
     }
 }
 
 impl Estimator for Arm {
-    fn info(&self) -> &'static Info {
-        &INFO
+    fn properties(&self) -> Properties {
+        ENTRY.properties.with_samples(2 * self.pairs)
     }
 
     fn estimate(
@@ -110,3 +84,21 @@ impl Estimator for Arm {
         self.with_uniform(logits, objective, uniform)
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Properties::score_function("arm").binary(),
+    title: "antithetic pairs of uniform noise",
+    papers: &[YIN],
+    place: "theorem 1",
+    parameters: &[Parameter::PAIRED],
+    source: include_str!("arm.rs"),
+    make: |given| boxed(Arm::new(given.read("samples")?)),
+};
+
+const YIN: Paper = Paper {
+    key: "yin2019arm",
+    authors: "Mingzhang Yin and Mingyuan Zhou",
+    title: "ARM: Augment-REINFORCE-Merge Gradient for Stochastic Binary Networks",
+    venue: Venue::Conference("International Conference on Learning Representations"),
+    year: 2019,
+};

@@ -1,46 +1,35 @@
-//! ARMS: any number of samples, each pair of them antithetic, by a Dirichlet copula.
-//!
-//! Dimitriev and Zhou 2021, section 3.
-//! ĝ = ρ / (S − 1) Σ_s (f_s − f̄) (b_s − p),   ρ = t (1 − t) / (t − c),   t = min(p, 1 − p),
-//! c = max(2 t^(1/(S−1)) − 1, 0)^(S−1), the probability that two of the rarer outcome meet,
-//! bit s is the rarer outcome where (1 − d_s)^(S−1) < t,   d ~ Dirichlet(1, …, 1).
-//! Unbiased, and exactly zero for a constant f. Cost: S ≥ 2 evaluations of f, none of ∇f. Sees: ℓ, f values.
-//! Good for: binary latents and more than two samples. Poor for: S = 2, where it is disarm.
-
-use super::parts::binary;
-use super::{
-    Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, Sample, Samples,
-    Venue, at_least,
+use super::contract::{
+    Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
 };
+use super::parts::binary;
 use crate::{Error, Noise};
 use burn::tensor::{Tensor, activation};
 
-pub(super) static INFO: Info = Info {
-    name: "arms",
-    title: "jointly antithetic samples of bits",
-    papers: &[DIMITRIEV],
-    place: "section 3",
-    source: include_str!("arms.rs"),
-    serves: Latents::Binary,
-    reductions: &[Reduction::Mean],
-    unbiased: true,
-    samples: Samples::Hard,
-    needs_gradient: false,
-    differentiates_inside: false,
-    parameters: &[Parameter { name: "samples", default: "4", meaning: "a number of samples S, at least 2" }],
-    evaluations: Evaluations::SAMPLES,
-    make: |given| Ok(Box::new(Arms::new(given.read(&INFO, "samples")?)?)),
-};
-
-const DIMITRIEV: Paper = Paper {
-    key: "dimitriev2021arms",
-    authors: "Aleksandar Dimitriev and Mingyuan Zhou",
-    title: "ARMS: Antithetic-REINFORCE-Multi-Sample Gradient for Binary Variables",
-    venue: Venue::Conference("International Conference on Machine Learning"),
-    year: 2021,
-};
-
-/// See the head of its file for formula, cost and use.
+/// ARMS: any number of samples, each pair of them antithetic, by a Dirichlet copula.
+///
+/// ```text
+/// ĝ = ρ / (S − 1) Σ_s (f_s − f̄) (b_s − p),   ρ = t (1 − t) / (t − c),   t = min(p, 1 − p),
+/// c = max(2 t^(1/(S−1)) − 1, 0)^(S−1), the probability that two samples have the rarer outcome,
+/// bit s is the rarer outcome where (1 − d_s)^(S−1) < t,   d ~ Dirichlet(1, …, 1)
+/// ```
+///
+/// - **Bias**: none; exactly zero for a constant f.
+/// - **Cost**: S ≥ 2 evaluations of f; no gradient of f.
+/// - **Uses**: log-odds, values of f.
+/// - **Good for**: binary latents and more than two samples.
+/// - **Avoid when**: S = 2, where it is disarm.
+/// - **Source**: Dimitriev and Zhou 2021, section 3.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Arms, Estimator, Objective};
+/// // Two samples of a fair bit are opposite: E f is exact, whatever the noise.
+/// let logits = Tensor::<3>::zeros([1, 1, 2], &Device::flex());
+/// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// let estimate = Arms::new(2)?.estimate(logits, &bit, &mut gumbel::Noise::from_seed(1), 0)?;
+/// assert_eq!(estimate.loss.into_scalar::<f32>(), 0.5);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arms {
     samples: usize,
@@ -52,7 +41,7 @@ impl Arms {
     /// # Errors
     /// Fewer than two samples.
     pub fn new(samples: usize) -> Result<Self, Error> {
-        Ok(Self { samples: at_least(&INFO, 2, samples)? })
+        Ok(Self { samples: ENTRY.properties.at_least(2, samples)? })
     }
 
     /// The estimate for logits `[B, D, 2]` from given exponential numbers `[S, B, D]`: a pure function of them.
@@ -65,18 +54,17 @@ impl Arms {
         objective: &Objective,
         exponential: Tensor<3>,
     ) -> Result<Estimate, Error> {
-        INFO.check_reduction(objective)?;
-        let log_odds = binary::log_odds(&INFO, &logits)?;
+        ENTRY.properties.check(objective)?;
+        let log_odds = binary::log_odds(&ENTRY.properties, &logits)?;
         let p: Tensor<3> = activation::sigmoid(log_odds.clone()).unsqueeze();
         let rarer: Tensor<3> = activation::sigmoid(log_odds.abs().neg()).unsqueeze();
         let bits = self.bits(p.clone(), rarer.clone(), exponential);
-        let sample = Sample::hard(binary::one_hot(bits.clone()));
-        let losses = objective.losses(&sample);
-        let centred = (losses.clone() - losses.clone().mean_dim(0)).detach().unsqueeze_dim::<3>(2);
+        let evaluation = Evaluation::at(Sample::hard(binary::one_hot(bits.clone())), objective);
+        let losses = evaluation.losses.clone();
+        let centred = (losses.clone() - losses.mean_dim(0)).detach().unsqueeze_dim::<3>(2);
         let scale = self.weight(rarer) / (self.samples - 1) as f64;
         let slope = ((bits - p) * centred * scale).sum_dim(0).squeeze_dim(0);
-        let loss = objective.reduce(&sample, losses);
-        Ok(Estimate::with_cotangent(loss, logits, binary::cotangent(slope)))
+        Ok(evaluation.estimate(logits, binary::cotangent(slope)))
     }
 
     /// `[S, B, D]`.
@@ -107,8 +95,8 @@ impl Arms {
 }
 
 impl Estimator for Arms {
-    fn info(&self) -> &'static Info {
-        &INFO
+    fn properties(&self) -> Properties {
+        ENTRY.properties.with_samples(self.samples)
     }
 
     fn estimate(
@@ -125,3 +113,21 @@ impl Estimator for Arms {
         self.with_exponential(logits, objective, exponential)
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Properties::score_function("arms").binary(),
+    title: "jointly antithetic samples of bits",
+    papers: &[DIMITRIEV],
+    place: "section 3",
+    parameters: &[Parameter { default: "4", ..Parameter::SEVERAL }],
+    source: include_str!("arms.rs"),
+    make: |given| boxed(Arms::new(given.read("samples")?)),
+};
+
+const DIMITRIEV: Paper = Paper {
+    key: "dimitriev2021arms",
+    authors: "Aleksandar Dimitriev and Mingyuan Zhou",
+    title: "ARMS: Antithetic-REINFORCE-Multi-Sample Gradient for Binary Variables",
+    venue: Venue::Conference("International Conference on Machine Learning"),
+    year: 2021,
+};

@@ -1,74 +1,77 @@
-//! Coupled: antithetic pairs of categories, each drawn by a sequence of binary choices.
-//!
-//! Dong, Mnih and Tucker 2021, section 3.
-//! ĝ = ½ (f(z) − f(z̃)) v, latent by latent; z and z̃ make every choice by opposite noise, L and −L, logistic.
-//! Ascending: from the rarest category on, is it this one? v = ρ (z − z̃),
-//! ρ = q(z) q(z̃) / P(z, z̃) = (1 − h_a) Π_{k<a} (1 − h_k)² / (1 − 2 h_k), h_k the probability of a yes at choice k, a
-//! the choice at which the two part.
-//! Tree: which half of the categories? v = z − z̃ − t (p_A − p_B), A and B the halves at which the two part, z in A,
-//! p_A and p_B the law inside each, t the smaller of P(A) and P(B) over their sum.
-//! Unbiased, and exactly zero for a constant f. Cost: S evaluations of f (S / 2 pairs), none of ∇f. Sees: θ, f values.
-//! Good for: two evaluations of f. Poor for: more of them: the pairs are independent, and rloo compares each sample
-//! with all others. For K = 2 it is disarm in either order.
-//! Choice: ascending, h is at most 1/3 before the last choice, so every pair of categories has a positive probability
-//! and ρ is finite. That is not so in a tree, where no pair lies within the rarer half: its v is disarm's, choice by
-//! choice, averaged over the choices that z and z̃ do not show.
-
-use super::arm::{PAIRED, pairs};
-use super::parts::antithetic::halves;
-use super::parts::host::{self, LogMasses, log_sum_exp};
-use super::{
-    Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, Sample, Samples,
-    Venue,
+use super::contract::{
+    Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
 };
+use super::parts::antithetic::{halves, pairs};
+use super::parts::host::{self, LogProbs, log_sum_exp};
+use crate::tensor::numbers;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::{fmt, str::FromStr};
 
-pub(super) static INFO: Info = Info {
-    name: "coupled",
-    title: "antithetic pairs of categories",
-    papers: &[DONG],
-    place: "section 3",
-    source: include_str!("coupled.rs"),
-    serves: Latents::Categorical,
-    reductions: &[Reduction::Mean],
-    unbiased: true,
-    samples: Samples::Hard,
-    needs_gradient: false,
-    differentiates_inside: false,
-    parameters: &[PAIRED, Parameter { name: "order", default: "ascending", meaning: "ascending or tree" }],
-    evaluations: Evaluations::SAMPLES,
-    make: |given| Ok(Box::new(Coupled::new(given.read(&INFO, "samples")?, given.read(&INFO, "order")?)?)),
-};
+/// Coupled: antithetic pairs of categories, each drawn by a sequence of binary choices.
+///
+/// ```text
+/// ĝ = ½ (f(z) − f(z̃)) v, latent by latent; z and z̃ make every choice by opposite noise, L and −L, logistic
+/// Ascending: from the rarest category on, is it this one? v = ρ (z − z̃),
+///   ρ = q(z) q(z̃) / P(z, z̃) = (1 − h_a) Π_{k<a} (1 − h_k)² / (1 − 2 h_k), h_k the probability of a yes at choice k,
+///   a the choice at which the two part
+/// Tree: which half of the categories? v = z − z̃ − t (p_A − p_B), A and B the halves at which the two part, z in A,
+///   p_A and p_B the distribution inside each, t the smaller of P(A) and P(B) over their sum
+/// ```
+///
+/// - **Bias**: none; exactly zero for a constant f.
+/// - **Cost**: S evaluations of f (S / 2 pairs); no gradient of f.
+/// - **Uses**: logits, values of f.
+/// - **Good for**: two evaluations of f. For K = 2 it is disarm in either order.
+/// - **Avoid when**: more are affordable: the pairs are independent, while rloo compares each sample with all others.
+/// - **Choices**: ascending, h is at most 1/3 before the last choice, so every pair of categories has a positive
+///   probability and ρ is finite. That is not so in a tree, where no pair lies within the rarer half: its v is that of
+///   disarm, choice by choice, averaged over the choices that z and z̃ do not show.
+/// - **Source**: Dong, Mnih and Tucker 2021, section 3.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Coupled, CouplingOrder, Objective};
+/// // Two equal categories: opposite noise gives opposite categories, and E f exactly.
+/// let (logits, logistic) =
+///     (Tensor::<3>::zeros([1, 1, 2], &Device::flex()), Tensor::<4>::from_floats([[[[0.3]]]], &Device::flex()));
+/// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// let estimate = Coupled::new(2, CouplingOrder::Ascending)?.with_logistic(logits, &bit, logistic)?;
+/// assert_eq!(estimate.loss.into_scalar::<f32>(), 0.5);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coupled {
+    pairs: usize,
+    order: CouplingOrder,
+}
 
-const DONG: Paper = Paper {
-    key: "dong2021coupled",
-    authors: "Zhe Dong and Andriy Mnih and George Tucker",
-    title: "Coupled Gradient Estimators for Discrete Latent Variables",
-    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
-    year: 2021,
-};
-
-/// The binary choices that make a categorical one.
+/// The binary choices by which [`Coupled`] draws a category.
+///
+/// ```
+/// use gumbel::estimator::CouplingOrder;
+/// assert_eq!("tree".parse::<CouplingOrder>()?, CouplingOrder::Tree);
+/// assert_eq!(CouplingOrder::ALL.len(), 2);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Order {
-    /// One category after the other, from the rarest on.
+pub enum CouplingOrder {
+    /// One category after another, from the rarest on.
     #[default]
     Ascending,
     /// A half of the categories, in their given order, then a half of that.
     Tree,
 }
 
-impl Order {
+impl CouplingOrder {
     /// Both, in the order of the documentation.
     pub const ALL: [Self; 2] = [Self::Ascending, Self::Tree];
 }
 
-impl fmt::Display for Order {
+impl fmt::Display for CouplingOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Ascending => "ascending",
@@ -77,31 +80,12 @@ impl fmt::Display for Order {
     }
 }
 
-impl FromStr for Order {
+impl FromStr for CouplingOrder {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        Error::named("order", name, &Self::ALL)
+        Error::find("order", name, &Self::ALL)
     }
-}
-
-/// See the head of its file for formula, cost and use.
-///
-/// ```
-/// use burn::tensor::{Device, Tensor};
-/// use gumbel::estimator::{Coupled, Objective, Order};
-/// // Two equal categories: opposite noise gives opposite categories, and E f exactly.
-/// let (logits, logistic) =
-///     (Tensor::<3>::zeros([1, 1, 2], &Device::flex()), Tensor::<4>::from_floats([[[[0.3]]]], &Device::flex()));
-/// let second = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims::<2>(&[2, 3]));
-/// let estimate = Coupled::new(2, Order::Ascending)?.with_logistic(logits, &second, logistic)?;
-/// assert_eq!(estimate.value.into_scalar::<f32>(), 0.5);
-/// # Ok::<(), gumbel::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Coupled {
-    pairs: usize,
-    order: Order,
 }
 
 impl Coupled {
@@ -109,12 +93,12 @@ impl Coupled {
     ///
     /// # Errors
     /// An odd number of samples, or none.
-    pub fn new(samples: usize, order: Order) -> Result<Self, Error> {
-        Ok(Self { pairs: pairs(&INFO, samples)?, order })
+    pub fn new(samples: usize, order: CouplingOrder) -> Result<Self, Error> {
+        Ok(Self { pairs: pairs(&ENTRY.properties, samples)?, order })
     }
 
     /// The estimate for logits `[B, D, K]` from given logistic noise `[S / 2, B, D, K]`, a number for each binary
-    /// choice and one to spare: a pure function of it.
+    /// choice and an unused one: a pure function of it.
     ///
     /// # Errors
     /// Those of [`estimate`](Estimator::estimate).
@@ -124,11 +108,11 @@ impl Coupled {
         objective: &Objective,
         logistic: Tensor<4>,
     ) -> Result<Estimate, Error> {
-        INFO.check_reduction(objective)?;
-        let log_masses = LogMasses::of(&logits)?;
-        let ([rows, latents, categories], noise) = (logits.dims(), host::numbers(logistic));
+        ENTRY.properties.check(objective)?;
+        let log_probs = LogProbs::of(&logits)?;
+        let ([rows, latents, categories], noise) = (logits.dims(), numbers(logistic));
         let (mut picks, mut twins, mut directions) = (Vec::new(), Vec::new(), Vec::new());
-        let repeated = (0..self.pairs).flat_map(|_| log_masses.latents());
+        let repeated = (0..self.pairs).flat_map(|_| log_probs.latents());
         for (log_p, noise) in repeated.zip(noise.chunks(categories)) {
             let pair = self.order.pair(log_p, noise);
             picks.push(pair.z);
@@ -138,12 +122,11 @@ impl Coupled {
         picks.extend(twins);
         let z = host::one_hot(&picks, [2 * self.pairs, rows, latents], &logits);
         let directions = host::tensor::<4>(directions, [self.pairs, rows, latents, categories], &logits);
-        let sample = Sample::hard(z);
-        let losses = objective.losses(&sample);
-        let [left, right] = halves(losses.clone().detach());
+        let evaluation = Evaluation::at(Sample::hard(z), objective);
+        let [left, right] = halves(evaluation.losses.clone().detach());
         let signal = (left - right) * (0.5 / self.pairs as f64);
         let cotangent = (signal.unsqueeze_dims::<4>(&[2, 3]) * directions).sum_dim(0).squeeze_dim(0);
-        Ok(Estimate::with_cotangent(objective.reduce(&sample, losses), logits, cotangent))
+        Ok(evaluation.estimate(logits, cotangent))
     }
 }
 
@@ -164,7 +147,7 @@ impl Pair {
     }
 }
 
-impl Order {
+impl CouplingOrder {
     fn pair(self, log_p: &[f64], noise: &[f64]) -> Pair {
         match self {
             Self::Ascending => ascending(log_p, noise),
@@ -189,7 +172,7 @@ fn ascending(log_p: &[f64], noise: &[f64]) -> Pair {
     Pair::new(order[stop], order[twin], ratio, log_p.len())
 }
 
-/// Of each against all that come later: one fewer than there are.
+/// The log-odds of each category against all later ones: one fewer than there are categories.
 fn log_odds_of_stopping(log_p: &[f64]) -> Vec<f64> {
     let mut later = f64::NEG_INFINITY;
     let mut log_odds = vec![0.0; log_p.len()];
@@ -202,12 +185,12 @@ fn log_odds_of_stopping(log_p: &[f64]) -> Vec<f64> {
 }
 
 fn tree(log_p: &[f64], noise: &[f64]) -> Pair {
-    let mass = |half: Range<usize>| log_sum_exp(log_p[half].iter().copied());
+    let log_prob = |half: Range<usize>| log_sum_exp(log_p[half].iter().copied());
     let leaf = |sign: f64| {
         let mut range = 0..log_p.len();
         while range.len() > 1 {
             let [low, high] = split(range);
-            let log_odds = mass(high.clone()) - mass(low.clone());
+            let log_odds = log_prob(high.clone()) - log_prob(low.clone());
             range = if sign * noise[low.end - 1] > -log_odds { high } else { low };
         }
         range.start
@@ -216,10 +199,10 @@ fn tree(log_p: &[f64], noise: &[f64]) -> Pair {
     let mut pair = Pair::new(z, twin, 1.0, log_p.len());
     if z != twin {
         let [ours, theirs] = parting(0..log_p.len(), z, twin);
-        let gap = mass(ours.clone()) - mass(theirs.clone());
+        let gap = log_prob(ours.clone()) - log_prob(theirs.clone());
         let smaller = 1.0 / (1.0 + gap.abs().exp());
         for (half, sign) in [(ours, 1.0), (theirs, -1.0)] {
-            let total = mass(half.clone());
+            let total = log_prob(half.clone());
             half.for_each(|c| pair.direction[c] -= sign * smaller * (log_p[c] - total).exp());
         }
     }
@@ -231,7 +214,7 @@ fn split(range: Range<usize>) -> [Range<usize>; 2] {
     [range.start..middle, middle..range.end]
 }
 
-/// The halves in which two different categories are where they part, that of `z` first.
+/// The halves that two different categories lie in where they part, that of `z` first.
 fn parting(range: Range<usize>, z: usize, twin: usize) -> [Range<usize>; 2] {
     let [low, high] = split(range);
     match (low.contains(&z), low.contains(&twin)) {
@@ -243,8 +226,8 @@ fn parting(range: Range<usize>, z: usize, twin: usize) -> [Range<usize>; 2] {
 }
 
 impl Estimator for Coupled {
-    fn info(&self) -> &'static Info {
-        &INFO
+    fn properties(&self) -> Properties {
+        ENTRY.properties.with_samples(2 * self.pairs)
     }
 
     fn estimate(
@@ -259,3 +242,24 @@ impl Estimator for Coupled {
         self.with_logistic(logits, objective, logistic)
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Properties::score_function("coupled"),
+    title: "antithetic pairs of categories",
+    papers: &[DONG],
+    place: "section 3",
+    parameters: &[
+        Parameter::PAIRED,
+        Parameter { name: "order", default: "ascending", range: "ascending or tree" },
+    ],
+    source: include_str!("coupled.rs"),
+    make: |given| boxed(Coupled::new(given.read("samples")?, given.read("order")?)),
+};
+
+const DONG: Paper = Paper {
+    key: "dong2021coupled",
+    authors: "Zhe Dong and Andriy Mnih and George Tucker",
+    title: "Coupled Gradient Estimators for Discrete Latent Variables",
+    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
+    year: 2021,
+};

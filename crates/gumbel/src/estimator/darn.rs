@@ -1,72 +1,60 @@
-//! DARN: the difference that a bit makes, by the trapezoid rule.
-//!
-//! Gregor, Danihelka, Mnih, Blundell and Wierstra 2014; as the gradient of a sample, Shekhovtsov 2023.
-//! ĝᵢ = gᵢ (bᵢ − ½) (bᵢ − pᵢ),   g = ∇f(b),   b ~ q,   p = σ(ℓ): in the mean p (1 − p) times the average slope at 0 and 1.
-//! Biased; exact for every quadratic f. With two categories zgr, and reinmax at τ = 1, are the same sample by sample.
-//! Cost: S evaluations of f and of ∇f. Sees: ℓ, ∇f at hard samples.
-//! Good for: binary latents and smooth f: nothing to tune. Poor for: strongly curved f.
-//! Choice: the line that stands for f goes through the sample, a bit at a time. A line through b = ½ for all of them,
-//! as the method is sometimes described, is biased for quadratics with cross terms.
-
+use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
 use super::parts::binary;
-use super::straight_through::attach;
 use super::zgr::SHEKHOVTSOV;
-use super::{
-    EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, SAMPLES, Sample, Samples,
-    Venue, at_least, repeat,
-};
+use crate::tensor::attach;
 use crate::{Error, Noise, categorical, sample_one_hot};
 use burn::tensor::Tensor;
 
-pub(super) static INFO: Info = Info {
-    name: "darn",
-    title: "the difference that a bit makes, by the trapezoid rule",
-    papers: &[GREGOR, SHEKHOVTSOV],
-    place: "its gradient of stochastic bits",
-    source: include_str!("darn.rs"),
-    serves: Latents::Binary,
-    reductions: EITHER,
-    unbiased: false,
-    samples: Samples::Hard,
-    needs_gradient: true,
-    differentiates_inside: false,
-    parameters: &[SAMPLES],
-    evaluations: Evaluations::SAMPLES,
-    make: |given| Ok(Box::new(Darn::new(given.read(&INFO, "samples")?)?)),
-};
-
-const GREGOR: Paper = Paper {
-    key: "gregor2014deep",
-    authors: "Karol Gregor and Ivo Danihelka and Andriy Mnih and Charles Blundell and Daan Wierstra",
-    title: "Deep AutoRegressive Networks",
-    venue: Venue::Conference("International Conference on Machine Learning"),
-    year: 2014,
-};
-
-/// The hard sample of bits with DARN's gradient.
+/// A hard sample of bits with DARN's gradient; see [`Darn`].
 ///
 /// # Shapes
 /// `logits`, `hard` `[.., 2]` to `[.., 2]`.
 ///
 /// # Panics
-/// If the last axis is not of two categories.
+/// If the last axis does not have two categories.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let logits = Tensor::<1>::from_floats([0.0, 0.0], &Device::flex().autodiff()).require_grad();
-/// let b = gumbel::path::darn(logits.clone(), Tensor::from_floats([0.0, 1.0], &Device::flex()));
+/// let b = gumbel::straight_through::darn(logits.clone(), Tensor::from_floats([0.0, 1.0], &Device::flex()));
 /// let slope = logits.grad(&b.slice([1..2]).sum().backward()).unwrap().slice([1..2]).into_scalar::<f32>();
 /// assert!((slope - 0.25).abs() < 1e-6); // (1 − ½) (1 − ½)
 /// ```
 pub fn darn<const D: usize>(logits: Tensor<D>, hard: Tensor<D>) -> Tensor<D> {
     let shape = logits.dims();
-    assert_eq!(shape[D - 1], 2, "bits are two categories, logits of shape {shape:?} have more or fewer");
+    assert_eq!(shape[D - 1], 2, "bits have two categories, got logits of shape {shape:?}");
     // Its derivative is b − p.
-    let log_mass = categorical::log_prob(logits, hard.clone());
-    attach(hard.clone(), log_mass * (hard - 0.5))
+    let log_prob = categorical::log_prob(logits, hard.clone());
+    attach(hard.clone(), log_prob * (hard - 0.5))
 }
 
-/// See the head of its file for formula, bias, cost and use.
+/// DARN: a trapezoidal estimate of each bit's effect.
+///
+/// ```text
+/// ĝᵢ = gᵢ (bᵢ − ½) (bᵢ − pᵢ),   g = ∇f(b),   b ~ q,   p = σ(ℓ):
+/// in the mean p (1 − p) times the average slope at 0 and 1
+/// ```
+///
+/// - **Bias**: biased; exact for every quadratic f. With two categories zgr, and reinmax at τ = 1, are the same sample by
+///   sample.
+/// - **Cost**: S evaluations of f and of ∇f.
+/// - **Uses**: log-odds, ∇f at hard samples.
+/// - **Good for**: binary latents and a smooth f: nothing to tune.
+/// - **Avoid when**: f is strongly curved.
+/// - **Choices**: the linear approximation of f passes through the sample, one bit at a time. One through b = ½ for all
+///   of them, as the method is sometimes described, is biased for quadratics with cross terms.
+/// - **Source**: Gregor, Danihelka, Mnih, Blundell and Wierstra 2014; as the gradient of a sample, Shekhovtsov 2023.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Darn, Estimator, Objective};
+/// let logits = Tensor::<3>::zeros([1, 1, 2], &Device::flex().autodiff()).require_grad();
+/// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// let estimate = Darn::new(1)?.estimate(logits.clone(), &bit, &mut gumbel::Noise::from_seed(1), 0)?;
+/// let gradient = logits.grad(&estimate.loss.backward()).expect("a gradient");
+/// assert_eq!(gradient.into_data().try_to_vec::<f32>().unwrap()[1].abs(), 0.25); // p (1 − p)
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Darn {
     samples: usize,
@@ -78,26 +66,38 @@ impl Darn {
     /// # Errors
     /// No samples.
     pub fn new(samples: usize) -> Result<Self, Error> {
-        Ok(Self { samples: at_least(&INFO, 1, samples)? })
+        Ok(Self { samples: Self::PROPERTIES.at_least(1, samples)? })
     }
 }
 
-impl Estimator for Darn {
-    fn info(&self) -> &'static Info {
-        &INFO
+impl Pathwise for Darn {
+    const PROPERTIES: Properties = Properties::pathwise("darn").binary();
+
+    fn samples(&self) -> usize {
+        self.samples
     }
 
-    fn estimate(
-        &self,
-        logits: Tensor<3>,
-        objective: &Objective,
-        noise: &mut Noise,
-        _step: u64,
-    ) -> Result<Estimate, Error> {
-        binary::log_odds(&INFO, &logits)?;
-        let logits = repeat(logits, self.samples);
+    fn sample(&self, logits: Tensor<4>, noise: &mut Noise, _step: u64) -> Result<Sample, Error> {
+        binary::check(&Self::PROPERTIES, &logits)?;
         let hard = sample_one_hot(logits.clone().detach(), noise)?;
-        let sample = Sample::hard(darn(logits, hard));
-        Ok(Estimate::of(objective.reduce(&sample, objective.losses(&sample))))
+        Ok(Sample::hard(darn(logits, hard)))
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Darn::PROPERTIES,
+    title: "trapezoidal estimate of each bit's effect",
+    papers: &[GREGOR, SHEKHOVTSOV],
+    place: "its gradient of stochastic bits",
+    parameters: &[Parameter::SAMPLES],
+    source: include_str!("darn.rs"),
+    make: |given| boxed(Darn::new(given.read("samples")?)),
+};
+
+const GREGOR: Paper = Paper {
+    key: "gregor2014deep",
+    authors: "Karol Gregor and Ivo Danihelka and Andriy Mnih and Charles Blundell and Daan Wierstra",
+    title: "Deep AutoRegressive Networks",
+    venue: Venue::Conference("International Conference on Machine Learning"),
+    year: 2014,
+};

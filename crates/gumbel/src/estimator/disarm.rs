@@ -1,58 +1,45 @@
-//! DisARM: the pairs of ARM, with the uniform noise averaged out given the pair.
-//!
-//! Dong, Mnih and Tucker 2020, section 3; the same as U2G (Yin, Ho, Yan, Qian and Zhou 2020).
-//! ĝ = ½ (f(b) − f(b̃)) (b − b̃) σ(|ℓ|),   b = 1[u > 1 − p],   b̃ = 1[u < p],   p = σ(ℓ), coordinate by coordinate.
-//! Unbiased. Cost: S evaluations of f (S / 2 pairs), none of ∇f. Sees: ℓ, f values.
-//! Good for: the default for binary latents and a black box. Poor for: f dominated by a few of many latents (all
-//! latents share one difference of f).
-//! For a log-mean-exp of S samples each sample is replaced by its twin in turn (section 4), at 2S evaluations:
-//! ĝ = ½ Σ_s (L(b) − L(b with b̃_s for b_s)) (b_s − b̃_s) σ(|ℓ|).
-//! Choice: that is averaged with the same for the twins, which costs nothing more.
-
-use super::arm::{PAIRED, pairs};
-use super::parts::antithetic::{Pairs, halves};
-use super::parts::binary;
-use super::{
-    EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, Sample, Samples,
-    Venue,
+use super::contract::{
+    Entry, Estimate, Estimator, Objective, Paper, Parameter, Properties, Reduction, Sample, Venue, boxed,
 };
+use super::parts::antithetic::{Pairs, halves, pairs};
+use super::parts::binary;
 use crate::{Error, Noise};
 use burn::tensor::{Tensor, activation};
 
-pub(super) static INFO: Info = Info {
-    name: "disarm",
-    title: "antithetic pairs of bits",
-    papers: &[DONG, YIN],
-    place: "section 3",
-    source: include_str!("disarm.rs"),
-    serves: Latents::Binary,
-    reductions: EITHER,
-    unbiased: true,
-    samples: Samples::Hard,
-    needs_gradient: false,
-    differentiates_inside: false,
-    parameters: &[PAIRED],
-    evaluations: Evaluations::SAMPLES,
-    make: |given| Ok(Box::new(DisArm::new(given.read(&INFO, "samples")?)?)),
-};
-
-const DONG: Paper = Paper {
-    key: "dong2020disarm",
-    authors: "Zhe Dong and Andriy Mnih and George Tucker",
-    title: "DisARM: An Antithetic Gradient Estimator for Binary Latent Variables",
-    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
-    year: 2020,
-};
-
-const YIN: Paper = Paper {
-    key: "yin2020probabilistic",
-    authors: "Mingzhang Yin and Nhat Ho and Bowei Yan and Xiaoning Qian and Mingyuan Zhou",
-    title: "Probabilistic Best Subset Selection via Gradient-Based Optimization",
-    venue: Venue::Arxiv("2006.06448"),
-    year: 2020,
-};
-
-/// See the head of its file for formula, cost and use.
+/// DisARM: the pairs of ARM, with the uniform noise averaged out given the pair.
+///
+/// ```text
+/// ĝ = ½ (f(b) − f(b̃)) (b − b̃) σ(|ℓ|),   b = 1[u > 1 − p],   b̃ = 1[u < p],   p = σ(ℓ), coordinate by coordinate
+/// ```
+///
+/// For a log-mean-exp of S samples each sample is replaced by its twin in turn, at 2S evaluations:
+///
+/// ```text
+/// ĝ = ½ Σ_s (L(b) − L(b with b̃_s for b_s)) (b_s − b̃_s) σ(|ℓ|)
+/// ```
+///
+/// - **Bias**: none.
+/// - **Cost**: S evaluations of f (S / 2 pairs); no gradient of f.
+/// - **Uses**: log-odds, values of f.
+/// - **Good for**: binary latents and a black-box f: the default there.
+/// - **Avoid when**: f is dominated by a few of many latents (all latents share one difference of f).
+/// - **Choices**: the estimate of a log-mean-exp is averaged with the same for the twins, at no further cost.
+/// - **Source**: Dong, Mnih and Tucker 2020, section 3, and section 4 for a log-mean-exp; the same as U2G (Yin, Ho, Yan,
+///   Qian and Zhou 2020).
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{DisArm, Objective};
+/// let device = Device::flex().autodiff();
+/// let logits = Tensor::<3>::zeros([1, 1, 2], &device).require_grad();
+/// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// let uniform = Tensor::<3>::from_floats([[[0.9]]], &device);
+/// let estimate = DisArm::new(2)?.with_uniform(logits.clone(), &bit, uniform)?;
+/// let gradient = logits.grad(&estimate.loss.backward()).expect("a gradient").slice([0..1, 0..1, 1..2]);
+/// assert_eq!(gradient.into_scalar::<f32>(), 0.25); // ½ (1 − 0) σ(0)
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[doc(alias = "U2G")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DisArm {
     pairs: usize,
@@ -64,7 +51,7 @@ impl DisArm {
     /// # Errors
     /// An odd number of samples, or none.
     pub fn new(samples: usize) -> Result<Self, Error> {
-        Ok(Self { pairs: pairs(&INFO, samples)? })
+        Ok(Self { pairs: pairs(&ENTRY.properties, samples)? })
     }
 
     /// The estimate for logits `[B, D, 2]` from given uniform numbers, `[S / 2, B, D]`, or for a log-mean-exp
@@ -78,7 +65,7 @@ impl DisArm {
         objective: &Objective,
         uniform: Tensor<3>,
     ) -> Result<Estimate, Error> {
-        let log_odds = binary::log_odds(&INFO, &logits)?;
+        let log_odds = binary::log_odds(&ENTRY.properties, &logits)?;
         let pairs = Pairs::new(log_odds.clone(), uniform);
         let losses = objective.losses(&Sample::hard(pairs.one_hot()));
         let [left, right] = halves(losses);
@@ -92,13 +79,13 @@ impl DisArm {
     }
 }
 
-/// The mean loss `[B]`, and what each pair's direction is weighted by, `[P, B]`.
+/// The mean loss `[B]`, and the weight of each pair's direction, `[P, B]`.
 fn mean_signal(left: Tensor<2>, right: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
     let signal = (left.clone() - right.clone()).detach() * (0.5 / left.dims()[0] as f64);
     (((left + right) * 0.5).mean_dim(0).squeeze_dim(0), signal)
 }
 
-/// The same for a log-mean-exp: of the bits with one twin among them, and of the twins with one bit.
+/// The same for a log-mean-exp: from the bits with one twin among them, and from the twins with one bit.
 fn bound_signal(
     objective: &Objective,
     pairs: &Pairs,
@@ -121,8 +108,8 @@ fn bound_signal(
 }
 
 impl Estimator for DisArm {
-    fn info(&self) -> &'static Info {
-        &INFO
+    fn properties(&self) -> Properties {
+        ENTRY.properties.with_samples(2 * self.pairs)
     }
 
     fn estimate(
@@ -141,3 +128,29 @@ impl Estimator for DisArm {
         self.with_uniform(logits, objective, uniform)
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Properties::score_function("disarm").binary().reducing(Reduction::ALL),
+    title: "antithetic pairs of bits",
+    papers: &[DONG, YIN],
+    place: "section 3",
+    parameters: &[Parameter::PAIRED],
+    source: include_str!("disarm.rs"),
+    make: |given| boxed(DisArm::new(given.read("samples")?)),
+};
+
+const DONG: Paper = Paper {
+    key: "dong2020disarm",
+    authors: "Zhe Dong and Andriy Mnih and George Tucker",
+    title: "DisARM: An Antithetic Gradient Estimator for Binary Latent Variables",
+    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
+    year: 2020,
+};
+
+const YIN: Paper = Paper {
+    key: "yin2020probabilistic",
+    authors: "Mingzhang Yin and Nhat Ho and Bowei Yan and Xiaoning Qian and Mingyuan Zhou",
+    title: "Probabilistic Best Subset Selection via Gradient-Based Optimization",
+    venue: Venue::Arxiv("2006.06448"),
+    year: 2020,
+};

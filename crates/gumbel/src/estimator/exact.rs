@@ -1,41 +1,9 @@
-//! Exact enumeration: the oracle that every other estimator is measured against.
-//!
-//! ĝ = ∇ Σ_z q(z) f(z), the sum over all K^D states z of a row's D latents.
-//! As marginalisation of a latent class: Kingma et al. 2014, eq. 9; Jang, Gu and Poole 2017, section 4.3.
-//! Unbiased, without variance. Cost: K^D evaluations of f. Sees: θ, f values.
-//! Good for: K^D up to 2^16. Poor for: anything larger.
-
-use super::{
-    EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, SAMPLES, Sample,
-    Samples, Venue, at_least,
+use super::contract::{
+    Entry, Estimate, Estimator, Evaluations, Objective, Paper, Parameter, Properties, Reduction, Sample,
+    Venue, boxed,
 };
-use crate::{Error, Noise, categorical};
+use crate::{Error, Noise, Unsupported, categorical};
 use burn::tensor::{Int, Tensor};
-
-pub(super) static INFO: Info = Info {
-    name: "exact",
-    title: "exact enumeration of all states",
-    papers: &[KINGMA],
-    place: "eq. 9, the sum over classes",
-    source: include_str!("exact.rs"),
-    serves: Latents::Categorical,
-    reductions: EITHER,
-    unbiased: true,
-    samples: Samples::Hard,
-    needs_gradient: false,
-    differentiates_inside: false,
-    parameters: &[SAMPLES],
-    evaluations: STATES,
-    make: |given| Ok(Box::new(Exact::new(given.read(&INFO, "samples")?)?)),
-};
-
-const KINGMA: Paper = Paper {
-    key: "kingma2014semi",
-    authors: "Diederik P. Kingma and Danilo J. Rezende and Shakir Mohamed and Max Welling",
-    title: "Semi-supervised Learning with Deep Generative Models",
-    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
-    year: 2014,
-};
 
 const STATES: Evaluations = Evaluations {
     formula: "K^D",
@@ -43,27 +11,55 @@ const STATES: Evaluations = Evaluations {
 };
 
 /// The largest number of states that is enumerated.
-const LARGEST: u64 = 1 << 16;
+const LIMIT: u64 = 1 << 16;
 
-/// See the head of its file for formula and cost. It uses no noise.
+/// Exact enumeration: the gradient that every other estimator is compared with.
+///
+/// ```text
+/// ĝ = ∇ Σ_z q(z) f(z),   the sum over all K^D states z of a row's D latents
+/// ```
+///
+/// - **Bias**: none, and no variance.
+/// - **Cost**: K^D evaluations of f; no gradient of f.
+/// - **Uses**: logits, values of f; no noise.
+/// - **Good for**: K^D up to 2^16, such as marginalising a latent class.
+/// - **Avoid when**: there are more states.
+/// - **Source**: Kingma, Rezende, Mohamed and Welling 2014, eq. 9, for a latent class; Jang, Gu and Poole 2017, section
+///   4.3.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Estimator, Exact, Objective};
+/// // f(z) = 1 if both of two latents with three categories are in category 0.
+/// let logits = Tensor::<3>::zeros([1, 2, 3], &Device::flex().autodiff()).require_grad();
+/// let both = Objective::mean(|sample| {
+///     sample.z.clone().narrow(3, 0, 1).squeeze_dim::<3>(3).prod_dim(2).squeeze_dim(2)
+/// });
+/// let estimate = Exact::new(1)?.estimate(logits.clone(), &both, &mut gumbel::Noise::from_seed(1), 0)?;
+/// assert!((estimate.loss.clone().into_scalar::<f32>() - 1.0 / 9.0).abs() < 1e-6);
+/// let gradient = logits.grad(&estimate.loss.backward()).expect("a gradient");
+/// assert!((gradient.slice([0..1, 0..1, 0..1]).into_scalar::<f32>() - 2.0 / 27.0).abs() < 1e-6);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[doc(alias = "marginalization")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exact {
     samples: usize,
 }
 
 impl Exact {
-    /// The exact expectation of a loss of `samples` samples: one, unless the reduction is a mean.
+    /// The exact expectation of an objective over `samples` samples: one, unless the reduction is a mean.
     ///
     /// # Errors
     /// No samples.
     pub fn new(samples: usize) -> Result<Self, Error> {
-        Ok(Self { samples: at_least(&INFO, 1, samples)? })
+        Ok(Self { samples: ENTRY.properties.at_least(1, samples)? })
     }
 }
 
 impl Estimator for Exact {
-    fn info(&self) -> &'static Info {
-        &INFO
+    fn properties(&self) -> Properties {
+        ENTRY.properties.with_samples(self.samples)
     }
 
     fn estimate(
@@ -74,15 +70,14 @@ impl Estimator for Exact {
         _step: u64,
     ) -> Result<Estimate, Error> {
         if objective.reduction() == Reduction::LogMeanExp && self.samples > 1 {
-            let what = format!("a log-mean-exp over {} samples, which has (K^D)^S states", self.samples);
-            return Err(INFO.unserved(what, "use one sample, or reinforce"));
+            let problem = Unsupported::LogMeanExpOf(self.samples);
+            return Err(ENTRY.properties.unsupported(problem, "use one sample, or reinforce"));
         }
         let z = all_states(&logits)?;
-        let log_mass = categorical::log_prob(logits.unsqueeze(), z.clone()).sum_dim(2);
-        let mass = log_mass.squeeze_dims::<2>(&[2, 3]).exp();
-        let losses = objective.losses(&Sample { z, relaxed: None, weights: Some(mass.clone().detach()) });
-        let loss = (mass * losses).sum_dim(0).squeeze_dim::<1>(0);
-        Ok(Estimate::of(loss))
+        let log_q = categorical::log_prob(logits.unsqueeze(), z.clone()).sum_dim(2);
+        let q = log_q.squeeze_dims::<2>(&[2, 3]).exp();
+        let losses = objective.losses(&Sample { z, relaxed: None, weights: Some(q.clone().detach()) });
+        Ok(Estimate::new((q * losses).sum_dim(0).squeeze_dim(0)))
     }
 }
 
@@ -90,9 +85,9 @@ impl Estimator for Exact {
 fn all_states(logits: &Tensor<3>) -> Result<Tensor<4>, Error> {
     let [rows, latents, categories] = logits.dims();
     let states = (STATES.count)(1, latents as u64, categories as u64);
-    let Some(states) = states.filter(|&states| states <= LARGEST) else {
-        let what = format!("{categories}^{latents} states (at most {LARGEST} are enumerated)");
-        return Err(INFO.unserved(what, "use rloo or gumbel-softmax"));
+    let Some(states) = states.filter(|&states| states <= LIMIT) else {
+        let problem = Unsupported::States { categories, latents, limit: LIMIT };
+        return Err(ENTRY.properties.unsupported(problem, "use rloo or gumbel-softmax"));
     };
     let digit =
         |state: u64, latent: usize| (state / (categories as u64).pow(latent as u32)) % categories as u64;
@@ -102,3 +97,21 @@ fn all_states(logits: &Tensor<3>) -> Result<Tensor<4>, Error> {
     let one_hot = index.reshape([states as usize, 1, latents]).one_hot::<4>(categories).float();
     Ok(one_hot.cast(logits.dtype()).repeat_dim(1, rows))
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Properties::score_function("exact").reducing(Reduction::ALL).evaluating(STATES).enumerating(),
+    title: "exact enumeration of all states",
+    papers: &[KINGMA],
+    place: "eq. 9, the sum over classes",
+    parameters: &[Parameter::SAMPLES],
+    source: include_str!("exact.rs"),
+    make: |given| boxed(Exact::new(given.read("samples")?)),
+};
+
+const KINGMA: Paper = Paper {
+    key: "kingma2014semi",
+    authors: "Diederik P. Kingma and Danilo J. Rezende and Shakir Mohamed and Max Welling",
+    title: "Semi-supervised Learning with Deep Generative Models",
+    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
+    year: 2014,
+};

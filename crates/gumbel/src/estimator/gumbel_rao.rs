@@ -1,69 +1,21 @@
-//! Gumbel-Rao: straight-through Gumbel-Softmax, averaged over the noise that gives the same sample.
-//!
-//! Paulus, Maddison and Krause 2021, eq. 9 (conditional Gumbels) and section 4.
-//! ĝ = (1/M) Σ_m (∂y_m/∂θ)ᵀ ∇f(b),   b ~ q,   y_m = softmax((θ + g_m) / τ),   g_m ~ Gumbel given argmax(θ + g) = b.
-//! Biased, exactly as straight-through-gumbel at the same τ; the variance falls with M. Cost: S evaluations of f and
-//! of ∇f, and M S softmaxes. Sees: θ, ∇f at hard samples.
-//! Good for: low temperatures, where the bias is small and straight-through-gumbel's variance is not. Poor for: f
-//! cheaper than M softmaxes (average more samples instead).
-//! Choice: the conditional Gumbels are constants given b. Differentiating through them, as one may read the paper,
-//! gives another estimator.
-
-use super::straight_through::attach;
-use super::{
-    EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, SAMPLES, Sample,
-    Samples, TAU, Venue, at_least, repeat,
-};
+use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
 use crate::distribution::gumbel_given_argmax;
+use crate::tensor::attach;
 use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
-pub(super) static INFO: Info = Info {
-    name: "gumbel-rao",
-    title: "straight-through Gumbel averaged over the noise given the sample",
-    papers: &[PAULUS],
-    place: "section 4",
-    source: include_str!("gumbel_rao.rs"),
-    serves: Latents::Categorical,
-    reductions: EITHER,
-    unbiased: false,
-    samples: Samples::Hard,
-    needs_gradient: true,
-    differentiates_inside: false,
-    parameters: &[
-        SAMPLES,
-        Parameter { default: "0.5", ..TAU },
-        Parameter { name: "draws", default: "10", meaning: "a number of conditional draws M, at least 1" },
-    ],
-    evaluations: Evaluations::SAMPLES,
-    make: |given| {
-        Ok(Box::new(GumbelRao::new(
-            given.read(&INFO, "samples")?,
-            given.read(&INFO, "tau")?,
-            given.read(&INFO, "draws")?,
-        )?))
-    },
-};
-
-const PAULUS: Paper = Paper {
-    key: "paulus2021rao",
-    authors: "Max B. Paulus and Chris J. Maddison and Andreas Krause",
-    title: "Rao-Blackwellizing the Straight-Through Gumbel-Softmax Gradient Estimator",
-    venue: Venue::Conference("International Conference on Learning Representations"),
-    year: 2021,
-};
-
-/// The hard sample with the gradient of `draws` averaged relaxed samples that have it as their argmax.
+/// A hard sample with the gradient of the mean of `draws` relaxed samples that have it as their argmax; see
+/// [`GumbelRao`].
 ///
 /// # Shapes
-/// `logits`, `hard` `[.., K]` to `[.., K]`; uses `draws` numbers of the noise for each logit.
+/// `logits`, `hard` `[.., K]` to `[.., K]`; uses `draws` numbers of the noise per logit.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::Noise;
 /// let logits = Tensor::<1>::from_floats([0.0, 0.0], &Device::flex().autodiff()).require_grad();
 /// let hard = Tensor::from_floats([1.0, 0.0], &Device::flex());
-/// let b = gumbel::path::gumbel_rao(logits.clone(), hard, 1.0, 1000, &mut Noise::from_seed(1));
+/// let b = gumbel::straight_through::gumbel_rao(logits.clone(), hard, 1.0, 1000, &mut Noise::from_seed(1));
 /// let slope = logits.grad(&b.slice([0..1]).sum().backward()).unwrap().slice([0..1]).into_scalar::<f32>();
 /// assert!((slope - 1.0 / 6.0).abs() < 0.01); // E y (1 − y) of a uniform y: at tau = 1 so is σ(logistic)
 /// ```
@@ -83,7 +35,33 @@ pub fn gumbel_rao<const D: usize>(
     attach(hard, total / draws as f64)
 }
 
-/// See the head of its file for formula, bias, cost and use.
+/// Gumbel-Rao: straight-through Gumbel-Softmax, averaged over the noise that gives the same sample.
+///
+/// ```text
+/// ĝ = (1/M) Σ_m (∂y_m/∂θ)ᵀ ∇f(b),   b ~ q,   y_m = softmax((θ + g_m) / τ),   g_m ~ Gumbel given argmax(θ + g) = b
+/// ```
+///
+/// - **Bias**: biased, exactly as straight-through-gumbel at the same τ; the variance falls with M.
+/// - **Cost**: S evaluations of f and of ∇f, and M S softmaxes.
+/// - **Uses**: logits, ∇f at hard samples.
+/// - **Good for**: low temperatures, where the bias is small and the variance of straight-through-gumbel is not.
+/// - **Avoid when**: f is cheaper than M softmaxes (average more samples instead).
+/// - **Choices**: the conditional Gumbels are constants given b. Differentiating through them, as one may read the paper,
+///   gives another estimator.
+/// - **Source**: Paulus, Maddison and Krause 2021, section 4; eq. 9 for the conditional Gumbels.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{GumbelRao, Objective};
+/// use gumbel::{Noise, Schedule, measure::measure};
+/// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// let mut estimator = GumbelRao::new(1, Schedule::Constant(1.0), 10)?;
+/// let fair = Tensor::<2>::zeros([1, 2], &Device::flex());
+/// let measured = measure(&mut estimator, fair, &bit, 10_000, &Noise::from_seed(1))?;
+/// assert!((measured.mean[1] - 1.0 / 6.0).abs() < 0.002); // E y (1 − y), where p (1 − p) is 1/4
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[doc(alias = "Rao-Blackwell")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GumbelRao {
     samples: usize,
@@ -98,29 +76,43 @@ impl GumbelRao {
     /// No samples, or no draws.
     pub fn new(samples: usize, tau: Schedule, draws: usize) -> Result<Self, Error> {
         if draws == 0 {
-            let reason = "the number of draws must be at least 1, got 0".into();
-            return Err(Error::Parameter { estimator: INFO.name, reason });
+            return Err(Error::parameter(ENTRY.name(), "draws", "at least 1", draws));
         }
-        Ok(Self { samples: at_least(&INFO, 1, samples)?, tau, draws })
+        Ok(Self { samples: Self::PROPERTIES.at_least(1, samples)?, tau, draws })
     }
 }
 
-impl Estimator for GumbelRao {
-    fn info(&self) -> &'static Info {
-        &INFO
+impl Pathwise for GumbelRao {
+    const PROPERTIES: Properties = Properties::pathwise("gumbel-rao");
+
+    fn samples(&self) -> usize {
+        self.samples
     }
 
-    fn estimate(
-        &self,
-        logits: Tensor<3>,
-        objective: &Objective,
-        noise: &mut Noise,
-        step: u64,
-    ) -> Result<Estimate, Error> {
-        let logits = repeat(logits, self.samples);
+    fn sample(&self, logits: Tensor<4>, noise: &mut Noise, step: u64) -> Result<Sample, Error> {
         let hard = sample_one_hot(logits.clone().detach(), noise)?;
-        let z = gumbel_rao(logits, hard, self.tau.at(step), self.draws, noise);
-        let sample = Sample::hard(z);
-        Ok(Estimate::of(objective.reduce(&sample, objective.losses(&sample))))
+        Ok(Sample::hard(gumbel_rao(logits, hard, self.tau.at(step), self.draws, noise)))
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: GumbelRao::PROPERTIES,
+    title: "straight-through Gumbel averaged over the noise given the sample",
+    papers: &[PAULUS],
+    place: "section 4",
+    parameters: &[
+        Parameter::SAMPLES,
+        Parameter { default: "0.5", ..Parameter::TAU },
+        Parameter { name: "draws", default: "10", range: "a number of conditional draws M, at least 1" },
+    ],
+    source: include_str!("gumbel_rao.rs"),
+    make: |given| boxed(GumbelRao::new(given.read("samples")?, given.read("tau")?, given.read("draws")?)),
+};
+
+const PAULUS: Paper = Paper {
+    key: "paulus2021rao",
+    authors: "Max B. Paulus and Chris J. Maddison and Andreas Krause",
+    title: "Rao-Blackwellizing the Straight-Through Gumbel-Softmax Gradient Estimator",
+    venue: Venue::Conference("International Conference on Learning Representations"),
+    year: 2021,
+};

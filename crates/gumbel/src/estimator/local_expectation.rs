@@ -1,49 +1,42 @@
-//! Local expectation gradients: each latent summed out in turn, the others held at a sample.
-//!
-//! Titsias and Lázaro-Gredilla 2015, section 3.
-//! ĝ_d = (1/S) Σ_s Σ_k f(z_s with latent d in category k) p_dk (e_k − p_d).
-//! Unbiased, without variance if D = 1. Cost: (D (K − 1) + 1) S evaluations of f, none of ∇f. Sees: θ, f values.
-//! Good for: an oracle where enumeration is impossible, or a cheap f of few latents. Poor for: many latents.
-//! Choice: the parameters inside f get the gradient at the sample itself only.
-
-use super::{
-    Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, SAMPLES, Sample, Samples,
-    Venue, at_least, repeat,
+use super::contract::{
+    Entry, Estimate, Estimator, Evaluations, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
+    repeat,
 };
 use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
-pub(super) static INFO: Info = Info {
-    name: "local-expectation",
-    title: "each latent summed out in turn",
-    papers: &[TITSIAS],
-    place: "section 3",
-    source: include_str!("local_expectation.rs"),
-    serves: Latents::Categorical,
-    reductions: &[Reduction::Mean],
-    unbiased: true,
-    samples: Samples::Hard,
-    needs_gradient: false,
-    differentiates_inside: false,
-    parameters: &[SAMPLES],
-    evaluations: Evaluations {
-        formula: "S(D(K-1)+1)",
-        count: |samples, latents, categories| {
-            latents.checked_mul(categories.checked_sub(1)?)?.checked_add(1)?.checked_mul(samples)
-        },
+const NEIGHBOURS: Evaluations = Evaluations {
+    formula: "S(D(K-1)+1)",
+    count: |samples, latents, categories| {
+        latents.checked_mul(categories.checked_sub(1)?)?.checked_add(1)?.checked_mul(samples)
     },
-    make: |given| Ok(Box::new(LocalExpectation::new(given.read(&INFO, "samples")?)?)),
 };
 
-const TITSIAS: Paper = Paper {
-    key: "titsias2015local",
-    authors: "Michalis K. Titsias and Miguel Lázaro-Gredilla",
-    title: "Local Expectation Gradients for Black Box Variational Inference",
-    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
-    year: 2015,
-};
-
-/// See the head of its file for formula, cost and use.
+/// Local expectation gradients: a sum over the categories of each latent in turn, the other latents held at a sample.
+///
+/// ```text
+/// ĝ_d = (1/S) Σ_s Σ_k f(z_s with latent d in category k) p_dk (e_k − p_d)
+/// ```
+///
+/// - **Bias**: none, and no variance if D = 1.
+/// - **Cost**: (D (K − 1) + 1) S evaluations of f; no gradient of f.
+/// - **Uses**: logits, values of f.
+/// - **Good for**: a reference where enumeration is impossible, or a cheap f of few latents.
+/// - **Avoid when**: there are many latents.
+/// - **Choices**: the parameters inside f get their gradient at the sample itself only.
+/// - **Source**: Titsias and Lázaro-Gredilla 2015, section 3.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Estimator, LocalExpectation, Objective};
+/// let logits = Tensor::<3>::zeros([1, 1, 3], &Device::flex().autodiff()).require_grad();
+/// let last = Objective::mean(|sample| sample.z.clone().narrow(3, 2, 1).squeeze_dims(&[2, 3]));
+/// let estimator = LocalExpectation::new(1)?;
+/// let estimate = estimator.estimate(logits.clone(), &last, &mut gumbel::Noise::from_seed(1), 0)?;
+/// let gradient = logits.grad(&estimate.loss.backward()).expect("a gradient").slice([0..1, 0..1, 2..3]);
+/// assert!((gradient.into_scalar::<f32>() - 2.0 / 9.0).abs() < 1e-6); // one latent: exact, whatever the sample
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LocalExpectation {
     samples: usize,
@@ -55,26 +48,26 @@ impl LocalExpectation {
     /// # Errors
     /// No samples.
     pub fn new(samples: usize) -> Result<Self, Error> {
-        Ok(Self { samples: at_least(&INFO, 1, samples)? })
+        Ok(Self { samples: ENTRY.properties.at_least(1, samples)? })
     }
 
     /// The estimate from given hard samples `[S, B, D, K]`: a pure function of them.
     ///
     /// # Errors
-    /// Another reduction than a mean.
+    /// A reduction other than a mean.
     pub fn with_samples(
         &self,
         logits: Tensor<3>,
         objective: &Objective,
         z: Tensor<4>,
     ) -> Result<Estimate, Error> {
-        INFO.check_reduction(objective)?;
+        ENTRY.properties.check(objective)?;
         let losses = objective.losses(&Sample::hard(neighbours(&z)));
         let samples = z.dims()[0];
         let here = losses.clone().narrow(0, 0, samples);
         let p = activation::softmax(logits.clone().detach(), 2).unsqueeze::<4>();
         let values = by_category(&z, losses.detach());
-        // What is never sampled does not count, whatever f says of it.
+        // A masked category has no effect, whatever f is there.
         let values = values.clone().mask_fill(p.clone().expand(values.shape()).equal_elem(0.0), 0.0);
         let mean = (p.clone() * values.clone()).sum_dim(3);
         let cotangent = (p * (values - mean)).mean_dim(0).squeeze_dim::<3>(0);
@@ -83,7 +76,7 @@ impl LocalExpectation {
     }
 }
 
-/// The samples, and then for each latent and each rotation of its category by 1 to K − 1 the samples with that:
+/// The samples, followed, for each latent and each rotation of its category by 1 to K − 1, by the samples so rotated:
 /// `[S (D (K − 1) + 1), B, D, K]`.
 fn neighbours(z: &Tensor<4>) -> Tensor<4> {
     let [samples, rows, latents, categories] = z.dims();
@@ -110,8 +103,8 @@ fn by_category(z: &Tensor<4>, losses: Tensor<2>) -> Tensor<4> {
 }
 
 impl Estimator for LocalExpectation {
-    fn info(&self) -> &'static Info {
-        &INFO
+    fn properties(&self) -> Properties {
+        ENTRY.properties.with_samples(self.samples)
     }
 
     fn estimate(
@@ -121,8 +114,26 @@ impl Estimator for LocalExpectation {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        INFO.check_reduction(objective)?;
+        ENTRY.properties.check(objective)?;
         let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
         self.with_samples(logits, objective, z)
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Properties::score_function("local-expectation").evaluating(NEIGHBOURS).enumerating(),
+    title: "sum over each latent in turn",
+    papers: &[TITSIAS],
+    place: "section 3",
+    parameters: &[Parameter::SAMPLES],
+    source: include_str!("local_expectation.rs"),
+    make: |given| boxed(LocalExpectation::new(given.read("samples")?)),
+};
+
+const TITSIAS: Paper = Paper {
+    key: "titsias2015local",
+    authors: "Michalis K. Titsias and Miguel Lázaro-Gredilla",
+    title: "Local Expectation Gradients for Black Box Variational Inference",
+    venue: Venue::Conference("Advances in Neural Information Processing Systems"),
+    year: 2015,
+};

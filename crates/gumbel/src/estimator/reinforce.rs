@@ -1,58 +1,62 @@
-//! REINFORCE, the score-function or likelihood-ratio estimator.
-//!
-//! Williams 1992, "Simple statistical gradient-following algorithms", eq. 4; baseline c as in its section 4.
-//! ĝ = (f(z) − c) ∇ log q(z),   z ~ q,   c ← β c + (1 − β) mean f   after the step.
-//! Unbiased. Cost: S evaluations of f, none of ∇f. Sees: θ, f values.
-//! Good for: f that cannot be differentiated. Poor for: many latents, since all of f's noise reaches each.
-//! Choice: c comes from earlier batches only (a mean that includes the current one is biased by O(1/B)),
-//! and is corrected for its start at zero, as Adam's moments are. Under a log-mean-exp over S every sample's
-//! score is weighted by the whole row's loss.
-
-use super::objective::{log_mean_exp, plain_mean};
-use super::parts::average::Average;
-use super::{
-    EITHER, Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Parameter, Reduction, SAMPLES,
-    Sample, Samples, Venue, at_least, check_state, repeat, score_cotangent,
+use super::contract::{
+    Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Reduction, State, Venue,
+    boxed, log_mean_exp, plain_mean,
 };
-use crate::{Error, Noise, sample_one_hot};
+use super::parts::average::Average;
+use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-pub(super) static INFO: Info = Info {
-    name: "reinforce",
-    title: "score function, with or without a moving-average baseline",
-    papers: &[WILLIAMS],
-    place: "eq. 4",
-    source: include_str!("reinforce.rs"),
-    serves: Latents::Categorical,
-    reductions: EITHER,
-    unbiased: true,
-    samples: Samples::Hard,
-    needs_gradient: false,
-    differentiates_inside: false,
-    parameters: &[
-        SAMPLES,
-        Parameter { name: "baseline", default: "moving-average", meaning: "none or moving-average" },
-    ],
-    evaluations: Evaluations::SAMPLES,
-    make: |given| {
-        Ok(Box::new(Reinforce::new(given.read(&INFO, "samples")?, given.read(&INFO, "baseline")?)?))
-    },
-};
+/// REINFORCE: the score-function, or likelihood-ratio, estimator.
+///
+/// ```text
+/// ĝ = (f(z) − c) ∇ log q(z),   z ~ q,   c ← β c + (1 − β) mean f   after the step
+/// ```
+///
+/// - **Bias**: none.
+/// - **Cost**: S evaluations of f; no gradient of f.
+/// - **Uses**: logits, values of f.
+/// - **Good for**: an f that cannot be differentiated.
+/// - **Avoid when**: there are many latents, since all of f's variation enters the gradient of each.
+/// - **Choices**: c comes from earlier batches only (a mean that includes the current one is biased by O(1/B)),
+///   and is corrected for its start at zero, as Adam's moments are. For a log-mean-exp over S, every sample's
+///   score is weighted by the loss of the row.
+/// - **Source**: Williams 1992, eq. 4; baseline c as in its section 4.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Objective, Reinforce, ReinforceBaseline};
+/// use gumbel::{Noise, measure::measure};
+/// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// let mut estimator = Reinforce::new(1, ReinforceBaseline::MovingAverage)?;
+/// let fair = Tensor::<2>::zeros([1, 2], &Device::flex());
+/// let measured = measure(&mut estimator, fair, &bit, 10_000, &Noise::from_seed(1))?;
+/// assert!((measured.mean[1] - 0.25).abs() < 0.001); // p (1 − p)
+/// assert!((estimator.baseline() - 0.5).abs() < 0.02); // learned in the warm-up
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[doc(alias = "score function")]
+#[doc(alias = "policy gradient")]
+#[doc(alias = "likelihood ratio")]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reinforce {
+    samples: usize,
+    kind: ReinforceBaseline,
+    average: Average,
+}
 
-const WILLIAMS: Paper = Paper {
-    key: "williams1992simple",
-    authors: "Ronald J. Williams",
-    title: "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning",
-    venue: Venue::Journal("Machine Learning"),
-    year: 1992,
-};
-
-/// What is subtracted from the loss.
+/// What [`Reinforce`] subtracts from the loss.
+///
+/// ```
+/// use gumbel::estimator::ReinforceBaseline;
+/// assert_eq!("none".parse::<ReinforceBaseline>()?, ReinforceBaseline::None);
+/// assert_eq!(ReinforceBaseline::ALL.len(), 2);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Baseline {
+pub enum ReinforceBaseline {
     /// Nothing.
     None,
     /// The mean loss of earlier batches, with a memory of about 100.
@@ -60,12 +64,12 @@ pub enum Baseline {
     MovingAverage,
 }
 
-impl Baseline {
+impl ReinforceBaseline {
     /// Both, in the order of the documentation.
     pub const ALL: [Self; 2] = [Self::None, Self::MovingAverage];
 }
 
-impl fmt::Display for Baseline {
+impl fmt::Display for ReinforceBaseline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::None => "none",
@@ -74,20 +78,12 @@ impl fmt::Display for Baseline {
     }
 }
 
-impl FromStr for Baseline {
+impl FromStr for ReinforceBaseline {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        Error::named("baseline", name, &Self::ALL)
+        Error::find("baseline", name, &Self::ALL)
     }
-}
-
-/// See the head of its file for formula, cost and use.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reinforce {
-    samples: usize,
-    baseline: Baseline,
-    average: Average,
 }
 
 impl Reinforce {
@@ -95,8 +91,9 @@ impl Reinforce {
     ///
     /// # Errors
     /// No samples.
-    pub fn new(samples: usize, baseline: Baseline) -> Result<Self, Error> {
-        Ok(Self { samples: at_least(&INFO, 1, samples)?, baseline, average: Average::default() })
+    pub fn new(samples: usize, baseline: ReinforceBaseline) -> Result<Self, Error> {
+        let samples = ENTRY.properties.at_least(1, samples)?;
+        Ok(Self { samples, kind: baseline, average: Average::default() })
     }
 
     /// The baseline c of the next estimate: zero until it has adapted.
@@ -104,15 +101,15 @@ impl Reinforce {
         self.average.value()
     }
 
-    /// The signal of each of a row's samples that make one loss `[B]` together, `[S, B]`.
-    fn whole(&self, loss: Tensor<1>, samples: usize) -> Tensor<2> {
+    /// The signal of each of a row's samples that share one loss `[B]`, `[S, B]`.
+    fn shared(&self, loss: Tensor<1>, samples: usize) -> Tensor<2> {
         (loss - self.baseline()).unsqueeze::<2>().repeat_dim(0, samples)
     }
 }
 
 impl Estimator for Reinforce {
-    fn info(&self) -> &'static Info {
-        &INFO
+    fn properties(&self) -> Properties {
+        ENTRY.properties.with_samples(self.samples)
     }
 
     fn estimate(
@@ -122,35 +119,53 @@ impl Estimator for Reinforce {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let sample = Sample::hard(sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?);
-        let losses = objective.losses(&sample);
-        let loss = objective.reduce(&sample, losses.clone());
+        let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
         let signal = match objective.reduction() {
-            Reduction::Mean => (losses - self.baseline()) / self.samples as f64,
-            Reduction::LogMeanExp => self.whole(loss.clone(), self.samples),
+            Reduction::Mean => (drawn.losses.clone() - self.baseline()) / self.samples as f64,
+            Reduction::LogMeanExp => self.shared(drawn.loss.clone(), self.samples),
         };
-        let cotangent = score_cotangent(logits.clone(), sample.z, signal);
-        Ok(Estimate::with_cotangent(loss, logits, cotangent))
+        Ok(drawn.score(logits, signal))
     }
 
     fn bound_signal(&self, losses: Tensor<2>) -> Result<Tensor<2>, Error> {
         let samples = losses.dims()[0];
-        Ok(self.whole(log_mean_exp(losses.detach(), plain_mean), samples))
+        Ok(self.shared(log_mean_exp(losses.detach(), plain_mean), samples))
     }
 
     fn adapt(&mut self, last: &Estimate) {
-        if self.baseline == Baseline::MovingAverage {
-            self.average.learn(last.value.clone().mean().into_scalar::<f64>());
+        if self.kind == ReinforceBaseline::MovingAverage {
+            self.average.learn(last.mean_loss());
         }
     }
 
-    fn state(&self) -> Vec<f64> {
-        self.average.state().to_vec()
+    fn state(&self) -> State {
+        self.average.save(State::new())
     }
 
-    fn restore(&mut self, state: &[f64]) -> Result<(), Error> {
-        check_state(&INFO, Average::LEN, state)?;
-        self.average = Average::from_state(state);
+    fn restore(&mut self, state: &State) -> Result<(), Error> {
+        state.expect_names(&[Average::NAME])?;
+        self.average = Average::load(state)?;
         Ok(())
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Properties::score_function("reinforce").reducing(Reduction::ALL),
+    title: "score function, with or without a moving-average baseline",
+    papers: &[WILLIAMS],
+    place: "eq. 4",
+    parameters: &[
+        Parameter::SAMPLES,
+        Parameter { name: "baseline", default: "moving-average", range: "none or moving-average" },
+    ],
+    source: include_str!("reinforce.rs"),
+    make: |given| boxed(Reinforce::new(given.read("samples")?, given.read("baseline")?)),
+};
+
+const WILLIAMS: Paper = Paper {
+    key: "williams1992simple",
+    authors: "Ronald J. Williams",
+    title: "Simple Statistical Gradient-Following Algorithms for Connectionist Reinforcement Learning",
+    venue: Venue::Journal("Machine Learning"),
+    year: 1992,
+};

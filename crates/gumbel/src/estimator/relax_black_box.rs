@@ -1,53 +1,45 @@
-//! RELAX for a black box: REINFORCE, with a network of a relaxed sample as its control variate.
-//!
-//! Grathwohl, Choi, Wu, Roeder and Duvenaud 2018, section 3.
-//! ĝ = (1/S) Σ_s [ (f(b) − c − r(y)) ∇ log q(b) + ∂r(y)/∂θ − ∂r(ỹ)/∂θ ],
-//! b = argmax(θ + g),   y = softmax((θ + g) / τ),   ỹ the same function of Gumbels given b,   c a moving average of f,
-//! r a network that descends E‖ĝ‖².
-//! Unbiased for every r. Cost: S evaluations of f, none of ∇f. Sees: θ, f values.
-//! Good for: f that cannot be differentiated, and S = 1. Poor for: short runs, in which the network learns nothing; f
-//! that means something inside the simplex (use relax: the network would have to learn what f itself says there).
-//! Choice: with one hidden layer the network's slope in y is a formula, so E‖ĝ‖² itself is descended, without second
-//! derivatives. It sees the probabilities of q too, which are independent of g. The Gumbels given b are those of y, as
-//! in rebar.
-
+use super::contract::{
+    Entry, Estimate, Estimator, Evaluation, Objective, Parameter, Properties, Sample, State, boxed,
+};
 use super::parts::average::Average;
 use super::parts::binary::like;
-use super::parts::network::{HIDDEN, Learner, RATE};
+use super::parts::network::{self, Learner};
 use super::parts::tied::{self, Learned, Tied};
 use super::relax::GRATHWOHL;
-use super::{
-    Estimate, Estimator, Evaluations, Info, Latents, Objective, Parameter, Reduction, SAMPLES, Sample,
-    Samples, TAU, at_least,
-};
 use crate::{Error, Noise, Schedule};
 use burn::tensor::Tensor;
 
-pub(super) static INFO: Info = Info {
-    name: "relax-black-box",
-    title: "score function with a network of a relaxed sample as control variate",
-    papers: &[GRATHWOHL],
-    place: "section 3",
-    source: include_str!("relax_black_box.rs"),
-    serves: Latents::Categorical,
-    reductions: &[Reduction::Mean],
-    unbiased: true,
-    samples: Samples::Hard,
-    needs_gradient: false,
-    differentiates_inside: false,
-    parameters: &[SAMPLES, Parameter { default: "0.3", ..TAU }, HIDDEN, RATE],
-    evaluations: Evaluations::SAMPLES,
-    make: |given| {
-        Ok(Box::new(RelaxBlackBox::new(
-            given.read(&INFO, "samples")?,
-            given.read(&INFO, "tau")?,
-            given.read(&INFO, "hidden")?,
-            given.read(&INFO, "rate")?,
-        )?))
-    },
-};
-
-/// See the head of its file for formula, cost and use.
+/// RELAX for a black box: REINFORCE with a network of a relaxed sample as its control variate.
+///
+/// ```text
+/// ĝ = (1/S) Σ_s [ (f(b) − c − r(y)) ∇ log q(b) + ∂r(y)/∂θ − ∂r(ỹ)/∂θ ],
+/// b = argmax(θ + g),   y = softmax((θ + g) / τ),   ỹ the same function of Gumbels given b,
+/// c a moving average of f,   r a network that minimises E‖ĝ‖²
+/// ```
+///
+/// - **Bias**: none, for every r.
+/// - **Cost**: S evaluations of f; no gradient of f.
+/// - **Uses**: logits, values of f.
+/// - **Good for**: an f that cannot be differentiated, and S = 1.
+/// - **Avoid when**: the run is short, in which the network learns nothing; or f has a meaning inside the simplex (use
+///   relax: the network would have to learn what f itself says there).
+/// - **Choices**: with one hidden layer the network's slope in y is a formula, so E‖ĝ‖² itself is minimised, without
+///   second derivatives. The network sees the probabilities of q too, which are independent of g. The Gumbels given b
+///   are those of y, as in rebar.
+/// - **Source**: Grathwohl, Choi, Wu, Roeder and Duvenaud 2018, section 3.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Objective, RelaxBlackBox};
+/// use gumbel::{Noise, Schedule, measure::measure};
+/// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// let mut estimator = RelaxBlackBox::new(1, Schedule::Constant(0.3), 10, 0.001)?;
+/// let logits = Tensor::<2>::from_floats([[0.0, 1.0]], &Device::flex());
+/// let measured = measure(&mut estimator, logits, &bit, 10_000, &Noise::from_seed(1))?;
+/// assert!((measured.mean[1] - 0.1966).abs() < 0.01); // p (1 − p)
+/// assert!(measured.bias.expect("enumerable").z().abs() < 4.0);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RelaxBlackBox {
     samples: usize,
@@ -63,14 +55,15 @@ impl RelaxBlackBox {
     /// # Errors
     /// No samples; no hidden units; a rate that is not positive and finite.
     pub fn new(samples: usize, tau: Schedule, hidden: usize, rate: f64) -> Result<Self, Error> {
-        let network = Learner::new(&INFO, hidden, rate)?;
-        Ok(Self { samples: at_least(&INFO, 1, samples)?, tau, average: Average::default(), network })
+        let network = Learner::new(ENTRY.name(), hidden, rate)?;
+        let samples = ENTRY.properties.at_least(1, samples)?;
+        Ok(Self { samples, tau, average: Average::default(), network })
     }
 
     /// The estimate from given standard Gumbel noise `[S, B, D, K]`: a pure function of it.
     ///
     /// # Errors
-    /// Another reduction than a mean; those of the sampler.
+    /// A reduction other than a mean; those of the sampler.
     pub fn with_gumbel(
         &self,
         logits: Tensor<3>,
@@ -78,23 +71,21 @@ impl RelaxBlackBox {
         gumbel: Tensor<4>,
         step: u64,
     ) -> Result<Estimate, Error> {
-        INFO.check_reduction(objective)?;
+        ENTRY.properties.check(objective)?;
         let pair = Tied::new(&logits, gumbel, self.tau.at(step))?;
-        let sample = Sample::hard(pair.hard.clone());
-        let losses = objective.losses(&sample);
+        let evaluation = Evaluation::at(Sample::hard(pair.hard.clone()), objective);
         let Learned { leaves, value, slope } = pair.learned(&self.network);
-        let plain = pair.along_score(losses.clone().inner() - self.average.value());
+        let plain = pair.along_score(evaluation.losses.clone().inner() - self.average.value());
         let gradients = plain + pair.control(value, slope);
-        let lesson = leaves.lesson(tied::mean_square(gradients.clone()));
+        let statistics = leaves.gradient(tied::mean_square(gradients.clone()));
         let cotangent = like(gradients.inner().mean_dim(0).squeeze_dim(0), &logits);
-        let loss = objective.reduce(&sample, losses);
-        Ok(Estimate::with_cotangent(loss, logits, cotangent).teaching(lesson))
+        Ok(evaluation.estimate(logits, cotangent).with_statistics(statistics))
     }
 }
 
 impl Estimator for RelaxBlackBox {
-    fn info(&self) -> &'static Info {
-        &INFO
+    fn properties(&self) -> Properties {
+        ENTRY.properties.with_samples(self.samples)
     }
 
     fn estimate(
@@ -109,20 +100,39 @@ impl Estimator for RelaxBlackBox {
     }
 
     fn adapt(&mut self, last: &Estimate) {
-        self.average.learn(last.value.clone().mean().into_scalar::<f64>());
-        self.network.learn(&last.lesson_numbers());
+        self.average.learn(last.mean_loss());
+        self.network.learn(&last.statistics_vec());
     }
 
-    fn state(&self) -> Vec<f64> {
-        self.average.state().into_iter().chain(self.network.state()).collect()
+    fn state(&self) -> State {
+        self.network.save(self.average.save(State::new()))
     }
 
-    fn restore(&mut self, state: &[f64]) -> Result<(), Error> {
-        let foreign =
-            || Error::State { estimator: INFO.name, wanted: self.state().len(), found: state.len() };
-        let (average, network) = state.split_at_checked(Average::LEN).ok_or_else(foreign)?;
-        self.network = self.network.in_state(network).ok_or_else(foreign)?;
-        self.average = Average::from_state(average);
+    fn restore(&mut self, state: &State) -> Result<(), Error> {
+        state.expect_names(&[&[Average::NAME], network::NAMES.as_slice()].concat())?;
+        (self.average, self.network) = (Average::load(state)?, self.network.load(state)?);
         Ok(())
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Properties::score_function("relax-black-box"),
+    title: "score function with a network of a relaxed sample as control variate",
+    papers: &[GRATHWOHL],
+    place: "section 3",
+    parameters: &[
+        Parameter::SAMPLES,
+        Parameter { default: "0.3", ..Parameter::TAU },
+        Parameter::HIDDEN,
+        Parameter::RATE,
+    ],
+    source: include_str!("relax_black_box.rs"),
+    make: |given| {
+        boxed(RelaxBlackBox::new(
+            given.read("samples")?,
+            given.read("tau")?,
+            given.read("hidden")?,
+            given.read("rate")?,
+        ))
+    },
+};

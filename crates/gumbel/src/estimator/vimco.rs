@@ -1,47 +1,36 @@
-//! VIMCO: the score function for a log-mean-exp over samples, each with the others as its baseline.
-//!
-//! Mnih and Rezende 2016, eq. 8 to 10.
-//! ĝ = Σ_s (L − L₋ₛ) ∇ log q(z_s) + ∇ L along f,   L = −ln (1/S) Σ_s exp(−f_s),
-//! L₋ₛ the same with the mean of the other losses in the place of f_s.
-//! Unbiased for the bound of S samples. Cost: S ≥ 2 evaluations of f, none of ∇f in z. Sees: θ, f values.
-//! Good for: importance-weighted bounds with a black box. Poor for: a mean over samples (rloo is made for it).
-//! Choice: the mean of the others' f is the paper's geometric mean of their weights. All in log space.
-
-use super::double_cv::SEVERAL;
-use super::objective::{log_mean_exp, plain_mean};
-use super::{
-    Estimate, Estimator, Evaluations, Info, Latents, Objective, Paper, Reduction, Sample, Samples, Venue,
-    at_least, repeat, score_cotangent,
+use super::contract::{
+    Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Reduction, Sample,
+    Venue, boxed, log_mean_exp, plain_mean, repeat,
 };
 use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::Tensor;
 
-pub(super) static INFO: Info = Info {
-    name: "vimco",
-    title: "score function of a log-mean-exp with leave-one-out baselines",
-    papers: &[MNIH],
-    place: "eq. 8 to 10",
-    source: include_str!("vimco.rs"),
-    serves: Latents::Categorical,
-    reductions: &[Reduction::LogMeanExp],
-    unbiased: true,
-    samples: Samples::Hard,
-    needs_gradient: false,
-    differentiates_inside: false,
-    parameters: &[SEVERAL],
-    evaluations: Evaluations::SAMPLES,
-    make: |given| Ok(Box::new(Vimco::new(given.read(&INFO, "samples")?)?)),
-};
-
-const MNIH: Paper = Paper {
-    key: "mnih2016variational",
-    authors: "Andriy Mnih and Danilo J. Rezende",
-    title: "Variational Inference for Monte Carlo Objectives",
-    venue: Venue::Conference("International Conference on Machine Learning"),
-    year: 2016,
-};
-
-/// See the head of its file for formula, cost and use.
+/// VIMCO: the score function for a log-mean-exp over samples, with the other samples as the baseline of each.
+///
+/// ```text
+/// ĝ = Σ_s (L − L₋ₛ) ∇ log q(z_s) + ∇ L along f,   L = −ln (1/S) Σ_s exp(−f_s),
+/// L₋ₛ the same with f_s replaced by the mean of the other losses
+/// ```
+///
+/// - **Bias**: none, for the bound of S samples.
+/// - **Cost**: S ≥ 2 evaluations of f; no gradient of f in z.
+/// - **Uses**: logits, values of f.
+/// - **Good for**: importance-weighted bounds with a black-box f.
+/// - **Avoid when**: the objective is a mean over samples (use rloo).
+/// - **Choices**: the mean of the other f is the paper's geometric mean of their weights. Everything is in log space.
+/// - **Source**: Mnih and Rezende 2016, eq. 8 to 10.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Estimator, Vimco};
+/// let losses = Tensor::<2>::from_floats([[1.0], [3.0]], &Device::flex());
+/// let signal = Vimco::new(2)?.bound_signal(losses)?.into_data().try_to_vec::<f32>().unwrap();
+/// // −ln ½ (e⁻¹ + e⁻³), less 3 or 1: what it would be with the other loss twice.
+/// assert!((signal[0] + 1.433781).abs() < 1e-5 && (signal[1] - 0.566219).abs() < 1e-5);
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[doc(alias = "IWAE")]
+#[doc(alias = "importance weighted")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vimco {
     samples: usize,
@@ -53,7 +42,7 @@ impl Vimco {
     /// # Errors
     /// Fewer than two samples: there is no other to compare with.
     pub fn new(samples: usize) -> Result<Self, Error> {
-        Ok(Self { samples: at_least(&INFO, 2, samples)? })
+        Ok(Self { samples: ENTRY.properties.at_least(2, samples)? })
     }
 
     /// The estimate from given hard samples `[S, B, D, K]`: a pure function of them.
@@ -66,12 +55,10 @@ impl Vimco {
         objective: &Objective,
         z: Tensor<4>,
     ) -> Result<Estimate, Error> {
-        INFO.check_reduction(objective)?;
-        let sample = Sample::hard(z);
-        let losses = objective.losses(&sample);
-        let loss = objective.reduce(&sample, losses.clone());
-        let cotangent = score_cotangent(logits.clone(), sample.z, signal(losses.detach()));
-        Ok(Estimate::with_cotangent(loss, logits, cotangent))
+        ENTRY.properties.check(objective)?;
+        let evaluation = Evaluation::at(Sample::hard(z), objective);
+        let signal = signal(evaluation.losses.clone().detach());
+        Ok(evaluation.score(logits, signal))
     }
 }
 
@@ -88,8 +75,8 @@ fn signal(losses: Tensor<2>) -> Tensor<2> {
 }
 
 impl Estimator for Vimco {
-    fn info(&self) -> &'static Info {
-        &INFO
+    fn properties(&self) -> Properties {
+        ENTRY.properties.with_samples(self.samples)
     }
 
     fn estimate(
@@ -99,13 +86,31 @@ impl Estimator for Vimco {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        INFO.check_reduction(objective)?;
+        ENTRY.properties.check(objective)?;
         let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
         self.with_samples(logits, objective, z)
     }
 
     fn bound_signal(&self, losses: Tensor<2>) -> Result<Tensor<2>, Error> {
-        at_least(&INFO, 2, losses.dims()[0])?;
+        ENTRY.properties.at_least(2, losses.dims()[0])?;
         Ok(signal(losses.detach()))
     }
 }
+
+pub(super) static ENTRY: Entry = Entry {
+    properties: Properties::score_function("vimco").reducing(&[Reduction::LogMeanExp]),
+    title: "score function of a log-mean-exp with leave-one-out baselines",
+    papers: &[MNIH],
+    place: "eq. 8 to 10",
+    parameters: &[Parameter::SEVERAL],
+    source: include_str!("vimco.rs"),
+    make: |given| boxed(Vimco::new(given.read("samples")?)),
+};
+
+const MNIH: Paper = Paper {
+    key: "mnih2016variational",
+    authors: "Andriy Mnih and Danilo J. Rezende",
+    title: "Variational Inference for Monte Carlo Objectives",
+    venue: Venue::Conference("International Conference on Machine Learning"),
+    year: 2016,
+};

@@ -1,69 +1,86 @@
 //! Bias, variance and cost of an estimator, on any objective.
 //!
-//! One row of logits is repeated, so that a single call gives that many independent estimates. [`measure`] does it
-//! all for an objective whose states can be enumerated; [`Measurement`] is the same in steps, for a reference of
-//! one's own, or for none.
+//! One row of logits is repeated, so that a single call gives that many independent estimates. [`measure`] does
+//! everything for an objective whose states can be enumerated; [`Measurement`] is the same in steps, with the caller's
+//! own reference, or without one.
 //!
-//! # Bias with an honest standard error
+//! # Standard error of the bias
 //!
-//! The norm of a mean error is positive even if nothing is wrong, and the largest of many coordinates is large. So the
+//! The norm of a mean error is positive even without a bias, and the largest of many coordinates is large. So the
 //! errors of each draw are projected on one direction: that of the mean error of the draws *before* it. Given those,
 //! the projections of an unbiased estimator have mean zero: they are the differences of a martingale, and their mean
-//! in standard errors is normal, one number whatever the dimension. Of a biased estimator the direction soon
+//! in standard errors is normal, one number whatever the dimension. For a biased estimator the direction soon
 //! turns into that of the bias, and the mean of the projections is its norm, or less if it is too small to be found:
 //! never more on average.
 //!
-//! # What is learned
+//! # What estimators learn
 //!
-//! Baselines and coefficients are learned in [`warm_up`], from noise of its own, and stay as they are while measuring:
+//! Baselines and coefficients are learned in [`warm_up`], from noise of its own, and are fixed while measuring:
 //! so the replicates are independent.
 
 mod moments;
 
-use crate::estimator::{self, Estimator, Objective, Parameters, Reduction};
-use crate::{Error, Noise};
+use crate::estimator::{Estimator, Exact, Objective, Reduction};
+use crate::tensor::numbers;
+use crate::{Error, Noise, Unsupported};
 use burn::tensor::{DType, Tensor};
 use moments::Moments;
 use std::time::Instant;
 
-/// Steps of [`warm_up`] that [`measure`] takes.
+/// Steps of [`warm_up`] in [`measure`].
 pub const WARM_UP: u64 = 500;
-/// Rows of such a step.
+/// Rows of a step of [`warm_up`].
 const BATCH: usize = 100;
-/// The least number of draws that replicates are divided into: the first gives a direction and nothing else.
+/// The smallest number of draws that replicates are divided into: the first gives only a direction.
 const DRAWS: usize = 16;
 /// Numbers in the samples of a draw, about: enough for the time of one estimate to be that of its arithmetic.
 const NUMBERS: u64 = 1 << 19;
 
-/// What was found out about an estimator.
+/// The measured mean, variance, bias and time of an estimator.
+///
+/// ```
+/// use gumbel::measure::{Bias, Measured};
+/// # use burn::tensor::{Device, Tensor};
+/// # use gumbel::{Noise, estimator::{Exact, Objective}, measure::measure};
+/// # let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// # let fair = Tensor::<2>::zeros([1, 2], &Device::flex());
+/// let measured: Measured = measure(&mut Exact::new(1)?, fair, &bit, 100, &Noise::from_seed(1))?;
+/// assert!(measured.replicates == 100 && measured.std() < 1e-12); // exact enumeration has no variance
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
-    /// Independent estimates.
+    /// The number of independent estimates.
     pub replicates: u64,
-    /// `[D·K]`: their mean, the gradient with respect to each logit.
+    /// `[D·K]`: their mean, the estimated gradient with respect to each logit.
     pub mean: Vec<f64>,
     /// `[D·K]`: the variance of one estimate.
     pub variance: Vec<f64>,
-    /// Its bias, if there was a reference and more than one draw.
+    /// The bias, if there was a reference and more than one draw.
     pub bias: Option<Bias>,
-    /// Time of one estimate in nanoseconds, its backward pass with it: in the fastest draw.
+    /// The time of one estimate with its backward pass, in nanoseconds, in the fastest draw.
     pub nanoseconds: f64,
 }
 
-/// A bias and its standard error: see the head of the [module](self).
+/// A bias and its standard error; the [module documentation](self) defines both.
+///
+/// ```
+/// let bias = gumbel::measure::Bias { value: 0.3, standard_error: 0.1 };
+/// assert!((bias.z() - 3.0).abs() < 1e-12);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bias {
-    /// The component of the mean error in the direction found: the norm of the bias, or less. About zero, and as
-    /// often below as above, if there is none.
+    /// The component of the mean error in the direction found: the norm of the bias, or less. Without a bias it is about
+    /// zero, and as often below as above.
     pub value: f64,
-    /// Its standard error, with what rounding may add.
-    pub se: f64,
+    /// Its standard error, including a bound on rounding.
+    pub standard_error: f64,
 }
 
 impl Bias {
-    /// The bias in standard errors: standard normal if there is none, so above 4 once in 30 000 cases.
+    /// The bias in standard errors: standard normal without a bias, so above 4 in one of 30 000 cases.
     pub fn z(&self) -> f64 {
-        self.value / self.se
+        self.value / self.standard_error
     }
 }
 
@@ -73,9 +90,9 @@ impl Measured {
         self.variance.iter().sum::<f64>().sqrt()
     }
 
-    /// The root mean square error at equal cost: of the mean of as many estimates of `evaluations` evaluations of the
-    /// objective each as `budget` evaluations pay for, `√(bias² + std² · evaluations / budget)`. The fraction of an
-    /// estimate counts as one. Without a reference, `None`.
+    /// The root-mean-square error at equal cost, bias included: that of the mean of as many estimates, of `evaluations`
+    /// evaluations of the objective each, as `budget` evaluations allow, `√(bias² + std² · evaluations / budget)`.
+    /// Fractions of an estimate count. `None` without a reference.
     pub fn rmse(&self, evaluations: u64, budget: u64) -> Option<f64> {
         let share = evaluations as f64 / budget as f64;
         let bias = self.bias?.value.max(0.0);
@@ -83,15 +100,15 @@ impl Measured {
     }
 }
 
-/// Measures an estimator on an objective of yours: [`warm_up`], the [`exact`] gradient, and as many independent
-/// estimates as asked for, all at step 0 of its schedules. The seed of `noise` decides the numbers, the time excepted.
+/// Measures an estimator on any objective: [`warm_up`], the [`exact`] gradient, and `replicates` independent
+/// estimates, all at step 0 of its schedules. Equal `noise` gives equal numbers, except for the time.
 ///
 /// # Shapes
 /// `logits` `[D, K]`: one row.
 ///
 /// # Errors
-/// What the estimator cannot serve; more states than can be enumerated; fewer than 32 replicates; an objective or a
-/// gradient that is not finite.
+/// Problems that the estimator does not support; more states than can be enumerated; fewer than 32 replicates; an
+/// objective or a gradient that is not finite.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -130,7 +147,10 @@ pub fn measure(
     Ok(measurement.measured())
 }
 
-/// The exact gradient of `E f`, `[D·K]`, by enumeration in the precision of the logits.
+/// Computes the exact gradient of `E f` by enumeration, in the precision of the logits.
+///
+/// # Shapes
+/// `logits` `[D, K]` to `[D·K]`.
 ///
 /// # Errors
 /// More than 2^16 states; a log-mean-exp, whose expectation depends on the number of samples.
@@ -144,26 +164,28 @@ pub fn measure(
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn exact(logits: Tensor<2>, objective: &Objective) -> Result<Vec<f64>, Error> {
+    let enumeration = Exact::new(1)?;
     if objective.reduction() == Reduction::LogMeanExp {
-        let what = "a log-mean-exp as a reference: its expectation depends on the number of samples";
-        let instead = "give one of yours to Measurement::against";
-        return Err(Error::Unserved { estimator: "exact", what: what.into(), instead });
+        let remedy = "pass a reference of your own to Measurement::against";
+        return Err(enumeration.properties().unsupported(Unsupported::LogMeanExpReference, remedy));
     }
-    let enumeration = estimator::find("exact")?.build(&Parameters::default())?;
     let logits = replicate(logits, 1);
     let estimate = enumeration.estimate(logits.clone(), objective, &mut Noise::from_seed(0), 0)?;
-    Ok(gradients(&logits, estimate.surrogate))
+    Ok(gradients(&logits, estimate.loss))
 }
 
-/// Lets an estimator learn what it can, its logits held fixed: `steps` times from 100 estimates.
+/// Lets an estimator learn at fixed logits: `steps` times from 100 estimates.
+///
+/// # Shapes
+/// `logits` `[D, K]`: one row.
 ///
 /// # Errors
-/// What the estimator cannot serve.
+/// Problems that the estimator does not support.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::estimator::{Baseline, Objective, Reinforce};
-/// let mut estimator = Reinforce::new(1, Baseline::MovingAverage)?;
+/// use gumbel::estimator::{Objective, Reinforce, ReinforceBaseline};
+/// let mut estimator = Reinforce::new(1, ReinforceBaseline::MovingAverage)?;
 /// let fair = Tensor::<2>::zeros([1, 2], &Device::flex());
 /// let ones = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims::<2>(&[2, 3]));
 /// gumbel::measure::warm_up(&mut estimator, fair, &ones, 200, &gumbel::Noise::from_seed(1))?;
@@ -185,7 +207,7 @@ pub fn warm_up(
     Ok(())
 }
 
-/// A measurement in steps.
+/// A measurement of an estimator in steps.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -215,65 +237,63 @@ pub struct Measurement<'a> {
 }
 
 impl<'a> Measurement<'a> {
-    /// Of an estimator as it is, at one row of `logits` `[D, K]`.
+    /// For an estimator in its present state, at one row of `logits` `[D, K]`.
     pub fn new(estimator: &'a dyn Estimator, logits: Tensor<2>, objective: &'a Objective<'a>) -> Self {
         let [gradients, losses, projections] = std::array::from_fn(|_| Moments::default());
         let (reference, nanoseconds) = (None, f64::INFINITY);
         Self { estimator, logits, objective, reference, gradients, losses, projections, nanoseconds }
     }
 
-    /// With the exact gradient `[D·K]` to find a bias by.
+    /// With a reference gradient `[D·K]` to measure the bias against.
     ///
     /// # Panics
-    /// If it is not as long as the logits.
+    /// If its length is not that of the logits.
     #[must_use]
     pub fn against(mut self, reference: Vec<f64>) -> Self {
         let shape = self.logits.dims();
+        let length = reference.len();
         assert_eq!(
-            reference.len(),
+            length,
             shape[0] * shape[1],
-            "the reference has one number for each of {shape:?}"
+            "a reference of length {length} for logits of shape {shape:?}"
         );
         self.reference = Some(reference);
         self
     }
 
-    /// How to divide replicates into draws that fit into memory: all of one size, but the last. Their number
-    /// decides the noise of each, so equal arguments give equal numbers.
+    /// Divides replicates into draws that fit into memory, all of one size but the last. The division depends on the
+    /// arguments alone, so equal arguments give equal noise.
     ///
     /// # Errors
     /// Fewer than two for each of 16 draws.
     pub fn draws(&self, replicates: usize) -> Result<Vec<usize>, Error> {
         if replicates < 2 * DRAWS {
-            let reason = format!("replicates must be at least {}, got {replicates}", 2 * DRAWS);
-            return Err(Error::Measure(reason));
+            let expected = format!("at least {}", 2 * DRAWS);
+            return Err(Error::parameter("measure", "replicates", expected, replicates));
         }
         let [latents, categories] = self.logits.dims().map(|size| size as u64);
-        let evaluations =
-            (self.estimator.info().evaluations.count)(1, latents, categories).unwrap_or(u64::MAX);
+        let per_sample = self.estimator.properties().with_samples(1);
+        let evaluations = per_sample.evaluations(latents, categories).unwrap_or(u64::MAX);
         let room = NUMBERS / evaluations.saturating_mul(latents * categories).min(NUMBERS / 2);
         let rows = replicates.div_ceil(DRAWS).min(room as usize);
-        let (whole, rest) = (replicates / rows, replicates % rows);
-        Ok((0..whole).map(|_| rows).chain((rest > 0).then_some(rest)).collect())
+        let (full, rest) = (replicates / rows, replicates % rows);
+        Ok((0..full).map(|_| rows).chain((rest > 0).then_some(rest)).collect())
     }
 
     /// Takes `replicates` more estimates.
     ///
     /// # Errors
-    /// What the estimator cannot serve; an objective or a gradient that is not finite.
+    /// Problems that the estimator does not support; an objective or a gradient that is not finite.
     pub fn draw(&mut self, replicates: usize, noise: &mut Noise) -> Result<(), Error> {
         let logits = replicate(self.logits.clone(), replicates);
         let start = Instant::now();
         let estimate = self.estimator.estimate(logits.clone(), self.objective, noise, 0)?;
-        let losses = estimate.value.clone();
-        let rows = gradients(&logits, estimate.surrogate);
+        let losses = estimate.loss.clone();
+        let rows = gradients(&logits, estimate.loss);
         self.nanoseconds = self.nanoseconds.min(start.elapsed().as_nanos() as f64 / replicates as f64);
         let losses = numbers(losses);
         if !rows.iter().chain(&losses).all(|number| number.is_finite()) {
-            let name = self.estimator.info().name;
-            return Err(Error::Measure(format!(
-                "{name}: the objective or its gradient is not finite; check it at one-hot z and inside the simplex"
-            )));
+            return Err(Error::NotFinite { estimator: self.estimator.properties().name });
         }
         self.project(&rows);
         self.gradients.merge(Moments::of(&rows, rows.len() / replicates));
@@ -281,7 +301,7 @@ impl<'a> Measurement<'a> {
         Ok(())
     }
 
-    /// The errors of new rows along the mean error so far.
+    /// Projects the errors of new rows on the mean error so far.
     fn project(&mut self, rows: &[f64]) {
         let Some(reference) = self.reference.as_ref().filter(|_| self.gradients.count > 0.0) else { return };
         let error: Vec<f64> =
@@ -295,12 +315,12 @@ impl<'a> Measurement<'a> {
         self.projections.merge(Moments::of(&projections, 1));
     }
 
-    /// What is known so far.
+    /// The results so far.
     ///
     /// # Panics
     /// Before the first draw.
     pub fn measured(&self) -> Measured {
-        assert!(self.gradients.count > 0.0, "nothing has been drawn");
+        assert!(self.gradients.count > 0.0, "measured() requires at least one draw");
         Measured {
             replicates: self.gradients.count as u64,
             mean: self.gradients.mean.clone(),
@@ -313,10 +333,10 @@ impl<'a> Measurement<'a> {
     fn bias(&self) -> Bias {
         let Moments { count, mean, .. } = &self.projections;
         let sampling = self.projections.variance()[0] / count;
-        Bias { value: mean[0], se: (sampling + self.rounding().powi(2)).sqrt() }
+        Bias { value: mean[0], standard_error: (sampling + self.rounding().powi(2)).sqrt() }
     }
 
-    /// What rounding may do to an estimate that does not vary: some units in the last place of losses and gradients.
+    /// A bound on rounding in an estimate without variance: some units in the last place of losses and gradients.
     fn rounding(&self) -> f64 {
         let unit = if self.logits.dtype() == DType::F64 { f64::EPSILON } else { f64::from(f32::EPSILON) };
         let size = |moments: &Moments| {
@@ -334,12 +354,8 @@ fn replicate(logits: Tensor<2>, rows: usize) -> Tensor<3> {
 }
 
 /// The gradient of each row, `[rows · D·K]`.
-fn gradients(logits: &Tensor<3>, surrogate: Tensor<1>) -> Vec<f64> {
-    // A surrogate that does not depend on the logits has a gradient too: zero.
-    let surrogate = surrogate.sum() + (logits.clone() * 0.0).sum();
-    numbers(logits.grad(&surrogate.backward()).expect("the surrogate depends on the logits"))
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().convert::<f64>().try_to_vec().expect("converted")
+fn gradients(logits: &Tensor<3>, loss: Tensor<1>) -> Vec<f64> {
+    // A loss that does not depend on the logits has a gradient too: zero.
+    let loss = loss.sum() + (logits.clone() * 0.0).sum();
+    numbers(logits.grad(&loss.backward()).expect("the loss depends on the logits"))
 }

@@ -65,8 +65,7 @@ pub fn soft_argmax<const D: usize>(
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
     if samples < 2 {
-        let reason = format!("the gradient needs two samples or more, got {samples}");
-        return Err(Error::Relaxation { relaxation: "soft argmax", reason });
+        return Err(Error::parameter("soft argmax", "samples", "at least 2", samples));
     }
     let slope = perturbation.distribution.score()?;
     let shape = theta.dims();
@@ -117,8 +116,7 @@ pub fn hard_argmax<const D: usize>(
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
     if !(lambda > 0.0 && lambda < f64::INFINITY) {
-        let reason = format!("the step lambda must be positive and finite, got {lambda}");
-        return Err(Error::Relaxation { relaxation: "hard argmax", reason });
+        return Err(Error::parameter("hard argmax", "lambda", "positive and finite", lambda));
     }
     let (shape, width) = (theta.dims(), theta.dims()[D - 1]);
     let keys = Perturbed::of(&theta, perturbation, 1, noise)?.keys();
@@ -176,8 +174,7 @@ pub fn fenchel_young_loss<const D: usize>(
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
     if samples == 0 {
-        let reason = "the loss needs one sample or more, got 0".into();
-        return Err(Error::Relaxation { relaxation: "Fenchel-Young loss", reason });
+        return Err(Error::parameter("Fenchel-Young loss", "samples", "at least 1", samples));
     }
     let shape = theta.dims();
     assert!(target.dims() == shape, "a target of shape {:?} for scores of shape {shape:?}", target.dims());

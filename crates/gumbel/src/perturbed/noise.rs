@@ -48,8 +48,8 @@ impl NoiseDistribution {
                 numbers.for_each(|(value, i)| *value = sum_of_gamma(parts, terms, stream.skip(i).fork()));
             }
             Self::SumOfGamma { parts, terms } => {
-                let reason = format!("it needs one part and one term or more, got {parts} and {terms}");
-                return Err(Error::Relaxation { relaxation: "sum-of-gamma noise", reason });
+                let (name, value) = if parts == 0 { ("parts", parts) } else { ("terms", terms) };
+                return Err(Error::parameter("sum-of-gamma noise", name, "at least 1", value));
             }
         }
         Ok(values)
@@ -60,12 +60,7 @@ impl NoiseDistribution {
         match self {
             Self::Gumbel => Ok(|noise| 1.0 - (-noise).exp()),
             Self::Normal => Ok(|noise| noise),
-            Self::SumOfGamma { .. } => Err(Error::Relaxation {
-                relaxation: "soft argmax",
-                reason:
-                    "sum-of-gamma noise has no score; use normal or Gumbel noise, a hard argmax or a Fenchel-Young loss"
-                        .into(),
-            }),
+            Self::SumOfGamma { .. } => Err(Error::NoScore),
         }
     }
 }
@@ -149,10 +144,10 @@ mod tests {
 
     #[test]
     fn noise_of_nothing_is_refused() {
-        for (parts, terms) in [(0, 10), (2, 0)] {
+        for (parts, terms, name) in [(0, 10, "parts"), (2, 0, "terms")] {
             let distribution = NoiseDistribution::SumOfGamma { parts, terms };
             let message = distribution.draw(3, &mut Noise::from_seed(1)).unwrap_err().to_string();
-            assert!(message.contains(&format!("got {parts} and {terms}")), "{message}");
+            assert!(message.contains(&format!("{name} must be at least 1, got 0")), "{message}");
         }
         assert!(NoiseDistribution::SumOfGamma { parts: 1, terms: 1 }.score().is_err());
     }

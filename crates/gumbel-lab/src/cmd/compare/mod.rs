@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use clap::parser::ValueSource;
 use folder::{Folder, Record};
-use gumbel::estimator::Choice;
+use gumbel::estimator::EstimatorSpec;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -81,7 +81,7 @@ fn begin(options: &Compare) -> Result<Folder> {
 fn distinct(estimators: &[String]) -> Result<()> {
     let mut seen: Vec<(String, &String)> = Vec::new();
     for written in estimators {
-        let choice = written.parse::<Choice>()?.complete().to_string();
+        let choice = written.parse::<EstimatorSpec>()?.complete().to_string();
         if let Some((_, earlier)) = seen.iter().find(|(known, _)| *known == choice) {
             bail!("--estimators has {earlier} and {written}, which are the same; leave one of them out");
         }

@@ -1,16 +1,26 @@
-//! Antithetic pairs of bits: from one uniform number each, both with the right law, as different as can be.
+//! Antithetic pairs of bits: both from one uniform number, each correctly distributed, and as different as possible.
 
+use super::super::contract::Properties;
 use super::binary;
+use crate::Error;
 use burn::tensor::{Tensor, activation};
 
-/// `b = 1[u > 1 − p]` and its twin `1[u < p]`, `[P, B, D]`, with p = σ(ℓ).
+/// Half of an even number of samples, at least one.
+pub(in super::super) fn pairs(properties: &Properties, samples: usize) -> Result<usize, Error> {
+    match samples >= 2 && samples.is_multiple_of(2) {
+        true => Ok(samples / 2),
+        false => Err(Error::parameter(properties.name, "samples", "even and at least 2", samples)),
+    }
+}
+
+/// Bits `b = 1[u > 1 − p]` and their twins `1[u < p]`, `[P, B, D]`, with p = σ(ℓ).
 pub(in super::super) struct Pairs {
     pub bits: Tensor<3>,
     pub twins: Tensor<3>,
 }
 
 impl Pairs {
-    /// Of uniform numbers `[P, B, D]` and log-odds `[B, D]`.
+    /// From uniform numbers `[P, B, D]` and log-odds `[B, D]`.
     pub fn new(log_odds: Tensor<2>, uniform: Tensor<3>) -> Self {
         let above: Tensor<3> = activation::sigmoid(log_odds.clone().neg()).unsqueeze();
         let below: Tensor<3> = activation::sigmoid(log_odds).unsqueeze();

@@ -1,9 +1,10 @@
 //! The coefficient of a control variate, learned in closed form.
 //!
 //! An estimate `a + c·b` with `E b = 0` has the least variance at `c = −E[a·b] / E[b·b]`. Both means are
-//! remembered with exponential decay, so `c` follows training, and it is 0 until something has been learned.
-//! The estimate that a step uses has the `c` of earlier steps: it stays unbiased.
+//! remembered with exponential decay, so `c` follows training; it is 0 until something has been learned.
+//! An estimate uses the `c` of earlier steps, so it stays unbiased.
 
+use super::super::contract::State;
 use crate::Error;
 use burn::tensor::Tensor;
 use std::{fmt, str::FromStr};
@@ -11,42 +12,52 @@ use std::{fmt, str::FromStr};
 /// A memory of about 100 steps.
 const DECAY: f64 = 0.99;
 
-/// The weight of a control variate.
+/// The coefficient of a control variate: learned, or fixed.
+///
+/// ```
+/// use gumbel::Schedule;
+/// use gumbel::estimator::{ControlCoefficient, Rebar};
+/// assert_eq!("0.5".parse::<ControlCoefficient>()?, ControlCoefficient::Fixed(0.5));
+/// let rebar = Rebar::new(1, Schedule::Constant(0.3), ControlCoefficient::Learned)?;
+/// assert_eq!(rebar.coefficient(), 0.0); // until it has learned
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Weight {
-    /// The one of least variance, as far as it is known from earlier steps; 0 at first.
+#[non_exhaustive]
+pub enum ControlCoefficient {
+    /// The one of least variance, as estimated from earlier steps; 0 at first.
     #[default]
     Learned,
     /// Always this one.
     Fixed(f64),
 }
 
-impl Weight {
-    /// The fixed one, or else what has been learned.
+impl ControlCoefficient {
+    /// The fixed one, or else the learned one.
     pub(in super::super) fn or(self, learned: Coefficient) -> f64 {
         match self {
             Self::Learned => learned.value(),
-            Self::Fixed(weight) => weight,
+            Self::Fixed(coefficient) => coefficient,
         }
     }
 }
 
-impl fmt::Display for Weight {
+impl fmt::Display for ControlCoefficient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Learned => f.pad("learned"),
-            Self::Fixed(weight) => write!(f, "{weight}"),
+            Self::Fixed(coefficient) => write!(f, "{coefficient}"),
         }
     }
 }
 
-impl FromStr for Weight {
+impl FromStr for ControlCoefficient {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
         match text.parse::<f64>() {
-            Ok(weight) if weight.is_finite() => Ok(Self::Fixed(weight)),
-            _ => Error::named("weight", text, &["learned"]).map(|_| Self::Learned),
+            Ok(coefficient) if coefficient.is_finite() => Ok(Self::Fixed(coefficient)),
+            _ => Error::find("coefficient", text, &["learned"]).map(|_| Self::Learned),
         }
     }
 }
@@ -58,7 +69,9 @@ pub(in super::super) struct Coefficient {
 }
 
 impl Coefficient {
-    /// Numbers in its state and in a lesson.
+    /// Its tensor in a state.
+    pub const NAME: &str = "coefficient";
+    /// Numbers in its statistics.
     pub const LEN: usize = 2;
 
     pub fn value(self) -> f64 {
@@ -66,24 +79,25 @@ impl Coefficient {
     }
 
     /// What it learns from: the sums of `a·b` and of `b·b`, `[2]`.
-    pub fn lesson<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<1> {
+    pub fn statistics<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<1> {
         let (a, b) = (a.detach(), b.detach());
         Tensor::cat(vec![(a * b.clone()).sum(), b.square().sum()], 0)
     }
 
-    pub fn learn(&mut self, lesson: &[f64]) {
-        // Numbers that overflowed teach nothing.
-        if lesson.iter().all(|number| number.is_finite()) {
-            self.cross = DECAY * self.cross + (1.0 - DECAY) * lesson[0];
-            self.square = DECAY * self.square + (1.0 - DECAY) * lesson[1];
+    pub fn learn(&mut self, statistics: &[f64]) {
+        // Numbers that overflowed are ignored.
+        if statistics.iter().all(|number| number.is_finite()) {
+            self.cross = DECAY * self.cross + (1.0 - DECAY) * statistics[0];
+            self.square = DECAY * self.square + (1.0 - DECAY) * statistics[1];
         }
     }
 
-    pub fn state(self) -> [f64; Self::LEN] {
-        [self.cross, self.square]
+    pub fn save(self, state: State) -> State {
+        state.with(Self::NAME, vec![self.cross, self.square])
     }
 
-    pub fn from_state(state: &[f64]) -> Self {
-        Self { cross: state[0], square: state[1] }
+    pub fn load(state: &State) -> Result<Self, Error> {
+        let [cross, square] = state.numbers(Self::NAME)?;
+        Ok(Self { cross, square })
     }
 }

@@ -1,18 +1,19 @@
 //! Latents in host memory and double precision, for estimators whose arithmetic is more than tensors can say.
 
+use crate::tensor::numbers;
 use crate::{Error, ops};
 use burn::tensor::{Tensor, TensorData};
 
 /// `log softmax(θ)` of logits `[B, D, K]`.
-pub(in super::super) struct LogMasses {
+pub(in super::super) struct LogProbs {
     values: Vec<f64>,
     latents: usize,
     categories: usize,
 }
 
-impl LogMasses {
+impl LogProbs {
     /// # Errors
-    /// What [`sample::check`] refuses.
+    /// Those of [`ops::check_logits`].
     pub fn of(logits: &Tensor<3>) -> Result<Self, Error> {
         ops::check_logits(logits)?;
         let [_, latents, categories] = logits.dims();
@@ -48,11 +49,6 @@ pub(in super::super) fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -
 pub(in super::super) fn argmax(values: impl Iterator<Item = f64>) -> usize {
     let largest = |best: (usize, f64), one: (usize, f64)| if one.1 > best.1 { one } else { best };
     values.enumerate().fold((0, f64::NEG_INFINITY), largest).0
-}
-
-/// The numbers of a tensor.
-pub(in super::super) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.detach().into_data().convert::<f64>().try_to_vec().expect("converted")
 }
 
 /// Numbers as a tensor like the logits: their type, their device.

@@ -1,9 +1,9 @@
 //! The gradient of an objective at a sample, inside an estimate.
 //!
 //! Burn differentiates a graph once. So an estimator whose cotangent depends on ∇f evaluates f twice: here, at
-//! detached leaves and with a backward pass of its own, and again for the surrogate.
+//! detached leaves and with a backward pass of its own, and again for the loss.
 
-use super::super::{Objective, Sample};
+use super::super::contract::{Objective, Sample};
 use burn::tensor::Tensor;
 
 /// `f` and `∂f/∂z` at a sample, `[S, B]` and `[S, B, D, K]`, both detached.

@@ -1,11 +1,13 @@
-//! A small network of an estimator's own: a baseline or a control variate, with one hidden layer.
+//! A small network that an estimator owns: a baseline or a control variate, with one hidden layer.
 //!
 //! It never sees a gradient of the logits. Its parameters are plain numbers: an estimate computes the gradient
-//! of its own loss in them (the lesson), and `learn` takes a step of Adam. So an estimate stays a pure function.
+//! of the network's own loss in them (its statistics), and `learn` takes a step of Adam. So an estimate is a pure
+//! function.
 
-use super::super::{Info, Parameter};
-use crate::{Error, Noise};
+use super::super::contract::State;
+use crate::{Error, StateFault};
 use burn::tensor::{Device, Tensor, TensorData, activation};
+use gumbel_kernels::{Stream, noise};
 
 /// The slope of a hidden unit below zero.
 const LEAK: f64 = 0.3;
@@ -15,20 +17,18 @@ const LEAK: f64 = 0.3;
 pub(in super::super) struct Network {
     inputs: usize,
     hidden: usize,
-    /// Of the hidden layer `inputs · hidden` weights and `hidden` biases, of the output `hidden` weights and a
-    /// bias; then the first moments of all, then the second.
-    numbers: Vec<f64>,
+    /// Of the hidden layer `inputs · hidden` weights and `hidden` biases, of the output `hidden` weights and a bias.
+    parameters: Vec<f64>,
+    first_moment: Vec<f64>,
+    second_moment: Vec<f64>,
     steps: u64,
 }
 
-/// The width of the hidden layer.
-pub(in super::super) const HIDDEN: Parameter =
-    Parameter { name: "hidden", default: "100", meaning: "the width of the network, at least 1" };
-/// The learning rate.
-pub(in super::super) const RATE: Parameter =
-    Parameter { name: "rate", default: "0.001", meaning: "the learning rate of the network, positive" };
+/// The tensors of a network in a state.
+pub(in super::super) const NAMES: [&str; 4] =
+    ["network.parameters", "network.first_moment", "network.second_moment", "network.steps"];
 
-/// A network that is made at its first lesson, when the number of its inputs is known.
+/// A network that is made when it first learns, since only then the number of its inputs is known.
 #[derive(Clone, Debug, PartialEq)]
 pub(in super::super) struct Learner {
     hidden: usize,
@@ -44,107 +44,118 @@ pub(in super::super) struct Leaves {
 }
 
 impl Network {
-    /// Small random weights of the hidden layer, zeros elsewhere: its first answer is 0.
+    /// Small random weights in the hidden layer, zeros elsewhere: its first output is 0.
     pub fn new(inputs: usize, hidden: usize) -> Self {
         let weights = inputs * hidden;
         let scale = (1.0 / inputs as f64).sqrt();
-        let start: Tensor<1> = Noise::from_seed(0).uniform([weights], &Device::flex());
-        let start = start.into_data().convert::<f64>().try_to_vec::<f64>().expect("converted");
-        let mut numbers: Vec<f64> = start.into_iter().map(|u| scale * (2.0 * u - 1.0)).collect();
-        numbers.resize(3 * (weights + 2 * hidden + 1), 0.0);
-        Self { inputs, hidden, numbers, steps: 0 }
+        let mut start = vec![0f32; weights];
+        noise::uniform(Stream::new(0), &mut start);
+        let start = start.into_iter().map(f64::from);
+        let mut parameters: Vec<f64> = start.map(|u| scale * (2.0 * u - 1.0)).collect();
+        let count = count(inputs, hidden);
+        parameters.resize(count, 0.0);
+        let [first_moment, second_moment] = [vec![0.0; count], vec![0.0; count]];
+        Self { inputs, hidden, parameters, first_moment, second_moment, steps: 0 }
     }
 
-    fn count(&self) -> usize {
-        self.inputs * self.hidden + 2 * self.hidden + 1
-    }
-
-    /// The parameters as tracked leaves, for a forward pass and its lesson.
+    /// The parameters as tracked leaves, for a forward pass and its statistics.
     pub fn leaves(&self, device: &Device) -> Leaves {
-        let values: Vec<f32> = self.numbers[..self.count()].iter().map(|&v| v as f32).collect();
-        let all = Tensor::from_data(TensorData::new(values, [self.count()]), &device.clone().inner());
+        let values: Vec<f32> = self.parameters.iter().map(|&v| v as f32).collect();
+        let length = values.len();
+        let all = Tensor::from_data(TensorData::new(values, [length]), &device.clone().inner());
         Leaves { all: all.autodiff().require_grad(), inputs: self.inputs, hidden: self.hidden }
     }
 
-    /// A step of Adam along a lesson.
-    pub fn learn(&mut self, lesson: &[f64], rate: f64) {
+    /// Takes a step of Adam along the gradient of its loss.
+    pub fn learn(&mut self, gradient: &[f64], rate: f64) {
         const DECAYS: [f64; 2] = [0.9, 0.999];
-        if lesson.iter().any(|slope| !slope.is_finite()) {
+        if gradient.iter().any(|slope| !slope.is_finite()) {
             return;
         }
         self.steps += 1;
         let correct = DECAYS.map(|decay| 1.0 - decay.powf(self.steps as f64));
-        let count = self.count();
-        let (weights, moments) = self.numbers.split_at_mut(count);
-        let (first, second) = moments.split_at_mut(count);
-        for (((weight, first), second), slope) in weights.iter_mut().zip(first).zip(second).zip(lesson) {
+        let moments = self.first_moment.iter_mut().zip(&mut self.second_moment);
+        for ((weight, (first, second)), slope) in self.parameters.iter_mut().zip(moments).zip(gradient) {
             *first = DECAYS[0] * *first + (1.0 - DECAYS[0]) * slope;
             *second = DECAYS[1] * *second + (1.0 - DECAYS[1]) * slope * slope;
             *weight -= rate * (*first / correct[0]) / ((*second / correct[1]).sqrt() + 1e-8);
         }
     }
 
-    /// Sizes, steps, and all numbers.
-    pub fn state(&self) -> Vec<f64> {
-        let head = [self.inputs as f64, self.hidden as f64, self.steps as f64];
-        head.into_iter().chain(self.numbers.iter().copied()).collect()
+    pub fn save(&self, state: State) -> State {
+        let vectors = [&self.parameters, &self.first_moment, &self.second_moment].map(Vec::clone);
+        let vectors = vectors.into_iter().chain([vec![self.steps as f64]]);
+        NAMES.into_iter().zip(vectors).fold(state, |state, (name, numbers)| state.with(name, numbers))
     }
 
-    /// `None` if the numbers are not the state of a network of that width.
-    pub fn from_state(state: &[f64], hidden: usize) -> Option<Self> {
-        let [inputs, width, steps, numbers @ ..] = state else { return None };
-        let inputs = *inputs as usize;
-        if *width != hidden as f64 {
-            return None;
+    /// The network of `hidden` units in a state.
+    pub fn load(state: &State, hidden: usize) -> Result<Self, Error> {
+        let [parameters, first_moment, second_moment] =
+            [NAMES[0], NAMES[1], NAMES[2]].map(|name| state.vec(name));
+        let (parameters, first_moment, second_moment) = (parameters?, first_moment?, second_moment?);
+        let [steps] = state.numbers(NAMES[3])?;
+        let inputs = inputs(parameters.len(), hidden);
+        let expected = count(inputs, hidden);
+        for (name, vector) in NAMES.into_iter().zip([&parameters, &first_moment, &second_moment]) {
+            if vector.len() != expected {
+                let fault = StateFault::Length { got: vector.len(), expected };
+                return Err(Error::State { tensor: name.into(), fault });
+            }
         }
-        let network = Self { inputs, hidden, numbers: numbers.to_vec(), steps: *steps as u64 };
-        let wanted = inputs.checked_mul(hidden)?.checked_add(2 * hidden + 1)?.checked_mul(3)?;
-        (network.numbers.len() == wanted).then_some(network)
+        Ok(Self { inputs, hidden, parameters, first_moment, second_moment, steps: steps as u64 })
     }
 }
 
+/// The number of parameters.
+fn count(inputs: usize, hidden: usize) -> usize {
+    inputs * hidden + 2 * hidden + 1
+}
+
+/// The number of inputs of a network with `count` parameters, rounded down.
+fn inputs(count: usize, hidden: usize) -> usize {
+    count.saturating_sub(2 * hidden + 1) / hidden
+}
+
 impl Learner {
-    /// Of `hidden` units, to learn at `rate`.
+    /// With `hidden` units, learning at `rate`, for the estimator `owner`.
     ///
     /// # Errors
     /// No hidden units; a rate that is not positive and finite.
-    pub fn new(info: &Info, hidden: usize, rate: f64) -> Result<Self, Error> {
-        let refused = |reason: String| Err(Error::Parameter { estimator: info.name, reason });
+    pub fn new(owner: &'static str, hidden: usize, rate: f64) -> Result<Self, Error> {
         if hidden == 0 {
-            return refused("hidden must be at least 1, got 0".into());
+            return Err(Error::parameter(owner, "hidden", "at least 1", hidden));
         }
         if !(rate > 0.0 && rate.is_finite()) {
-            return refused(format!("rate must be positive and finite, got {rate}"));
+            return Err(Error::parameter(owner, "rate", "positive and finite", rate));
         }
         Ok(Self { hidden, rate, network: None })
     }
 
-    /// What has been learned, or a new network if that had another number of inputs.
+    /// The network that has learned, or a new one if that had another number of inputs.
     pub fn at(&self, inputs: usize) -> Network {
         let fitting = self.network.clone().filter(|network| network.inputs == inputs);
         fitting.unwrap_or_else(|| Network::new(inputs, self.hidden))
     }
 
-    pub fn learn(&mut self, lesson: &[f64]) {
-        // inputs · hidden weights, hidden biases, hidden output weights and a bias.
-        let inputs = (lesson.len() - 2 * self.hidden - 1) / self.hidden;
-        let mut network = self.at(inputs);
-        network.learn(lesson, self.rate);
+    pub fn learn(&mut self, gradient: &[f64]) {
+        let mut network = self.at(inputs(gradient.len(), self.hidden));
+        network.learn(gradient, self.rate);
         self.network = Some(network);
     }
 
-    /// That of the network; nothing before the first lesson.
-    pub fn state(&self) -> Vec<f64> {
-        self.network.as_ref().map_or(Vec::new(), Network::state)
+    /// Nothing before it first learns.
+    pub fn save(&self, state: State) -> State {
+        match &self.network {
+            Some(network) => network.save(state),
+            None => state,
+        }
     }
 
-    /// The same learner in another state; `None` if it is not one of its own.
-    pub fn in_state(&self, state: &[f64]) -> Option<Self> {
-        let network = match state.is_empty() {
-            true => None,
-            false => Some(Network::from_state(state, self.hidden)?),
-        };
-        Some(Self { network, ..self.clone() })
+    /// The same learner in a saved state.
+    pub fn load(&self, state: &State) -> Result<Self, Error> {
+        let saved = NAMES.iter().any(|name| state.contains(name));
+        let network = saved.then(|| Network::load(state, self.hidden)).transpose()?;
+        Ok(Self { network, ..self.clone() })
     }
 }
 
@@ -156,7 +167,7 @@ impl Leaves {
         (layer.matmul(output) + bias).squeeze_dim(1)
     }
 
-    /// The same, and the derivative of each output in its inputs, `[N, inputs]`: a formula, so that a loss may depend on
+    /// The outputs, and the derivative of each in its inputs, `[N, inputs]`: as a formula, so that a loss may depend on
     /// it without a second derivative.
     pub fn forward_with_slope(&self, inputs: Tensor<2>) -> (Tensor<1>, Tensor<2>) {
         let [weights, biases, output, bias] = self.parts();
@@ -180,7 +191,7 @@ impl Leaves {
     }
 
     /// The gradient of the network's own loss in its parameters, `[count]`.
-    pub fn lesson(self, loss: Tensor<1>) -> Tensor<1> {
+    pub fn gradient(self, loss: Tensor<1>) -> Tensor<1> {
         let gradients = loss.sum().backward();
         self.all.grad(&gradients).expect("the loss depends on the parameters").autodiff()
     }
@@ -189,9 +200,11 @@ impl Leaves {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Noise;
+    use crate::tensor::numbers;
 
     #[test]
-    fn a_network_learns_a_product_and_its_state_is_all_of_it() {
+    fn a_network_learns_a_product_and_its_state_is_complete() {
         let device = Device::flex().autodiff();
         let points = Noise::from_seed(3).logistic::<2>([500, 2], &Device::flex()).clamp(-2.0, 2.0).autodiff();
         let target: Tensor<1> = points.clone().prod_dim(1).squeeze_dim(1);
@@ -200,24 +213,24 @@ mod tests {
             let leaves = network.leaves(&device);
             let loss = (leaves.forward(points.clone()) - target.clone()).square().mean();
             let value = loss.clone().into_scalar::<f32>();
-            let lesson = leaves.lesson(loss).into_data().convert::<f64>().try_to_vec::<f64>().unwrap();
-            network.learn(&lesson, 0.01);
+            network.learn(&numbers(leaves.gradient(loss)), 0.01);
             value
         };
         let first = step(&mut network);
         let last = (0..300).map(|_| step(&mut network)).last().unwrap();
         assert!(last < 0.1 * first, "{first} to {last}");
-        let mut again = Network::from_state(&network.state(), 30).expect("a state");
+        let mut again = Network::load(&network.save(State::new()), 30).expect("a state");
         assert_eq!(step(&mut network), step(&mut again));
         assert_eq!(network, again);
-        assert_eq!(Network::from_state(&network.state()[1..], 30), None);
+        let error = Network::load(&network.save(State::new()), 29).unwrap_err();
+        assert!(error.to_string().contains("network.parameters"), "{error}");
     }
 
     #[test]
     fn the_formula_for_the_slope_is_the_gradient() {
         let device = Device::flex().autodiff();
         let mut network = Network::new(3, 5);
-        let count = network.count();
+        let count = count(3, 5);
         network.learn(&(0..count).map(|i| (i as f64).sin()).collect::<Vec<_>>(), 0.5);
         let points = Noise::from_seed(4).logistic::<2>([20, 3], &Device::flex()).autodiff().require_grad();
         let (value, slope) = network.leaves(&device).forward_with_slope(points.clone());

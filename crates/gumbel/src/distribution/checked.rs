@@ -1,0 +1,67 @@
+//! Parameters that have been checked, and noise of their type.
+
+use crate::Error;
+use crate::tensor::{at_least_single, tracked_as};
+use burn::tensor::{DType, Device, Tensor};
+
+/// Log-odds in single precision or better, every one finite.
+pub(super) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Tensor<D>, Error> {
+    let log_odds = at_least_single(log_odds);
+    match first_where(&log_odds, |value| !value.is_finite()) {
+        None => Ok(log_odds),
+        Some((index, value)) => Err(gumbel_kernels::Error::LogOdds { index, value }.into()),
+    }
+}
+
+/// A parameter in single precision or better, every number of it finite.
+pub(super) fn finite<const D: usize>(
+    distribution: &'static str,
+    name: &'static str,
+    parameter: Tensor<D>,
+) -> Result<Tensor<D>, Error> {
+    let parameter = at_least_single(parameter);
+    check_elements(distribution, name, "finite", &parameter, f64::is_finite)?;
+    Ok(parameter)
+}
+
+/// Returns an error for the first element out of its range.
+pub(super) fn check_elements<const D: usize>(
+    owner: &'static str,
+    parameter: &'static str,
+    expected: &'static str,
+    tensor: &Tensor<D>,
+    fits: impl Fn(f64) -> bool,
+) -> Result<(), Error> {
+    match first_where(tensor, |value| !fits(value)) {
+        None => Ok(()),
+        Some((index, value)) => Err(Error::Element { owner, parameter, expected, index, value }),
+    }
+}
+
+/// A number that must be positive and finite.
+pub(super) fn positive(distribution: &'static str, name: &'static str, value: f64) -> Result<f64, Error> {
+    match value > 0.0 && value < f64::INFINITY {
+        true => Ok(value),
+        false => Err(Error::parameter(distribution, name, "positive and finite", value)),
+    }
+}
+
+/// The first number that is unfit, and its place in the flat tensor.
+fn first_where<const D: usize>(tensor: &Tensor<D>, unfit: impl Fn(f64) -> bool) -> Option<(usize, f64)> {
+    let data = tensor.clone().detach().into_data();
+    data.iter::<f64>().enumerate().find(|&(_, value)| unfit(value))
+}
+
+/// How far a sum of probabilities may be from one: the root of the type's epsilon.
+pub(super) fn tolerance(dtype: DType) -> f64 {
+    if dtype == DType::F64 { f64::EPSILON.sqrt() } else { f64::from(f32::EPSILON.sqrt()) }
+}
+
+/// Host noise in the type of a parameter, without a graph.
+pub(super) fn noise_like<const D: usize>(
+    parameter: &Tensor<D>,
+    draw: impl FnOnce([usize; D], &Device) -> Tensor<D>,
+) -> Tensor<D> {
+    let noise = draw(parameter.dims(), &parameter.device().inner()).cast(parameter.dtype());
+    tracked_as(noise, parameter)
+}

@@ -1,0 +1,88 @@
+//! What an estimator returns.
+
+use crate::tensor::{numbers, unmasked};
+use burn::tensor::{Tensor, activation};
+
+/// An estimate of an expected loss and of its gradient.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::Estimate;
+/// let logits = Tensor::<3>::zeros([1, 1, 2], &Device::flex().autodiff()).require_grad();
+/// let (loss, cotangent) = (Tensor::from_floats([3.0], &Device::flex()), Tensor::<3>::full([1, 1, 2], 0.5, &Device::flex()));
+/// let estimate = Estimate::with_cotangent(loss, logits.clone(), cotangent);
+/// assert_eq!(estimate.loss.clone().into_scalar::<f32>(), 3.0);
+/// let gradient = logits.grad(&estimate.loss.sum().backward()).expect("a gradient");
+/// assert_eq!(gradient.into_data().try_to_vec::<f32>().unwrap(), [0.5, 0.5]);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Estimate {
+    /// `[B]`: its value is the estimate of the expected loss (of the relaxed one if the samples are relaxed); its
+    /// gradient is the estimate of the gradient of the expected loss, with respect to **everything** that the loss was
+    /// computed from: the logits, and the parameters inside the objective. As part of another objective it makes
+    /// estimators of several stochastic layers compose.
+    pub loss: Tensor<1>,
+    /// What [`Estimator::adapt`](super::Estimator::adapt) learns from, detached; the layout is the estimator's own.
+    pub statistics: Option<Tensor<1>>,
+}
+
+impl Estimate {
+    /// A loss `[B]` whose own gradient is the estimate.
+    pub fn new(loss: Tensor<1>) -> Self {
+        Self { loss, statistics: None }
+    }
+
+    /// A loss `[B]` to whose gradient `cotangent` `[B, D, K]` is added, for the logits `[B, D, K]`.
+    pub fn with_cotangent(loss: Tensor<1>, logits: Tensor<3>, cotangent: Tensor<3>) -> Self {
+        Self::new(loss + zero_with_cotangent(logits, cotangent))
+    }
+
+    /// The same estimate with statistics to learn from.
+    #[must_use]
+    pub fn with_statistics(self, statistics: Tensor<1>) -> Self {
+        Self { statistics: Some(statistics.detach()), ..self }
+    }
+
+    /// The statistics in double precision; empty if there are none.
+    pub fn statistics_vec(&self) -> Vec<f64> {
+        self.statistics.clone().map_or(Vec::new(), numbers)
+    }
+
+    /// The mean of the loss over rows.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss.clone().detach().mean().into_scalar::<f64>()
+    }
+}
+
+/// Zeros `[B]` whose gradient with respect to the logits is the cotangent.
+fn zero_with_cotangent(logits: Tensor<3>, cotangent: Tensor<3>) -> Tensor<1> {
+    // Masked logits are infinite; their cotangent is zero.
+    let logits = unmasked(logits);
+    let zero = (logits.clone() - logits.detach()) * cotangent.detach();
+    zero.sum_dim(2).sum_dim(1).squeeze_dims::<1>(&[1, 2])
+}
+
+/// The score `∂ log q(z) / ∂θ = z − softmax(θ)` of every sample, weighted by its signal and summed: a cotangent of the
+/// logits. Exactly zero at masked categories.
+///
+/// ```text
+/// G = Σ_s signal_s (z_s − softmax θ)
+/// ```
+///
+/// # Shapes
+/// `logits` `[B, D, K]`, one-hot `z` `[S, B, D, K]` and `signal` `[S, B]` to `[B, D, K]`.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::score_cotangent;
+/// let device = Device::flex();
+/// let (logits, z) = (Tensor::zeros([1, 1, 2], &device), Tensor::from_floats([[[[0.0, 1.0]]]], &device));
+/// let cotangent = score_cotangent(logits, z, Tensor::from_floats([[3.0]], &device));
+/// assert_eq!(cotangent.into_data().try_to_vec::<f32>().unwrap(), [-1.5, 1.5]);
+/// ```
+pub fn score_cotangent(logits: Tensor<3>, z: Tensor<4>, signal: Tensor<2>) -> Tensor<3> {
+    let p = activation::softmax(logits.detach(), 2).unsqueeze::<4>();
+    let signal = signal.detach().unsqueeze_dims::<4>(&[2, 3]);
+    ((z - p) * signal).sum_dim(0).squeeze_dim(0)
+}

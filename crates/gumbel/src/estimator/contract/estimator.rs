@@ -1,0 +1,97 @@
+//! The one trait of all estimators.
+
+use super::{Estimate, Objective, Properties, State};
+use crate::{Error, Noise, Unsupported};
+use burn::tensor::Tensor;
+use std::fmt;
+
+/// A gradient estimator of `E[f(z)]`, `z ~ q(z; θ)`.
+///
+/// An implementation says what it supports ([`properties`](Self::properties)) and returns an [`Estimate`]. One that
+/// learns from its estimates, such as a baseline, also implements [`adapt`](Self::adapt), [`state`](Self::state) and
+/// [`restore`](Self::restore). One that differentiates f along its sample implements [`Pathwise`](super::Pathwise)
+/// instead, which is shorter. [`conformance`](crate::conformance) tests any of them.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::estimator::{Estimate, Estimator, Evaluation, Objective, Properties};
+/// use gumbel::{Error, Noise, conformance};
+///
+/// /// REINFORCE without a baseline.
+/// #[derive(Debug)]
+/// struct Plain;
+///
+/// impl Estimator for Plain {
+///     fn properties(&self) -> Properties {
+///         Properties::score_function("plain")
+///     }
+///
+///     fn estimate(
+///         &self,
+///         logits: Tensor<3>,
+///         objective: &Objective,
+///         noise: &mut Noise,
+///         _step: u64,
+///     ) -> Result<Estimate, Error> {
+///         self.properties().check(objective)?;
+///         let drawn = Evaluation::draw(&logits, 1, objective, noise)?;
+///         let signal = drawn.losses.clone(); // what weighs ∇ log q(z)
+///         Ok(drawn.score(logits, signal))
+///     }
+/// }
+///
+/// conformance::check(&|| Ok(Box::new(Plain)))?;
+/// let logits = Tensor::<3>::zeros([1, 1, 2], &Device::flex());
+/// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+/// let loss = Plain.estimate(logits, &bit, &mut Noise::from_seed(1), 0)?.loss.into_scalar::<f32>();
+/// assert!(loss == 0.0 || loss == 1.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Estimator: fmt::Debug + Send {
+    /// What it supports and what it costs: for callers to ask before they call.
+    fn properties(&self) -> Properties;
+
+    /// Estimates the expected loss and its gradient for `logits` `[B, D, K]`; `step` is the training step that its
+    /// schedules are evaluated at.
+    ///
+    /// Pure: equal arguments give equal results. The noise advances.
+    ///
+    /// # Errors
+    /// Those of the sampler (NaN or `+inf` among the logits, a row with every category masked), and problems that the
+    /// estimator does not support.
+    fn estimate(
+        &self,
+        logits: Tensor<3>,
+        objective: &Objective,
+        noise: &mut Noise,
+        step: u64,
+    ) -> Result<Estimate, Error>;
+
+    /// The weight of each sample's score in the gradient of a log-mean-exp over chains of layers, `[S, B]`, given the
+    /// losses of all samples, `[S, B]`. A chain is one sample: the scores of all its layers get this weight
+    /// ([`Layers::estimate_bound`](crate::layers::Layers::estimate_bound)).
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] from an estimator without a score, or whose weights depend on more than the losses; too
+    /// few samples.
+    fn bound_signal(&self, _losses: Tensor<2>) -> Result<Tensor<2>, Error> {
+        Err(self.properties().unsupported(Unsupported::LogMeanExpOfChains, Properties::FOR_BOUNDS))
+    }
+
+    /// Learns from the last estimate, such as a baseline from its loss. The only method that changes the estimator;
+    /// measuring never calls it.
+    fn adapt(&mut self, _last: &Estimate) {}
+
+    /// What [`adapt`](Self::adapt) has learned, to be saved with a run.
+    fn state(&self) -> State {
+        State::new()
+    }
+
+    /// Restores a saved [`state`](Self::state). After an error the estimator is unchanged.
+    ///
+    /// # Errors
+    /// [`Error::State`] if the state belongs to another estimator.
+    fn restore(&mut self, state: &State) -> Result<(), Error> {
+        state.expect_names(&[])
+    }
+}
