@@ -22,6 +22,16 @@ def mentions(kind, node):
     return isinstance(node, list) and any(mentions(kind, value) for value in node)
 
 
+def numbers(node):
+    """Whether a type mentions a slice of numbers."""
+    if isinstance(node, dict):
+        element = node.get("slice")
+        if isinstance(element, dict) and ("primitive" in element or "generic" in element):
+            return True
+        return any(numbers(value) for value in node.values())
+    return isinstance(node, list) and any(numbers(value) for value in node)
+
+
 def example(docs):
     """Whether there is a block of Rust with a number in it."""
     blocks = re.findall(r"^```([^\n`]*)\n(.*?)^```", docs, flags=re.S | re.M)
@@ -45,7 +55,7 @@ def faults(item, kind, docs, context, method):
         signature = item["inner"]["function"]["sig"]
         if mentions("Result", signature["output"]) and "# Errors" not in docs:
             yield "no section on errors"
-        arrays = mentions("Tensor", signature) or mentions("slice", signature)
+        arrays = mentions("Tensor", signature) or numbers(signature)
         if arrays and not shaped(docs + context):
             yield "no shapes"
 

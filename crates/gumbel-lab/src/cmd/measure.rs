@@ -21,7 +21,7 @@ const TRAINING: &str = "estimator,step,expected_loss,expected_loss_se,gradient_v
 /// Measures, prints the table, writes the CSV and the page. Interrupted, it writes nothing and returns 130.
 ///
 /// # Errors
-/// Options that do not go together; an estimator named that does not serve the problem; a disk that is full.
+/// Options that do not go together; an estimator named that does not support the problem; a disk that is full.
 pub fn run(options: &Options) -> Result<ExitCode> {
     options.check()?;
     if let (Some(results), Some(out)) = (&options.guide, &options.out) {

@@ -158,7 +158,7 @@ impl<O: Options> Config<O> {
         }
         ensure!(
             info.properties.latents == Latents::Categorical || self.model.latents().1 == 2,
-            "--estimator {info} serves binary latents only; use {} 2, or --estimator rloo",
+            "--estimator {info} supports binary latents only; use {} 2, or --estimator rloo",
             O::CATEGORIES
         );
         Ok(())
@@ -314,8 +314,11 @@ mod tests {
         let cases: &[(&[&str], &str)] = &[
             (&["--categories", "1"], "--categories must be at least 2, got 1"),
             (&["--lr", "nan"], "must be positive and finite, got NaN"),
-            (&["--lr", "cosine:1e-3:1e-4"], "'--lr <SCHEDULE>': schedule 'cosine:1e-3:1e-4': not a schedule"),
-            (&["--estimator", "reinforced"], "did you mean reinforce?"),
+            (
+                &["--lr", "cosine:1e-3:1e-4"],
+                "'--lr <SCHEDULE>': invalid schedule 'cosine:1e-3:1e-4': not a schedule",
+            ),
+            (&["--estimator", "reinforced"], "did you mean 'reinforce'?"),
             (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
             (&["--estimator", "muprop", "--kl", "mass-at-sample"], "use --kl categorical"),
             (&["--prior-tau", "0.5"], "needs --kl density"),
@@ -338,7 +341,7 @@ mod tests {
             (&["--train-samples", "0", "--kl", "mass-at-sample"], "at least 1, got 0"),
             (&["--layers", "0"], "--layers must be from 1 to 10, got 0"),
             (&["--layers", "11"], "--layers must be from 1 to 10, got 11"),
-            (&["--estimator", "disarm"], "serves binary latents only; use --categories 2"),
+            (&["--estimator", "disarm"], "supports binary latents only; use --categories 2"),
             (&["--estimator", "rloo", "--tau", "1"], "--tau is no parameter of --estimator rloo"),
             (&["--tau", "0"], "must be positive and finite, got 0"),
             (&["--hidden", "512,x"], "'x' is not a width"),

@@ -50,7 +50,7 @@ impl Case {
     /// Tries an estimator once.
     ///
     /// # Errors
-    /// Why it does not serve the problem.
+    /// Why it does not support the problem.
     pub fn check(&self, choice: &EstimatorSpec) -> Result<(), Error> {
         let (estimator, objective) = (choice.build()?, self.problem.objective());
         self.measurement(estimator.as_ref(), &objective).draw(1, &mut Noise::from_seed(0))

@@ -274,7 +274,7 @@ mod tests {
             "80.00<small>± 0.25, 2 to come</small><small class=\"paper\">paper 73.1</small>",
             "<td>failed<small class=\"paper\">paper 112.2</small>",
             "SF, VAE, Bernoulli, seed 1: the bound is inf",
-            "not run<small>does not serve a chain of layers</small>",
+            "not run<small>does not support a chain of layers</small>",
             "So far 1 of 2 runs",
             "&lt;x&gt;",
         ] {

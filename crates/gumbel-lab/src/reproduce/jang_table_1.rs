@@ -154,8 +154,8 @@ fn cell(estimator: &Estimator, model: usize, place: Place, with_paper: bool, bud
 /// Why the program refuses to train a model so, if it does.
 fn refusal(estimator: &Estimator, model: usize) -> Option<&'static str> {
     match (estimator.name, MODELS[model].0) {
-        ("darn", "sbn-categorical" | "vae-categorical") => Some("serves binary latents only"),
-        ("muprop", "sbn-bernoulli" | "sbn-categorical") => Some("does not serve a chain of layers"),
+        ("darn", "sbn-categorical" | "vae-categorical") => Some("supports binary latents only"),
+        ("muprop", "sbn-bernoulli" | "sbn-categorical") => Some("does not support a chain of layers"),
         _ => None,
     }
 }

@@ -60,9 +60,9 @@ impl Estimator for SelfCritical {
         _step: u64,
     ) -> Result<Estimate, Error> {
         ENTRY.properties.check(objective)?;
-        let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
         let mode = Sample::hard(one_hot_argmax(logits.clone()).unsqueeze::<4>());
         let baseline = objective.losses(&mode).detach();
+        let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
         let signal = (drawn.losses.clone().detach() - baseline) / self.samples as f64;
         Ok(drawn.score(logits, signal))
     }

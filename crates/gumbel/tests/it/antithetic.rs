@@ -2,16 +2,13 @@
 //! change and an estimate is linear in the uniform noise, so two Gauss points in each piece integrate it, and its
 //! square, exactly.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use crate::support::{double, gradients};
+use burn::tensor::Tensor;
 use gumbel::estimator::{Arm, Arms, DisArm, Estimate, Objective, Sample};
 
 const LOG_ODDS: [f64; 2] = [0.7, -1.3];
 /// f at the states 00, 01, 10, 11.
 const LOSSES: [f64; 4] = [0.3, -1.1, 2.0, 0.4];
-
-fn double<const D: usize>(values: Vec<f64>, shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), (&Device::flex().autodiff(), DType::F64))
-}
 
 fn p() -> [f64; 2] {
     LOG_ODDS.map(|l| 1.0 / (1.0 + (-l).exp()))
@@ -56,10 +53,8 @@ fn grid() -> Vec<([f64; 2], f64)> {
 fn slopes(rows: usize, estimate: impl Fn(Tensor<3>, &Objective) -> Estimate) -> Vec<[f64; 2]> {
     let [a, b] = LOG_ODDS;
     let logits = double([0.0, a, 0.0, b].repeat(rows), [rows, 2, 2]).require_grad();
-    let surrogate = estimate(logits.clone(), &Objective::mean(table)).loss.sum();
-    let gradient = logits.grad(&surrogate.backward()).expect("a gradient");
-    let gradient = gradient.into_data().try_to_vec::<f64>().expect("double precision");
-    gradient.chunks(4).map(|row| [row[1], row[3]]).collect()
+    let estimate = estimate(logits.clone(), &Objective::mean(table));
+    gradients(&estimate, &logits).chunks(4).map(|row| [row[1], row[3]]).collect()
 }
 
 fn uniforms(grid: &[([f64; 2], f64)]) -> Tensor<3> {

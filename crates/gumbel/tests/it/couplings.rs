@@ -1,27 +1,16 @@
 //! Coupled samples, CARMS and ARSM without Monte Carlo: their mean over all cells of the noise, in double precision.
 //! Each is also compared, sample by sample, with the estimator that it is for two categories.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use crate::support::{double, gradients, numbers};
+use burn::tensor::{DType, Device, Tensor};
 use gumbel::Noise;
 use gumbel::estimator::{
     Arm, Arms, Arsm, Carms, Coupled, CouplingOrder, DisArm, Estimate, Estimator, Objective, Sample,
 };
 use std::cell::RefCell;
 
-fn double<const D: usize>(values: Vec<f64>, shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), (&Device::flex().autodiff(), DType::F64))
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().convert::<f64>().try_to_vec().expect("converted")
-}
-
 fn tiled(logits: &[f64], [latents, categories]: [usize; 2], rows: usize) -> Tensor<3> {
     double(logits.repeat(rows), [rows, latents, categories]).require_grad()
-}
-
-fn gradients(estimate: &Estimate, logits: &Tensor<3>) -> Vec<f64> {
-    numbers(logits.grad(&estimate.loss.clone().sum().backward()).expect("a gradient"))
 }
 
 fn softmax(logits: &[f64]) -> Vec<f64> {

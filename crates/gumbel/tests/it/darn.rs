@@ -1,7 +1,8 @@
 //! DARN against its theory, by enumeration of all bits in double precision: exact for quadratics and for nothing beyond,
 //! and the same as ZGR and ReinMax sample by sample.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use crate::support::{double, gradients, numbers};
+use burn::tensor::{DType, Device, Tensor};
 use gumbel::Noise;
 use gumbel::estimator::{Darn, Estimator, Objective, Reduction, Sample, Zgr};
 use gumbel::straight_through;
@@ -10,14 +11,6 @@ const LATENTS: usize = 3;
 const WIDTH: usize = 2 * LATENTS;
 const STATES: usize = 8;
 const LOG_ODDS: [f64; LATENTS] = [0.7, -1.3, 0.2];
-
-fn double<const D: usize>(values: Vec<f64>, shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), (&Device::flex().autodiff(), DType::F64))
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().try_to_vec().expect("double precision")
-}
 
 fn bits(state: usize) -> [f64; LATENTS] {
     std::array::from_fn(|i| (state >> i & 1) as f64)
@@ -60,8 +53,8 @@ fn estimates(
     exponential: bool,
 ) -> Vec<[f64; LATENTS]> {
     let theta = logits();
-    let surrogate = loss(path(theta.clone(), states()), seed, exponential).sum();
-    let gradient = numbers(theta.grad(&surrogate.backward()).expect("a gradient"));
+    let total = loss(path(theta.clone(), states()), seed, exponential).sum();
+    let gradient = numbers(theta.grad(&total.backward()).expect("a gradient"));
     gradient.chunks(WIDTH).map(|row| std::array::from_fn(|i| row[2 * i + 1])).collect()
 }
 
@@ -118,8 +111,7 @@ fn the_estimator_is_that_of_zgr_for_the_same_noise_under_either_reduction() {
             };
             let theta = logits();
             let estimate = estimator.estimate(theta.clone(), &objective, &mut Noise::from_seed(1), 0);
-            let surrogate = estimate.expect("a supported problem").loss.sum();
-            numbers(theta.grad(&surrogate.backward()).expect("a gradient"))
+            gradients(&estimate.expect("a supported problem"), &theta)
         };
         let (darn, zgr) = (gradient(&Darn::new(3).unwrap()), gradient(&Zgr::new(3).unwrap()));
         for (darn, zgr) in darn.iter().zip(zgr) {

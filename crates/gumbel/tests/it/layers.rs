@@ -3,6 +3,7 @@
 //! Rows are replicates: each row has parameters of its own, all with the same values, so that one call gives as many
 //! independent gradients. About 130 comparisons at four standard errors: a false alarm in 120 seeds; they are fixed.
 
+use crate::support::numbers;
 use burn::tensor::{Device, Tensor};
 use gumbel::estimator::{self, Entry, Estimate, Estimator, EstimatorSpec, Reduction};
 use gumbel::layers::{Drawn, Layers};
@@ -175,10 +176,6 @@ fn run(names: &[&str], parameters: &[f64], rows: usize) -> Result<Run, Error> {
     let gradients = leaf.grad(&estimates[0].loss.clone().sum().backward()).expect("a gradient");
     let gradients = numbers(gradients).chunks(parameters.len()).map(<[f64]>::to_vec).collect();
     Ok(Run { estimates, gradients, calls: calls.get() })
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().iter::<f64>().collect()
 }
 
 /// The largest distance from `expected` of a column's mean, in standard errors.

@@ -1,5 +1,6 @@
 //! NVIL: a trained baseline changes no mean, and takes out what differs from row to row.
 
+use crate::support;
 use burn::tensor::{Device, Tensor};
 use gumbel::Noise;
 use gumbel::estimator::{Estimator, Nvil, Objective, Reinforce, ReinforceBaseline, Sample};
@@ -26,9 +27,8 @@ fn loss(sample: &Sample) -> Tensor<2> {
 fn gradients(estimator: &dyn Estimator, rows: usize, seed: u64) -> Vec<f64> {
     let theta = logits(rows);
     let estimate = estimator.estimate(theta.clone(), &Objective::mean(loss), &mut Noise::from_seed(seed), 0);
-    let surrogate = estimate.expect("a supported problem").loss.sum();
-    let gradient = theta.grad(&surrogate.backward()).expect("a gradient").into_data().convert::<f64>();
-    gradient.try_to_vec::<f64>().expect("converted").chunks(3).map(|row| row[0]).collect()
+    let gradients = support::gradients(&estimate.expect("a supported problem"), &theta);
+    gradients.chunks(3).map(|row| row[0]).collect()
 }
 
 fn moments(values: impl Iterator<Item = f64> + Clone) -> (f64, f64, f64) {

@@ -1,5 +1,6 @@
 //! Perturbed solvers: means and gradients in standard errors of what is known exactly.
 
+use crate::support::numbers;
 use burn::tensor::{Device, Tensor};
 use gumbel::Noise;
 use gumbel::perturbed::{NoiseDistribution, Perturbation, fenchel_young_loss, hard_argmax, soft_argmax};
@@ -15,10 +16,6 @@ fn one_hot(theta: &[f64]) -> Vec<f64> {
 /// The rank of each score, from 0 for the least: the best point of the permutahedron.
 fn ranks(theta: &[f64]) -> Vec<f64> {
     theta.iter().map(|score| theta.iter().filter(|other| *other < score).count() as f64).collect()
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.inner().into_data().convert::<f64>().try_to_vec().expect("converted")
 }
 
 fn softmax() -> Vec<f64> {

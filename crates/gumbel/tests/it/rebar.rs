@@ -1,22 +1,15 @@
 //! REBAR without Monte Carlo, in double precision: against the formulas of the papers by finite differences, and its
 //! mean and variance by quadrature over the noise.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use crate::support::{double, gradients, numbers};
+use burn::tensor::{DType, Device, Tensor};
 use gumbel::estimator::{
-    ControlCoefficient, Estimate, Estimator, Objective, Rebar, Reinforce, ReinforceBaseline, Sample,
+    ControlCoefficient, Estimator, Objective, Rebar, Reinforce, ReinforceBaseline, Sample,
 };
 use gumbel::{Noise, Schedule};
 
 const LATENTS: usize = 2;
 const TAU: f64 = 0.5;
-
-fn double<const D: usize>(values: Vec<f64>, shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), (&Device::flex().autodiff(), DType::F64))
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().try_to_vec().expect("double precision")
-}
 
 fn weight(i: usize) -> f64 {
     [1.0, -0.5, 0.2, -1.0, 0.7, 0.4][i]
@@ -43,10 +36,6 @@ fn misleading(sample: &Sample) -> Tensor<2> {
 
 fn rebar(samples: usize, weight: ControlCoefficient) -> Rebar {
     Rebar::new(samples, Schedule::Constant(TAU), weight).expect("samples")
-}
-
-fn gradient(estimate: &Estimate, logits: &Tensor<3>) -> Vec<f64> {
-    numbers(logits.grad(&estimate.loss.clone().sum().backward()).expect("a gradient"))
 }
 
 fn softmax(keys: &[f64], tau: f64) -> Vec<f64> {
@@ -125,7 +114,7 @@ fn it_is_the_form_with_conditional_gumbels() {
             let estimate = rebar(1, ControlCoefficient::Fixed(eta))
                 .with_gumbel(logits.clone(), &Objective::mean(smooth), gumbel.clone(), 0)
                 .expect("a supported problem");
-            let found = gradient(&estimate, &logits);
+            let found = gradients(&estimate, &logits);
             for (found, gumbel) in found.chunks(LATENTS * k).zip(numbers(gumbel.clone()).chunks(LATENTS * k))
             {
                 for (found, expected) in found.iter().zip(reference(k, &theta, gumbel, eta)) {
@@ -173,7 +162,7 @@ fn for_bits_it_is_the_form_with_uniform_noise() {
         logistic(&uniform),
         0,
     );
-    let found = gradient(&estimate.expect("a supported problem"), &theta);
+    let found = gradients(&estimate.expect("a supported problem"), &theta);
     for (found, u) in found.chunks(2 * LATENTS).zip(uniform) {
         let p = LOG_ODDS.map(sigmoid);
         let b: [bool; LATENTS] = std::array::from_fn(|i| u[i] > 1.0 - p[i]);
@@ -233,7 +222,7 @@ fn moments(estimator: &Rebar, f: fn(&Sample) -> Tensor<2>) -> ([f64; LATENTS], f
     let estimate = estimator
         .with_gumbel(theta.clone(), &Objective::mean(f), logistic(&uniform), 0)
         .expect("a supported problem");
-    let rows = gradient(&estimate, &theta);
+    let rows = gradients(&estimate, &theta);
     let moment = |i: usize, power: i32| -> f64 {
         rows.chunks(2 * LATENTS).zip(&weights).map(|(row, w)| w * row[2 * i + 1].powi(power)).sum()
     };
@@ -330,7 +319,7 @@ fn without_its_control_variate_it_is_reinforce() {
             rebar.estimate(theta[0].clone(), &objective, &mut noise(), 0).expect("a supported problem"),
             plain.estimate(theta[1].clone(), &objective, &mut noise(), 0).expect("a supported problem"),
         ];
-        let [found, expected] = [0, 1].map(|i| gradient(&both[i], &theta[i]));
+        let [found, expected] = [0, 1].map(|i| gradients(&both[i], &theta[i]));
         assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12), "seed {seed}");
         rebar.adapt(&both[0]);
         plain.adapt(&both[1]);
@@ -346,7 +335,7 @@ fn two_samples_are_the_mean_of_one_and_one() {
         let estimate = estimator
             .with_gumbel(theta.clone(), &Objective::mean(smooth), noise, 0)
             .expect("a supported problem");
-        gradient(&estimate, &theta)
+        gradients(&estimate, &theta)
     };
     let [first, second] = noise.clone().map(|noise| run(1, noise));
     let both = run(2, Tensor::cat(noise.to_vec(), 0));

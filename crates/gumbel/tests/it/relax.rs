@@ -1,5 +1,6 @@
 //! RELAX, of a black box and not: whatever the network has learned it stays unbiased, and what it learns is worth having.
 
+use crate::support;
 use burn::tensor::{DType, Device, Tensor};
 use gumbel::Noise;
 use gumbel::estimator::{Estimate, Estimator, EstimatorSpec, Objective, Sample};
@@ -63,9 +64,8 @@ fn trained(text: &str, f: Loss, latents: usize, steps: u64) -> Box<dyn Estimator
 
 fn gradients(estimator: &dyn Estimator, theta: &Tensor<3>, f: Loss, seed: u64) -> Vec<Vec<f64>> {
     let width = theta.dims()[1] * CATEGORIES;
-    let surrogate = estimate(estimator, theta, f, seed).loss.sum();
-    let gradient = theta.grad(&surrogate.backward()).expect("a gradient").into_data().convert::<f64>();
-    gradient.try_to_vec::<f64>().expect("converted").chunks(width).map(<[f64]>::to_vec).collect()
+    let gradients = support::gradients(&estimate(estimator, theta, f, seed), theta);
+    gradients.chunks(width).map(<[f64]>::to_vec).collect()
 }
 
 fn mean_and_variance(rows: &[Vec<f64>], i: usize) -> (f64, f64) {

@@ -1,7 +1,8 @@
 //! Unordered sets, and sum and sample, without Monte Carlo: their mean over all sets, or over all draws, in double
 //! precision. Their samplers are compared with those laws in standard errors.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use crate::support::{double, gradients, numbers};
+use burn::tensor::Tensor;
 use gumbel::estimator::{
     Estimate, Estimator, Objective, Reinforce, ReinforceBaseline, Sample, SumAndSample, UnorderedSet,
 };
@@ -13,16 +14,8 @@ const CATEGORIES: usize = 3;
 const STATES: usize = 9;
 const LOGITS: [f64; 6] = [0.3, -0.5, 0.8, 0.0, 1.0, -1.2];
 
-fn double<const D: usize>(values: Vec<f64>, shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), (&Device::flex().autodiff(), DType::F64))
-}
-
 fn logits(rows: usize) -> Tensor<3> {
     double(LOGITS.repeat(rows), [rows, LATENTS, CATEGORIES]).require_grad()
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().convert::<f64>().try_to_vec().expect("converted")
 }
 
 fn categories(state: usize) -> [usize; LATENTS] {
@@ -61,10 +54,6 @@ fn exact() -> (f64, [f64; 6]) {
     let value = (0..STATES).map(|s| mass(s) * loss(s)).sum();
     let slope = |at: usize| (0..STATES).map(|s| mass(s) * loss(s) * (one_hot(s)[at] - p()[at])).sum();
     (value, std::array::from_fn(slope))
-}
-
-fn gradients(estimate: &Estimate, logits: &Tensor<3>) -> Vec<f64> {
-    numbers(logits.grad(&estimate.loss.clone().sum().backward()).expect("a gradient"))
 }
 
 /// That value and gradient have the right mean over rows of these weights.

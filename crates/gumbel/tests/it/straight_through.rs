@@ -2,7 +2,8 @@
 //! same estimator. Given the hard sample all but Gumbel-Rao are deterministic, so their mean is a sum over all
 //! states, in double precision and without Monte Carlo.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use crate::support::{double, numbers};
+use burn::tensor::{Device, Tensor};
 use gumbel::estimator::{Decoupled, Estimator, LogitGap, Objective, Sample, StraightThroughGumbel, find};
 use gumbel::{Noise, Schedule, straight_through};
 
@@ -20,14 +21,6 @@ const ZGR: Path = straight_through::zgr;
 const GAPPED: Path = |logits, hard| straight_through::gapped(logits, hard, 1.0, LogitGap::Fixed(1.0));
 const PUBLISHED_GAPPED: Path =
     |logits, hard| straight_through::gapped(logits, hard, 1.0, LogitGap::Probability);
-
-fn double<const D: usize>(values: Vec<f64>, shape: [usize; D]) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), (&Device::flex().autodiff(), DType::F64))
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().try_to_vec().expect("double precision")
-}
 
 fn masses() -> [[f64; CATEGORIES]; LATENTS] {
     std::array::from_fn(|latent| {

@@ -1,5 +1,6 @@
 //! Subsets on tensors: forward values, gradients against enumeration, limits, and what is refused.
 
+use crate::support::numbers;
 use burn::tensor::{DType, Device, Tensor};
 use gumbel::{Error, Noise, subset};
 
@@ -8,10 +9,6 @@ const LOGITS: [[f32; 5]; 2] = [[0.5, -1.0, MASK, 1.5, 0.2], [80.0, 0.0, -80.0, 7
 
 fn logits() -> Tensor<2> {
     Tensor::from_floats(LOGITS, &Device::flex())
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.inner().into_data().convert::<f64>().try_to_vec().expect("converted")
 }
 
 /// The value and the gradient of `⟨f(logits), d⟩`.

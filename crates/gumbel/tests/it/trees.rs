@@ -1,15 +1,12 @@
 //! Spanning trees on tensors: limits, gradients, and what is refused. Their numbers are tested against all trees in the
 //! kernels.
 
+use crate::support::numbers;
 use burn::tensor::{DType, Device, Tensor};
 use gumbel::tree::{self, Graph};
 use gumbel::{Error, Noise};
 
 const MASK: f32 = f32::NEG_INFINITY;
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.inner().into_data().convert::<f64>().try_to_vec().expect("converted")
-}
 
 fn logits() -> Tensor<2> {
     let rows = [[0.3, -1.0, 2.0, 0.5, MASK, 0.0], [80.0, -80.0, 0.0, 79.0, 1.0, -5.0]];

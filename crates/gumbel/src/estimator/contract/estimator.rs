@@ -54,7 +54,8 @@ pub trait Estimator: fmt::Debug + Send {
     /// Estimates the expected loss and its gradient for `logits` `[B, D, K]`; `step` is the training step that its
     /// schedules are evaluated at.
     ///
-    /// Pure: equal arguments give equal results. The noise advances.
+    /// Pure: equal arguments give equal results. The noise advances. Where the objective is evaluated elsewhere too, the
+    /// evaluation at the samples comes last, so that a closure can record parts of its loss.
     ///
     /// # Errors
     /// Those of the sampler (NaN or `+inf` among the logits, a row with every category masked), and problems that the

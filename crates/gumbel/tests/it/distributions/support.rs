@@ -1,5 +1,6 @@
 //! Numbers in and out of tensors, and comparisons.
 
+pub use crate::support::numbers;
 use burn::tensor::{DType, Device, Tensor};
 
 pub const MASK: f64 = f64::NEG_INFINITY;
@@ -12,10 +13,6 @@ pub fn row(values: &[f64]) -> Tensor<1> {
 /// The same row many times, in single precision.
 pub fn rows(values: &[f64], count: usize) -> Tensor<2> {
     row(values).cast(DType::F32).unsqueeze::<2>().repeat_dim(0, count)
-}
-
-pub fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.into_data().iter::<f64>().collect()
 }
 
 pub fn number<const D: usize>(tensor: Tensor<D>) -> f64 {

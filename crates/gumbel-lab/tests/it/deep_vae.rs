@@ -1,8 +1,6 @@
 //! `gumbel train vae --layers 2`: learning, by every divergence, resuming, drawing, comparing, and what it refuses.
 
-mod program;
-
-use program::*;
+use crate::program::*;
 use std::path::Path;
 use std::process::Output;
 
@@ -90,12 +88,12 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
     let with = |estimator| [&bound[..], &[estimator]].concat();
     let cases: &[(Vec<&str>, &[&str])] = &[
         (vec!["--layers", "0"], &["--layers must be from 1 to 10, got 0"]),
-        (vec!["--estimator", "rebar"], &["rebar does not serve a chain of layers", "use rloo"]),
+        (vec!["--estimator", "rebar"], &["rebar does not support a chain of layers", "use rloo"]),
         (vec!["--samples", "2"], &["several samples of one layer", "use samples=1"]),
         (vec!["--estimator", "unordered-set"], &["its samples are weighted", "use rloo or disarm"]),
         (vec!["--train-samples", "3"], &["use --kl mass-at-sample"]),
         (vec!["--train-samples", "0", "--kl", "density"], &["--train-samples must be at least 1, got 0"]),
-        (with("nvil"), &["nvil does not serve a log-mean-exp over chains of layers", "use vimco"]),
+        (with("nvil"), &["nvil does not support a log-mean-exp over chains of layers", "use vimco"]),
         (with("rloo"), &["a mean over samples only", "use vimco"]),
         (with("vimco:samples=4"), &["and --train-samples 3 both give samples"]),
         (vec!["--kl", "density", "--estimator", "rloo"], &["needs relaxed samples"]),

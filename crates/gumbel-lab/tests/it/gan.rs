@@ -1,8 +1,6 @@
 //! `gumbel train gan` as a user meets it.
 
-mod program;
-
-use program::*;
+use crate::program::*;
 use std::path::Path;
 use std::process::Command;
 

@@ -1,8 +1,6 @@
 //! `gumbel train sbn`: learning, resuming, drawing, comparing, and what it refuses.
 
-mod program;
-
-use program::*;
+use crate::program::*;
 use std::path::Path;
 use std::process::Output;
 
@@ -109,7 +107,7 @@ fn estimators_are_compared_on_it() {
 #[test]
 fn what_cannot_be_trained_is_refused_before_it_begins() {
     let cases: &[(&[&str], &[&str])] = &[
-        (&["--estimator", "rebar"], &["rebar does not serve a chain of layers", "use rloo"]),
+        (&["--estimator", "rebar"], &["rebar does not support a chain of layers", "use rloo"]),
         (&["--estimator", "gumbel-softmax:samples=2"], &["several samples of one layer", "use samples=1"]),
         (&["--estimator", "unordered-set"], &["its samples are weighted", "use rloo or disarm"]),
         (&["--estimator", "vimco"], &["serves a log-mean-exp only", "use rloo"]),
@@ -117,7 +115,7 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--train-samples", "0"], &["--train-samples must be at least 1, got 0"]),
         (
             &["--train-samples", "2", "--estimator", "disarm"],
-            &["disarm does not serve a log-mean-exp over chains of layers", "use vimco"],
+            &["disarm does not support a log-mean-exp over chains of layers", "use vimco"],
         ),
         (&["--latents", "0"], &["--latents must be at least 1"]),
         (&["--categories", "1"], &["--categories must be at least 2, got 1"]),

@@ -1,9 +1,7 @@
 //! `gumbel show` as a user meets it.
 
-mod program;
-
+use crate::program::*;
 use gumbel_lab::show::ALL;
-use program::*;
 use std::path::Path;
 
 fn show(out: &Path, more: &[&str]) -> std::process::Output {

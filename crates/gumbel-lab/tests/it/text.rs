@@ -1,10 +1,8 @@
 //! `gumbel train text`: learning, resuming, writing, comparing, and what it refuses.
 
-mod program;
-
+use crate::program::*;
 use gumbel_lab::config::{Config, TextOptions, Typed};
 use gumbel_lab::sequences::sentences;
-use program::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;

@@ -1,8 +1,6 @@
 //! `gumbel train semi`: learning, resuming, drawing, comparing, and what it refuses.
 
-mod program;
-
-use program::*;
+use crate::program::*;
 use std::path::Path;
 use std::process::Output;
 
@@ -139,7 +137,7 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--labelled-weight", "inf"], &["--labelled-weight must be finite and not negative, got inf"]),
         (&["--style", "0"], &["--style must be at least 1, got 0"]),
         (&["--hidden", "none"], &["--hidden needs a layer, got none"]),
-        (&["--estimator", "disarm"], &["serves binary latents only; use --classes 2"]),
+        (&["--estimator", "disarm"], &["supports binary latents only; use --classes 2"]),
         (&["--convolutions", "16,0"], &["--convolutions", "0"]),
         (
             &["--style", "3000000"],

@@ -1,7 +1,5 @@
 //! Running the program and looking at what it leaves.
 
-#![allow(dead_code)] // each file of tests uses a part
-
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,8 +1,6 @@
 //! `gumbel compare`, and the gradient variance it is made with.
 
-mod program;
-
-use program::*;
+use crate::program::*;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -152,11 +150,11 @@ fn where_no_run_ends_there_is_no_report() {
 #[test]
 fn mistakes_are_told_before_anything_is_trained() {
     let cases: &[(&str, &[&str], &[&str])] = &[
-        ("zgr,rlo", &[], &["did you mean rloo?"]),
+        ("zgr,rlo", &[], &["did you mean 'rloo'?"]),
         ("zgr,rloo:samples=1", &[], &["the number of samples must be at least 2, got 1"]),
         ("zgr", &[], &["at least two to compare, got zgr", "gumbel train takes --estimator zgr"]),
         ("rloo,zgr,rloo:samples=2", &[], &["rloo and rloo:samples=2, which are the same"]),
-        ("zgr,disarm", &[], &["disarm serves binary latents only; use --categories 2"]),
+        ("zgr,disarm", &[], &["disarm supports binary latents only; use --categories 2"]),
         ("zgr,exact", &["--latents", "20"], &["samples of each of 50 images", "use --estimator reinforce"]),
         ("zgr,rloo", &["--estimator", "zgr"], &["name them in --estimators instead"]),
         ("zgr,rloo", &["--tau", "0.5"], &["--tau is a parameter of single estimators", "NAME:tau=VALUE"]),

@@ -1,8 +1,6 @@
 //! Runs that stop and go on.
 
-mod program;
-
-use program::*;
+use crate::program::*;
 use std::path::Path;
 use std::process::Command;
 

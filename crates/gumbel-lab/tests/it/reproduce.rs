@@ -1,9 +1,7 @@
 //! `gumbel reproduce`: runs in processes of their own, resumed and put beside the paper's numbers.
 
-mod program;
-
+use crate::program::*;
 use gumbel_lab::reproduce::{ALL, Budget, Content, find};
-use program::*;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -39,7 +37,7 @@ fn a_table_is_made_from_the_runs_that_a_user_would_type() {
     assert_eq!(line[9].parse::<f64>().ok(), bound["standard_error"].as_f64());
     let page = read(&out.join("report.html"));
     for part in
-        ["paper 101.5", "paper 128.8", "serves binary latents only", "not yet run", "So far 4 of", "smoke"]
+        ["paper 101.5", "paper 128.8", "supports binary latents only", "not yet run", "So far 4 of", "smoke"]
     {
         assert!(page.contains(part), "{part} is missing from the page");
     }

@@ -1,8 +1,6 @@
 //! `gumbel measure` as a user meets it.
 
-mod program;
-
-use program::*;
+use crate::program::*;
 use std::path::Path;
 
 /// A second's work.
@@ -24,21 +22,21 @@ fn table(file: &Path, header: &str) -> Vec<Vec<String>> {
 const HEADER: &str = "estimator,problem,bias,bias_se,bias_z,std,rmse,evaluations,nanoseconds";
 
 #[test]
-fn the_table_has_every_estimator_that_serves_and_says_why_others_are_left_out() {
+fn the_table_has_every_estimator_that_supports_the_problem_and_says_why_others_are_left_out() {
     let (_folder, out) = folder();
     let said = succeed(&measure(&out, &[QUICK, &["--all", "--categories", "3", "--dims", "2"]].concat()));
     let rows = table(&out.join("measure.csv"), HEADER);
     for info in gumbel::estimator::ALL {
-        let left_out = said.contains(&format!("mlp-2x3 left out: {} does not serve", info.name()));
+        let left_out = said.contains(&format!("mlp-2x3 left out: {} does not support", info.name()));
         assert_ne!(left_out, rows.iter().any(|row| row[0] == info.name()), "{}: {said}", info.name());
     }
-    assert!(said.contains("only binary ones") && said.contains("report: "), "{said}");
+    assert!(said.contains("only binary latents") && said.contains("report: "), "{said}");
     let row = rows.iter().find(|row| row[0] == "straight-through").expect("a row");
     assert_eq!((row[1].as_str(), row[7].as_str()), ("mlp-2x3", "1"));
     assert!(row[4].parse::<f64>().expect("a number") > 8.0, "its bias is not seen: {row:?}");
     assert!(!out.join("curves.csv").exists());
     let page = std::fs::read_to_string(out.join("report.html")).expect("a page");
-    assert!(page.contains("<span>--all </span>") && page.contains("only binary ones"));
+    assert!(page.contains("<span>--all </span>") && page.contains("only binary latents"));
     for mark in ["://", "url(", "<script", "src=", "NaN"] {
         assert!(!page.contains(mark), "{mark}");
     }
@@ -112,9 +110,12 @@ fn the_toy_problem_is_trained() {
 #[test]
 fn what_cannot_be_measured_is_refused_by_name() {
     let cases: &[(&[&str], &[&str])] = &[
-        (&["--estimator", "gumble-softmax"], &["did you mean gumbel-softmax?"]),
+        (&["--estimator", "gumble-softmax"], &["did you mean 'gumbel-softmax'?"]),
         (&["--estimator", "rloo:samples=1"], &["at least 2, got 1"]),
-        (&["--estimator", "disarm", "--categories", "3"], &["disarm does not serve", "only binary ones"]),
+        (
+            &["--estimator", "disarm", "--categories", "3"],
+            &["disarm does not support latents with 3 categories, only binary latents"],
+        ),
         (&["--estimator", "exact", "--dims", "20"], &["2^20 states"]),
         (&["--estimator", "vimco"], &["a mean over samples; use rloo"]),
         (&["--problem", "tuker"], &["did you mean tucker?"]),

@@ -1,10 +1,8 @@
 //! `gumbel sample`: the same draws as the kernels', whatever the format, the parts and the threads.
 
-mod program;
-
+use crate::program::*;
 use gumbel_kernels::{Stream, gumbel_max, gumbel_softmax, gumbel_top_k, noise};
 use gumbel_lab::logits::{Format, How, Sink, Source, draw};
-use program::*;
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

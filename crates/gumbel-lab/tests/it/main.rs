@@ -1,0 +1,21 @@
+//! The tests of `gumbel-lab` and of its program `gumbel`: one program, so that Burn is linked once.
+
+mod cli;
+mod compare;
+mod data_fetch;
+mod data_idx;
+mod data_load;
+mod data_real;
+mod deep_vae;
+mod estimators;
+mod gan;
+mod links;
+mod measure;
+mod program;
+mod reproduce;
+mod resume;
+mod sample;
+mod sbn;
+mod semi;
+mod show;
+mod text;
