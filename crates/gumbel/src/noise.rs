@@ -1,4 +1,4 @@
-//! Random numbers as an argument.
+//! Random numbers as an argument of functions.
 
 use crate::Error;
 use crate::ops::{self, NoiseKind};
@@ -7,11 +7,17 @@ use burn::tensor::{Device, Shape, Tensor};
 use gumbel_kernels::Stream;
 use serde::{Deserialize, Serialize};
 
-/// A seeded, splittable stream of noise that moves on as it is used.
+/// A seeded, splittable stream of random numbers, which advances as numbers are drawn.
 ///
-/// The numbers are made on the host by [`gumbel_kernels`], so a seed means the same noise on every backend
-/// and device, for any number of threads. Every function that needs randomness takes a `&mut Noise`; two
-/// calls with equal noise give equal results.
+/// Every function that needs randomness takes a `&mut Noise`; two calls with equal noise return equal results. The
+/// numbers are computed on the host by [`gumbel_kernels`], so a seed gives the same noise on every backend and device,
+/// for any number of threads.
+///
+/// # Shapes
+/// The methods that return tensors take the shape of the result. They draw one number per element, in single precision.
+///
+/// # Serialisation
+/// The three numbers (seed, id, position): a restored `Noise` continues where the saved one was.
 ///
 /// ```
 /// use gumbel::Noise;
@@ -19,11 +25,14 @@ use serde::{Deserialize, Serialize};
 /// let mut noise = Noise::from_seed(7);
 /// let again = noise.clone();
 /// let g: Tensor<2> = noise.gumbel([2, 3], &Device::flex());
-/// assert_ne!(noise, again); // it has moved on
+/// assert_ne!(noise, again); // it has advanced
 /// let mean = again.split(1).gumbel::<1>([100_000], &Device::flex()).mean().into_scalar::<f32>();
 /// assert!((mean - 0.5772).abs() < 0.02); // Euler's constant
 /// # assert_eq!(g.dims(), [2, 3]);
 /// ```
+#[doc(alias = "rng")]
+#[doc(alias = "generator")]
+#[doc(alias = "Philox")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "(u64, u64, u64)", into = "(u64, u64, u64)")]
 pub struct Noise {
@@ -31,55 +40,58 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// The noise of `seed`, from its start.
+    /// Starts the stream of a seed.
+    #[doc(alias = "manual_seed")]
     pub fn from_seed(seed: u64) -> Self {
         Self { stream: Stream::new(seed) }
     }
 
-    /// Independent noise named by `label`. It does not depend on how much of this noise was used:
-    /// `noise.split(step)` makes step 1000 the same whether or not step 999 ran.
+    /// Returns the independent stream with a given label.
+    ///
+    /// It does not depend on how many numbers of this stream have been drawn: `noise.split(1000)` is the same stream at
+    /// step 1000 whether or not step 999 ran.
     #[must_use]
     pub fn split(&self, label: u64) -> Self {
         Self { stream: self.stream.split(label) }
     }
 
-    /// Independent noise taken from here, which moves on: a different one at every call.
+    /// Returns an independent stream and advances this one, so every call returns a different stream.
     #[must_use]
     pub fn fork(&mut self) -> Self {
         Self { stream: self.stream.fork() }
     }
 
-    /// The underlying stream, for use with [`gumbel_kernels`].
+    /// Returns the underlying stream, for use with [`gumbel_kernels`].
     pub fn stream(&self) -> Stream {
         self.stream
     }
 
-    /// Uniform noise on the open interval (0, 1).
+    /// Draws uniform noise u on the open interval (0, 1).
     pub fn uniform<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
         self.draw(NoiseKind::Uniform, shape.into(), device)
     }
 
-    /// Exponential(1) noise.
+    /// Draws standard exponential noise, `−ln u`.
     pub fn exponential<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
         self.draw(NoiseKind::Exponential, shape.into(), device)
     }
 
-    /// Standard Gumbel noise, `-ln(-ln u)`.
+    /// Draws standard Gumbel noise, `−ln(−ln u)`.
     pub fn gumbel<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
         self.draw(NoiseKind::Gumbel, shape.into(), device)
     }
 
-    /// Standard logistic noise, `ln u - ln(1 - u)`.
+    /// Draws standard logistic noise, `ln u − ln(1 − u)`.
     pub fn logistic<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
         self.draw(NoiseKind::Logistic, shape.into(), device)
     }
 
-    /// Standard normal noise, `Φ⁻¹(u)`.
+    /// Draws standard normal noise, `Φ⁻¹(u)`.
     pub fn normal<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
         self.draw(NoiseKind::Normal, shape.into(), device)
     }
 
-    /// Reserves the next `count` numbers: returns where they start and moves past them.
+    /// Reserves the next `count` numbers: returns the stream at the first and advances past the last.
     pub(crate) fn take(&mut self, count: usize) -> Stream {
         let start = self.stream;
         self.stream = start.skip(count as u64);

@@ -1,4 +1,6 @@
-//! Spanning trees of a graph, as a row with a one for each of their edges: a stochastic softmax trick.
+//! Spanning trees of an undirected graph, hard and relaxed, as rows with an entry for each edge.
+//!
+//! A row of a hard tree has ones at the edges of the tree and zeros elsewhere.
 //!
 //! | function | forward | gradient |
 //! | --- | --- | --- |
@@ -7,12 +9,13 @@
 //! | [`straight_through_tree`] | hard | of the soft tree for the same noise |
 //! | [`gumbel_tree`], [`max_spanning_tree`] | hard, with and without noise | none |
 //!
-//! Paulus, Choi, Tarlow, Krause and Maddison, "Gradient estimation with stochastic softmax tricks" (2020): the hard tree
-//! is the heaviest under Gumbel noise, and the soft one the marginals of the exponential family over trees at the
-//! noisy logits, which is the heaviest tree with an entropy added. The law of the hard tree is not that family.
+//! Paulus, Choi, Tarlow, Krause and Maddison, "Gradient estimation with stochastic softmax tricks" (2020). The hard
+//! tree is the maximum spanning tree of the perturbed logits. The soft tree has the edge marginals of the exponential
+//! family over trees at the perturbed logits, which maximise the same objective with an entropy added. The hard tree is
+//! not distributed according to that family.
 //!
-//! A logit of `-inf` takes an edge out; its entry and gradient are zero. Everything is computed on the host in double
-//! precision, in time `nodes³` for a row.
+//! A logit of `-inf` removes an edge; its entry and gradient are zero. Everything runs on the host in double precision,
+//! on every backend, in time `nodes³` per row.
 
 pub use gumbel_kernels::tree::Graph;
 
@@ -22,28 +25,33 @@ use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use gumbel_kernels::{check_temperature, noise::gumbel, tree as kernels};
 
-/// The probability of each edge to be in the tree: **soft**, differentiable, and without noise.
+/// Computes the edge probabilities of the exponential family over trees. **Soft**, differentiable; no noise.
 ///
 /// ```text
 /// q(T) = exp(Σ_{e ∈ T} θₑ − A(θ)),   μ = ∂A/∂θ,   ∂μ/∂θ = Cov(z)
 /// ```
 ///
+/// A is [`log_partition`]. Runs on the host in double precision, on every backend, in time `nodes³` per row.
+///
 /// # Shapes
-/// `logits` `[.., E]` for the E edges of the graph, to `[.., E]`; a row sums to the number of nodes less one.
+/// `logits` `[.., E]`, one for each of the E edges of the graph, to `[.., E]`; a row sums to the number of nodes minus
+/// one.
 ///
 /// # Errors
 /// NaN or `+inf` among the logits; a row whose unmasked edges do not connect the graph.
 ///
 /// # Panics
-/// If the last axis is not as long as the graph has edges.
+/// If the length of the last axis is not the number of edges of the graph.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::tree::{Graph, marginals};
 /// let means = marginals(&Graph::complete(4)?, Tensor::<1>::zeros([6], &Device::flex()))?;
-/// assert!((means.slice([0..1]).into_scalar::<f32>() - 0.5).abs() < 1e-6); // three of six edges, all alike
+/// assert!((means.slice([0..1]).into_scalar::<f32>() - 0.5).abs() < 1e-6); // three of six edges, equally probable
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "matrix-tree theorem")]
+#[doc(alias = "kirchhoff")]
 pub fn marginals<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_edges(graph, &logits);
     let argument = HostArgument::new(logits);
@@ -53,8 +61,14 @@ pub fn marginals<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Ten
     Ok(with_covariance(graph, argument, theta, means, 1.0))
 }
 
-/// `A(θ)`, the logarithm of the sum over all spanning trees of the exponential of their logits' sum; its gradient is the
-/// [`marginals`]. By the matrix-tree theorem.
+/// Computes the log-partition function of the exponential family over spanning trees, in nats, by the matrix-tree
+/// theorem.
+///
+/// ```text
+/// A(θ) = ln Σ_T exp Σ_{e ∈ T} θₑ = ln det L,   L the Laplacian of the weights exp θ without one node
+/// ```
+///
+/// Kirchhoff 1847. Its gradient is the [`marginals`].
 ///
 /// # Shapes
 /// `logits` `[.., E]` to `[.., 1]`.
@@ -63,7 +77,7 @@ pub fn marginals<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Ten
 /// Those of [`marginals`].
 ///
 /// # Panics
-/// As [`marginals`].
+/// Those of [`marginals`].
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -72,6 +86,9 @@ pub fn marginals<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Ten
 /// assert!((total.into_scalar::<f32>() - 16f32.ln()).abs() < 1e-6); // Cayley: 4² trees
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "matrix-tree theorem")]
+#[doc(alias = "kirchhoff")]
+#[doc(alias = "laplacian")]
 pub fn log_partition<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_edges(graph, &logits);
     let (shape, edges) = (logits.dims(), graph.edges().len());
@@ -86,7 +103,11 @@ pub fn log_partition<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result
     }))
 }
 
-/// `ln q(z)` of trees; `-inf` where `z` has a masked edge.
+/// Log-probability in nats of trees under the exponential family; `-inf` where `z` includes a masked edge.
+///
+/// ```text
+/// ln q(z) = zᵀθ − A(θ)
+/// ```
 ///
 /// # Shapes
 /// `logits` and `z` `[.., E]`, each row of `z` a spanning tree, to `[.., 1]`.
@@ -95,7 +116,7 @@ pub fn log_partition<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result
 /// Those of [`marginals`].
 ///
 /// # Panics
-/// As [`marginals`].
+/// Those of [`marginals`].
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -103,8 +124,8 @@ pub fn log_partition<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result
 /// let device = Device::flex();
 /// let logits = Tensor::<1>::from_floats([0.0, 0.0, 2f32.ln()], &device);
 /// let path = Tensor::from_floats([1.0, 0.0, 1.0], &device);
-/// let log_mass = log_prob(&Graph::complete(3)?, logits, path)?.into_scalar::<f32>();
-/// assert!((log_mass - 0.4f32.ln()).abs() < 1e-6); // 2 of 1 + 2 + 2
+/// let log_prob = log_prob(&Graph::complete(3)?, logits, path)?.into_scalar::<f32>();
+/// assert!((log_prob - 0.4f32.ln()).abs() < 1e-6); // 2 / (1 + 2 + 2)
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn log_prob<const D: usize>(graph: &Graph, logits: Tensor<D>, z: Tensor<D>) -> Result<Tensor<D>, Error> {
@@ -114,16 +135,22 @@ pub fn log_prob<const D: usize>(graph: &Graph, logits: Tensor<D>, z: Tensor<D>) 
     Ok((z * picked).sum_dim(D - 1) - total)
 }
 
-/// The heaviest spanning tree, **hard**, without noise or gradient.
+/// Computes the spanning tree with the largest sum of logits. **Hard**, without noise and without a gradient.
+///
+/// ```text
+/// z = argmax over spanning trees T of  Σ_{e ∈ T} θₑ
+/// ```
+///
+/// By Kruskal's algorithm (1956); of edges with equal logits, the first comes first.
 ///
 /// # Shapes
-/// `logits` `[.., E]` to `[.., E]`, with as many ones as nodes less one.
+/// `logits` `[.., E]` to `[.., E]`; the number of ones in a row is the number of nodes minus one.
 ///
 /// # Errors
 /// Those of [`marginals`].
 ///
 /// # Panics
-/// As [`marginals`].
+/// Those of [`marginals`].
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -133,6 +160,8 @@ pub fn log_prob<const D: usize>(graph: &Graph, logits: Tensor<D>, z: Tensor<D>) 
 /// assert_eq!(tree.into_data().try_to_vec::<f32>().unwrap(), [1.0, 0.0, 1.0]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "kruskal")]
+#[doc(alias = "minimum spanning tree")]
 pub fn max_spanning_tree<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_edges(graph, &logits);
     let shape = logits.dims();
@@ -141,24 +170,30 @@ pub fn max_spanning_tree<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Re
     Ok(argument.constant(tree, shape))
 }
 
-/// The heaviest spanning tree under Gumbel noise, **hard**, without a gradient.
+/// Draws a random tree: the [`max_spanning_tree`] of logits perturbed by Gumbel noise. **Hard**, without a gradient.
+///
+/// ```text
+/// z = argmax over spanning trees T of  Σ_{e ∈ T} (θₑ + gₑ),   g ~ Gumbel
+/// ```
 ///
 /// # Shapes
-/// `logits` `[.., E]` to `[.., E]`; uses one number of the noise for each logit.
+/// `logits` `[.., E]` to `[.., E]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`marginals`].
 ///
 /// # Panics
-/// As [`marginals`].
+/// Those of [`marginals`].
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::{Noise, tree::{Graph, gumbel_tree}};
-/// let trees = gumbel_tree(&Graph::complete(4)?, Tensor::<2>::zeros([9, 6], &Device::flex()), &mut Noise::from_seed(1))?;
-/// assert_eq!(trees.sum().into_scalar::<f32>(), 27.0); // three edges each
+/// let logits = Tensor::<2>::zeros([9, 6], &Device::flex());
+/// let trees = gumbel_tree(&Graph::complete(4)?, logits, &mut Noise::from_seed(1))?;
+/// assert_eq!(trees.sum().into_scalar::<f32>(), 27.0); // nine trees of three edges
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "perturb-and-MAP")]
 pub fn gumbel_tree<const D: usize>(
     graph: &Graph,
     logits: Tensor<D>,
@@ -171,22 +206,22 @@ pub fn gumbel_tree<const D: usize>(
     Ok(argument.constant(tree, shape))
 }
 
-/// The relaxed tree: **soft**, differentiable.
+/// Draws a relaxed tree: the [`marginals`] at perturbed logits over a temperature. **Soft**, differentiable.
 ///
 /// ```text
-/// y = μ((θ + g) / τ),   μ the marginals of the exponential family over spanning trees
+/// y = μ((θ + g) / τ),   g ~ Gumbel,   μ the marginals of the exponential family over spanning trees
 /// ```
 ///
-/// Paulus and others 2020. As τ falls to zero it becomes the [`gumbel_tree`] of the same noise.
+/// Paulus and others 2020. As τ tends to 0 it tends to the [`gumbel_tree`] for the same noise.
 ///
 /// # Shapes
-/// `logits` `[.., E]` to `[.., E]`; uses one number of the noise for each logit.
+/// `logits` `[.., E]` to `[.., E]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// A temperature that is not positive and finite; those of [`marginals`].
 ///
 /// # Panics
-/// As [`marginals`].
+/// Those of [`marginals`].
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -196,6 +231,7 @@ pub fn gumbel_tree<const D: usize>(
 /// assert!((y.sum().into_scalar::<f32>() - 3.0).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "stochastic softmax trick")]
 pub fn relaxed_tree<const D: usize>(
     graph: &Graph,
     logits: Tensor<D>,
@@ -206,7 +242,7 @@ pub fn relaxed_tree<const D: usize>(
     check_edges(graph, &logits);
     let argument = HostArgument::new(logits);
     let keys = keys(&argument, noise);
-    // Refuses what has no tree, before a quotient hides which number it was.
+    // Returns the errors of the logits, before a quotient changes the number that they report.
     heaviest(graph, &keys)?;
     let keys = tempered(keys, graph, tau);
     let mut soft = vec![0.0; keys.len()];
@@ -214,16 +250,16 @@ pub fn relaxed_tree<const D: usize>(
     Ok(with_covariance(graph, argument, keys, soft, tau))
 }
 
-/// [`gumbel_tree`] forward, **hard**; backward the gradient of [`relaxed_tree`] for the same noise. Biased.
+/// Draws a [`gumbel_tree`] with the gradient of [`relaxed_tree`] for the same noise. **Hard**, biased.
 ///
 /// # Shapes
-/// `logits` `[.., E]` to `[.., E]`; uses one number of the noise for each logit.
+/// `logits` `[.., E]` to `[.., E]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`relaxed_tree`].
 ///
 /// # Panics
-/// As [`marginals`].
+/// Those of [`marginals`].
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -232,7 +268,7 @@ pub fn relaxed_tree<const D: usize>(
 /// let z = straight_through_tree(&Graph::complete(3)?, logits.clone(), 1.0, &mut Noise::from_seed(1))?;
 /// let gradient = logits.grad(&z.clone().slice([0..1]).sum().backward()).unwrap();
 /// assert_eq!(z.sum().into_scalar::<f32>(), 2.0);
-/// assert!(gradient.sum().into_scalar::<f32>().abs() < 1e-6); // a shift of all logits changes nothing
+/// assert!(gradient.sum().into_scalar::<f32>().abs() < 1e-6); // adding a constant to all logits changes nothing
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn straight_through_tree<const D: usize>(
@@ -260,7 +296,7 @@ fn heaviest(graph: &Graph, logits: &[f64]) -> Result<Vec<f64>, Error> {
     Ok(tree)
 }
 
-/// Logits under Gumbel noise.
+/// Logits plus Gumbel noise.
 fn keys<const D: usize>(argument: &HostArgument<D>, noise: &mut Noise) -> Vec<f64> {
     let logits = argument.numbers();
     let mut keys = vec![0.0; logits.len()];
@@ -269,7 +305,7 @@ fn keys<const D: usize>(argument: &HostArgument<D>, noise: &mut Noise) -> Vec<f6
     keys
 }
 
-/// The gaps to the largest key of a row over τ, or over a larger number that keeps them finite.
+/// The differences of keys from the largest of their row, over τ or over a larger number that keeps them finite.
 fn tempered(mut keys: Vec<f64>, graph: &Graph, tau: f64) -> Vec<f64> {
     for row in keys.chunks_mut(graph.edges().len()) {
         let unmasked = || row.iter().copied().filter(|&key| key > f64::NEG_INFINITY);
@@ -281,7 +317,7 @@ fn tempered(mut keys: Vec<f64>, graph: &Graph, tau: f64) -> Vec<f64> {
     keys
 }
 
-/// `values` with the gradient of the marginals at `keys`, which are logits over τ.
+/// Returns `values` with the gradient of the marginals at `keys`, which are logits over τ.
 fn with_covariance<const D: usize>(
     graph: &Graph,
     argument: HostArgument<D>,

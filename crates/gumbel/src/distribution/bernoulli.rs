@@ -1,13 +1,18 @@
-//! Independent Bernoulli variables.
+//! The Bernoulli distribution.
 
 use super::BinaryConcrete;
 use super::checked::{finite_log_odds, noise_like};
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
 
-/// Elementwise Bernoulli from log-odds `ℓ = ln(p / (1 − p))`.
+/// Elementwise Bernoulli distribution with log-odds `ℓ = ln(p / (1 − p))`.
 ///
-/// Samples are hard and carry no gradient; [`relaxed`](Self::relaxed) gives the distribution whose samples do.
+/// ```text
+/// P(1) = p = σ(ℓ),   P(0) = 1 − p = σ(−ℓ)
+/// ```
+///
+/// Samples are hard and have no gradient; [`relaxed`](Self::relaxed) returns the distribution of differentiable
+/// samples.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -25,7 +30,7 @@ pub struct Bernoulli<const D: usize> {
 }
 
 impl<const D: usize> Bernoulli<D> {
-    /// From log-odds of any shape.
+    /// Makes the distribution from log-odds of any shape.
     ///
     /// # Errors
     /// Log-odds that are not finite.
@@ -38,50 +43,50 @@ impl<const D: usize> Bernoulli<D> {
         self.log_odds.clone()
     }
 
-    /// A sample of zeros and ones, `1[ℓ + L > 0]` with logistic noise L, without a gradient.
+    /// Draws zeros and ones, `1[ℓ + L > 0]` with logistic noise L, without a gradient.
     pub fn sample(&self, noise: &mut Noise) -> Tensor<D> {
         let log_odds = self.log_odds().detach();
         let logistic = noise_like(&log_odds, |shape, device| noise.logistic(shape, device));
         (log_odds.clone() + logistic).greater_elem(0.0).float().cast(log_odds.dtype())
     }
 
-    /// `ln P(x) = x ℓ − softplus(ℓ)`, elementwise; `-inf` where `x` is neither 0 nor 1.
+    /// Log-probability in nats, `ln P(x) = x ℓ − softplus(ℓ)`, elementwise; `-inf` where `x` is neither 0 nor 1.
     ///
-    /// The sum over an axis of data is [`crate::bernoulli::log_prob`], which is faster.
+    /// For the sum over an axis of data, [`crate::bernoulli::log_prob`] is faster.
     pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let off = self.supports(x.clone()).bool_or(x.clone().is_nan()).bool_not();
-        // The sign of the log-odds turns with x, so neither mass is a difference of large numbers.
+        // The sign of the log-odds follows x, so neither log-probability is a difference of large numbers.
         let towards = (x * 2.0 - 1.0) * self.log_odds();
         activation::log_sigmoid(towards).mask_fill(off, f32::NEG_INFINITY)
     }
 
-    /// The probability of a one, `σ(ℓ)`.
+    /// The mean, `p = σ(ℓ)`: the probability of a one.
     pub fn mean(&self) -> Tensor<D> {
         activation::sigmoid(self.log_odds())
     }
 
-    /// `p (1 − p)`.
+    /// The variance, `p (1 − p)`.
     pub fn variance(&self) -> Tensor<D> {
         activation::sigmoid(self.log_odds()) * activation::sigmoid(self.log_odds().neg())
     }
 
-    /// The likelier of the two; 0 if they are equally likely.
+    /// The more probable value; 0 if both are equally probable.
     pub fn mode(&self) -> Tensor<D> {
         let log_odds = self.log_odds().detach();
         log_odds.clone().greater_elem(0.0).float().cast(log_odds.dtype())
     }
 
-    /// `softplus(ℓ) − p ℓ`, in nats.
+    /// Entropy in nats, `softplus(ℓ) − p ℓ`.
     pub fn entropy(&self) -> Tensor<D> {
         self.cross_entropy(self)
     }
 
-    /// `KL(self ‖ other)`, in nats.
+    /// Kullback-Leibler divergence `KL(self ‖ other)`, in nats.
     pub fn kl(&self, other: &Self) -> Tensor<D> {
         self.cross_entropy(other) - self.entropy()
     }
 
-    /// `−p ln p' − (1 − p) ln(1 − p')`: two terms of one sign.
+    /// The cross-entropy, `−p ln p' − (1 − p) ln(1 − p')`: both terms have the same sign, so nothing cancels.
     fn cross_entropy(&self, other: &Self) -> Tensor<D> {
         let one = self.mean() * activation::log_sigmoid(other.log_odds());
         let zero =
@@ -89,12 +94,13 @@ impl<const D: usize> Bernoulli<D> {
         (one + zero).neg()
     }
 
-    /// Whether numbers are 0 or 1.
+    /// Whether each number is in the support: 0 or 1.
     pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
         x.clone().equal_elem(0.0).bool_or(x.equal_elem(1.0))
     }
 
-    /// The relaxation at temperature `tau`, in logit space: for the same noise its sign is the sample.
+    /// Returns the relaxation at temperature `tau`, in logit space. For the same noise, its sample is positive where
+    /// the hard sample is 1.
     ///
     /// # Errors
     /// A temperature that is not positive and finite.

@@ -6,14 +6,14 @@ use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
 
-/// Elementwise Binary Concrete: the law of the logit `y = (ℓ + L) / τ` with logistic noise L, of a relaxed bit `σ(y)`.
+/// Elementwise Binary Concrete distribution, of the logit `y = (ℓ + L) / τ` with logistic noise L.
 ///
 /// ```text
 /// ln g(y) = ln τ + ℓ − τ y − 2 softplus(ℓ − τ y)
 /// ```
 ///
-/// Maddison, Mnih and Teh 2017, appendix B. It is a logistic law, so nearly all of it has closed forms; the density is
-/// relative to dy.
+/// Maddison, Mnih and Teh 2017, appendix B; also known as relaxed Bernoulli and Gumbel-sigmoid. The relaxed bit is
+/// `σ(y)`. The density is relative to dy. The distribution is logistic, so nearly every quantity has a closed form.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -26,6 +26,9 @@ use gumbel_kernels::check_temperature;
 /// assert!((q.cdf(q.mean()).into_scalar::<f32>() - 0.5).abs() < 1e-6); // symmetric
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "gumbel-sigmoid")]
+#[doc(alias = "relaxed bernoulli")]
+#[doc(alias = "concrete")]
 #[derive(Clone, Debug)]
 pub struct BinaryConcrete<const D: usize> {
     log_odds: Tensor<D>,
@@ -33,7 +36,7 @@ pub struct BinaryConcrete<const D: usize> {
 }
 
 impl<const D: usize> BinaryConcrete<D> {
-    /// From log-odds of any shape and a temperature.
+    /// Makes the distribution from log-odds of any shape and a temperature.
     ///
     /// # Errors
     /// A temperature that is not positive and finite; log-odds that are not finite.
@@ -52,35 +55,36 @@ impl<const D: usize> BinaryConcrete<D> {
         self.tau
     }
 
-    /// The mean of y, `ℓ/τ`.
+    /// The mean of y, `ℓ / τ`.
     pub fn mean(&self) -> Tensor<D> {
         self.log_odds() / self.tau
     }
 
-    /// Where the density of y is largest: its mean.
+    /// The mode of y, which is its mean.
     pub fn mode(&self) -> Tensor<D> {
         self.mean()
     }
 
-    /// The variance of y, `π²/(3τ²)`.
+    /// The variance of y, `π² / (3 τ²)`.
     pub fn variance(&self) -> Tensor<D> {
         self.log_odds.full_like((std::f64::consts::PI / self.tau).powi(2) / 3.0).detach()
     }
 
-    /// `P(Y ≤ y) = σ(τ y − ℓ)`.
+    /// Cumulative distribution function, `P(Y ≤ y) = σ(τ y − ℓ)`.
     pub fn cdf(&self, y: Tensor<D>) -> Tensor<D> {
         activation::sigmoid(y * self.tau - self.log_odds())
     }
 
-    /// The differential entropy of y, `2 − ln τ` nats.
+    /// Differential entropy of y in nats, `2 − ln τ`.
     pub fn entropy(&self) -> Tensor<D> {
         self.log_odds.full_like(2.0 - self.tau.ln()).detach()
     }
 
-    /// `KL(self ‖ other) = δ coth(δ/2) − 2` nats, with δ the difference of the log-odds.
+    /// Kullback-Leibler divergence in nats, `KL(self ‖ other) = δ coth(δ/2) − 2`, with δ the difference of the
+    /// log-odds.
     ///
     /// # Errors
-    /// Different temperatures: there is no closed form.
+    /// Different temperatures, for which there is no closed form.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
@@ -98,7 +102,7 @@ impl<const D: usize> BinaryConcrete<D> {
         Ok(a_coth_a(half) * 2.0 - 2.0)
     }
 
-    /// Whether y is a finite number.
+    /// Whether each y is in the support: a finite number.
     pub fn supports(&self, y: Tensor<D>) -> Tensor<D, Bool> {
         y.is_finite()
     }
@@ -110,7 +114,7 @@ impl<const D: usize> Reparameterized<D> for BinaryConcrete<D> {
         (self.log_odds() + logistic) / self.tau
     }
 
-    /// Elementwise, relative to dy.
+    /// Log-density in nats, elementwise, relative to dy.
     fn log_prob(&self, y: Tensor<D>) -> Tensor<D> {
         let off = y.clone().is_inf();
         let density = binary_concrete::log_prob(self.log_odds(), self.tau, y.mask_fill(off.clone(), 0.0));

@@ -5,9 +5,14 @@ use crate::tensor::{at_least_single, masked, one_hot_argmax};
 use crate::{Error, Noise, categorical, gumbel_max, kl, ops, sample_one_hot};
 use burn::tensor::{Bool, Int, Tensor, activation};
 
-/// Categorical over the last axis of unnormalised logits: `P(k) = softmax(θ)ₖ`. `-inf` masks a category.
+/// Categorical distribution over the last axis, from unnormalised logits.
 ///
-/// Samples are hard and carry no gradient; [`relaxed`](Self::relaxed) gives the distribution whose samples do.
+/// ```text
+/// P(k) = softmax(θ)ₖ
+/// ```
+///
+/// `-inf` masks a category. Samples are one-hot and have no gradient; [`relaxed`](Self::relaxed) returns the
+/// distribution of differentiable samples.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -19,13 +24,15 @@ use burn::tensor::{Bool, Int, Tensor, activation};
 /// assert!(q.log_prob(z).into_scalar::<f32>() > 0.24f32.ln());
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "multinomial")]
+#[doc(alias = "OneHotCategorical")]
 #[derive(Clone, Debug)]
 pub struct Categorical<const D: usize> {
     logits: Tensor<D>,
 }
 
 impl<const D: usize> Categorical<D> {
-    /// From logits `[.., K]`.
+    /// Makes the distribution from logits `[.., K]`.
     ///
     /// # Errors
     /// NaN or `+inf` among the logits; a row with every category masked.
@@ -34,57 +41,58 @@ impl<const D: usize> Categorical<D> {
         Ok(Self { logits: at_least_single(logits) })
     }
 
-    /// The logits, in single precision or better.
+    /// The logits `[.., K]`, in single precision or better.
     pub fn logits(&self) -> Tensor<D> {
         self.logits.clone()
     }
 
-    /// A one-hot sample `[.., K]`, without a gradient: that of [`crate::one_hot`].
+    /// Draws a one-hot sample `[.., K]` without a gradient, by [`sample_one_hot`](crate::sample_one_hot).
     pub fn sample(&self, noise: &mut Noise) -> Tensor<D> {
         sample_one_hot(self.logits(), noise).expect("the logits were checked")
     }
 
-    /// The index of a sample, `[.., 1]`: that of [`crate::gumbel_max`].
+    /// Draws the index of a category, `[.., 1]`, by [`gumbel_max`](crate::gumbel_max).
     pub fn sample_index(&self, noise: &mut Noise) -> Tensor<D, Int> {
         gumbel_max(self.logits(), noise).expect("the logits were checked")
     }
 
-    /// `ln P(z)` of one-hot rows `[.., K]` to `[.., 1]`; `-inf` at a masked category and at rows that are not one-hot.
+    /// Log-probability in nats of one-hot rows `[.., K]`, as `[.., 1]`; `-inf` at a masked category and at rows that
+    /// are not one-hot.
     ///
-    /// The formula for an index instead of a row is `log_probabilities().gather(D - 1, index)`.
+    /// For indices `[.., 1]` instead of rows, use `log_probabilities().gather(D - 1, index)`.
     pub fn log_prob(&self, z: Tensor<D>) -> Tensor<D> {
         let unknown = z.clone().is_nan().any_dim(D - 1);
         let off = self.supports(z.clone()).bool_not().bool_and(unknown.bool_not());
         categorical::log_prob(self.logits(), z).mask_fill(off, f32::NEG_INFINITY)
     }
 
-    /// `log softmax(θ)` `[.., K]`, `-inf` at masks.
+    /// Log-probabilities of all categories in nats, `log softmax(θ)` `[.., K]`; `-inf` at masked ones.
     pub fn log_probabilities(&self) -> Tensor<D> {
         activation::log_softmax(self.logits(), D - 1)
     }
 
-    /// The mean of a one-hot sample, `softmax(θ)` `[.., K]`.
+    /// The mean of a one-hot sample, `softmax(θ)` `[.., K]`: the probabilities.
     pub fn mean(&self) -> Tensor<D> {
         activation::softmax(self.logits(), D - 1)
     }
 
-    /// The likeliest category as a one-hot row, the first of several.
+    /// The most probable category as a one-hot row `[.., K]`; the first of equally probable ones.
     pub fn mode(&self) -> Tensor<D> {
         one_hot_argmax(self.logits())
     }
 
-    /// `−Σ p ln p` `[.., 1]`, in nats: that of [`crate::categorical::entropy`].
+    /// Entropy in nats, `−Σ p ln p` `[.., 1]`, by [`crate::categorical::entropy`].
     pub fn entropy(&self) -> Tensor<D> {
         categorical::entropy(self.logits())
     }
 
-    /// `KL(self ‖ other)` `[.., 1]`, in nats: [`crate::kl::categorical`]. `+inf` where `other` masks what this does
-    /// not.
+    /// Kullback-Leibler divergence `KL(self ‖ other)` `[.., 1]` in nats, by [`crate::kl::categorical`]. `+inf` where
+    /// `other` masks a category that `self` does not.
     pub fn kl(&self, other: &Self) -> Tensor<D> {
         kl::categorical(self.logits(), other.logits())
     }
 
-    /// Whether rows `[.., K]` are one-hot with their one off the masks, `[.., 1]`.
+    /// Whether rows `[.., K]` are in the support, `[.., 1]`: one-hot at an unmasked category.
     pub fn supports(&self, z: Tensor<D>) -> Tensor<D, Bool> {
         let picked = z.clone().equal_elem(1.0);
         let one = picked.clone().int().sum_dim(D - 1).equal_elem(1);
@@ -93,7 +101,8 @@ impl<const D: usize> Categorical<D> {
         one.bool_and(rest).bool_and(picked.bool_and(masked).any_dim(D - 1).bool_not())
     }
 
-    /// The relaxation at temperature `tau`, in log space: for the same noise its largest coordinate is the sample.
+    /// Returns the relaxation at temperature `tau`, in log space. For the same noise, its largest coordinate is at the
+    /// sampled category.
     ///
     /// # Errors
     /// A temperature that is not positive and finite.

@@ -1,10 +1,10 @@
-//! Parameters that have been checked, and noise of their type.
+//! Checks of parameters, and noise in their type.
 
 use crate::Error;
 use crate::tensor::{at_least_single, tracked_as};
 use burn::tensor::{DType, Device, Tensor};
 
-/// Log-odds in single precision or better, every one finite.
+/// Returns log-odds in single precision or better, or an error if one is not finite.
 pub(super) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Tensor<D>, Error> {
     let log_odds = at_least_single(log_odds);
     match first_where(&log_odds, |value| !value.is_finite()) {
@@ -13,7 +13,7 @@ pub(super) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Ten
     }
 }
 
-/// A parameter in single precision or better, every number of it finite.
+/// Returns a parameter in single precision or better, or an error if an element is not finite.
 pub(super) fn finite<const D: usize>(
     distribution: &'static str,
     name: &'static str,
@@ -24,7 +24,7 @@ pub(super) fn finite<const D: usize>(
     Ok(parameter)
 }
 
-/// Returns an error for the first element out of its range.
+/// Returns an error for the first element that is out of its range.
 pub(super) fn check_elements<const D: usize>(
     owner: &'static str,
     parameter: &'static str,
@@ -38,7 +38,7 @@ pub(super) fn check_elements<const D: usize>(
     }
 }
 
-/// A number that must be positive and finite.
+/// Returns a number, or an error if it is not positive and finite.
 pub(super) fn positive(distribution: &'static str, name: &'static str, value: f64) -> Result<f64, Error> {
     match value > 0.0 && value < f64::INFINITY {
         true => Ok(value),
@@ -46,18 +46,18 @@ pub(super) fn positive(distribution: &'static str, name: &'static str, value: f6
     }
 }
 
-/// The first number that is unfit, and its place in the flat tensor.
+/// The first number that is unfit, with its index in the flat tensor.
 fn first_where<const D: usize>(tensor: &Tensor<D>, unfit: impl Fn(f64) -> bool) -> Option<(usize, f64)> {
     let data = tensor.clone().detach().into_data();
     data.iter::<f64>().enumerate().find(|&(_, value)| unfit(value))
 }
 
-/// How far a sum of probabilities may be from one: the root of the type's epsilon.
+/// The largest accepted difference of a sum of probabilities from one: the square root of the type's epsilon.
 pub(super) fn tolerance(dtype: DType) -> f64 {
     if dtype == DType::F64 { f64::EPSILON.sqrt() } else { f64::from(f32::EPSILON.sqrt()) }
 }
 
-/// Host noise in the type of a parameter, without a graph.
+/// Draws noise with the shape and device of a parameter and casts it to the parameter's type, without a gradient.
 pub(super) fn noise_like<const D: usize>(
     parameter: &Tensor<D>,
     draw: impl FnOnce([usize; D], &Device) -> Tensor<D>,

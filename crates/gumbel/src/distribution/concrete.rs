@@ -7,16 +7,16 @@ use crate::tensor::one_hot_argmax;
 use crate::{Error, Noise, gumbel_softmax};
 use burn::tensor::{Bool, Tensor};
 
-/// Concrete (Gumbel-Softmax) over the last axis: the law of `x = softmax((θ + g) / τ)`.
+/// Concrete (Gumbel-Softmax) distribution over the last axis, of `x = softmax((θ + g) / τ)`.
 ///
 /// ```text
 /// p(x) = Γ(n) τⁿ⁻¹ Πₖ [ αₖ xₖ^(−τ−1) / Σⱼ αⱼ xⱼ^(−τ) ],   α = exp θ
 /// ```
 ///
-/// Maddison, Mnih and Teh 2017, definition 1; Jang, Gu and Poole 2017, appendix B. A density relative to
-/// `dx₁ … dxₙ₋₁` of the n unmasked categories. In `f32` a sample at a low temperature has coordinates that are exactly 0
-/// and the density is infinite or zero there: train with [`ExpConcrete`], and use this one for integrals on the simplex.
-/// The entropy has no closed form (see [`super::monte_carlo_entropy`]).
+/// Maddison, Mnih and Teh 2017, definition 1; Jang, Gu and Poole 2017, appendix B. The density is relative to
+/// `dx₁ … dxₙ₋₁` of the n unmasked categories. In `f32`, a sample at a low temperature has coordinates that are exactly
+/// 0, where the density is infinite or zero: train with [`ExpConcrete`], and use this distribution for integrals over
+/// the simplex. The entropy has no closed form; [`monte_carlo_entropy`](super::monte_carlo_entropy) estimates it.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -27,13 +27,16 @@ use burn::tensor::{Bool, Tensor};
 /// assert!((log_prob + 0.750842).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "gumbel-softmax")]
+#[doc(alias = "relaxed categorical")]
+#[doc(alias = "RelaxedOneHotCategorical")]
 #[derive(Clone, Debug)]
 pub struct Concrete<const D: usize> {
     log: ExpConcrete<D>,
 }
 
 impl<const D: usize> Concrete<D> {
-    /// From logits `[.., K]` and a temperature.
+    /// Makes the distribution from logits `[.., K]` and a temperature.
     ///
     /// # Errors
     /// A temperature that is not positive and finite; NaN or `+inf` among the logits; a row with every category masked.
@@ -41,13 +44,13 @@ impl<const D: usize> Concrete<D> {
         Ok(ExpConcrete::new(logits, tau)?.on_simplex())
     }
 
-    /// The law of `ln x`.
+    /// Returns the distribution of `ln x`.
     pub fn in_log_space(&self) -> ExpConcrete<D> {
         self.log.clone()
     }
 
-    /// The vertex nearest to points `[.., K]`, one-hot: of a sample, an exact sample of the categorical distribution
-    /// with the same logits, at every temperature.
+    /// Rounds points `[.., K]` to the nearest vertex, as one-hot rows. A rounded sample is an exact sample of the
+    /// categorical distribution with the same logits, at every temperature.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
@@ -58,15 +61,16 @@ impl<const D: usize> Concrete<D> {
     /// # Ok::<(), gumbel::Error>(())
     /// ```
     pub fn hard(&self, x: Tensor<D>) -> Tensor<D> {
-        nearest_vertex(x)
+        one_hot_argmax(x)
     }
 
-    /// Whether rows `[.., K]` are points of the simplex with nothing on the masks, `[.., 1]`. Its faces belong to it.
+    /// Whether rows `[.., K]` are in the support, `[.., 1]`: on the simplex, its faces included, with 0 at masked
+    /// categories.
     pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
         self.outside(x.clone()).bool_or(x.is_nan().any_dim(D - 1)).bool_not()
     }
 
-    /// A NaN is not outside: it is nowhere.
+    /// Whether rows are outside the support. Rows with a NaN are neither inside nor outside.
     fn outside(&self, x: Tensor<D>) -> Tensor<D, Bool> {
         let negative = x.clone().lower_elem(0.0);
         let on_mask = x.clone().greater_elem(0.0).bool_and(self.log.masked().expand(x.dims()));
@@ -74,8 +78,8 @@ impl<const D: usize> Concrete<D> {
         negative.bool_or(on_mask).any_dim(D - 1).bool_or(apart)
     }
 
-    /// What the density tends to where m coordinates are exactly 0: they count as shrinking together as ε, and the
-    /// density as `ε^(n τ − m (τ + 1))`. Adds 0, `+inf` or `-inf`; nothing inside the simplex.
+    /// The term that turns the log-density on a face into its limit: 0, `+inf` or `-inf`; 0 inside the simplex. If the
+    /// m coordinates that are exactly 0 tend to 0 together as ε, the density behaves as `ε^(n τ − m (τ + 1))`.
     fn limit(&self, zero: Tensor<D, Bool>, like: &Tensor<D>) -> Tensor<D> {
         let (tau, dtype) = (self.log.tau(), like.dtype());
         let categories = self.log.masked().bool_not().expand(zero.dims()).float().cast(dtype).sum_dim(D - 1);
@@ -89,20 +93,20 @@ impl<const D: usize> Concrete<D> {
 }
 
 impl<const D: usize> ExpConcrete<D> {
-    /// The distribution of `x = exp y` on the simplex.
+    /// Returns the distribution of `x = exp y` on the simplex.
     pub fn on_simplex(&self) -> Concrete<D> {
         Concrete { log: self.clone() }
     }
 }
 
 impl<const D: usize> Reparameterized<D> for Concrete<D> {
-    /// That of [`crate::gumbel_softmax`], `[.., K]`.
+    /// Draws a [`gumbel_softmax`](crate::gumbel_softmax) sample, `[.., K]`.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         gumbel_softmax(self.log.logits(), self.log.tau(), noise).expect("the parameters were checked")
     }
 
-    /// `[.., K]` to `[.., 1]`, relative to the simplex. On a face it is the limit, which is `+inf` or `-inf` for all but
-    /// some temperatures.
+    /// Log-density in nats of points `[.., K]`, as `[.., 1]`, relative to `dx₁ … dxₙ₋₁`. On a face it is the limit,
+    /// which is `+inf` or `-inf` except at some temperatures.
     fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let (logits, tau) = (self.log.logits(), self.log.tau());
         let outside = self.outside(x.clone());
@@ -112,7 +116,7 @@ impl<const D: usize> Reparameterized<D> for Concrete<D> {
         let no_log = x.clone().lower_equal_elem(0.0).bool_or(masked.clone());
         let log_x = x.mask_fill(no_log, 1.0).log();
         let tilted = logits.clone() - log_x.clone() * tau;
-        // On a face, the coordinates that vanish have all of the normaliser.
+        // On a face, only the coordinates that are 0 contribute to the normaliser.
         let left_out = masked.clone().bool_or(on_face.bool_and(zero.clone().bool_not()));
         let total = log_sum_exp(tilted.clone().mask_fill(left_out, f32::NEG_INFINITY));
         let terms = (tilted - total - log_x).mask_fill(masked, 0.0).sum_dim(D - 1);
@@ -120,9 +124,4 @@ impl<const D: usize> Reparameterized<D> for Concrete<D> {
         let limit = self.limit(zero, &terms);
         (terms + volume + limit).mask_fill(outside, f32::NEG_INFINITY)
     }
-}
-
-/// One-hot rows at the largest coordinate.
-pub(super) fn nearest_vertex<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    one_hot_argmax(x)
 }

@@ -1,4 +1,4 @@
-//! Gumbel-perturbed logits given what they decided.
+//! Gumbel-perturbed logits conditioned on their argmax or on their k largest.
 
 use super::Reparameterized;
 use super::checked::noise_like;
@@ -7,17 +7,17 @@ use crate::tensor::{at_least_single, masked, scatter_one, unmasked};
 use crate::{Error, Noise, OrderFault, ops};
 use burn::tensor::{Bool, Int, Tensor, activation};
 
-/// The perturbed logits `θ + g` given their argmax, or given their k largest in order.
+/// Distribution of the perturbed logits `θ + g`, given their argmax or their k largest in order.
 ///
-/// As times of a race, `T = exp(−(θ + g))`, the runners arrive at independent exponential rates `exp θ`, and waiting
-/// has no memory. With Z the sum of `exp θ` over those still running, and E exponential noise,
+/// The arrival times `T = exp(−(θ + g))` are independent and exponential with rates `exp θ`, so they are memoryless.
+/// With `Zⱼ` the sum of `exp θ` over the categories that have not arrived before place j, and E exponential noise,
 ///
 /// ```text
 /// T₍₁₎ = E/Z₁,   T₍ⱼ₎ = T₍ⱼ₋₁₎ + E/Zⱼ,   Tᵢ = T₍ₖ₎ + Eᵢ/exp θᵢ  for the rest
 /// ```
 ///
-/// Maddison, Tarlow and Minka 2014 (the top-down construction of A* sampling) for the first; Paulus, Maddison and Krause
-/// 2021, eq. 9, for what an estimator does with it. Everything is in logarithms, and differentiable in the logits.
+/// Maddison, Tarlow and Minka 2014 (the top-down construction of A* sampling) for the argmax; Paulus, Maddison and
+/// Krause 2021, eq. 9, for its use in an estimator. Computed in log space, and differentiable in the logits.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -30,32 +30,34 @@ use burn::tensor::{Bool, Int, Tensor, activation};
 /// assert!(keys[2] > keys[1] && keys[1] > keys[0]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "A* sampling")]
+#[doc(alias = "top-down sampling")]
 #[derive(Clone, Debug)]
 pub struct ConditionedGumbels<const D: usize> {
     logits: Tensor<D>,
-    /// One-hot rows, the largest first.
+    /// One-hot rows at the given categories, the largest first.
     picks: Vec<Tensor<D>>,
 }
 
 impl<const D: usize> ConditionedGumbels<D> {
-    /// Given the argmax of each row, an index `[.., 1]`.
+    /// Conditions on the argmax of each row, an index `[.., 1]`; logits `[.., K]`.
     ///
     /// # Errors
     /// Those of [`given_top_k`](Self::given_top_k).
     ///
     /// # Panics
-    /// If the batch shapes differ, or there is more than one index for a row.
+    /// If the batch shapes differ, or a row has more than one index.
     pub fn given_argmax(logits: Tensor<D>, index: Tensor<D, Int>) -> Result<Self, Error> {
         let shape = index.dims();
-        assert_eq!(shape[D - 1], 1, "one argmax for each row, not indices of shape {shape:?}");
+        assert_eq!(shape[D - 1], 1, "given_argmax requires one index per row, got the shape {shape:?}");
         Self::given_top_k(logits, index)
     }
 
-    /// Given the k largest of each row in decreasing order, indices `[.., k]`; logits `[.., K]`.
+    /// Conditions on the k largest of each row in decreasing order, indices `[.., k]`; logits `[.., K]`.
     ///
     /// # Errors
-    /// NaN or `+inf` among the logits, a row with every category masked; an order of none or of more than K, an index
-    /// that is out of range, masked, or there twice.
+    /// NaN or `+inf` among the logits; a row with every category masked; an order of no indices or of more than K; an
+    /// index that is out of range, masked, or repeated.
     ///
     /// # Panics
     /// If the batch shapes differ.
@@ -70,12 +72,12 @@ impl<const D: usize> ConditionedGumbels<D> {
         Ok(Self { logits, picks })
     }
 
-    /// The logits, in single precision or better.
+    /// The logits `[.., K]`, in single precision or better.
     pub fn logits(&self) -> Tensor<D> {
         self.logits.clone()
     }
 
-    /// The log-probability `[.., 1]` of what is given, of Plackett and Luce: `Σⱼ θ₍ⱼ₎ − ln Zⱼ`.
+    /// Log-probability in nats of the given order under Plackett and Luce's distribution, `Σⱼ θ₍ⱼ₎ − ln Zⱼ` `[.., 1]`.
     pub fn order_log_prob(&self) -> Tensor<D> {
         let mut running = activation::log_softmax(self.logits(), D - 1);
         let mut total = None;
@@ -86,10 +88,11 @@ impl<const D: usize> ConditionedGumbels<D> {
             running = running.mask_fill(picked, f32::NEG_INFINITY);
             total = Some(total.map_or(term.clone(), |total: Tensor<D>| total + term));
         }
-        total.expect("an order has one place at least")
+        total.expect("an order has at least one index")
     }
 
-    /// Whether rows `[.., K]` are in the given order, finite off the masks and `-inf` at them, `[.., 1]`.
+    /// Whether rows `[.., K]` are in the support, `[.., 1]`: in the given order, finite at unmasked categories and
+    /// `-inf` at masked ones.
     pub fn supports(&self, keys: Tensor<D>) -> Tensor<D, Bool> {
         let (masked, nothing) = (self.masked(), keys.clone().equal_elem(f32::NEG_INFINITY));
         let present = keys.clone().is_finite().bool_and(masked.clone().bool_not());
@@ -101,7 +104,7 @@ impl<const D: usize> ConditionedGumbels<D> {
         masked(&self.logits)
     }
 
-    /// Whether one key is below one that should come after it.
+    /// Whether a key is below one that should come after it.
     fn out_of_order(&self, keys: Tensor<D>) -> Tensor<D, Bool> {
         let mut rest = keys.clone().detach();
         let mut wrong = Vec::new();
@@ -111,12 +114,12 @@ impl<const D: usize> ConditionedGumbels<D> {
             rest = rest.mask_fill(picked, f32::NEG_INFINITY);
             wrong.push(key.lower(rest.clone().max_dim(D - 1)));
         }
-        wrong.into_iter().reduce(Tensor::bool_or).expect("an order has one place at least")
+        wrong.into_iter().reduce(Tensor::bool_or).expect("an order has at least one index")
     }
 }
 
 impl<const D: usize> Reparameterized<D> for ConditionedGumbels<D> {
-    /// The perturbed logits `[.., K]`, `-inf` at masks.
+    /// Draws perturbed logits `[.., K]`; `-inf` at masked categories.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let waiting = noise_like(&self.logits, |shape, device| noise.exponential(shape, device));
         let log_p = activation::log_softmax(self.logits(), D - 1);
@@ -124,7 +127,8 @@ impl<const D: usize> Reparameterized<D> for ConditionedGumbels<D> {
         keys.mask_fill(self.masked(), f32::NEG_INFINITY)
     }
 
-    /// Perturbed logits `[.., K]` to `[.., 1]`, relative to those of the unmasked categories.
+    /// Log-density in nats of perturbed logits `[.., K]`, as `[.., 1]`, relative to Lebesgue measure on the unmasked
+    /// categories.
     fn log_prob(&self, keys: Tensor<D>) -> Tensor<D> {
         let masked = self.masked();
         let nothing = keys.clone().equal_elem(f32::NEG_INFINITY);
@@ -136,7 +140,7 @@ impl<const D: usize> Reparameterized<D> for ConditionedGumbels<D> {
     }
 }
 
-/// `−ln T` of the race with rates `p`, which sum to one. Finite garbage at masks.
+/// `−ln T` of arrival times with rates `p`, which sum to one. Arbitrary but finite at masked categories.
 fn race<const D: usize>(log_p: Tensor<D>, picks: &[Tensor<D>], waiting: Tensor<D>) -> Tensor<D> {
     let mut running = log_p.clone();
     let (mut keys, mut others) = (log_p.zeros_like(), log_p.ones_like());
@@ -152,12 +156,12 @@ fn race<const D: usize>(log_p: Tensor<D>, picks: &[Tensor<D>], waiting: Tensor<D
         running = running.mask_fill(pick.clone().equal_elem(1.0), f32::NEG_INFINITY);
         time = Some(now);
     }
-    let time = time.expect("an order has one place at least");
+    let time = time.expect("an order has at least one index");
     let rest = log_add_exp(waiting.log() - unmasked(log_p), time).neg();
     keys + others * rest
 }
 
-/// Standard Gumbel noise given that `argmax(logits + g)` is `hard`, as constants; 0 at masks.
+/// Draws standard Gumbel noise given that `argmax(logits + g)` is `hard`, without a gradient; 0 at masked categories.
 pub(crate) fn gumbel_given_argmax<const D: usize>(
     logits: Tensor<D>,
     hard: Tensor<D>,
@@ -170,13 +174,13 @@ pub(crate) fn gumbel_given_argmax<const D: usize>(
     (keys - unmasked(log_p)).mask_fill(masked, 0.0)
 }
 
-/// Refuses an order that no row of keys can have.
+/// Returns an error for an order that no row of perturbed logits can have.
 fn check_order<const D: usize>(logits: &Tensor<D>, order: &Tensor<D, Int>) -> Result<(), Error> {
     let (categories, count) = (logits.dims()[D - 1], order.dims()[D - 1]);
     let (left, right) = (&logits.dims()[..D - 1], &order.dims()[..D - 1]);
     assert_eq!(left, right, "logits of batch shape {left:?} for an order of batch shape {right:?}");
     if count == 0 || count > categories {
-        let expected = format!("1 to {categories}, the categories");
+        let expected = format!("1 to {categories}, the number of categories");
         return Err(Error::parameter("conditioned Gumbels", "the length of the order", expected, count));
     }
     let logits: Vec<f64> = logits.clone().detach().into_data().iter::<f64>().collect();

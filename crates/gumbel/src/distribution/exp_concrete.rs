@@ -1,4 +1,4 @@
-//! The Concrete distribution in log space.
+//! The ExpConcrete distribution: the Concrete distribution in log space.
 
 use super::checked::tolerance;
 use super::{Reparameterized, stable::log_sum_exp};
@@ -8,26 +8,29 @@ use crate::{Error, Noise, log_gumbel_softmax, ops};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
 
-/// ExpConcrete over the last axis: the law of `y = ln x`, `x = softmax((θ + g) / τ)`.
+/// ExpConcrete distribution over the last axis, of `y = ln x` with `x = softmax((θ + g) / τ)`.
 ///
 /// ```text
 /// ln κ(y) = ln Γ(n) + (n−1) ln τ + Σₖ [ (θₖ − τ yₖ) − ln Σⱼ exp(θⱼ − τ yⱼ) ]
 /// ```
 ///
 /// Maddison, Mnih and Teh 2017, eq. 24. The density to train with: it is finite wherever the sample is. It is relative
-/// to the log-ratios `yₖ − yₙ` of the n unmasked categories, **not** to dx: the differential [`entropy`](Self::entropy)
-/// is that of the log-ratios too. A divergence does not see the measure.
+/// to the log-ratios `yₖ − yₙ` of the n unmasked categories, **not** to dx, and so is the differential
+/// [`entropy`](Self::entropy). A divergence does not depend on the choice of measure.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::{Noise, distribution::{ExpConcrete, Reparameterized}};
 /// let q = ExpConcrete::new(Tensor::<1>::from_floats([80.0, -80.0, 0.0], &Device::flex()), 0.05)?;
 /// let y = q.sample(&mut Noise::from_seed(1));
-/// assert!(q.log_prob(y).into_scalar::<f32>() < 0.0); // where x itself would be (1, 0, 0)
+/// assert!(q.log_prob(y).into_scalar::<f32>() < 0.0); // where x rounds to (1, 0, 0)
 /// // −ln 2 − 2 ln 0.05 + 3 (1 + ½), whatever the logits
 /// assert!((q.entropy().into_scalar::<f32>() - 9.798317).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "concrete")]
+#[doc(alias = "relaxed categorical")]
+#[doc(alias = "ExpRelaxedOneHotCategorical")]
 #[derive(Clone, Debug)]
 pub struct ExpConcrete<const D: usize> {
     logits: Tensor<D>,
@@ -35,7 +38,7 @@ pub struct ExpConcrete<const D: usize> {
 }
 
 impl<const D: usize> ExpConcrete<D> {
-    /// From logits `[.., K]` and a temperature.
+    /// Makes the distribution from logits `[.., K]` and a temperature.
     ///
     /// # Errors
     /// A temperature that is not positive and finite; NaN or `+inf` among the logits; a row with every category masked.
@@ -45,7 +48,7 @@ impl<const D: usize> ExpConcrete<D> {
         Ok(Self { logits: at_least_single(logits), tau })
     }
 
-    /// The logits, in single precision or better.
+    /// The logits `[.., K]`, in single precision or better.
     pub fn logits(&self) -> Tensor<D> {
         self.logits.clone()
     }
@@ -55,35 +58,36 @@ impl<const D: usize> ExpConcrete<D> {
         self.tau
     }
 
-    /// Where the density is largest, `log softmax(θ/τ)` `[.., K]`.
+    /// The mode, `log softmax(θ / τ)` `[.., K]`.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
     /// use gumbel::distribution::ExpConcrete;
     /// let q = ExpConcrete::new(Tensor::<1>::from_floats([0.0, 1.0], &Device::flex()), 0.5)?;
     /// let x = q.mode().exp().slice([1..2]).into_scalar::<f32>();
-    /// assert!((x - 0.880797).abs() < 1e-6); // σ(2), where the mass of the second category is σ(1)
+    /// assert!((x - 0.880797).abs() < 1e-6); // σ(2); the probability of the second category is σ(1)
     /// # Ok::<(), gumbel::Error>(())
     /// ```
     pub fn mode(&self) -> Tensor<D> {
         activation::log_softmax(self.logits() / self.tau, D - 1)
     }
 
-    /// The differential entropy of the log-ratios `[.., 1]`, in nats; the logits only shift them.
+    /// Differential entropy in nats of the log-ratios, `[.., 1]`. It does not depend on the logits, which only shift
+    /// them.
     ///
     /// ```text
     /// H = −ln Γ(n) − (n−1) ln τ + n (1 + 1/2 + … + 1/(n−1))
     /// ```
     ///
-    /// Since `θₖ − τ yₖ = −gₖ + c` with the same c for all k, of which the density does not depend, and `Σ e⁻ᵍ` is
-    /// Gamma(n).
+    /// This follows from `θₖ − τ yₖ = −gₖ + c` with the same c for all k, on which the density does not depend, and
+    /// from `Σ e⁻ᵍ` being Gamma(n).
     pub fn entropy(&self) -> Tensor<D> {
         let tau = self.tau;
         per_count(&self.logits, |n| n * harmonic(n - 1.0) - log_volume(n, tau))
     }
 
-    /// Whether rows `[.., K]` are logarithms of points of the simplex, finite off the masks and `-inf` at them:
-    /// `[.., 1]`. Constants matter here, but not to the density.
+    /// Whether rows `[.., K]` are in the support, `[.., 1]`: logarithms of points of the simplex, finite at unmasked
+    /// categories and `-inf` at masked ones. A constant added to a row matters here, but not to the density.
     pub fn supports(&self, y: Tensor<D>) -> Tensor<D, Bool> {
         let total = log_sum_exp(y.clone()).abs().lower_equal_elem(tolerance(self.logits.dtype()));
         let masked = self.masked();
@@ -98,23 +102,23 @@ impl<const D: usize> ExpConcrete<D> {
 }
 
 impl<const D: usize> Reparameterized<D> for ExpConcrete<D> {
-    /// That of [`crate::log_gumbel_softmax`], `[.., K]`.
+    /// Draws a [`log_gumbel_softmax`](crate::log_gumbel_softmax) sample, `[.., K]`.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         log_gumbel_softmax(self.logits(), self.tau, noise).expect("the parameters were checked")
     }
 
-    /// `[.., K]` to `[.., 1]`, relative to the log-ratios.
+    /// Log-density in nats of rows `[.., K]`, as `[.., 1]`, relative to the log-ratios.
     fn log_prob(&self, y: Tensor<D>) -> Tensor<D> {
         let nothing = y.clone().equal_elem(f32::NEG_INFINITY);
         let masked = self.masked().expand(y.dims());
-        // Nothing on a category, or something on a mask: exactly where the two differ.
+        // `-inf` at an unmasked category or another value at a masked one: exactly where the two differ.
         let off = nothing.clone().not_equal(masked).bool_and(y.clone().is_nan().bool_not()).any_dim(D - 1);
         let density = exp_concrete::log_prob(self.logits(), self.tau, y.mask_fill(nothing, 0.0));
         density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)
     }
 }
 
-/// `1 + 1/2 + … + 1/m`, by Euler's summation where there are many.
+/// `1 + 1/2 + … + 1/m`, by Euler's summation formula for large m.
 fn harmonic(m: f64) -> f64 {
     if m < 256.0 {
         return (1..=m as u32).map(|i| f64::from(i).recip()).sum();
@@ -128,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_branches_of_the_harmonic_sum_agree() {
+    fn harmonic_sum_is_the_same_on_both_branches() {
         let plain: f64 = (1..=1000).map(|i| f64::from(i).recip()).sum();
         assert!((harmonic(1000.0) - plain).abs() < 1e-14);
         assert_eq!(harmonic(3.0), 11.0 / 6.0);

@@ -7,16 +7,17 @@ use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor};
 use std::f64::consts::PI;
 
-/// Euler's constant, the mean of a standard Gumbel number.
+/// Euler's constant γ, the mean of the standard Gumbel distribution.
 pub(super) const EULER: f64 = 0.577_215_664_901_532_9;
 
-/// Elementwise Gumbel (of maxima): the law of `μ + β g`, `P(X ≤ x) = exp(−exp(−(x − μ)/β))`.
+/// Elementwise Gumbel distribution (of maxima), of `μ + β g`.
 ///
 /// ```text
-/// ln p(x) = −z − exp(−z) − ln β,   z = (x − μ)/β
+/// P(X ≤ x) = exp(−exp(−z)),   ln p(x) = −z − exp(−z) − ln β,   z = (x − μ)/β
 /// ```
 ///
-/// With unit scale and logits for locations, the largest of independent ones is Gumbel at the log-sum-exp.
+/// The maximum of independent variables with unit scale and logits as locations is a Gumbel variable with unit scale
+/// and the log-sum-exp of the logits as its location.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -29,6 +30,7 @@ pub(super) const EULER: f64 = 0.577_215_664_901_532_9;
 /// assert_eq!(q.log_survival(floats(101.0)).into_scalar::<f32>(), -100.0); // where 1 − cdf is 0
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "extreme value")]
 #[derive(Clone, Debug)]
 pub struct Gumbel<const D: usize> {
     location: Tensor<D>,
@@ -36,7 +38,7 @@ pub struct Gumbel<const D: usize> {
 }
 
 impl<const D: usize> Gumbel<D> {
-    /// From locations of any shape and one scale.
+    /// Makes the distribution from locations of any shape and one scale.
     ///
     /// # Errors
     /// A location that is not finite; a scale that is not positive and finite.
@@ -55,28 +57,28 @@ impl<const D: usize> Gumbel<D> {
         self.location() + EULER * self.scale
     }
 
-    /// Where the density is largest: μ.
+    /// The mode, μ.
     pub fn mode(&self) -> Tensor<D> {
         self.location()
     }
 
-    /// `π² β² / 6`.
+    /// The variance, `π² β² / 6`.
     pub fn variance(&self) -> Tensor<D> {
         self.location.full_like((PI * self.scale).powi(2) / 6.0).detach()
     }
 
-    /// The differential entropy, `1 + γ + ln β` nats.
+    /// Differential entropy in nats, `1 + γ + ln β`.
     pub fn entropy(&self) -> Tensor<D> {
         self.location.full_like(1.0 + EULER + self.scale.ln()).detach()
     }
 
-    /// `KL(self ‖ other)`, in nats. With r the ratio of the scales, β of this over β' of the other,
+    /// Kullback-Leibler divergence `KL(self ‖ other)`, in nats.
     ///
     /// ```text
-    /// KL = γ (r − 1) − ln r + Γ(1 + r) exp((μ' − μ)/β') − 1
+    /// KL = δ + Γ(1 + r) exp(−δ) + γ (r − 1) − ln r − 1,   δ = (μ − μ')/β',   r = β/β'
     /// ```
     ///
-    /// For unit scales that is `δ + e^−δ − 1` at `δ = μ − μ'`.
+    /// μ' and β' are the parameters of `other`. For unit scales it is `δ + exp(−δ) − 1`.
     pub fn kl(&self, other: &Self) -> Tensor<D> {
         let ratio = self.scale / other.scale;
         let shift = (self.location() - other.location()) / other.scale;
@@ -89,17 +91,17 @@ impl<const D: usize> Gumbel<D> {
         (x - self.location()) / self.scale
     }
 
-    /// `P(X ≤ x) = exp(−e⁻ᶻ)`.
+    /// Cumulative distribution function, `P(X ≤ x) = exp(−e⁻ᶻ)`.
     pub fn cdf(&self, x: Tensor<D>) -> Tensor<D> {
         self.log_cdf(x).exp()
     }
 
-    /// `ln P(X ≤ x) = −e⁻ᶻ`.
+    /// Logarithm of the cumulative distribution function, `ln P(X ≤ x) = −e⁻ᶻ`.
     pub fn log_cdf(&self, x: Tensor<D>) -> Tensor<D> {
         self.standard(x).neg().exp().neg()
     }
 
-    /// `ln P(X > x) = ln(1 − exp(−e⁻ᶻ))`, to the last digit in both tails.
+    /// Logarithm of the survival function, `ln P(X > x) = ln(1 − exp(−e⁻ᶻ))`, accurate in both tails.
     pub fn log_survival(&self, x: Tensor<D>) -> Tensor<D> {
         let z = self.standard(x);
         let far = z.clone().greater_elem(8.0);
@@ -110,7 +112,7 @@ impl<const D: usize> Gumbel<D> {
         log_one_minus_exp(rate).mask_where(far, tail)
     }
 
-    /// The x below which the mass is `u`, `μ − β ln(−ln u)`.
+    /// Quantile function: the x with `P(X ≤ x) = u`, `μ − β ln(−ln u)`.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
@@ -124,7 +126,7 @@ impl<const D: usize> Gumbel<D> {
         self.location() - u.log().neg().log() * self.scale
     }
 
-    /// Whether x is a finite number.
+    /// Whether each x is in the support: a finite number.
     pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
         x.is_finite()
     }
@@ -136,7 +138,7 @@ impl<const D: usize> Reparameterized<D> for Gumbel<D> {
         self.location() + gumbel * self.scale
     }
 
-    /// Elementwise, relative to dx.
+    /// Log-density in nats, elementwise, relative to dx.
     fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let off = x.clone().is_inf();
         let z = self.standard(x.mask_fill(off.clone(), 0.0));

@@ -1,4 +1,4 @@
-//! The hard concrete distribution: gates that are often exactly closed or open.
+//! The hard concrete distribution of gates that can be exactly closed or fully open.
 
 use super::Reparameterized;
 use super::checked::{finite_log_odds, noise_like};
@@ -6,16 +6,17 @@ use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
 
-/// Elementwise hard concrete gates: a Binary Concrete number, stretched beyond the unit interval and cut back to it.
+/// Elementwise hard concrete distribution of gates: a Binary Concrete sample, stretched beyond the unit interval and
+/// clamped to it.
 ///
 /// ```text
 /// s = σ((ℓ + L) / τ),   z = min(1, max(0, γ + (ζ − γ) s)),   γ < 0,  ζ > 1
 /// ```
 ///
-/// Louizos, Welling and Kingma 2018, section 2. A gate is exactly 0 or 1 with positive probability and yet
-/// differentiable in ℓ, so the expected number of open gates, the sum of
-/// [`probability_open`](Self::probability_open), can be a penalty. The density is relative to Lebesgue measure on (0, 1)
-/// and to counting measure at 0 and at 1.
+/// Louizos, Welling and Kingma 2018, section 2. A gate is exactly 0 or 1 with positive probability, and differentiable
+/// in ℓ. The expected number of open gates, the sum of [`probability_open`](Self::probability_open), is differentiable
+/// and can be used as an L0 penalty. The density is relative to Lebesgue measure on (0, 1) and to counting measure at 0
+/// and at 1.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -27,6 +28,8 @@ use gumbel_kernels::check_temperature;
 /// assert!((share - open).abs() < 4.0 * 0.00374); // four standard errors
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "L0")]
+#[doc(alias = "hard sigmoid gate")]
 #[derive(Clone, Debug)]
 pub struct HardConcrete<const D: usize> {
     log_odds: Tensor<D>,
@@ -35,7 +38,8 @@ pub struct HardConcrete<const D: usize> {
 }
 
 impl<const D: usize> HardConcrete<D> {
-    /// From log-odds of any shape and a temperature (the paper's is 2/3), stretched to (−0.1, 1.1).
+    /// Makes the distribution from log-odds of any shape and a temperature (2/3 in the paper), stretched to (−0.1,
+    /// 1.1).
     ///
     /// # Errors
     /// A temperature that is not positive and finite; log-odds that are not finite.
@@ -43,16 +47,16 @@ impl<const D: usize> HardConcrete<D> {
         Self::stretched(log_odds, tau, (-0.1, 1.1))
     }
 
-    /// [`new`](Self::new) with the interval (γ, ζ) to stretch to.
+    /// Makes the distribution with the interval (γ, ζ) to stretch to.
     ///
     /// # Errors
-    /// Also an interval that does not reach beyond [0, 1] on both sides, or that is not finite.
+    /// Those of [`new`](Self::new); an interval that does not exceed [0, 1] on both sides, or is not finite.
     pub fn stretched(log_odds: Tensor<D>, tau: f64, stretch: (f64, f64)) -> Result<Self, Error> {
         check_temperature(tau)?;
         let (low, high) = stretch;
         if !(low < 0.0 && high > 1.0 && low.is_finite() && high.is_finite()) {
-            let (expected, got) = ("below 0 to above 1, and finite", format!("({low}, {high})"));
-            return Err(Error::parameter("hard concrete", "the stretch", expected, got));
+            let (expected, got) = ("a finite interval from below 0 to above 1", format!("({low}, {high})"));
+            return Err(Error::parameter("hard concrete", "stretch", expected, got));
         }
         Ok(Self { log_odds: finite_log_odds(log_odds)?, tau, stretch })
     }
@@ -62,17 +66,17 @@ impl<const D: usize> HardConcrete<D> {
         self.log_odds.clone()
     }
 
-    /// `P(z > 0) = σ(ℓ − τ ln(−γ/ζ))`.
+    /// The probability that a gate is open, `P(z > 0) = σ(ℓ − τ ln(−γ/ζ))`.
     pub fn probability_open(&self) -> Tensor<D> {
         activation::sigmoid(self.closing().neg())
     }
 
-    /// `P(z = 0)`.
+    /// The probability that a gate is closed, `P(z = 0) = 1 − P(z > 0)`.
     pub fn probability_closed(&self) -> Tensor<D> {
         activation::sigmoid(self.closing())
     }
 
-    /// `P(z = 1) = σ(ℓ − τ ln((1 − γ)/(ζ − 1)))`.
+    /// The probability that a gate is fully open, `P(z = 1) = σ(ℓ − τ ln((1 − γ)/(ζ − 1)))`.
     pub fn probability_full(&self) -> Tensor<D> {
         activation::sigmoid(self.filling())
     }
@@ -89,8 +93,8 @@ impl<const D: usize> HardConcrete<D> {
         self.log_odds() - self.tau * ((1.0 - low) / (high - 1.0)).ln()
     }
 
-    /// The gate without noise that the paper tests with, `min(1, max(0, γ + (ζ − γ) σ(ℓ)))`. Not the mean, which has no
-    /// closed form.
+    /// The gate without noise, `min(1, max(0, γ + (ζ − γ) σ(ℓ)))`, which the paper uses at test time. It is not the
+    /// mean, which has no closed form.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
@@ -103,7 +107,7 @@ impl<const D: usize> HardConcrete<D> {
         self.gate(self.log_odds())
     }
 
-    /// Half of all gates are at most this far open, `min(1, max(0, γ + (ζ − γ) σ(ℓ/τ)))`.
+    /// The median, `min(1, max(0, γ + (ζ − γ) σ(ℓ/τ)))`.
     pub fn median(&self) -> Tensor<D> {
         self.gate(self.log_odds() / self.tau)
     }
@@ -113,12 +117,12 @@ impl<const D: usize> HardConcrete<D> {
         (activation::sigmoid(logit) * (high - low) + low).clamp(0.0, 1.0)
     }
 
-    /// Whether z is in [0, 1].
+    /// Whether each z is in the support, [0, 1].
     pub fn supports(&self, z: Tensor<D>) -> Tensor<D, Bool> {
         z.clone().greater_equal_elem(0.0).bool_and(z.lower_equal_elem(1.0))
     }
 
-    /// Of numbers in (0, 1): with `y` the logit of s, `ln g(y) + ln(ζ − γ) − ln(z − γ) − ln(ζ − z)`.
+    /// Log-density of numbers in (0, 1), `ln g(y) + ln(ζ − γ) − ln(z − γ) − ln(ζ − z)` with `y` the logit of s.
     fn inner_log_prob(&self, z: Tensor<D>) -> Tensor<D> {
         let (low, high) = self.stretch;
         let (above, below) = ((z.clone() - low).log(), (z.neg() + high).log());
@@ -129,13 +133,13 @@ impl<const D: usize> HardConcrete<D> {
 }
 
 impl<const D: usize> Reparameterized<D> for HardConcrete<D> {
-    /// The gradient is zero where a gate is exactly 0 or 1.
+    /// Draws gates. The gradient is zero where a gate is exactly 0 or 1.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let logistic = noise_like(&self.log_odds, |shape, device| noise.logistic(shape, device));
         self.gate((self.log_odds() + logistic) / self.tau)
     }
 
-    /// Elementwise: the log-mass at 0 and at 1, the log-density between.
+    /// Elementwise, in nats: the log-probability at 0 and at 1, the log-density in between.
     fn log_prob(&self, z: Tensor<D>) -> Tensor<D> {
         let (closed, full) = (z.clone().equal_elem(0.0), z.clone().equal_elem(1.0));
         let off = z.clone().lower_elem(0.0).bool_or(z.clone().greater_elem(1.0));

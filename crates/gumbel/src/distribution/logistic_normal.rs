@@ -2,19 +2,21 @@
 
 use super::Reparameterized;
 use super::checked::{check_elements, finite, noise_like, tolerance};
-use super::concrete::nearest_vertex;
+use crate::tensor::one_hot_argmax;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
 
-/// The law of `x = softmax(r, 0)` with independent normal log-ratios `rₖ = ln(xₖ / x_K) ~ N(μₖ, σₖ²)`, k < K.
+/// Logistic-normal distribution over the last axis, of `x = softmax(r, 0)` with independent normal log-ratios r.
 ///
 /// ```text
+/// rₖ = ln(xₖ / x_K) ~ N(μₖ, σₖ²),   k < K
 /// ln p(x) = Σₖ ln N(ln xₖ − ln x_K; μₖ, σₖ²) − Σⱼ ln xⱼ
 /// ```
 ///
 /// Aitchison and Shen 1980. The density is relative to `dx₁ … dx_{K−1}` and tends to zero at every face. Neither the
-/// mean nor the mode has a closed form; the divergence of two has, since it does not see the map. The entropy is closed
-/// for the log-ratios ([`entropy_of_log_ratios`](Self::entropy_of_log_ratios)) and Monte Carlo on the simplex.
+/// mean nor the mode has a closed form. The divergence between two has one, since it does not depend on the map to the
+/// simplex. The entropy of the log-ratios is [`entropy_of_log_ratios`](Self::entropy_of_log_ratios); on the simplex it
+/// has no closed form, and [`monte_carlo_entropy`](super::monte_carlo_entropy) estimates it.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -27,6 +29,7 @@ use burn::tensor::{Bool, Tensor, activation};
 /// assert!((q.log_prob(x).into_scalar::<f32>() - 0.778241).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "logit-normal")]
 #[derive(Clone, Debug)]
 pub struct LogisticNormal<const D: usize> {
     location: Tensor<D>,
@@ -34,7 +37,7 @@ pub struct LogisticNormal<const D: usize> {
 }
 
 impl<const D: usize> LogisticNormal<D> {
-    /// From the means and standard deviations of the log-ratios, both `[.., K−1]`.
+    /// Makes the distribution from the means and standard deviations of the log-ratios, both `[.., K−1]`.
     ///
     /// # Errors
     /// A mean that is not finite; a deviation that is not positive and finite.
@@ -45,7 +48,7 @@ impl<const D: usize> LogisticNormal<D> {
         Self::checked("logistic normal", location, scale)
     }
 
-    /// [`new`](Self::new), by the name of the distribution that asks.
+    /// [`new`](Self::new), with the name of the distribution for errors.
     pub(super) fn checked(name: &'static str, location: Tensor<D>, scale: Tensor<D>) -> Result<Self, Error> {
         let (mean, deviation) = (location.dims(), scale.dims());
         assert_eq!(mean, deviation, "means of shape {mean:?} for deviations of shape {deviation:?}");
@@ -60,35 +63,36 @@ impl<const D: usize> LogisticNormal<D> {
         self.location.clone()
     }
 
-    /// Their standard deviations, `[.., K−1]`.
+    /// The standard deviations of the log-ratios, `[.., K−1]`.
     pub fn scale(&self) -> Tensor<D> {
         self.scale.clone()
     }
 
-    /// Differentiable log-ratios `[.., K−1]`, for temperatures at which the simplex is too narrow for a float.
+    /// Draws log-ratios `[.., K−1]`, differentiable in the parameters. They stay accurate where points of the simplex
+    /// round to 0 or 1.
     pub fn log_ratios(&self, noise: &mut Noise) -> Tensor<D> {
         let normal = noise_like(&self.location, |shape, device| noise.normal(shape, device));
         self.location() + self.scale() * normal
     }
 
-    /// The point of the simplex `[.., K]` with these log-ratios `[.., K−1]`.
+    /// Returns the points of the simplex `[.., K]` with given log-ratios `[.., K−1]`.
     pub fn on_simplex(&self, ratios: Tensor<D>) -> Tensor<D> {
         let last = ratios.clone().narrow(D - 1, 0, 1).detach().zeros_like();
         activation::softmax(Tensor::cat(vec![ratios, last], D - 1), D - 1)
     }
 
-    /// The normal log-density of log-ratios `[.., K−1]` to `[.., 1]`, relative to them.
+    /// Normal log-density in nats of log-ratios `[.., K−1]`, as `[.., 1]`, relative to them.
     pub fn log_density_of_log_ratios(&self, ratios: Tensor<D>) -> Tensor<D> {
         let z = (ratios - self.location()) / self.scale();
         (z.square() * 0.5 + self.scale().log() + HALF_LN_2_PI).sum_dim(D - 1).neg()
     }
 
-    /// The differential entropy of the log-ratios `[.., 1]`, `Σ ln σ + ½ ln(2πe)`, in nats.
+    /// Differential entropy in nats of the log-ratios, `Σ ln σ + ½ ln(2πe)` `[.., 1]`.
     pub fn entropy_of_log_ratios(&self) -> Tensor<D> {
         (self.scale().log() + (HALF_LN_2_PI + 0.5)).sum_dim(D - 1)
     }
 
-    /// `KL(self ‖ other)` `[.., 1]`, in nats: that of the normal laws.
+    /// Kullback-Leibler divergence `KL(self ‖ other)` `[.., 1]` in nats: that of the normal distributions.
     pub fn kl(&self, other: &Self) -> Tensor<D> {
         let ratio = self.scale() / other.scale();
         let shift = (self.location() - other.location()) / other.scale();
@@ -96,12 +100,12 @@ impl<const D: usize> LogisticNormal<D> {
         terms.sum_dim(D - 1)
     }
 
-    /// The vertex nearest to points `[.., K]`, one-hot.
+    /// Rounds points `[.., K]` to the nearest vertex, as one-hot rows.
     pub fn hard(&self, x: Tensor<D>) -> Tensor<D> {
-        nearest_vertex(x)
+        one_hot_argmax(x)
     }
 
-    /// Whether rows `[.., K]` are points inside the simplex, `[.., 1]`.
+    /// Whether rows `[.., K]` are in the support, the interior of the simplex, `[.., 1]`.
     pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
         self.outside(x.clone()).bool_or(x.is_nan().any_dim(D - 1)).bool_not()
     }
@@ -116,12 +120,12 @@ impl<const D: usize> LogisticNormal<D> {
 const HALF_LN_2_PI: f64 = 0.918_938_533_204_672_7;
 
 impl<const D: usize> Reparameterized<D> for LogisticNormal<D> {
-    /// `[.., K]`.
+    /// Draws a point of the simplex, `[.., K]`.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         self.on_simplex(self.log_ratios(noise))
     }
 
-    /// `[.., K]` to `[.., 1]`, relative to the simplex.
+    /// Log-density in nats of points `[.., K]`, as `[.., 1]`, relative to `dx₁ … dx_{K−1}`.
     fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let outside = self.outside(x.clone());
         let no_log = x.clone().lower_equal_elem(0.0);

@@ -1,11 +1,11 @@
-//! Distributions on Burn tensors: exact, relaxed, and what lies between.
+//! Distributions on Burn tensors: discrete distributions, their relaxations, and Gumbel distributions.
 //!
-//! Each is a value made by a constructor that checks its parameters, so that nothing made from it needs to be checked
-//! again: NaN among the logits, a row with every category masked, a temperature of zero are typed errors there.
-//! Sampling takes its [`Noise`] as an argument. What has no closed form has no method: [`monte_carlo_entropy`] and
-//! [`monte_carlo_kl`] estimate it, and say how well.
+//! Each distribution is a value. Its constructor checks the parameters, so its methods need no further checks: NaN
+//! among the logits, a row with every category masked and a temperature of zero are errors of the constructor. Sampling
+//! takes a [`Noise`] as an argument. A quantity without a closed form has no method: [`monte_carlo_entropy`] and
+//! [`monte_carlo_kl`] estimate it and return a standard error.
 //!
-//! | | a sample is | entropy | KL |
+//! | distribution | a sample is | entropy | KL |
 //! | --- | --- | --- | --- |
 //! | [`Categorical`] | one-hot `[.., K]` | exact | exact |
 //! | [`Bernoulli`] | 0 or 1 | exact | exact |
@@ -19,11 +19,23 @@
 //! | [`TruncatedGumbel`] | a number below its bound | exact | |
 //! | [`ConditionedGumbels`] | perturbed logits in a given order | | |
 //!
-//! Parameters have batch axes in front. Distributions over categories use the last axis, and their log-densities have
-//! 1 there; the others are elementwise. A logit of `-inf` masks its category, and the dimension of the simplex falls by
-//! one. Half-precision parameters are computed, and answered, in single precision.
+//! # Conventions
 //!
-//! A log-density is `-inf` off the support; a NaN stays a NaN. `supports` says which points are on it.
+//! Leading axes are batch axes. Distributions over categories use the last axis, which has length 1 in their
+//! log-densities; the others are elementwise. A logit of `-inf` masks its category and lowers the dimension of the
+//! simplex by one. Log-densities, entropies and divergences are in nats. A log-density is `-inf` outside the support
+//! and NaN at NaN; `supports` returns which points are in the support.
+//!
+//! Half-precision parameters are cast to single precision, which is also the type of the results.
+//!
+//! # Where it runs
+//!
+//! Burn operations on the device of the parameters, on every backend. Exceptions: the constructors of
+//! [`ConditionedGumbels`] and of the distributions without masks copy their parameters to the host to check them;
+//! `ln Γ(n)` in [`ExpConcrete`] and [`Concrete`], and the mean of [`TruncatedGumbel`], are computed on the host in
+//! double precision; the samples of [`Categorical`], [`Concrete`] and [`ExpConcrete`] run as
+//! [`gumbel_max`](crate::gumbel_max) and [`gumbel_softmax`](crate::gumbel_softmax) do. Noise is drawn on the host, in
+//! the type of the logits for these three and in single precision for the others.
 
 mod bernoulli;
 mod binary_concrete;
@@ -57,7 +69,11 @@ pub use truncated_gumbel::TruncatedGumbel;
 use crate::Noise;
 use burn::tensor::Tensor;
 
-/// A distribution with samples that are differentiable in its parameters, and a log-density.
+/// A distribution with a log-density, and with samples that are differentiable in its parameters.
+///
+/// # Shapes
+/// Distributions over the last axis: points `[.., K]`, log-densities `[.., 1]`. The others are elementwise, with points
+/// and log-densities of the shape of the parameters.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -69,13 +85,15 @@ use burn::tensor::Tensor;
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub trait Reparameterized<const D: usize> {
-    /// A sample as a function of the parameters and of noise that does not depend on them.
+    /// Draws a sample as a differentiable function of the parameters and of noise that does not depend on them.
+    #[doc(alias = "rsample")]
+    #[doc(alias = "reparameterisation")]
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D>;
 
-    /// The log-density at points; each distribution says with respect to which measure.
+    /// Log-density in nats at given points. Each distribution states the measure that it is relative to.
     fn log_prob(&self, at: Tensor<D>) -> Tensor<D>;
 
-    /// The same sample as [`reparameterized`](Self::reparameterized), as a constant.
+    /// Draws the same sample as [`reparameterized`](Self::reparameterized), without a gradient.
     fn sample(&self, noise: &mut Noise) -> Tensor<D> {
         self.reparameterized(noise).detach()
     }

@@ -1,25 +1,39 @@
-//! Estimates of what has no closed form, each with its standard error.
+//! Monte Carlo estimates of quantities without a closed form, with standard errors.
 
 use super::Reparameterized;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 
-/// An estimate, and how well it is known.
+/// A Monte Carlo estimate with its standard error.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Noise, distribution::{BinaryConcrete, monte_carlo_entropy}};
+/// let q = BinaryConcrete::new(Tensor::<1>::zeros([1], &Device::flex()), 0.5)?;
+/// let entropy = monte_carlo_entropy(&q, 10_000, &mut Noise::from_seed(1))?;
+/// let error = (entropy.mean - q.entropy()).abs() / entropy.standard_error;
+/// assert!(error.into_scalar::<f32>() < 4.0); // within four standard errors
+/// # Ok::<(), gumbel::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct MonteCarlo<const D: usize> {
-    /// The mean over the samples, differentiable in the parameters along the sample's path.
+    /// The mean over the samples, with the pathwise gradient in the parameters.
     pub mean: Tensor<D>,
-    /// The standard error of that mean, a constant.
+    /// The standard error of that mean, without a gradient.
     pub standard_error: Tensor<D>,
 }
 
-/// `H(q) = E −ln q(x)` in nats, relative to the measure of q's density.
+/// Estimates the entropy of a distribution in nats, relative to the measure of its log-density.
+///
+/// ```text
+/// H(q) = E[−ln q(x)],   x ~ q
+/// ```
 ///
 /// # Shapes
-/// Those of the log-density.
+/// Both fields have the shape of the log-density.
 ///
 /// # Errors
-/// Fewer than two samples: they have no standard error.
+/// Fewer than two samples, which have no standard error.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -38,13 +52,18 @@ pub fn monte_carlo_entropy<const D: usize>(
     estimate(samples, || q.log_prob(q.reparameterized(noise)).neg())
 }
 
-/// `KL(q ‖ p) = E ln q(x) − ln p(x)` with x from q, in nats. Both densities are relative to the same measure.
+/// Estimates the Kullback-Leibler divergence in nats between two distributions with log-densities relative to the same
+/// measure.
+///
+/// ```text
+/// KL(q ‖ p) = E[ln q(x) − ln p(x)],   x ~ q
+/// ```
 ///
 /// # Shapes
-/// Those of the log-density.
+/// Both fields have the shape of the log-density.
 ///
 /// # Errors
-/// Fewer than two samples: they have no standard error.
+/// Fewer than two samples, which have no standard error.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -73,7 +92,7 @@ fn estimate<const D: usize>(
     mut draw: impl FnMut() -> Tensor<D>,
 ) -> Result<MonteCarlo<D>, Error> {
     if samples < 2 {
-        let expected = "at least 2, for a standard error";
+        let expected = "at least 2 (for a standard error)";
         return Err(Error::parameter("Monte Carlo", "samples", expected, samples));
     }
     let n = samples as f64;

@@ -1,4 +1,4 @@
-//! Functions that keep their digits where the textbook form loses them. All are differentiable.
+//! Differentiable functions that stay accurate where the textbook form loses digits.
 
 use burn::tensor::{Tensor, activation};
 use std::f64::consts::LN_2;
@@ -10,7 +10,7 @@ pub(super) fn log_add_exp<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<
     a.max_pair(b) + gap.exp().log1p()
 }
 
-/// `ln Σ exp` over the last axis, `-inf` where there is nothing to add.
+/// `ln Σ exp` over the last axis; `-inf` where every term is `-inf`.
 pub(super) fn log_sum_exp<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     let largest = a.clone().detach().max_dim(D - 1);
     let empty = largest.clone().equal_elem(f32::NEG_INFINITY);
@@ -18,7 +18,7 @@ pub(super) fn log_sum_exp<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     (a - largest.clone()).exp().sum_dim(D - 1).log() + largest
 }
 
-/// `ln(1 − e⁻ᵃ)` for a > 0: on each side of ln 2 the form that is accurate there (Mächler 2012). Burn has no `expm1`, but
+/// `ln(1 − e⁻ᵃ)` for a > 0, by the form that is accurate on each side of ln 2 (Mächler 2012). Burn has no `expm1`, but
 /// `1 − e⁻ᵃ` is `2 e^(−a/2) sinh(a/2)`.
 pub(super) fn log_one_minus_exp<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     let small = a.clone().lower_elem(LN_2);
@@ -28,7 +28,7 @@ pub(super) fn log_one_minus_exp<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     far.mask_where(small, near)
 }
 
-/// `sinh a` for |a| ≤ 1/2, by its series: the next term is below 1e-16.
+/// `sinh a` for |a| ≤ 1/2, by its series; the first omitted term is below 1e-16.
 fn sinh<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     let square = a.clone() * a.clone();
     let terms = [110.0, 72.0, 42.0, 20.0, 6.0];
@@ -39,7 +39,7 @@ fn sinh<const D: usize>(a: Tensor<D>) -> Tensor<D> {
 /// `a coth a`, which is 1 at zero.
 pub(super) fn a_coth_a<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     let small = a.clone().abs().lower_elem(0.05);
-    // The branch that is not taken must be finite too, for its gradient of zero.
+    // The branch that is not selected must be finite too: its gradient is multiplied by zero.
     let square = a.clone().mask_fill(small.clone().bool_not(), 0.0).square();
     // 1 + a²/3 − a⁴/45 + 2a⁶/945 − a⁸/4725
     let series = (square.clone() / -4725.0 + 2.0 / 945.0) * square.clone() - 1.0 / 45.0;

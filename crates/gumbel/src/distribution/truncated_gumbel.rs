@@ -1,4 +1,4 @@
-//! Gumbel numbers below a bound.
+//! The truncated Gumbel distribution.
 
 use super::Reparameterized;
 use super::checked::{check_elements, finite, noise_like};
@@ -8,15 +8,16 @@ use crate::tensor::at_least_single;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, TensorData};
 
-/// Elementwise Gumbel of unit scale, given that it is at most `bound`.
+/// Elementwise Gumbel distribution of unit scale, conditioned on being at most `bound`.
 ///
 /// ```text
 /// P(X ≤ x) = exp(e⁻ᵗ − e⁻ᶻ),   z = x − μ ≤ t = bound − μ
 /// X = μ − ln(E + e⁻ᵗ),   E exponential
 /// ```
 ///
-/// Maddison, Tarlow and Minka 2014: the children of a split in A* sampling. No number is rejected and none cancels, so a
-/// bound far below the location is as good as one above it; a bound of `+inf` is none.
+/// Maddison, Tarlow and Minka 2014: the children of a split in A* sampling. Sampling rejects nothing and has no
+/// cancellation, so it is as accurate for a bound far below the location as for one above it. A bound of `+inf` does
+/// not truncate.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -28,6 +29,7 @@ use burn::tensor::{Bool, Tensor, TensorData};
 /// assert!((q.log_prob(floats(-1.5)).into_scalar::<f32>() + 0.263407).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "A* sampling")]
 #[derive(Clone, Debug)]
 pub struct TruncatedGumbel<const D: usize> {
     location: Tensor<D>,
@@ -35,7 +37,7 @@ pub struct TruncatedGumbel<const D: usize> {
 }
 
 impl<const D: usize> TruncatedGumbel<D> {
-    /// From locations and bounds of one shape.
+    /// Makes the distribution from locations and bounds of the same shape.
     ///
     /// # Errors
     /// A location that is not finite; a bound that is NaN or `-inf`.
@@ -67,7 +69,7 @@ impl<const D: usize> TruncatedGumbel<D> {
         self.bound() - self.location()
     }
 
-    /// The mean, `μ + t − e^s E₁(s)` with `s = e⁻ᵗ` and the exponential integral E₁.
+    /// The mean, `μ + t − e^s E₁(s)` with `s = e⁻ᵗ` and the exponential integral E₁; on the host in double precision.
     pub fn mean(&self) -> Tensor<D> {
         let gap = self.gap();
         let (means, slopes): (Vec<f64>, Vec<f64>) =
@@ -75,23 +77,23 @@ impl<const D: usize> TruncatedGumbel<D> {
         let like = |values| {
             Tensor::<D>::from_data(TensorData::new(values, gap.shape()), (&gap.device(), gap.dtype()))
         };
-        // The host's value with the host's derivative: the bracket is zero.
+        // The value and the derivative come from the host: the bracket is zero, with a gradient of one.
         let unbounded = gap.clone().is_inf();
         let bounded = gap.clone().mask_fill(unbounded, 0.0);
         self.location() + like(means) + (bounded.clone() - bounded.detach()) * like(slopes)
     }
 
-    /// Where the density is largest: the location, or the bound if that is lower.
+    /// The mode: the location, or the bound if that is lower.
     pub fn mode(&self) -> Tensor<D> {
         self.location().min_pair(self.bound())
     }
 
-    /// The differential entropy, `1 + E[X] − μ` nats.
+    /// Differential entropy in nats, `1 + E[X] − μ`.
     pub fn entropy(&self) -> Tensor<D> {
         self.mean() - self.location() + 1.0
     }
 
-    /// `ln P(X ≤ x)`; 0 from the bound on.
+    /// Logarithm of the cumulative distribution function, `ln P(X ≤ x) = e⁻ᵗ − e⁻ᶻ`; 0 from the bound on.
     pub fn log_cdf(&self, x: Tensor<D>) -> Tensor<D> {
         self.excess(x).neg()
     }
@@ -104,7 +106,7 @@ impl<const D: usize> TruncatedGumbel<D> {
         (share - x + self.location()).exp().mask_fill(none, 0.0)
     }
 
-    /// Whether x is finite and not above the bound.
+    /// Whether each x is in the support: finite and at most the bound.
     pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
         x.clone().is_finite().bool_and(x.lower_equal(self.bound()))
     }
@@ -114,11 +116,11 @@ impl<const D: usize> Reparameterized<D> for TruncatedGumbel<D> {
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let waiting = noise_like(&self.location, |shape, device| noise.exponential(shape, device));
         let below = self.location() - log_add_exp(waiting.log(), self.gap().neg());
-        // Rounding may lift it over the bound.
+        // Rounding can raise it above the bound.
         below.min_pair(self.bound())
     }
 
-    /// Elementwise, relative to dx: `−z − (e⁻ᶻ − e⁻ᵗ)`.
+    /// Log-density in nats, `−z − (e⁻ᶻ − e⁻ᵗ)`, elementwise, relative to dx.
     fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let off = x.clone().is_inf().bool_or(x.clone().greater(self.bound()));
         let x = x.clone().mask_where(off.clone(), self.mode().detach());
@@ -131,7 +133,7 @@ impl<const D: usize> Reparameterized<D> for TruncatedGumbel<D> {
 fn standard_mean(t: f64) -> (f64, f64) {
     let s = (-t).exp();
     if s > 1.0 {
-        // The continued fraction of Abramowitz and Stegun 5.1.22, from its far end: e^s E₁(s) = 1/(s + rest).
+        // The continued fraction of Abramowitz and Stegun 5.1.22, from its last term: e^s E₁(s) = 1/(s + rest).
         let rest = (1..=100).rev().map(f64::from).fold(0.0, |rest, n| n / (1.0 + n / (s + rest)));
         return (t - 1.0 / (s + rest), 1.0 / (1.0 + rest / s));
     }
@@ -168,16 +170,16 @@ mod tests {
     ];
 
     #[test]
-    fn means_are_those_of_the_exponential_integral_on_both_sides() {
+    fn mean_and_slope_match_the_exponential_integral_on_both_branches() {
         for (t, expected) in GOLDEN {
             let (mean, slope) = standard_mean(t);
             assert!(
                 (mean - expected).abs() < 1e-13 * expected.abs().max(1.0),
-                "{mean} at {t}, not {expected}"
+                "mean at {t}: got {mean}, expected {expected}"
             );
             let step = 1e-5;
             let difference = (standard_mean(t + step).0 - standard_mean(t - step).0) / (2.0 * step);
-            assert!((difference - slope).abs() < 1e-9, "slope {slope} at {t}, not {difference}");
+            assert!((difference - slope).abs() < 1e-9, "slope at {t}: got {slope}, expected {difference}");
         }
         assert_eq!(standard_mean(f64::INFINITY), (EULER, 0.0));
         assert_eq!(standard_mean(-800.0), (-800.0, 1.0));

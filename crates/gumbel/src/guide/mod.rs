@@ -1,14 +1,14 @@
-//! A guided tour: what the trick is, when it fails, and the choices it asks for, every formula next to the function that
-//! computes it. In this order:
+//! A guided tour of relaxations and gradient estimators: how the Gumbel-Softmax trick works, when it fails, and the
+//! choices that it requires. Each formula stands next to the function that computes it. In this order:
 //!
-//! 1. [`trick`]: a sample as an argmax, and the softmax in its place.
-//! 2. [`failures`]: when that goes wrong, and what to do instead.
-//! 3. [`soft_or_hard`]: which sample to give to the rest of a model.
-//! 4. [`divergence`]: which KL belongs in a relaxed objective.
-//! 5. [`temperature`]: what it trades, and where to begin.
-//! 6. [`masks`]: categories that must not be drawn, and tails that must.
-//! 7. [`precision`]: half precision, saturation and log space.
-//! 8. [`beyond`]: subsets, permutations, sparse maps, structures.
+//! 1. [`trick`]: a categorical sample as an argmax, and its relaxation to a softmax.
+//! 2. [`failures`]: when the trick fails, and what to use instead.
+//! 3. [`soft_or_hard`]: which kind of sample to pass to the rest of a model.
+//! 4. [`divergence`]: which KL to use in a relaxed objective.
+//! 5. [`temperature`]: its trade-offs, and published settings.
+//! 6. [`masks`]: categories that must never be drawn, and noise with full tails.
+//! 7. [`precision`]: half precision, saturation, log space and double precision.
+//! 8. [`beyond`]: subsets, permutations, sparse maps and trees.
 //! 9. [`formulas`]: a table of every formula and its function.
 
 #[doc = include_str!("trick.md")]

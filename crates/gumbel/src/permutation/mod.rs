@@ -1,22 +1,24 @@
-//! Relaxed permutations: matchings by Sinkhorn's iteration, orders by relaxed sorting.
+//! Permutations, hard and relaxed: matchings by Sinkhorn's iteration, orders by relaxed sorting.
 //!
-//! A permutation of n things is a matrix `[n, n]` with a single one in each row and column: row i has it at the
-//! thing in place i.
+//! A permutation of n items is a matrix `[n, n]` with a single one in each row and column. Row i has its one in the
+//! column of the item at place i.
 //!
 //! | function | forward | gradient |
 //! | --- | --- | --- |
 //! | [`sinkhorn`], [`log_sinkhorn`] | soft: nearly doubly stochastic | of the iterations that were run |
-//! | [`gumbel_sinkhorn`] | soft, of perturbed logits | the same |
+//! | [`gumbel_sinkhorn`] | soft, from perturbed logits | of the iterations that were run |
 //! | [`matching`], [`gumbel_matching`] | hard: the best permutation | none |
-//! | [`straight_through_sinkhorn`], [`straight_through_gumbel_sinkhorn`] | hard | of the soft one |
+//! | [`straight_through_sinkhorn`], [`straight_through_gumbel_sinkhorn`] | hard | of the soft matrix |
 //! | [`neural_sort`], [`soft_sort`] | soft: rows sum to one | exact |
 //! | [`hard_sort`] | hard: the descending order | none |
-//! | [`straight_through_neural_sort`], [`straight_through_soft_sort`] | hard | of the soft one |
-//! | [`plackett_luce_log_prob`] | the logarithm of the probability of an order | exact |
+//! | [`straight_through_neural_sort`], [`straight_through_soft_sort`] | hard | of the soft matrix |
+//! | [`plackett_luce_log_prob`] | the log-probability of an order | exact |
 //!
-//! Logits of a matching say what each pair is worth, scores of a sort what each thing is. Sorting *perturbed* scores
-//! draws orders with the probabilities of Plackett and Luce: each function of a sort becomes stochastic by giving it
-//! [`perturb`]ed scores.
+//! A matching has a logit for each pair, a sort a score for each item. Sorting *perturbed* scores draws orders from
+//! Plackett and Luce's distribution, so every sorting function becomes stochastic with [`perturb`]ed scores.
+//!
+//! [`sinkhorn`] runs as a fused kernel on Burn's Flex backend, and as Burn operations elsewhere; [`matching`] runs on
+//! the host on every backend; sorting runs as Burn operations on every backend.
 
 mod plackett_luce;
 mod sinkhorn;
@@ -32,16 +34,21 @@ pub use sort::{hard_sort, neural_sort, soft_sort, straight_through_neural_sort, 
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 
-/// Scores and Gumbel noise: `θ + g`, differentiable in θ. Half precision comes back as single.
+/// Adds Gumbel noise to scores, differentiable in the scores.
 ///
-/// The order of perturbed scores is a draw from Plackett and Luce's distribution (Yellott 1977), whose
-/// log-probability is [`plackett_luce_log_prob`].
+/// ```text
+/// θ + g,   g ~ Gumbel
+/// ```
+///
+/// The descending order of perturbed scores is a sample from Plackett and Luce's distribution (Yellott 1977), with the
+/// log-probability [`plackett_luce_log_prob`]. Half-precision scores are returned in single precision. Runs as Burn
+/// operations, with noise from the host.
 ///
 /// # Shapes
-/// `scores` `[.., n]` to the same; uses one number of the noise for each.
+/// `scores` `[.., n]` to `[.., n]`; uses one number of the noise per score.
 ///
 /// # Errors
-/// NaN or `+inf` among the scores; a row that is all `-inf`.
+/// NaN or `+inf` among the scores; a row of scores that are all `-inf`.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -52,6 +59,8 @@ use burn::tensor::Tensor;
 /// assert!((firsts - 6000.0).abs() < 4.0 * 45.0); // 2/3 of 9000, standard error 45
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "perturb-and-MAP")]
+#[doc(alias = "plackett-luce")]
 pub fn perturb<const D: usize>(scores: Tensor<D>, noise: &mut Noise) -> Result<Tensor<D>, Error> {
     noise.perturb(scores)
 }

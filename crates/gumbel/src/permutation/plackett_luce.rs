@@ -1,37 +1,42 @@
-//! The distribution of Plackett (1975) and Luce (1959) over orders.
+//! Plackett and Luce's distribution over orders (Plackett 1975; Luce 1959).
 
 use super::sort::{placed, places};
+use crate::tensor::with_last;
 use burn::tensor::{Tensor, activation};
 
-/// `ln P` of an order: that of drawing without replacement, each next thing in proportion to the exponential of its
-/// score.
+/// Log-probability in nats of an order under Plackett and Luce's distribution.
 ///
 /// ```text
 /// ln P(π) = Σᵢ θ_{π(i)} − ln Σ_{j ≥ i} exp θ_{π(j)}
 /// ```
 ///
-/// The law of [`hard_sort`](super::hard_sort) of [`perturb`](super::perturb)ed scores. For finite scores, and
-/// permutations that are one-hot; differentiable in the scores.
+/// Items are drawn without replacement, each with a probability in proportion to the exponential of its score among the
+/// items that are left. It is the distribution of [`hard_sort`](super::hard_sort) on [`perturb`](super::perturb)ed
+/// scores. Requires finite scores and one-hot permutations; differentiable in the scores. Runs as Burn operations on
+/// every backend.
 ///
 /// # Shapes
 /// `scores` `[.., n]` and `permutation` `[.., n, n]` to `[.., 1]`.
 ///
 /// # Panics
-/// If the shapes do not fit together.
+/// If the shapes do not match.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let scores = Tensor::<1>::from_floats([3f32.ln(), 2f32.ln(), 0.0], &Device::flex());
-/// let order: Tensor<2> = gumbel::permutation::hard_sort(scores.clone())?; // the likeliest
+/// let order: Tensor<2> = gumbel::permutation::hard_sort(scores.clone())?; // the most probable
 /// let log_prob = gumbel::permutation::plackett_luce_log_prob(scores, order).into_scalar::<f32>();
 /// assert!((log_prob.exp() - 3.0 / 6.0 * 2.0 / 3.0).abs() < 1e-6);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "plackett-luce")]
+#[doc(alias = "ranking")]
+#[doc(alias = "without replacement")]
 pub fn plackett_luce_log_prob<const D: usize, const E: usize>(
     scores: Tensor<D>,
     permutation: Tensor<E>,
 ) -> Tensor<D> {
-    let (mut shape, n) = (scores.dims(), scores.dims()[D - 1]);
+    let (shape, n) = (with_last(scores.dims(), 1), scores.dims()[D - 1]);
     let remaining = placed(scores, &permutation).swap_dims(E - 2, E - 1);
     let (row, column) = (places::<E>(n, E - 1, &permutation), places::<E>(n, E - 2, &permutation));
     let dims = permutation.dims();
@@ -39,6 +44,5 @@ pub fn plackett_luce_log_prob<const D: usize, const E: usize>(
     let next = row.equal(column).expand(dims);
     let log_shares = remaining.expand(dims).mask_fill(gone, f32::NEG_INFINITY);
     let log_shares = activation::log_softmax(log_shares, E - 1);
-    shape[D - 1] = 1;
     log_shares.mask_fill(next.bool_not(), 0.0).sum_dim(E - 1).sum_dim(E - 2).reshape(shape)
 }

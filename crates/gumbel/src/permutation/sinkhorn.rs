@@ -5,26 +5,27 @@ use crate::{Error, Noise, ops};
 use burn::tensor::Tensor;
 use gumbel_kernels::check_temperature;
 
-/// Sinkhorn's iteration: a nearly doubly stochastic matrix with the cross-ratios of `exp(θ / τ)`. **Soft**,
-/// differentiable.
+/// Normalises the rows and columns of `exp(θ / τ)` in turn (Sinkhorn's iteration), to a nearly doubly stochastic matrix
+/// with the same cross-ratios. **Soft**, differentiable.
 ///
 /// ```text
-/// P = exp(θ / τ), then `iterations` times: divide rows by their sums, columns by theirs
+/// P = exp(θ / τ), then `iterations` times: divide each row by its sum, then each column by its sum
 /// ```
 ///
-/// Sinkhorn and Knopp 1967; Mena, Belanger, Linderman and Snoek 2018. In log space and double precision. Columns sum to
-/// one; rows more nearly the longer it runs, and a matrix is done when no row of its own is off by more than
-/// `tolerance` (0 runs every iteration). As τ falls it tends to [`matching`], and takes more iterations. The gradient
+/// Sinkhorn and Knopp 1967; Mena, Belanger, Linderman and Snoek 2018. Columns sum to one; the sums of the rows approach
+/// one with more iterations. A matrix is finished when none of its row sums differs from one by more than `tolerance`
+/// (0 runs every iteration). As τ tends to 0 the result tends to [`matching`], and takes more iterations. The gradient
 /// is that of the iterations that were run. `-inf` forbids a pair: its entry and its gradient are exactly 0.
 ///
-/// About `2 · iterations · n²` exponentials for each matrix, and twice that in the backward pass. On other
-/// backends than Flex every iteration is run, whatever the tolerance: looking would cost a synchronisation each.
+/// Computed in log space: as a fused kernel in double precision on Burn's Flex backend, and as Burn operations
+/// elsewhere. Cost: about `2 · iterations · n²` exponentials per matrix, and twice that in the backward pass. Other
+/// backends than Flex run every iteration, whatever the tolerance, because each check would cost a synchronisation.
 ///
 /// # Shapes
-/// `logits` `[.., n, n]` to the same.
+/// `logits` `[.., n, n]` to `[.., n, n]`.
 ///
 /// # Errors
-/// A temperature that is not positive and finite; no iterations; a tolerance that is negative or not finite; NaN or
+/// A temperature that is not positive and finite; zero iterations; a tolerance that is negative or not finite; NaN or
 /// `+inf` among the logits; a matrix whose forbidden pairs leave no permutation.
 ///
 /// # Panics
@@ -35,11 +36,14 @@ use gumbel_kernels::check_temperature;
 /// use gumbel::permutation::sinkhorn;
 /// let logits = Tensor::<2>::from_floats([[0.0, 2.0], [0.0, 0.0]], &Device::flex());
 /// let p = sinkhorn(logits, 1.0, 100, 1e-6)?;
-/// // One permutation against the other: exp(2) to 1, the square of the odds of an entry.
+/// // The odds of one permutation against the other, exp(2), are the square of the odds of an entry.
 /// assert!((p.clone().slice([0..1, 1..2]).into_scalar::<f32>() - 0.731059).abs() < 1e-5);
 /// assert!((p.sum_dim(1) - 1.0).abs().max().into_scalar::<f32>() < 2e-6);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "optimal transport")]
+#[doc(alias = "doubly stochastic")]
+#[doc(alias = "soft assignment")]
 pub fn sinkhorn<const D: usize>(
     logits: Tensor<D>,
     tau: f64,
@@ -49,10 +53,13 @@ pub fn sinkhorn<const D: usize>(
     in_single(logits, |logits| Ok(log_sinkhorn(logits, tau, iterations, tolerance)?.exp()))
 }
 
-/// The logarithm of [`sinkhorn`], exact where an entry rounds to 0; `-inf` at forbidden pairs and only there.
+/// Computes the logarithm of [`sinkhorn`], accurate where an entry rounds to 0; `-inf` at forbidden pairs and only
+/// there.
+///
+/// Runs as [`sinkhorn`] does.
 ///
 /// # Shapes
-/// `logits` `[.., n, n]` to the same.
+/// `logits` `[.., n, n]` to `[.., n, n]`.
 ///
 /// # Errors
 /// Those of [`sinkhorn`].
@@ -67,6 +74,7 @@ pub fn sinkhorn<const D: usize>(
 /// assert_eq!(log_p.into_data().try_to_vec::<f32>().unwrap(), [0.0, -300.0, -300.0, 0.0]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "optimal transport")]
 pub fn log_sinkhorn<const D: usize>(
     logits: Tensor<D>,
     tau: f64,
@@ -81,18 +89,18 @@ pub fn log_sinkhorn<const D: usize>(
     })
 }
 
-/// [`sinkhorn`] of perturbed logits: the Gumbel-Sinkhorn sample. **Soft**, differentiable.
+/// Draws a relaxed matching: [`sinkhorn`] of logits perturbed by Gumbel noise. **Soft**, differentiable.
 ///
 /// ```text
 /// P = sinkhorn((θ + g) / τ),   g ~ Gumbel, one for each pair
 /// ```
 ///
-/// Mena et al. 2018; they run 20 iterations at τ = 1 or less. It tends to [`gumbel_matching`] for the same noise as τ
-/// falls and the iterations grow. Its density is not known in closed form: divergences are taken in the space of the
-/// noise.
+/// Mena et al. 2018, who run 20 iterations at τ = 1 or less. As τ tends to 0 and the number of iterations grows, it
+/// tends to [`gumbel_matching`] for the same noise. Its density has no closed form; divergences are computed in the
+/// space of the noise instead.
 ///
 /// # Shapes
-/// `logits` `[.., n, n]` to the same; uses one number of the noise for each logit.
+/// `logits` `[.., n, n]` to `[.., n, n]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`sinkhorn`].
@@ -119,16 +127,16 @@ pub fn gumbel_sinkhorn<const D: usize>(
     in_single(logits, |logits| sinkhorn(noise.perturb(logits)?, tau, iterations, tolerance))
 }
 
-/// The best permutation: the assignment with the largest sum of logits. **Hard**, without a gradient.
+/// Computes the permutation with the largest sum of logits (linear assignment). **Hard**, without a gradient.
 ///
 /// ```text
 /// P = argmax over permutation matrices of  Σᵢⱼ θᵢⱼ Pᵢⱼ
 /// ```
 ///
-/// Exact, by the Hungarian method in O(n³), on the host. `-inf` forbids a pair.
+/// Exact, by the Hungarian method in O(n³). `-inf` forbids a pair. Runs on the host, on every backend.
 ///
 /// # Shapes
-/// `logits` `[.., n, n]` to the same.
+/// `logits` `[.., n, n]` to `[.., n, n]`.
 ///
 /// # Errors
 /// NaN or `+inf` among the logits; a matrix whose forbidden pairs leave no permutation.
@@ -143,22 +151,24 @@ pub fn gumbel_sinkhorn<const D: usize>(
 /// assert_eq!(p.into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 1.0, 0.0]); // 2 + 2 > 3 + 0
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "hungarian")]
+#[doc(alias = "assignment")]
 pub fn matching<const D: usize>(logits: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_square(&logits);
     in_single(logits.detach(), |logits| ops::assignment(&logits))
 }
 
-/// [`matching`] of perturbed logits: a random permutation. **Hard**, without a gradient.
+/// Draws a random permutation: the [`matching`] of logits perturbed by Gumbel noise. **Hard**, without a gradient.
 ///
 /// ```text
 /// P = argmax over permutation matrices of  Σᵢⱼ (θᵢⱼ + gᵢⱼ) Pᵢⱼ,   g ~ Gumbel
 /// ```
 ///
-/// Mena et al. 2018 call it Gumbel-Matching. Perturb-and-MAP: it does not draw from `exp(Σ θ P)`, as one noise for
-/// each permutation would.
+/// Gumbel-Matching in Mena et al. 2018. It is perturb-and-MAP: its distribution is not proportional to `exp(Σ θ P)`,
+/// which would require independent noise for each permutation. Runs on the host, on every backend.
 ///
 /// # Shapes
-/// `logits` `[.., n, n]` to the same; uses one number of the noise for each logit.
+/// `logits` `[.., n, n]` to `[.., n, n]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`matching`].
@@ -172,17 +182,18 @@ pub fn matching<const D: usize>(logits: Tensor<D>) -> Result<Tensor<D>, Error> {
 /// let logits = Tensor::<3>::zeros([6000, 3, 3], &Device::flex());
 /// let p = gumbel_matching(logits, &mut Noise::from_seed(1))?;
 /// let stays = p.slice([0..6000, 0..1, 0..1]).sum().into_scalar::<f32>();
-/// assert!((stays - 2000.0).abs() < 4.0 * 36.5); // a third, standard error 36.5
+/// assert!((stays - 2000.0).abs() < 4.0 * 36.5); // 1/3 of 6000, standard error 36.5
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "perturb-and-MAP")]
 pub fn gumbel_matching<const D: usize>(logits: Tensor<D>, noise: &mut Noise) -> Result<Tensor<D>, Error> {
     in_single(logits.detach(), |logits| matching(noise.perturb(logits)?))
 }
 
-/// [`matching`] forward, bit for bit; [`sinkhorn`] backward. **Hard**.
+/// Computes the [`matching`] of logits, bit for bit, with the gradient of [`sinkhorn`]. **Hard**.
 ///
 /// # Shapes
-/// `logits` `[.., n, n]` to the same.
+/// `logits` `[.., n, n]` to `[.., n, n]`.
 ///
 /// # Errors
 /// Those of [`sinkhorn`].
@@ -207,10 +218,11 @@ pub fn straight_through_sinkhorn<const D: usize>(
     Ok(attach(matching(logits)?, soft))
 }
 
-/// [`gumbel_matching`] forward, bit for bit; backward [`gumbel_sinkhorn`] for the same noise. **Hard**, biased.
+/// Draws a [`gumbel_matching`], bit for bit, with the gradient of [`gumbel_sinkhorn`] for the same noise. **Hard**,
+/// biased.
 ///
 /// # Shapes
-/// `logits` `[.., n, n]` to the same; uses one number of the noise for each logit.
+/// `logits` `[.., n, n]` to `[.., n, n]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`sinkhorn`].

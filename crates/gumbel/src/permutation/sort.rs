@@ -1,21 +1,22 @@
-//! Relaxed sorting: a matrix with rows in the simplex in the place of the permutation that sorts.
+//! Sorting, hard and relaxed: the relaxed permutation matrix has rows in the simplex.
 
 use crate::Error;
 use crate::tensor::{at_least_single, attach, restored, within_range};
 use burn::tensor::{DType, Int, Tensor, activation};
 use gumbel_kernels as kernels;
 
-/// NeuralSort: the relaxed permutation that sorts scores in descending order. **Soft**, differentiable.
+/// Computes a relaxed permutation that sorts scores in descending order (NeuralSort). **Soft**, differentiable.
 ///
 /// ```text
 /// P[i, :] = softmax(((n + 1 − 2i) s − A 1) / τ),   A[j, k] = |sⱼ − sₖ|,   i = 1 .. n
 /// ```
 ///
-/// Grover, Wang, Zweig and Ermon 2019. Rows sum to one; the largest entry of row i is at the i-th largest
-/// score, so P tends to [`hard_sort`] as τ falls, where no two scores are equal. O(n²) time and memory.
+/// Grover, Wang, Zweig and Ermon 2019. Rows sum to one. The largest entry of row i is at the i-th largest score, so P
+/// tends to [`hard_sort`] as τ tends to 0, if no two scores are equal. O(n²) time and memory. Runs as Burn operations
+/// on every backend.
 ///
 /// # Shapes
-/// `scores` `[.., n]` to `[.., n, n]`, one rank more: the type of the result says which.
+/// `scores` `[.., n]` to `[.., n, n]`; annotate the type of the result, which has one rank more.
 ///
 /// # Errors
 /// A temperature that is not positive and finite; a score that is not finite; n = 0.
@@ -28,35 +29,38 @@ use gumbel_kernels as kernels;
 /// let scores = Tensor::<1>::from_floats([1.0, 3.0, 2.0], &Device::flex());
 /// let p: Tensor<2> = gumbel::permutation::neural_sort(scores, 1.0)?;
 /// let first = p.into_data().try_to_vec::<f32>().unwrap();
-/// // The first row: softmax of 2s − (3, 3, 2) = (−1, 3, 2).
+/// // The first row is softmax(2s − (3, 3, 2)) = softmax(−1, 3, 2).
 /// assert!((first[1] - 0.72139).abs() < 1e-5 && (first[2] - 0.26539).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "differentiable sorting")]
+#[doc(alias = "NeuralSort")]
+#[doc(alias = "ranking")]
 pub fn neural_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) -> Result<Tensor<E>, Error> {
     let (scores, dtype, tau) = prepared(scores, tau)?;
     let n = scores.dims()[D - 1];
     let (row, column) = (row::<D, E>(scores.clone()), column::<D, E>(scores));
     let spread = (column - row.clone()).abs().sum_dim(E - 1).swap_dims(E - 2, E - 1);
     let weights = places::<E>(n, E - 2, &row).mul_scalar(-2).add_scalar(n as i64 - 1);
-    // A shift of the scores changes nothing; without one, large scores would round the differences away.
+    // Shifting the scores does not change the result, and keeps large scores from rounding their differences away.
     let centred = row.clone() - row.clone().detach().max_dim(E - 1);
     let keys = weights.float().cast(row.dtype()) * centred - spread;
     let gaps = keys.clone() - keys.detach().max_dim(E - 1);
     Ok(restored(activation::softmax(gaps / tau, E - 1), dtype))
 }
 
-/// SoftSort: the relaxed permutation that sorts scores in descending order. **Soft**, differentiable.
+/// Computes a relaxed permutation that sorts scores in descending order (SoftSort). **Soft**, differentiable.
 ///
 /// ```text
 /// P[i, :] = softmax(−|s₍ᵢ₎ − s| / τ),   s₍ᵢ₎ the i-th largest score
 /// ```
 ///
-/// Prillo and Eisenschlos 2020, with the absolute difference. Rows sum to one; the largest entry of row i is at
-/// the i-th largest score, so P tends to [`hard_sort`] as τ falls, where no two scores are equal. O(n²) time and
-/// memory.
+/// Prillo and Eisenschlos 2020, with the absolute difference. Rows sum to one. The largest entry of row i is at the
+/// i-th largest score, so P tends to [`hard_sort`] as τ tends to 0, if no two scores are equal. O(n²) time and memory.
+/// Runs as Burn operations on every backend.
 ///
 /// # Shapes
-/// `scores` `[.., n]` to `[.., n, n]`, one rank more: the type of the result says which.
+/// `scores` `[.., n]` to `[.., n, n]`; annotate the type of the result, which has one rank more.
 ///
 /// # Errors
 /// Those of [`neural_sort`].
@@ -69,10 +73,13 @@ pub fn neural_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) 
 /// let scores = Tensor::<1>::from_floats([1.0, 3.0, 2.0], &Device::flex());
 /// let p: Tensor<2> = gumbel::permutation::soft_sort(scores, 1.0)?;
 /// let first = p.into_data().try_to_vec::<f32>().unwrap();
-/// // The first row: softmax of −(2, 0, 1).
+/// // The first row is softmax(−(2, 0, 1)).
 /// assert!((first[1] - 0.66524).abs() < 1e-5 && (first[2] - 0.24473).abs() < 1e-5);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "differentiable sorting")]
+#[doc(alias = "SoftSort")]
+#[doc(alias = "ranking")]
 pub fn soft_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) -> Result<Tensor<E>, Error> {
     let (scores, dtype, tau) = prepared(scores, tau)?;
     let sorted = placed(scores.clone(), &order::<D, E>(scores.clone()));
@@ -80,10 +87,13 @@ pub fn soft_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) ->
     Ok(restored(activation::softmax(gaps / tau, E - 1), dtype))
 }
 
-/// The permutation that sorts scores in descending order. **Hard**, without a gradient; equal scores keep their order.
+/// Computes the permutation that sorts scores in descending order. **Hard**, without a gradient; equal scores keep
+/// their order.
+///
+/// O(n²) time and memory. Runs as Burn operations on every backend.
 ///
 /// # Shapes
-/// `scores` `[.., n]` to `[.., n, n]`: row i has its one at the i-th largest score.
+/// `scores` `[.., n]` to `[.., n, n]`; row i has its one at the i-th largest score.
 ///
 /// # Errors
 /// A score that is not finite; n = 0.
@@ -98,12 +108,14 @@ pub fn soft_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) ->
 /// assert_eq!(p.into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 1.0, 0.0]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "argsort")]
+#[doc(alias = "ranking")]
 pub fn hard_sort<const D: usize, const E: usize>(scores: Tensor<D>) -> Result<Tensor<E>, Error> {
     let (scores, dtype, _) = prepared(scores, 1.0)?;
     Ok(restored(order(scores), dtype))
 }
 
-/// [`hard_sort`] forward, bit for bit; [`neural_sort`] backward. **Hard**.
+/// Computes the [`hard_sort`] of scores, bit for bit, with the gradient of [`neural_sort`]. **Hard**.
 ///
 /// # Shapes
 /// `scores` `[.., n]` to `[.., n, n]`.
@@ -128,7 +140,7 @@ pub fn straight_through_neural_sort<const D: usize, const E: usize>(
     Ok(attach(hard_sort(scores.clone())?, neural_sort(scores, tau)?))
 }
 
-/// [`hard_sort`] forward, bit for bit; [`soft_sort`] backward. **Hard**.
+/// Computes the [`hard_sort`] of scores, bit for bit, with the gradient of [`soft_sort`]. **Hard**.
 ///
 /// # Shapes
 /// `scores` `[.., n]` to `[.., n, n]`.
@@ -161,7 +173,7 @@ pub(super) fn placed<const D: usize, const E: usize>(
     (permutation.clone() * row::<D, E>(scores)).sum_dim(E - 1)
 }
 
-/// Scores that can be sorted, in single precision at least, with the type to return and the temperature to use.
+/// Checked scores in single precision or better, the type to return, and the temperature within its range.
 fn prepared<const D: usize>(scores: Tensor<D>, tau: f64) -> Result<(Tensor<D>, DType, f64), Error> {
     kernels::check_temperature(tau)?;
     let dtype = scores.dtype();
@@ -171,7 +183,7 @@ fn prepared<const D: usize>(scores: Tensor<D>, tau: f64) -> Result<(Tensor<D>, D
     Ok((scores, dtype, tau))
 }
 
-/// Reads back one flag; the scores themselves only if one of them is unfit.
+/// Reads back one flag; the scores themselves only if one of them is not finite.
 fn check<const D: usize>(scores: &Tensor<D>) -> Result<(), Error> {
     let n = scores.dims()[D - 1];
     if n == 0 {
@@ -182,11 +194,11 @@ fn check<const D: usize>(scores: &Tensor<D>) -> Result<(), Error> {
         return Ok(());
     }
     let mut values = scores.into_data().iter::<f64>().collect::<Vec<_>>().into_iter().enumerate();
-    let (at, value) = values.find(|(_, value)| !value.is_finite()).expect("one of them is not");
+    let (at, value) = values.find(|(_, value)| !value.is_finite()).expect("one of them is not finite");
     Err(Error::Score { row: at / n, column: at % n, value })
 }
 
-/// The permutation that sorts: how many scores come before each is the row it has its one in.
+/// The permutation that sorts. The number of scores that come before a score is the row of its one.
 fn order<const D: usize, const E: usize>(scores: Tensor<D>) -> Tensor<E> {
     let (n, scores) = (scores.dims()[D - 1], scores.detach());
     let (other, one) = (row::<D, E>(scores.clone()), column::<D, E>(scores));
@@ -203,7 +215,7 @@ fn order<const D: usize, const E: usize>(scores: Tensor<D>) -> Tensor<E> {
 
 /// Scores as rows `[.., 1, n]`.
 fn row<const D: usize, const E: usize>(scores: Tensor<D>) -> Tensor<E> {
-    assert!(E == D + 1, "scores of rank {D} have permutations of rank {}, not {E}", D + 1);
+    assert!(E == D + 1, "the permutations of scores of rank {D} have rank {}, got {E}", D + 1);
     scores.unsqueeze_dim(D - 1)
 }
 

@@ -1,17 +1,17 @@
-//! Gradients through a solver: any `argmax_y ⟨y, θ⟩` that the caller brings, under noise.
+//! Gradients through a solver: any `argmax_y ⟨y, θ⟩` that the caller supplies, with noise added to the scores.
 //!
-//! A solver takes the scores of one row, `[K]`, and returns the point of its set that they score highest, `[K]`: a
-//! ranking, a path, an assignment, the `k` largest. Its own derivative is zero almost everywhere. Under noise its mean
-//! has one:
+//! A solver takes the scores of one row, `[K]`, and returns the point of its feasible set with the largest inner
+//! product with them, `[K]`: a ranking, a path, an assignment, the `k` largest. Its derivative is zero almost
+//! everywhere. With noise added to the scores, the mean of its solutions has a useful derivative:
 //!
 //! | function | forward | gradient |
 //! | --- | --- | --- |
-//! | [`soft_argmax`] | **soft**: the mean of some solutions | by the score of the noise |
-//! | [`hard_argmax`] | **hard**: one solution | by a second one, at moved scores |
-//! | [`fenchel_young_loss`] | a loss | the soft argmax less the target |
+//! | [`soft_argmax`] | **soft**: the mean of several solutions | from the score function of the noise |
+//! | [`hard_argmax`] | **hard**: one solution | from a second solution, at shifted scores |
+//! | [`fenchel_young_loss`] | a loss | the soft argmax minus the target |
 //!
-//! The solver runs on the host in double precision, once for each row and sample. A score of `-inf` reaches it as it is
-//! and has gradient zero.
+//! The solver runs on the host in double precision, on every backend, once per row and sample. A score of `-inf` is
+//! passed to it unchanged and has gradient zero.
 
 mod noise;
 
@@ -22,24 +22,25 @@ use crate::tensor::{numbers, with_last};
 use crate::{Error, Noise, ops};
 use burn::tensor::Tensor;
 
-/// The perturbed argmax: the mean of `samples` solutions, **soft**.
+/// Estimates the mean solution for perturbed scores (the perturbed argmax) from `samples` solutions. **Soft**.
 ///
 /// ```text
 /// y = 1/M Σₘ yₘ,   yₘ = argmax_y ⟨y, θ + τ εₘ⟩,   ∂E[y]/∂θ = E[yₘ ∇ν(εₘ)ᵀ] / τ,   ν = −ln of the noise's density
 /// ```
 ///
-/// Berthet, Blondel, Teboul, Cuturi, Vert and Bach 2020. Both the mean and the gradient are
-/// unbiased; the gradient takes the mean of the other solutions from each, which lowers its variance. With Gumbel
-/// noise and the one-hot argmax the mean is `softmax(θ / τ)`.
+/// Berthet, Blondel, Teboul, Cuturi, Vert and Bach 2020. Both the mean and the gradient are unbiased. The gradient
+/// subtracts from each solution the mean of the others, which lowers the variance. With Gumbel noise and the one-hot
+/// argmax, the mean is `softmax(θ / τ)`.
 ///
-/// Cost: `samples` solutions for a row, none in the backward pass; they are kept until then.
+/// Cost: `samples` solutions per row, which are kept for the backward pass; the backward pass solves nothing. Runs on
+/// the host in double precision, on every backend.
 ///
 /// # Shapes
-/// `theta` `[.., K]` to `[.., K]`; uses `samples` numbers of the noise for each score.
+/// `theta` `[.., K]` to `[.., K]`; uses `samples` numbers of the noise per score.
 ///
 /// # Errors
-/// A temperature that is not positive and finite; fewer than two samples; noise whose density is not known in closed
-/// form; NaN or `+inf` among the scores, or a row that is `-inf` throughout.
+/// A temperature that is not positive and finite; fewer than two samples; noise without a density in closed form; NaN
+/// or `+inf` among the scores; a row of scores that are all `-inf`.
 ///
 /// # Panics
 /// If the solver returns a point of another length.
@@ -48,15 +49,18 @@ use burn::tensor::Tensor;
 /// use burn::tensor::{Device, Tensor};
 /// use gumbel::Noise;
 /// use gumbel::perturbed::{NoiseDistribution, Perturbation, soft_argmax};
-/// // The signs of the scores maximise ⟨y, θ⟩ over a cube.
+/// // The signs of the scores maximise ⟨y, θ⟩ over the cube [−1, 1]^K.
 /// let signs = |theta: &[f64]| theta.iter().map(|theta| theta.signum()).collect();
 /// let theta = Tensor::<1>::from_floats([0.0, 30.0], &Device::flex());
-/// let y = soft_argmax(theta, signs, Perturbation { distribution: NoiseDistribution::Gumbel, tau: 1.0 }, 10_000, &mut Noise::from_seed(1))?;
+/// let unit = Perturbation { distribution: NoiseDistribution::Gumbel, tau: 1.0 };
+/// let y = soft_argmax(theta, signs, unit, 10_000, &mut Noise::from_seed(1))?;
 /// let y = y.into_data().try_to_vec::<f32>().unwrap();
 /// assert!((y[0] - 0.2642).abs() < 0.04); // P(g > 0) − P(g < 0) = 1 − 2/e, with a standard error of 0.01
 /// assert_eq!(y[1], 1.0);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "perturbed optimizer")]
+#[doc(alias = "perturbed maximum")]
 pub fn soft_argmax<const D: usize>(
     theta: Tensor<D>,
     argmax: impl Fn(&[f64]) -> Vec<f64>,
@@ -74,24 +78,25 @@ pub fn soft_argmax<const D: usize>(
         .differentiable(solutions.mean(), shape, move |d| solutions.pull_back(d, slope)))
 }
 
-/// Implicit maximum likelihood: one solution under noise, **hard**; the gradient is its difference from the solution at
-/// scores that took a step of size `lambda` against the cotangent.
+/// Solves once for perturbed scores, with the gradient of implicit maximum likelihood (I-MLE). **Hard**, biased.
 ///
 /// ```text
 /// z = argmax_y ⟨y, θ + τ ε⟩,   ∂z/∂θ applied to g := (z − argmax_y ⟨y, θ − λ g + τ ε⟩) / λ
 /// ```
 ///
-/// Niepert, Minervini and Franceschi 2021; without noise it is the black-box gradient of Pogančić and others 2020. Biased. A small `lambda` leaves most gradients zero, a large one
-/// blurs them.
+/// The gradient is the difference of the solution from the one after a step of size `lambda` against the cotangent g.
+/// A small `lambda` leaves most gradients zero; a large one blurs them. Niepert, Minervini and Franceschi 2021; without
+/// noise it is the black-box gradient of Pogančić and others 2020.
 ///
-/// Cost: one solution for a row, and one in the backward pass.
+/// Cost: one solution per row, and one more in the backward pass. Runs on the host in double precision, on every
+/// backend.
 ///
 /// # Shapes
-/// `theta` `[.., K]` to `[.., K]`.
+/// `theta` `[.., K]` to `[.., K]`; uses one number of the noise per score.
 ///
 /// # Errors
-/// A temperature or a `lambda` that is not positive and finite; a law that has no terms or parts; NaN or `+inf` among
-/// the scores, or a row that is `-inf` throughout.
+/// A temperature or a `lambda` that is not positive and finite; sum-of-gamma noise with zero parts or terms; NaN or
+/// `+inf` among the scores; a row of scores that are all `-inf`.
 ///
 /// # Panics
 /// If the solver returns a point of another length.
@@ -105,9 +110,12 @@ pub fn soft_argmax<const D: usize>(
 /// let little = Perturbation { distribution: NoiseDistribution::Gumbel, tau: 1e-3 };
 /// let y = hard_argmax(theta.clone(), signs, little, 2.0, &mut Noise::from_seed(1))?;
 /// let gradient = theta.grad(&y.sum().backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
-/// assert_eq!(gradient, [0.0, 1.0]); // a step of 2 turns the second: (1 − (−1)) / 2
+/// assert_eq!(gradient, [0.0, 1.0]); // a step of 2 flips the second sign: (1 − (−1)) / 2
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "I-MLE")]
+#[doc(alias = "implicit maximum likelihood")]
+#[doc(alias = "black-box solver")]
 pub fn hard_argmax<const D: usize>(
     theta: Tensor<D>,
     argmax: impl Fn(&[f64]) -> Vec<f64> + Send + Sync + 'static,
@@ -129,28 +137,29 @@ pub fn hard_argmax<const D: usize>(
     }))
 }
 
-/// The Fenchel-Young loss of a target under a perturbed argmax: convex in the scores, and least where the soft argmax
-/// is the target.
+/// Estimates the Fenchel-Young loss of a target under a perturbed argmax. It is convex in the scores, and minimal where
+/// the mean solution equals the target.
 ///
 /// ```text
 /// L(θ, y*) = E[max_y ⟨y, θ + τ ε⟩] − ⟨θ, y*⟩,   ∂L/∂θ = E[argmax_y ⟨y, θ + τ ε⟩] − y*
 /// ```
 ///
-/// Berthet and others 2020, without the term that depends on the target alone. Both are means over
-/// `samples`, unbiased for any number of them and any noise. Where there is a target, this is to be preferred to a loss
-/// of [`soft_argmax`]: its gradient needs no score.
+/// Berthet and others 2020, without the term that depends on the target alone. Both the loss and the gradient are means
+/// over `samples` solutions, and unbiased for any number of samples and any noise. If there is a target, prefer this
+/// to a loss on the result of [`soft_argmax`]: its gradient does not need the score function of the noise.
 ///
-/// Cost: `samples` solutions for a row, none in the backward pass.
+/// Cost: `samples` solutions per row; the backward pass solves nothing. Runs on the host in double precision, on every
+/// backend.
 ///
 /// # Shapes
-/// `theta` and `target` `[.., K]` to `[.., 1]`.
+/// `theta` and `target` `[.., K]` to `[.., 1]`; uses `samples` numbers of the noise per score.
 ///
 /// # Errors
-/// A temperature that is not positive and finite; no samples; a law that has no terms or parts; NaN or `+inf` among the
-/// scores, or a row that is `-inf` throughout.
+/// A temperature that is not positive and finite; zero samples; sum-of-gamma noise with zero parts or terms; NaN or
+/// `+inf` among the scores; a row of scores that are all `-inf`.
 ///
 /// # Panics
-/// If the target has another shape than the scores, or the solver returns a point of another length.
+/// If the shape of the target differs from that of the scores, or the solver returns a point of another length.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -162,9 +171,11 @@ pub fn hard_argmax<const D: usize>(
 /// let unit = Perturbation { distribution: NoiseDistribution::Gumbel, tau: 1.0 };
 /// let loss = fenchel_young_loss(theta.clone(), target, signs, unit, 10, &mut Noise::from_seed(1))?;
 /// let gradient = theta.grad(&loss.sum().backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
-/// assert_eq!(gradient, [0.0, 2.0]); // right in the first, surely wrong in the second
+/// assert_eq!(gradient, [0.0, 2.0]); // the first agrees with the target, the second differs in every sample
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "perturbed optimizer")]
+#[doc(alias = "structured prediction")]
 pub fn fenchel_young_loss<const D: usize>(
     theta: Tensor<D>,
     target: Tensor<D>,
@@ -205,7 +216,7 @@ fn solve(keys: &[f64], width: usize, argmax: impl Fn(&[f64]) -> Vec<f64>) -> Vec
     keys.chunks(width).flat_map(solved).collect()
 }
 
-/// Scores `[rows, K]` with noise for `samples` of them, `[M, rows, K]`.
+/// Scores `[rows, K]` and the noise of `samples` perturbations of them, `[M, rows, K]`.
 struct Perturbed {
     scores: Vec<f64>,
     noise: Vec<f64>,
@@ -238,7 +249,7 @@ impl Perturbed {
     }
 }
 
-/// The solutions `[M, rows, K]` of perturbed scores.
+/// The solutions `[M, rows, K]` for perturbed scores.
 struct Solutions {
     y: Vec<f64>,
     at: Perturbed,
@@ -275,7 +286,7 @@ impl Solutions {
             let signal = inner(&d[at.clone()], y) - inner(&d[at.clone()], &mean[at.clone()]);
             let weight = signal / ((samples - 1) as f64 * tau);
             for ((out, noise), score) in out[at.clone()].iter_mut().zip(noise).zip(&scores[at]) {
-                // A mask does not move.
+                // A masked score has no gradient.
                 *out += if *score == f64::NEG_INFINITY { 0.0 } else { slope(*noise) * weight };
             }
         }

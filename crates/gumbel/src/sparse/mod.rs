@@ -1,31 +1,34 @@
-//! Sparse relaxations: sparsemax and α-entmax in the place of softmax, where a category can have probability
-//! exactly zero, and their Gumbel forms.
+//! Sparse relaxations: sparsemax and α-entmax, which replace softmax and can return probabilities of exactly zero, and
+//! samples with Gumbel noise.
 //!
 //! | function | forward | gradient |
 //! | --- | --- | --- |
 //! | [`sparsemax`], [`entmax`] | soft and sparse, no noise | exact |
-//! | [`adaptive_entmax`] | the same, α being a tensor | exact, in α too |
+//! | [`adaptive_entmax`] | soft and sparse, no noise, α is a tensor | exact, also in α |
 //! | [`gumbel_sparsemax`], [`gumbel_entmax`] | soft and sparse | of the soft sample |
 //! | [`straight_through_sparsemax`], [`straight_through_entmax`] | hard: bitwise one-hot | of the soft sample |
 //!
-//! The largest entry is that of [`gumbel_max`](crate::gumbel_max) for the same noise. A category outside the support
-//! has a gradient of exactly zero: one that is to be found again needs noise, or a higher temperature.
+//! With Gumbel noise, the largest entry is that of [`gumbel_max`](crate::gumbel_max) for the same noise. A category
+//! outside the support has a gradient of exactly zero; to return to the support, it needs noise or a higher
+//! temperature.
 //!
-//! On Flex the projection and its gradient are each one kernel; elsewhere the projection is made on the host.
+//! The projection runs on the host in double precision, on every backend. Its backward pass runs as a fused kernel on
+//! Burn's Flex backend, and as Burn operations elsewhere.
 
 use crate::tensor::{at_least_single, attach, in_single, one_hot_argmax, restored, tracked_as, within_range};
 use crate::{Error, Noise, ops};
 use burn::tensor::Tensor;
 use gumbel_kernels::check_temperature;
 
-/// Sparsemax over the last axis: **soft**, sparse, differentiable; no noise.
+/// Projects logits onto the simplex (sparsemax), over the last axis. **Soft**, sparse, differentiable; no noise.
 ///
 /// ```text
 /// y = argmin over the simplex of ‖p − θ / τ‖² = (θ / τ − λ)₊
 /// ```
 ///
-/// Martins and Astudillo 2016. It is [`entmax`] at α = 2; its gradient on a support of n
-/// categories is `(dy − mean dy) / τ`. `-inf` masks a category.
+/// Martins and Astudillo 2016; λ makes the entries sum to one. It is [`entmax`] at α = 2, and runs as that does. On a
+/// support of n categories, the gradient is `(dy − mean dy) / τ`, with the mean over the support. `-inf` masks a
+/// category.
 ///
 /// # Shapes
 /// `logits` `[.., K]` to `[.., K]`.
@@ -40,25 +43,29 @@ use gumbel_kernels::check_temperature;
 /// assert_eq!(y.into_data().try_to_vec::<f32>().unwrap(), [0.75, 0.25, 0.0]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "projection onto the simplex")]
 pub fn sparsemax<const D: usize>(logits: Tensor<D>, tau: f64) -> Result<Tensor<D>, Error> {
     entmax(logits, 2.0, tau)
 }
 
-/// α-entmax over the last axis: **soft**, sparse where α > 1, differentiable; no noise.
+/// Computes α-entmax over the last axis. **Soft**, sparse for α > 1, differentiable; no noise.
 ///
 /// ```text
 /// y = argmax over the simplex of  pᵀθ / τ + (1 − Σₖ pₖ^α) / (α(α − 1))
-///   = (1 + (α − 1)(θ / τ − λ))₊^(1/(α − 1)),   λ such that they sum to 1
+///   = (1 + (α − 1)(θ / τ − λ))₊^(1/(α − 1)),   λ such that the entries sum to 1
 /// ```
 ///
-/// Peters, Niculae and Martins 2019, section 3. α = 1 is softmax, 2 [`sparsemax`]; in between the path from zero is
-/// smooth. `-inf` masks a category. A few passes over the support for each row up to α = 2, sixty above.
+/// Peters, Niculae and Martins 2019, section 3. α = 1 is softmax and α = 2 is [`sparsemax`]; for α in between, entries
+/// leave zero smoothly. `-inf` masks a category.
+///
+/// The projection runs on the host in double precision; the backward pass is a fused kernel on Burn's Flex backend, and
+/// Burn operations elsewhere. Cost: a few passes over the support per row up to α = 2, sixty above.
 ///
 /// # Shapes
 /// `logits` `[.., K]` to `[.., K]`.
 ///
 /// # Errors
-/// Those of [`sparsemax`]; α below 1 or not finite.
+/// Those of [`sparsemax`]; an α below 1 or not finite.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -70,6 +77,8 @@ pub fn sparsemax<const D: usize>(logits: Tensor<D>, tau: f64) -> Result<Tensor<D
 /// assert_eq!(smallest(2.0)?, 0.0);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "alpha-entmax")]
+#[doc(alias = "1.5-entmax")]
 pub fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result<Tensor<D>, Error> {
     check_temperature(tau)?;
     in_single(logits, |logits| {
@@ -78,9 +87,10 @@ pub fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result
     })
 }
 
-/// [`entmax`] with an α that is learned: differentiable in `alpha` too.
+/// Computes [`entmax`] with a learned α: differentiable in `alpha` too.
 ///
-/// Correia, Niculae and Martins 2019, section 3: they give each attention head an α = 1 + σ(a).
+/// Correia, Niculae and Martins 2019, section 3, who give each attention head an α = 1 + σ(a). The derivative in α is
+/// computed on the host, on every backend.
 ///
 /// # Shapes
 /// `logits` `[.., K]` and `alpha` `[1]` to `[.., K]`.
@@ -101,6 +111,7 @@ pub fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result
 /// assert!((slope - 0.184594).abs() < 1e-5); // a larger α is sharper
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "alpha-entmax")]
 pub fn adaptive_entmax<const D: usize>(
     logits: Tensor<D>,
     alpha: Tensor<1>,
@@ -111,19 +122,19 @@ pub fn adaptive_entmax<const D: usize>(
     let dtype = logits.dtype();
     let y = entmax(at_least_single(logits), value, tau)?;
     let slope = tracked_as(ops::entmax_alpha_derivative(&y, value)?, &y);
-    // Exactly zero, with a gradient of one.
+    // The difference is exactly zero, with a gradient of one.
     let change = (alpha.clone() - alpha.detach()).cast(y.dtype());
     Ok(restored(y + slope * change.reshape([1; D]), dtype))
 }
 
-/// The Gumbel form of [`sparsemax`]: **soft**, sparse, differentiable.
+/// Draws a relaxed sample: [`sparsemax`] of logits perturbed by Gumbel noise. **Soft**, sparse, differentiable.
 ///
 /// ```text
 /// y = sparsemax((θ + g) / τ),   g ~ Gumbel
 /// ```
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`sparsemax`].
@@ -146,7 +157,7 @@ pub fn gumbel_sparsemax<const D: usize>(
     gumbel_entmax(logits, 2.0, tau, noise)
 }
 
-/// The Gumbel form of [`entmax`]: **soft**, sparse where α > 1, differentiable.
+/// Draws a relaxed sample: [`entmax`] of logits perturbed by Gumbel noise. **Soft**, sparse for α > 1, differentiable.
 ///
 /// ```text
 /// y = entmax_α((θ + g) / τ),   g ~ Gumbel
@@ -155,7 +166,7 @@ pub fn gumbel_sparsemax<const D: usize>(
 /// At α = 1 it is [`gumbel_softmax`](crate::gumbel_softmax).
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`entmax`].
@@ -178,10 +189,16 @@ pub fn gumbel_entmax<const D: usize>(
     in_single(logits, |logits| entmax(noise.perturb(logits)?, alpha, tau))
 }
 
-/// The straight-through form of [`gumbel_sparsemax`]: **hard**, bitwise one-hot forward.
+/// Draws a hard sample with the gradient of [`gumbel_sparsemax`] for the same noise. **Hard**, bitwise one-hot; biased.
+///
+/// ```text
+/// b = one-hot(argmax(θ + g)),   ∂b/∂θ := ∂y/∂θ,   y = sparsemax((θ + g) / τ)
+/// ```
+///
+/// It is [`straight_through_entmax`] at α = 2.
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`sparsemax`].
@@ -202,17 +219,16 @@ pub fn straight_through_sparsemax<const D: usize>(
     straight_through_entmax(logits, 2.0, tau, noise)
 }
 
-/// The straight-through form of [`gumbel_entmax`]: **hard**, bitwise one-hot forward; backward the gradient of the
-/// soft sample for the same noise.
+/// Draws a hard sample with the gradient of [`gumbel_entmax`] for the same noise. **Hard**, bitwise one-hot; biased.
 ///
 /// ```text
 /// b = one-hot(argmax(θ + g)),   ∂b/∂θ := ∂y/∂θ,   y = entmax_α((θ + g) / τ)
 /// ```
 ///
-/// Biased. A category outside the support of `y` gets no gradient, so a low temperature can leave none at all.
+/// A category outside the support of `y` has gradient zero, so a low temperature can make the full gradient zero.
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`entmax`].

@@ -1,18 +1,18 @@
-//! Subsets: `k` of `K` categories, as a row of `k` ones among zeros.
+//! Subsets of `k` of `K` categories, as k-hot rows: `k` ones among zeros.
 //!
-//! Two laws go by this name, and their inclusion probabilities differ:
+//! There are two distributions over subsets, and their inclusion probabilities differ:
 //!
-//! | law | hard, no gradient | hard, straight-through | soft |
+//! | distribution | hard, no gradient | hard, straight-through | soft |
 //! | --- | --- | --- | --- |
 //! | exponential family, `q(S) ∝ exp Σ_{i ∈ S} θᵢ` | [`k_hot`] | [`straight_through_k_hot`] | [`marginals`] |
 //! | without replacement (Plackett-Luce) | [`top_k_hot`] | [`straight_through_top_k`] | [`relaxed_top_k`] |
 //!
-//! Only the first has its [`log_prob`], [`entropy`] and [`kl`] in closed form, and a straight-through gradient that has
-//! no temperature. [`implicit_mle`] has a hard sample of the best subset under noise, and its gradient from a second
-//! one. For `k = 1` all are categorical.
+//! Only the first has [`log_prob`], [`entropy`] and [`kl`] in closed form, and a straight-through gradient without a
+//! temperature. [`implicit_mle`] returns the best subset for perturbed logits, with a gradient from a second subset.
+//! For `k = 1` all are categorical.
 //!
-//! `-inf` masks a category, which is then in no subset and has gradient zero. Everything is computed on the host in
-//! double precision, in time `K · k` for a row.
+//! `-inf` masks a category, which is then in no subset and has gradient zero. Everything runs on the host in double
+//! precision, on every backend, in time `K · k` per row.
 
 mod top_k;
 
@@ -24,11 +24,13 @@ use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use gumbel_kernels::subset as kernels;
 
-/// The probability of each category to be in the subset: **soft**, differentiable, and without noise.
+/// Computes the inclusion probabilities of the exponential family. **Soft**, differentiable; no noise.
 ///
 /// ```text
 /// μ = E[z] = ∂A/∂θ,   ∂μ/∂θ = Cov(z)
 /// ```
+///
+/// A is [`log_partition`]. Runs on the host in double precision, on every backend, in time `K · k` per row.
 ///
 /// # Shapes
 /// `logits` `[.., K]` to `[.., K]`; a row sums to `k`.
@@ -41,9 +43,12 @@ use gumbel_kernels::subset as kernels;
 /// let logits = Tensor::<1>::from_floats([0.0, 2f32.ln(), 3f32.ln()], &Device::flex());
 /// let means = gumbel::subset::marginals(logits, 2)?;
 /// let first = means.slice([0..1]).into_scalar::<f32>();
-/// assert!((first - 5.0 / 11.0).abs() < 1e-6); // of 1·2 + 1·3 + 2·3, those with the first
+/// assert!((first - 5.0 / 11.0).abs() < 1e-6); // the terms of 1·2 + 1·3 + 2·3 with the first category
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "conditional Poisson")]
+#[doc(alias = "SIMPLE")]
+#[doc(alias = "inclusion probabilities")]
 pub fn marginals<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
     let categories = logits.dims()[D - 1];
     let argument = HostArgument::new(logits);
@@ -53,14 +58,14 @@ pub fn marginals<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D
     Ok(with_covariance(argument, theta, means, k, categories))
 }
 
-/// An exact sample of the exponential family: **hard**, without a gradient.
+/// Draws an exact sample from the exponential family over subsets. **Hard**, without a gradient.
 ///
 /// ```text
 /// q(S) = exp(Σ_{i ∈ S} θᵢ − A(θ)),   |S| = k
 /// ```
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise for each logit.
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`marginals`].
@@ -73,6 +78,8 @@ pub fn marginals<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D
 /// assert_eq!(z.into_data().try_to_vec::<f32>().unwrap(), [1.0, 0.0, 1.0]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "conditional Poisson")]
+#[doc(alias = "SIMPLE")]
 pub fn k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> Result<Tensor<D>, Error> {
     let shape = logits.dims();
     let argument = HostArgument::new(logits);
@@ -80,17 +87,18 @@ pub fn k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> 
     Ok(argument.constant(picked, shape))
 }
 
-/// SIMPLE: an exact sample forward, **hard**; backward the gradient of the [`marginals`].
+/// Draws an exact sample of a subset, with the gradient of the [`marginals`] (SIMPLE). **Hard**.
 ///
 /// ```text
 /// z ~ q,   ∂z/∂θ := ∂μ/∂θ = Cov(z)
 /// ```
 ///
-/// Ahmed, Zeng, Niepert and Van den Broeck 2023. Exact for an objective that is linear in `z`, biased for others; no
-/// temperature. For `k = 1` it is the straight-through of [`path::probabilities`](crate::path::probabilities).
+/// Ahmed, Zeng, Niepert and Van den Broeck 2023. There is no temperature. The gradient is exact for an objective that
+/// is linear in `z`, and biased for others. For `k = 1` it is
+/// [`straight_through::softmax`](crate::straight_through::softmax).
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise for each logit.
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`marginals`].
@@ -105,6 +113,8 @@ pub fn k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> 
 /// assert!((gradient[0] - 2.0 / 9.0).abs() < 1e-6); // the variance of the first, 2/3 · 1/3
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "SIMPLE")]
+#[doc(alias = "conditional Poisson")]
 pub fn straight_through_k_hot<const D: usize>(
     logits: Tensor<D>,
     k: usize,
@@ -117,7 +127,13 @@ pub fn straight_through_k_hot<const D: usize>(
     Ok(with_covariance(argument, theta, picked, k, categories))
 }
 
-/// `A(θ) = ln Σ_{|S| = k} exp Σ_{i ∈ S} θᵢ`; its gradient is the [`marginals`].
+/// Computes the log-partition function of the exponential family over subsets, in nats.
+///
+/// ```text
+/// A(θ) = ln Σ_{|S| = k} exp Σ_{i ∈ S} θᵢ
+/// ```
+///
+/// Its gradient is the [`marginals`].
 ///
 /// # Shapes
 /// `logits` `[.., K]` to `[.., 1]`.
@@ -131,6 +147,7 @@ pub fn straight_through_k_hot<const D: usize>(
 /// assert!((total.into_scalar::<f32>() - 10f32.ln()).abs() < 1e-6); // ten pairs
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "elementary symmetric polynomial")]
 pub fn log_partition<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
     let shape = logits.dims();
     let categories = shape[D - 1];
@@ -146,7 +163,11 @@ pub fn log_partition<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tens
     Ok(argument.differentiable(totals, with_last(shape, 1), scaled))
 }
 
-/// `ln q(z)` of k-hot rows; `-inf` where `z` picks a masked category.
+/// Log-probability in nats of k-hot rows under the exponential family; `-inf` where `z` includes a masked category.
+///
+/// ```text
+/// ln q(z) = zᵀθ − A(θ)
+/// ```
 ///
 /// # Shapes
 /// `logits` and `z` `[.., K]`, with `k` ones in each row of `z`, to `[.., 1]`.
@@ -170,7 +191,11 @@ pub fn log_prob<const D: usize>(logits: Tensor<D>, k: usize, z: Tensor<D>) -> Re
     Ok((z * picked).sum_dim(D - 1) - total)
 }
 
-/// The entropy of the subset in nats, `A(θ) − μᵀθ`.
+/// Entropy in nats of the exponential family over subsets.
+///
+/// ```text
+/// H(q) = A(θ) − μᵀθ
+/// ```
 ///
 /// # Shapes
 /// `logits` `[.., K]` to `[.., 1]`.
@@ -181,7 +206,7 @@ pub fn log_prob<const D: usize>(logits: Tensor<D>, k: usize, z: Tensor<D>) -> Re
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let entropy = gumbel::subset::entropy(Tensor::<1>::zeros([5], &Device::flex()), 2)?;
-/// assert!((entropy.into_scalar::<f32>() - 10f32.ln()).abs() < 1e-6); // ten pairs, all alike
+/// assert!((entropy.into_scalar::<f32>() - 10f32.ln()).abs() < 1e-6); // ten equally probable pairs
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn entropy<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
@@ -189,26 +214,26 @@ pub fn entropy<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>,
     Ok(total - (means * unmasked(logits)).sum_dim(D - 1))
 }
 
-/// The Kullback-Leibler divergence from `q` to `p`, in nats, both of `k`-subsets.
+/// Kullback-Leibler divergence in nats between two exponential families over `k`-subsets.
 ///
 /// ```text
 /// KL(q ‖ p) = μᵀ(θ − φ) − A(θ) + A(φ),   θ the logits of q, φ of p
 /// ```
 ///
-/// `+inf` if `p` masks what `q` does not.
+/// `+inf` if `p` masks a category that `q` does not.
 ///
 /// # Shapes
-/// `q` and `p` `[.., K]` to `[.., 1]`.
+/// `q` and `p`: logits `[.., K]` to `[.., 1]`.
 ///
 /// # Errors
-/// Those of [`marginals`], of either.
+/// Those of [`marginals`], for either argument.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let device = Device::flex();
 /// let q = Tensor::<1>::from_floats([90.0, 90.0, 0.0, 0.0, 0.0], &device);
 /// let kl = gumbel::subset::kl(q, Tensor::zeros([5], &device), 2)?.into_scalar::<f32>();
-/// assert!((kl - 10f32.ln()).abs() < 1e-4); // one pair for sure, against ten
+/// assert!((kl - 10f32.ln()).abs() < 1e-4); // one certain pair, against ten
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn kl<const D: usize>(q: Tensor<D>, p: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
@@ -219,7 +244,7 @@ pub fn kl<const D: usize>(q: Tensor<D>, p: Tensor<D>, k: usize) -> Result<Tensor
     Ok((means * (q - p)).sum_dim(D - 1) + totals)
 }
 
-/// `values` with the gradient of the marginals at `theta`.
+/// Returns `values` with the gradient of the marginals at `theta`.
 fn with_covariance<const D: usize>(
     argument: HostArgument<D>,
     theta: Vec<f64>,
@@ -235,7 +260,7 @@ fn with_covariance<const D: usize>(
     })
 }
 
-/// Ones at the members of a sample of each row.
+/// Draws a subset for each row, as k-hot rows.
 fn draw(theta: &[f64], categories: usize, k: usize, noise: &mut Noise) -> Result<Vec<f64>, Error> {
     let rows = theta.len() / categories.max(1);
     let mut members = vec![0; rows * k];
@@ -243,7 +268,7 @@ fn draw(theta: &[f64], categories: usize, k: usize, noise: &mut Noise) -> Result
     Ok(ones_at(&members, k, categories, theta.len()))
 }
 
-/// Rows of zeros with ones at the places that are listed, `k` for each row.
+/// Rows of zeros with ones at the given places, `k` per row.
 fn ones_at(places: &[u32], k: usize, categories: usize, length: usize) -> Vec<f64> {
     let mut picked = vec![0.0; length];
     for (row, places) in picked.chunks_mut(categories).zip(places.chunks(k)) {

@@ -1,4 +1,4 @@
-//! Samples without replacement: the largest perturbed logits, hard and relaxed.
+//! Sampling without replacement: the largest perturbed logits, hard and relaxed.
 
 use super::ones_at;
 use crate::ops::HostArgument;
@@ -8,17 +8,18 @@ use crate::{Error, Noise};
 use burn::tensor::{Int, Tensor, TensorData};
 use gumbel_kernels as kernels;
 
-/// The Gumbel-top-k trick: `k` different categories in the order of Plackett and Luce, as indices.
+/// Draws the indices of `k` different categories without replacement, in order, by the Gumbel-top-k trick.
 ///
 /// ```text
 /// P(i₁, i₂, …) = p_{i₁} · p_{i₂} / (1 − p_{i₁}) · …,   p = softmax(θ)
 /// ```
 ///
-/// Vieira 2014; Kool, van Hoof and Welling 2019. The first is the [`gumbel_max`](crate::gumbel_max) of the
-/// same noise, unless single precision rounds the two largest to a tie.
+/// Vieira 2014; Kool, van Hoof and Welling 2019. The order has Plackett and Luce's distribution. The first index is
+/// that of [`gumbel_max`](crate::gumbel_max) for the same noise, unless single precision rounds the two largest to a
+/// tie. Runs on the host in double precision, on every backend.
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., k]`; uses one number of the noise for each logit.
+/// `logits` `[.., K]` to `[.., k]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`marginals`](super::marginals).
@@ -31,6 +32,9 @@ use gumbel_kernels as kernels;
 /// assert_eq!(order.into_data().convert::<i64>().try_to_vec::<i64>().unwrap(), [1, 2]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "gumbel top-k")]
+#[doc(alias = "without replacement")]
+#[doc(alias = "plackett-luce")]
 pub fn gumbel_top_k<const D: usize>(
     logits: Tensor<D>,
     k: usize,
@@ -42,10 +46,10 @@ pub fn gumbel_top_k<const D: usize>(
     Ok(Tensor::from_data(TensorData::new(order, shape), &device))
 }
 
-/// [`gumbel_top_k`] as k-hot rows: **hard**, without a gradient.
+/// Draws the categories of [`gumbel_top_k`] as k-hot rows. **Hard**, without a gradient.
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row.
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`gumbel_top_k`].
@@ -58,23 +62,25 @@ pub fn gumbel_top_k<const D: usize>(
 /// assert_eq!(z.into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 1.0]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "gumbel top-k")]
+#[doc(alias = "without replacement")]
 pub fn top_k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> Result<Tensor<D>, Error> {
     let keys = Keys::of(&logits, k, noise);
     let picked = keys.picked()?;
     Ok(HostArgument::new(logits.clone()).constant(picked, logits.dims()))
 }
 
-/// The relaxed top-k: **soft**, differentiable; a row sums to `k`.
+/// Draws a relaxed sample of `k` categories without replacement. **Soft**, differentiable; a row sums to `k`.
 ///
 /// ```text
 /// α¹ = θ + g,   aᵗ = softmax(αᵗ / τ),   αᵗ⁺¹ = αᵗ + ln(1 − aᵗ),   y = a¹ + … + aᵏ
 /// ```
 ///
-/// Xie and Ermon 2019; Plötz and Roth 2018. As τ falls to zero it becomes [`top_k_hot`] of the same noise; at τ of
-/// about 1 and more an entry can be larger than 1.
+/// Xie and Ermon 2019; Plötz and Roth 2018. As τ tends to 0 it tends to [`top_k_hot`] for the same noise; at τ of about
+/// 1 and above, an entry can exceed 1. Runs on the host in double precision, on every backend.
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise for each logit.
+/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise per logit.
 ///
 /// # Errors
 /// A temperature that is not positive and finite; those of [`gumbel_top_k`].
@@ -87,6 +93,7 @@ pub fn top_k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise)
 /// assert!((y.sum().into_scalar::<f32>() - 2.0).abs() < 1e-6);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "soft top-k")]
 pub fn relaxed_top_k<const D: usize>(
     logits: Tensor<D>,
     k: usize,
@@ -98,10 +105,10 @@ pub fn relaxed_top_k<const D: usize>(
     Ok(keys.with_gradient(logits, soft, tau))
 }
 
-/// [`top_k_hot`] forward, **hard**; backward the gradient of [`relaxed_top_k`] for the same noise. Biased.
+/// Draws [`top_k_hot`] rows with the gradient of [`relaxed_top_k`] for the same noise. **Hard**, biased.
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise for each logit.
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise per logit.
 ///
 /// # Errors
 /// Those of [`relaxed_top_k`].
@@ -113,7 +120,7 @@ pub fn relaxed_top_k<const D: usize>(
 /// let z = subset::straight_through_top_k(logits.clone(), 2, 0.5, &mut Noise::from_seed(1))?;
 /// let gradient = logits.grad(&z.clone().slice([0..1]).sum().backward()).unwrap();
 /// assert_eq!(z.sum().into_scalar::<f32>(), 2.0);
-/// assert!(gradient.sum().into_scalar::<f32>().abs() < 1e-6); // a shift of all logits changes nothing
+/// assert!(gradient.sum().into_scalar::<f32>().abs() < 1e-6); // adding a constant to all logits changes nothing
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn straight_through_top_k<const D: usize>(
@@ -128,18 +135,18 @@ pub fn straight_through_top_k<const D: usize>(
     Ok(keys.with_gradient(logits, picked, tau))
 }
 
-/// Implicit maximum likelihood for subsets: the `k` largest perturbed logits, **hard**; the gradient compares them with
-/// the `k` largest after a step of size `lambda` against the cotangent.
+/// Draws the `k` largest perturbed logits, with the gradient of implicit maximum likelihood (I-MLE). **Hard**, biased.
 ///
 /// ```text
 /// z = top-k(θ + τ ε),   ∂z/∂θ applied to g := (z − top-k(θ − λ g + τ ε)) / λ
 /// ```
 ///
-/// with the sum-of-gamma noise of [`NoiseDistribution::SumOfGamma`], ten terms; see [`perturbed::hard_argmax`]. Niepert, Minervini
-/// and Franceschi 2021. Biased; as `lambda` grows small most gradients are zero.
+/// Niepert, Minervini and Franceschi 2021. The noise ε is [`NoiseDistribution::SumOfGamma`] with `k` parts and ten
+/// terms. The gradient compares the subset with that after a step of size `lambda` against the cotangent g; a small
+/// `lambda` leaves most gradients zero. For other solvers and noise, use [`perturbed::hard_argmax`].
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row.
+/// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise per logit.
 ///
 /// # Errors
 /// A `tau` or `lambda` that is not positive and finite; those of [`gumbel_top_k`].
@@ -151,9 +158,11 @@ pub fn straight_through_top_k<const D: usize>(
 /// let z = subset::implicit_mle(logits.clone(), 1, 0.01, 10.0, &mut Noise::from_seed(1))?;
 /// let cost = (z * Tensor::from_floats([0.0, 1.0, 0.0], &Device::flex().autodiff())).sum();
 /// let gradient = logits.grad(&cost.backward()).unwrap().into_data().try_to_vec::<f32>().unwrap();
-/// assert_eq!(gradient, [0.0, 0.1, -0.1]); // ten less for the second, and the third is the largest
+/// assert_eq!(gradient, [0.0, 0.1, -0.1]); // with ten less for the second, the third is the largest
 /// # Ok::<(), gumbel::Error>(())
 /// ```
+#[doc(alias = "I-MLE")]
+#[doc(alias = "implicit maximum likelihood")]
 pub fn implicit_mle<const D: usize>(
     logits: Tensor<D>,
     k: usize,
@@ -161,7 +170,7 @@ pub fn implicit_mle<const D: usize>(
     lambda: f64,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    // Refuses what has no subset; its noise is not used.
+    // Returns the errors of a subset; the result is not used.
     Keys::of(&logits, k, &mut noise.clone()).order()?;
     let distribution = NoiseDistribution::SumOfGamma { parts: k, terms: 10 };
     perturbed::hard_argmax(
@@ -173,7 +182,7 @@ pub fn implicit_mle<const D: usize>(
     )
 }
 
-/// Ones at the `k` largest, the first of those that are equal.
+/// Ones at the `k` largest; of equal numbers, the first.
 fn largest(theta: &[f64], k: usize) -> Vec<f64> {
     let mut order: Vec<u32> = (0..theta.len() as u32).collect();
     let key = |place: &u32| theta[*place as usize];
@@ -181,7 +190,7 @@ fn largest(theta: &[f64], k: usize) -> Vec<f64> {
     ones_at(&order[..k], k, theta.len(), theta.len())
 }
 
-/// Logits with the noise that perturbs them, in double precision.
+/// Logits in double precision, and the noise that perturbs them.
 struct Keys {
     logits: Vec<f64>,
     categories: usize,
@@ -195,7 +204,7 @@ impl Keys {
         Self { stream: noise.take(numbers.len()), logits: numbers, categories: logits.dims()[D - 1], k }
     }
 
-    /// The places of the `k` largest of each row, in order.
+    /// The indices of the `k` largest of each row, in order.
     fn order(&self) -> Result<Vec<u32>, Error> {
         let Self { logits, categories, k, stream } = self;
         if *k == 0 {
@@ -216,7 +225,7 @@ impl Keys {
         Ok(soft)
     }
 
-    /// `values` with the gradient of the soft sample.
+    /// Returns `values` with the gradient of the soft sample.
     fn with_gradient<const D: usize>(self, logits: Tensor<D>, values: Vec<f64>, tau: f64) -> Tensor<D> {
         let shape = logits.dims();
         HostArgument::new(logits).differentiable(values, shape, move |d| {
