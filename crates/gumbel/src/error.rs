@@ -188,10 +188,8 @@ pub enum Unsupported {
         /// The largest number of states that is enumerated.
         limit: u64,
     },
-    /// A chain of layers, which requires S evaluations at equally weighted samples; with this many instead.
-    Chain(&'static str),
-    /// A chain of layers: its samples are weighted.
-    ChainWeights,
+    /// A chain of layers, which requires S evaluations of the objective at equally weighted samples.
+    Chain,
     /// Several samples of one layer of a chain.
     ChainSamples(usize),
     /// The exact gradient of a log-mean-exp: its expectation depends on the number of samples.
@@ -213,11 +211,9 @@ impl Display for Unsupported {
             Self::States { categories, latents, limit } => {
                 write!(f, "{categories}^{latents} states (the limit is {limit})")
             }
-            Self::Chain(evaluations) => write!(
-                f,
-                "a chain of layers, which requires S evaluations at equally weighted samples (it takes {evaluations})"
-            ),
-            Self::ChainWeights => f.write_str("a chain of layers: its samples are weighted"),
+            Self::Chain => {
+                f.write_str("a chain of layers, which requires S evaluations at equally weighted samples")
+            }
             Self::ChainSamples(samples) => {
                 write!(f, "several samples of one layer of a chain (got {samples})")
             }

@@ -359,7 +359,7 @@ fn check_supported(estimator: &dyn Estimator) -> Result<(), Error> {
     let properties = estimator.properties();
     match properties.single_evaluation {
         true => Ok(()),
-        false => Err(unsupported(estimator, Unsupported::Chain(properties.cost.formula))),
+        false => Err(unsupported(estimator, Unsupported::Chain)),
     }
 }
 
@@ -383,7 +383,7 @@ fn check_bound(estimator: &dyn Estimator, samples: usize) -> Result<(), Error> {
 fn check_sample(estimator: &dyn Estimator, sample: &Sample) -> Result<(), Error> {
     let (properties, samples) = (estimator.properties(), sample.z.dims()[0]);
     if sample.weights.is_some() {
-        return Err(unsupported(estimator, Unsupported::ChainWeights));
+        return Err(unsupported(estimator, Unsupported::Chain));
     }
     match properties.needs_gradient && samples > 1 {
         true => {

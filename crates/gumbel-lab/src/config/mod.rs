@@ -349,7 +349,7 @@ mod tests {
             (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
             (&["--binarise", "threshhold"], "did you mean threshold?"),
             (&["--kl", "densty"], "did you mean density?"),
-            (&["--estimator", "rloo:samples=1"], "rloo: the number of samples must be at least 2, got 1"),
+            (&["--estimator", "rloo:samples=1"], "rloo: samples must be at least 2, got 1"),
         ];
         for (arguments, part) in cases {
             let error = read(arguments, None).and_then(|config| config.check()).unwrap_err();

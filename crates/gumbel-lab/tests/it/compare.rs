@@ -151,7 +151,7 @@ fn where_no_run_ends_there_is_no_report() {
 fn mistakes_are_told_before_anything_is_trained() {
     let cases: &[(&str, &[&str], &[&str])] = &[
         ("zgr,rlo", &[], &["did you mean 'rloo'?"]),
-        ("zgr,rloo:samples=1", &[], &["the number of samples must be at least 2, got 1"]),
+        ("zgr,rloo:samples=1", &[], &["rloo: samples must be at least 2, got 1"]),
         ("zgr", &[], &["at least two to compare, got zgr", "gumbel train takes --estimator zgr"]),
         ("rloo,zgr,rloo:samples=2", &[], &["rloo and rloo:samples=2, which are the same"]),
         ("zgr,disarm", &[], &["disarm supports binary latents only; use --categories 2"]),

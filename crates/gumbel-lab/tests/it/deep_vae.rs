@@ -90,7 +90,10 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (vec!["--layers", "0"], &["--layers must be from 1 to 10, got 0"]),
         (vec!["--estimator", "rebar"], &["rebar does not support a chain of layers", "use rloo"]),
         (vec!["--samples", "2"], &["several samples of one layer", "use samples=1"]),
-        (vec!["--estimator", "unordered-set"], &["its samples are weighted", "use rloo or disarm"]),
+        (
+            vec!["--estimator", "unordered-set"],
+            &["equally weighted samples", "use rloo, disarm or gumbel-rao"],
+        ),
         (vec!["--train-samples", "3"], &["use --kl mass-at-sample"]),
         (vec!["--train-samples", "0", "--kl", "density"], &["--train-samples must be at least 1, got 0"]),
         (with("nvil"), &["nvil does not support a log-mean-exp over chains of layers", "use vimco"]),

@@ -109,7 +109,7 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
     let cases: &[(&[&str], &[&str])] = &[
         (&["--estimator", "rebar"], &["rebar does not support a chain of layers", "use rloo"]),
         (&["--estimator", "gumbel-softmax:samples=2"], &["several samples of one layer", "use samples=1"]),
-        (&["--estimator", "unordered-set"], &["its samples are weighted", "use rloo or disarm"]),
+        (&["--estimator", "unordered-set"], &["equally weighted samples", "use rloo, disarm or gumbel-rao"]),
         (&["--estimator", "vimco"], &["serves a log-mean-exp only", "use rloo"]),
         (&["--estimator", "disarm", "--categories", "3"], &["use --categories 2"]),
         (&["--train-samples", "0"], &["--train-samples must be at least 1, got 0"]),
