@@ -94,10 +94,11 @@ impl<'a> Layers<'a> {
         self
     }
 
-    /// Estimates the expected cost of the chain, layer by layer. The `loss` of the first estimate is that of the full
-    /// chain: its value estimates the expected sum of all costs, and its gradient is with respect to everything that the
-    /// logits and costs are computed from. The others are those of the costs from their layer on; each layer's estimator
-    /// adapts to its own.
+    /// Estimates the expected cost of the chain, one estimate per layer.
+    ///
+    /// The `loss` of the first is that of the full chain: its value estimates the expected sum of all costs, and its
+    /// gradient is with respect to everything that the logits and costs are computed from. The others estimate the costs
+    /// from their layer on; each layer's estimator adapts to its own.
     ///
     /// # Errors
     /// Those of the estimators; an estimator that evaluates the loss at points other than its samples, or weighs them

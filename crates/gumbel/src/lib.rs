@@ -1,3 +1,5 @@
+// Of two definitions of a link the first counts: here those of this page, in the README those for other sites.
+#![doc = include_str!("links.md")]
 #![doc = include_str!("../README.md")]
 
 pub mod bernoulli;

@@ -16,15 +16,15 @@
 //! | differentiable inside the simplex too, bias allowed | [`GumbelSoftmax`] |
 //! | differentiable, no bias allowed | [`Rebar`], [`DoubleCv`] |
 //!
-//! [`ALL`] lists all thirty with formula, bias and cost, and so does the
-//! [README](https://docs.rs/gumbel#estimators). [`find`] and [`EstimatorSpec`] make one by name.
+//! [`ALL`] lists all thirty with formula, bias and cost, and so does the [front page](crate#which-estimator).
+//! [`find`] and [`EstimatorSpec`] make one by name.
 //!
 //! # A training loop
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
 //! use gumbel::estimator::{EstimatorSpec, Evaluation, Objective};
-//! use gumbel::{Noise, Schedule, gumbel_max};
+//! use gumbel::{Noise, Schedule};
 //!
 //! // Learn the logits of two latents that minimise E f, for a black box f.
 //! let f = Objective::mean(|sample| {

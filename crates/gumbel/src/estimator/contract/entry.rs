@@ -5,13 +5,14 @@ use crate::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// A row of the [catalogue](crate::estimator::ALL): everything there is to say about an estimator before one is made.
+/// A row of the [catalogue](crate::estimator::ALL): name, documentation, papers, parameters and properties.
+///
 /// The command line, the documentation, the citations and the conformance tests are made from it.
 ///
 /// ```
 /// let entry = gumbel::estimator::find("rloo")?;
-/// assert_eq!((entry.name(), entry.properties.cost.formula), ("rloo", "S"));
-/// assert_eq!(entry.type_name(), "Rloo");
+/// assert_eq!((entry.name(), entry.type_name()), ("rloo", "Rloo"));
+/// assert_eq!((entry.properties.cost.formula, entry.papers.len()), ("S", 2));
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Debug)]
@@ -19,11 +20,11 @@ use std::str::FromStr;
 pub struct Entry {
     /// What it supports and what it costs, for one sample per row.
     pub properties: Properties,
-    /// A few words.
+    /// The method in a few words.
     pub title: &'static str,
     /// Its sources, the first the one that its formula is from.
     pub papers: &'static [Paper],
-    /// Where in that paper.
+    /// The section or equation of the first paper.
     pub place: &'static str,
     /// Its parameters, with their defaults.
     pub parameters: &'static [Parameter],

@@ -18,10 +18,11 @@ use burn::tensor::{Tensor, activation};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Estimate {
-    /// `[B]`: its value is the estimate of the expected loss (of the relaxed one if the samples are relaxed); its
-    /// gradient is the estimate of the gradient of the expected loss, with respect to **everything** that the loss was
-    /// computed from: the logits, and the parameters inside the objective. As part of another objective it makes
-    /// estimators of several stochastic layers compose.
+    /// `[B]`: its value is the estimate of the expected loss, its gradient the estimate of that loss's gradient.
+    ///
+    /// The loss is the relaxed one if the samples are relaxed. The gradient is with respect to **everything** that the
+    /// loss was computed from: the logits, and the parameters inside the objective. As part of another objective it
+    /// makes estimators of several stochastic layers compose.
     pub loss: Tensor<1>,
     /// What [`Estimator::adapt`](super::Estimator::adapt) learns from, detached; the layout is the estimator's own.
     pub statistics: Option<Tensor<1>>,
@@ -38,7 +39,7 @@ impl Estimate {
         Self::new(loss + zero_with_cotangent(logits, cotangent))
     }
 
-    /// The same estimate with statistics to learn from.
+    /// The same estimate with statistics to learn from, of any length `[N]`.
     #[must_use]
     pub fn with_statistics(self, statistics: Tensor<1>) -> Self {
         Self { statistics: Some(statistics.detach()), ..self }

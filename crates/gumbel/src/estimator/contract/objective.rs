@@ -44,7 +44,7 @@ pub struct Relaxed {
 }
 
 impl Sample {
-    /// Equally weighted one-hot samples.
+    /// Equally weighted one-hot samples `[S, B, D, K]`.
     pub fn hard(z: Tensor<4>) -> Self {
         Self { z, relaxed: None, weights: None }
     }
