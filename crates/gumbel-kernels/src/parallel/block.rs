@@ -8,7 +8,7 @@ use super::lanes::{LANES, position};
 use crate::Real;
 use core::ops::{Deref, DerefMut};
 
-/// The largest number of numbers in a block of short rows.
+/// The capacity of a block of short rows, in numbers.
 pub(crate) const BLOCK: usize = 512;
 /// The length of the longest short row. Longer rows are processed one by one.
 pub(crate) const SHORT: usize = BLOCK / 2;

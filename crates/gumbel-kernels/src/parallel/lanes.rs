@@ -13,7 +13,7 @@ const PIECE: usize = 4 * WIDE;
 
 /// Reduces lanes to one number, in pairs.
 #[inline(always)]
-pub(crate) fn fold_lanes<T: Real>(lanes: [T; LANES], op: impl Fn(T, T) -> T) -> T {
+fn fold_lanes<T: Real>(lanes: [T; LANES], op: impl Fn(T, T) -> T) -> T {
     let lanes: [T; 8] = core::array::from_fn(|lane| op(lanes[lane], lanes[lane + 8]));
     let lanes: [T; 4] = core::array::from_fn(|lane| op(lanes[lane], lanes[lane + 4]));
     op(op(lanes[0], lanes[2]), op(lanes[1], lanes[3]))

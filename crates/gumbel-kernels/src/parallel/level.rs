@@ -185,7 +185,7 @@ fn neon<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<true>()
 }
 
-/// Levels for tests, which run beside each other in one process: a level of one thread, not of the process.
+/// Levels for tests. Tests share a process, so a test sets the level of its threads and not of the process.
 #[cfg(test)]
 pub(crate) mod forced {
     use super::Level;
@@ -199,7 +199,7 @@ pub(crate) mod forced {
         LEVEL.get()
     }
 
-    /// Runs on `threads` threads of their own, all at one level.
+    /// Runs on a pool of `threads` threads, all at one level.
     pub(crate) fn at<R: Send>(level: Level, threads: usize, run: impl FnOnce() -> R + Send) -> R {
         assert!(level.detected(), "this machine has the levels {:?}, not {level:?}", Level::available());
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

@@ -60,7 +60,7 @@ impl Stream {
         Self::from_parts(self.seed, self.id, self.position + count)
     }
 
-    /// The independent stream with a label. It does not depend on the position.
+    /// The independent stream with a label, the same from every position.
     pub fn split(self, label: u64) -> Self {
         // No other use has this key, unless the seed of another stream differs from this one by exactly the tag;
         // then they share 2^-64 of the counters.

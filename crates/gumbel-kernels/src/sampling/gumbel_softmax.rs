@@ -43,7 +43,6 @@ use crate::{Logit, Real, Stream};
 #[doc(alias = "concrete")]
 #[doc(alias = "relaxed categorical")]
 #[doc(alias = "relaxed_one_hot_categorical")]
-#[doc(alias = "gumbel-sigmoid")]
 pub fn gumbel_softmax<L: Logit>(
     logits: &[L],
     k: usize,

@@ -22,7 +22,7 @@ use crate::parallel::rows::{RowKernel, Rows, count_rows, same_length};
 ///
 /// Peters, Niculae and Martins (2019), section 3; Martins and Astudillo (2016) for sparsemax. Up to α = 2,
 /// the `1/(α−1)`-norm of the weights is convex in λ, so Newton's method increases to its root: in one step for a
-/// softmax, and in the steps of Michelot's algorithm for sparsemax. Above α = 2, λ is found by bisection. Categories
+/// softmax, and in as many steps as Michelot's algorithm for sparsemax. Above α = 2, λ is found by bisection. Categories
 /// that have left the support are not visited again.
 ///
 /// # Shapes
@@ -40,6 +40,7 @@ use crate::parallel::rows::{RowKernel, Rows, count_rows, same_length};
 /// assert_eq!(p, [0.75, 0.25, 0.0]);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
+#[doc(alias = "sparsemax")]
 pub fn entmax<T: Real>(logits: &[T], k: usize, alpha: T, tau: T, out: &mut [T]) -> Result<(), Error> {
     check_temperature(tau)?;
     let (order, count) = (Order::new(alpha)?, count_rows(logits.len(), k)?);

@@ -31,6 +31,7 @@ use rayon::slice::ParallelSlice;
 /// assert_eq!(out[0], 1000.0 + 2f64.ln());
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
+#[doc(alias = "logsumexp")]
 pub fn log_sum_exp<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<(), Error> {
     let count = count_rows(logits.len(), k)?;
     same_length("out", out.len(), count);

@@ -44,8 +44,8 @@ impl Bits {
         let bits = self.probabilities();
         let of_count = bits.iter().fold(start(self.count), |sums, bit| step(&sums, bit))[self.count];
         let softplus = |&logit: &f64| logit.max(0.0) + (-logit.abs()).exp().ln_1p();
-        let none = -self.logits.iter().map(softplus).sum::<f64>();
-        of_count.ln() - none + self.count as f64 * self.shift
+        let log_none = -self.logits.iter().map(softplus).sum::<f64>();
+        of_count.ln() - log_none + self.count as f64 * self.shift
     }
 
     pub fn marginals(&self) -> Vec<f64> {

@@ -157,8 +157,8 @@ fn invalid_arguments_are_errors() {
     }
     assert_eq!(entmax(&[0.0; 2], 2, 2.0, 0.0, &mut out), Err(Error::Temperature(0.0)));
     assert_eq!(entmax(&[0.0; 2], 0, 2.0, 1.0, &mut out), Err(Error::Categories(0)));
-    let fault = entmax(&[0.0, f64::NAN], 2, 2.0, 1.0, &mut out);
-    assert!(matches!(fault, Err(Error::Logit { row: 0, column: 1, .. })));
+    let error = entmax(&[0.0, f64::NAN], 2, 2.0, 1.0, &mut out);
+    assert!(matches!(error, Err(Error::Logit { row: 0, column: 1, .. })));
     assert_eq!(
         entmax(&[0.0, MASK, MASK, MASK], 2, 2.0, 1.0, &mut [0.0; 4]),
         Err(Error::AllMasked { row: 1 })
@@ -172,8 +172,8 @@ proptest! {
         scale in prop::sample::select(vec![0.05, 1.0, 40.0]),
         tied: bool,
     ) {
-        let logits: Vec<f64> = logits.iter().map(|&(whole, rest)| {
-            scale * (f64::from(whole) + if tied { 0.0 } else { rest })
+        let logits: Vec<f64> = logits.iter().map(|&(integer, rest)| {
+            scale * (f64::from(integer) + if tied { 0.0 } else { rest })
         }).collect();
         for (ours, sorted) in projected(&logits, 2.0, 1.0).iter().zip(sparsemax_by_sorting(&logits)) {
             prop_assert!((ours - sorted).abs() < 1e-12, "{} and {}", ours, sorted);

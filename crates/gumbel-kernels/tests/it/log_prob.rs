@@ -232,9 +232,9 @@ fn points_outside_the_support_are_rejected() {
         assert_eq!(sample(binary_concrete_unit_log_prob(&[0.0; 2], &x, 1.0, &mut out)), (1, 0));
     }
     assert_eq!(sample(binary_concrete_log_prob(&[0.0; 2], &[0.0, f64::NAN], 1.0, &mut out)), (1, 0));
-    let nothing = Err(Error::NoMass { row: 1 });
-    assert_eq!(concrete_log_prob(&[0.0; 4], &[0.5, 0.5, 0.0, 0.0], 2, 1.0, &mut out), nothing);
-    assert_eq!(exp_concrete_log_prob(&[0.0; 4], &[0.0, 0.0, MASK, MASK], 2, 1.0, &mut out), nothing);
+    let no_mass = Err(Error::NoMass { row: 1 });
+    assert_eq!(concrete_log_prob(&[0.0; 4], &[0.5, 0.5, 0.0, 0.0], 2, 1.0, &mut out), no_mass);
+    assert_eq!(exp_concrete_log_prob(&[0.0; 4], &[0.0, 0.0, MASK, MASK], 2, 1.0, &mut out), no_mass);
 }
 
 #[test]
