@@ -5,7 +5,7 @@ use half::{bf16, f16};
 use sealed::Widen;
 
 /// The type of a logit in a slice: `f32`, `f64`, or half precision, [`f16`](half::f16) or
-/// [`bf16`](half::bf16).
+/// [`bf16`](half::bf16). Sealed: no other type implements it.
 ///
 /// Logits in half precision are widened to `f32` as they are read, which is exact, and everything is computed
 /// in `f32`. Results equal those for the same logits in an `f32` slice, bit for bit, without the copy. Sampling

@@ -5,7 +5,7 @@ use core::iter::Sum;
 use num_traits::Float;
 pub(crate) use sealed::Functions;
 
-/// The type of number that a kernel computes in: `f32` or `f64`.
+/// The type of number that a kernel computes in: `f32` or `f64`. Sealed: no other type implements it.
 ///
 /// `f32` kernels use vector instructions, with functions of their own; `f64` kernels use the platform's `ln`
 /// and `exp`, and are the reference that `f32` results are tested against. An `f64` draw is the `f32` draw

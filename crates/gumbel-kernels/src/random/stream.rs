@@ -101,23 +101,10 @@ impl Stream {
 
     /// Reads `count` words, at most [`WORDS`], into a buffer. Arbitrary words follow them there.
     pub(crate) fn read(self, count: usize, buffer: &mut WordBuffer) -> &[u32] {
-        level::run(Blocks { stream: self, count: (self.skipped() + count).div_ceil(4), buffer });
-        &bytemuck::cast_slice(buffer.as_flattened())[self.skipped()..]
-    }
-
-    /// Computes blocks from number `first` on, in groups of `N`, then of [`SMALL`] if fewer are left.
-    #[inline(always)]
-    fn compute<const N: usize>(self, first: u64, blocks: &mut [[u64; 2]]) {
-        let (large, rest) = blocks.as_chunks_mut::<N>();
-        let mut index = first;
-        for group in large {
-            philox_many(index, self.id, halves(self.seed), group);
-            index += N as u64;
-        }
-        for group in rest.as_chunks_mut::<SMALL>().0 {
-            philox_many(index, self.id, halves(self.seed), group);
-            index += SMALL as u64;
-        }
+        let count = (self.skipped() + count).div_ceil(4).next_multiple_of(SMALL);
+        let first = (Purpose::Words as u64) << 62 | (self.position / 4);
+        level::run(Blocks { seed: self.seed, id: self.id, first, blocks: &mut buffer.0[..count] });
+        &bytemuck::cast_slice(buffer.0.as_flattened())[self.skipped()..]
     }
 
     /// Words before the position in its block.
@@ -126,7 +113,6 @@ impl Stream {
     }
 
     /// 64 further bits for the number `index` places after the position.
-    #[inline]
     pub(super) fn refinement(self, index: u64) -> u64 {
         let [high, low, ..] = self.block(Purpose::Refinement, self.position + index);
         u64::from(high) << 32 | u64::from(low)
@@ -153,18 +139,21 @@ const LARGE: usize = 64;
 const MIDDLE: usize = 32;
 const SMALL: usize = 16;
 
-/// Space for full groups of blocks, with one block more, because the first may begin before the position.
-pub(crate) type WordBuffer = [[u64; 2]; (WORDS / 4 + 1).next_multiple_of(SMALL)];
+/// Space for full groups of blocks, with one block more, because the first may begin before the position. It begins at a
+/// cache line, as blocks of numbers do.
+#[repr(align(64))]
+pub(crate) struct WordBuffer([[u64; 2]; (WORDS / 4 + 1).next_multiple_of(SMALL)]);
 
 pub(crate) fn new_word_buffer() -> WordBuffer {
-    [[0; 2]; _]
+    WordBuffer([[0; 2]; _])
 }
 
-/// Fills the buffer with at least `count` blocks, from that of the position on.
+/// Computes consecutive Philox blocks, from number `first` on. Their number is a multiple of [`SMALL`].
 struct Blocks<'a> {
-    stream: Stream,
-    count: usize,
-    buffer: &'a mut WordBuffer,
+    seed: u64,
+    id: u64,
+    first: u64,
+    blocks: &'a mut [[u64; 2]],
 }
 
 impl Kernel for Blocks<'_> {
@@ -172,12 +161,27 @@ impl Kernel for Blocks<'_> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let blocks = &mut self.buffer[..self.count.next_multiple_of(SMALL)];
-        let first = (Purpose::Words as u64) << 62 | (self.stream.position / 4);
         if Level::current() == Level::Avx512 {
-            self.stream.compute::<LARGE>(first, blocks);
+            self.in_groups_of::<LARGE>();
         } else {
-            self.stream.compute::<MIDDLE>(first, blocks);
+            self.in_groups_of::<MIDDLE>();
+        }
+    }
+}
+
+impl Blocks<'_> {
+    /// In groups of `N`, then of [`SMALL`] if fewer are left.
+    #[inline(always)]
+    fn in_groups_of<const N: usize>(self) {
+        let (large, rest) = self.blocks.as_chunks_mut::<N>();
+        let mut index = self.first;
+        for group in large {
+            philox_many(index, self.id, halves(self.seed), group);
+            index += N as u64;
+        }
+        for group in rest.as_chunks_mut::<SMALL>().0 {
+            philox_many(index, self.id, halves(self.seed), group);
+            index += SMALL as u64;
         }
     }
 }

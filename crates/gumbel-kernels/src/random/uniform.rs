@@ -46,7 +46,7 @@ pub(super) fn coarse_distance<T: Real>(word: u32) -> T {
 }
 
 /// The distance of the uniform number of `word`, which was read from `stream` at `index`, from all 96 bits.
-#[inline]
+#[inline(always)]
 fn refined_distance(stream: Stream, index: u64, word: u32) -> f64 {
     let (folded, upper) = fold(word);
     let more = stream.refinement(index);
@@ -54,7 +54,7 @@ fn refined_distance(stream: Stream, index: u64, word: u32) -> f64 {
 }
 
 /// The number of 96 bits. The half keeps it off the end: it is at least 2^-97.
-#[inline]
+#[inline(always)]
 fn midpoint(folded: u32, more: u64) -> f64 {
     let high = u64::from(folded) << 32 | more >> 32; // 63 bits: its conversion is one instruction
     high as i64 as f64 * PAIR_ULP + (f64::from(more as u32) + 0.5) * FULL_ULP
@@ -64,24 +64,32 @@ fn midpoint(folded: u32, more: u64) -> f64 {
 #[inline(always)]
 pub(super) fn map_distances<T: Real>(stream: Stream, words: &[u32], out: &mut [T], map: impl Fn(T) -> T) {
     if always_refines::<T>() {
-        for (index, (out, &word)) in out.iter_mut().zip(words).enumerate() {
-            *out = map(T::from_f64(refined_distance(stream, index as u64, word)));
-        }
-        return;
+        return map_refined_distances(stream, words, out, map);
     }
     for (out, &word) in out.iter_mut().zip(words) {
         *out = coarse_distance(word);
     }
-    refine(stream, words, Places::of(words, has_few_bits), out);
+    refine(stream, words, Places::of(words, has_few_bits), &mut |at, distance| {
+        out[at] = T::from_f64(distance)
+    });
     for out in out {
         *out = map(*out);
     }
 }
 
-/// Writes the distances of the words that have few bits. They are one in 256: too few for vectors.
+/// The same for a type that always refines. No work for vectors: compiled for itself, it can branch.
 #[inline(never)]
-fn refine<T: Real>(stream: Stream, words: &[u32], few: Places, out: &mut [T]) {
-    few.for_each(|at| out[at] = T::from_f64(refined_distance(stream, at as u64, words[at])));
+fn map_refined_distances<T: Real>(stream: Stream, words: &[u32], out: &mut [T], map: impl Fn(T) -> T) {
+    for (index, (out, &word)) in out.iter_mut().zip(words).enumerate() {
+        *out = map(T::from_f64(refined_distance(stream, index as u64, word)));
+    }
+}
+
+/// Passes on the distances of the words that have few bits. They are one in 256: too few for vectors. Not generic, so
+/// that it is compiled here, with the generator in it, and not in the crates that use this one.
+#[inline(never)]
+fn refine(stream: Stream, words: &[u32], few: Places, write: &mut dyn FnMut(usize, f64)) {
+    few.for_each(|at| write(at, refined_distance(stream, at as u64, words[at])));
 }
 
 #[cfg(test)]
