@@ -34,17 +34,17 @@ impl AdamStep {
         Self { learning_rate, beta_1: 0.9, beta_2: 0.999, epsilon: 1e-8, time }
     }
 
-    /// Another decay of the first moment.
+    /// The same step with another decay of the first moment.
     pub const fn with_beta_1(self, beta_1: f32) -> Self {
         Self { beta_1, ..self }
     }
 
-    /// Another decay of the second moment.
+    /// The same step with another decay of the second moment.
     pub const fn with_beta_2(self, beta_2: f32) -> Self {
         Self { beta_2, ..self }
     }
 
-    /// Another number in the denominator.
+    /// The same step with another number in the denominator.
     pub const fn with_epsilon(self, epsilon: f32) -> Self {
         Self { epsilon, ..self }
     }
