@@ -1,10 +1,10 @@
-//! What a caller's data can get wrong.
+//! Errors: the mistakes that a caller's data can contain.
 
 use crate::Real;
 
-/// Why a kernel refused its input. Each message names the value and the remedy.
+/// Why a kernel rejected its input. Each message names the value that was given and the remedy.
 ///
-/// A kernel that returns an error leaves its outputs half written.
+/// After an error the outputs of a kernel are partly written.
 ///
 /// ```
 /// use gumbel_kernels::{Error, softmax};
@@ -14,68 +14,156 @@ use crate::Real;
 /// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-#[allow(missing_docs)] // of the fields: each variant's sentence names them
 pub enum Error {
-    /// The temperature is zero, negative, infinite or NaN.
+    /// A temperature is zero, negative, infinite or NaN.
     #[error("temperature must be positive and finite, got {0}")]
     Temperature(f64),
-    /// The row length is zero, or larger than a `u32` index can say.
+
+    /// The number of categories of a row is zero, or larger than a `u32` index can count.
     #[error("a row must have from 1 to 4294967295 categories, got {0}")]
     Categories(usize),
-    /// The logit in `row` and `column` has the `value` NaN or +∞.
+
+    /// A logit is NaN or +∞.
     #[error(
-        "the logit at row {row}, column {column} is {value}: it must be finite, or -inf to mask the category"
+        "the logit at row {row}, column {column} is {value}; expected a finite number, or -inf to mask the category"
     )]
-    Logit { row: usize, column: usize, value: f64 },
-    /// Every logit of `row` is −∞, so nothing can be sampled.
-    #[error("every logit of row {row} is -inf: leave at least one category unmasked")]
-    AllMasked { row: usize },
-    /// Sampling without replacement: `wanted` categories of a `row` with fewer `available` (unmasked).
+    Logit {
+        /// The row of the logit.
+        row: usize,
+        /// Its category.
+        column: usize,
+        /// What it is.
+        value: f64,
+    },
+
+    /// Every logit of a row is −∞, so there is nothing to sample.
+    #[error("every logit of row {row} is -inf; leave at least one category unmasked")]
+    AllMasked {
+        /// The row.
+        row: usize,
+    },
+
+    /// A row has fewer unmasked categories than a sample without replacement, or a subset, needs.
     #[error(
-        "row {row} has {available} unmasked categories but {wanted} are wanted: ask for fewer or mask fewer"
+        "cannot choose {requested} categories from row {row}: only {available} are unmasked; request fewer or unmask more"
     )]
-    TooFew { row: usize, wanted: usize, available: usize },
-    /// A subset of no categories is wanted.
-    #[error("a subset must have at least one member, got 0")]
+    TooFew {
+        /// The row.
+        row: usize,
+        /// Categories to choose.
+        requested: usize,
+        /// Unmasked categories.
+        available: usize,
+    },
+
+    /// A subset size of zero.
+    #[error("the size of a subset must be at least 1, got 0")]
     EmptySubset,
-    /// A graph that has no spanning trees, or is no graph: what is wrong with it, and the remedy.
-    #[error("no spanning trees: {0}")]
-    Graph(String),
-    /// The unmasked edges of `row` do not connect the nodes.
-    #[error("row {row} has no spanning tree: leave edges unmasked until every node is reached")]
-    Disconnected { row: usize },
-    /// The category `index` for `row` is not below the number of `categories`.
-    #[error("the index of row {row} is {index}: it must be below the number of categories, {categories}")]
-    Index { row: usize, index: u32, categories: usize },
-    /// The noise given for `row` makes its sample undefined.
-    #[error("the noise of row {row} is not finite")]
-    Noise { row: usize },
-    /// The coordinate in `row` and `column` of a point has a `value` outside the support of the density.
-    #[error(
-        "the sample at row {row}, column {column} is {value}: it lies outside the support of the density"
-    )]
-    Sample { row: usize, column: usize, value: f64 },
-    /// The point in `row` has probability zero in every category.
-    #[error("the sample of row {row} has no mass on any category: its entries must sum to one")]
-    NoMass { row: usize },
-    /// The log-odds at `index` have the `value` ±∞ or NaN.
-    #[error("the log-odds at index {index} is {value}: it must be finite")]
-    LogOdds { index: usize, value: f64 },
+
+    /// A graph of fewer than two nodes, which has no edge.
+    #[error("a graph must have at least 2 nodes, got {0}")]
+    TooFewNodes(usize),
+
+    /// An edge ends at a node that the graph does not have.
+    #[error("edge {edge} joins nodes {} and {}, but nodes are numbered from 0 to {}", ends[0], ends[1], nodes - 1)]
+    EdgeOutOfRange {
+        /// The place of the edge in the list of edges.
+        edge: usize,
+        /// The nodes that it joins.
+        ends: [usize; 2],
+        /// The number of nodes of the graph.
+        nodes: usize,
+    },
+
+    /// An edge joins a node to itself.
+    #[error("edge {edge} joins node {node} to itself; remove it")]
+    SelfLoop {
+        /// The place of the edge in the list of edges.
+        edge: usize,
+        /// The node.
+        node: usize,
+    },
+
+    /// A graph is not connected.
+    #[error("node {node} cannot be reached from node 0; add an edge")]
+    UnreachableNode {
+        /// The first node that cannot be reached.
+        node: usize,
+    },
+
+    /// The unmasked edges of a row do not connect the nodes.
+    #[error("row {row} has no spanning tree: its unmasked edges do not reach every node; unmask more")]
+    NoSpanningTree {
+        /// The row.
+        row: usize,
+    },
+
+    /// An index is not that of a category.
+    #[error("the index of row {row} is {index}; expected one below the number of categories, {categories}")]
+    Index {
+        /// The row.
+        row: usize,
+        /// The index given for it.
+        index: u32,
+        /// The number of categories.
+        categories: usize,
+    },
+
+    /// The noise given for a row is not finite, so its sample is undefined.
+    #[error("the noise of row {row} is not finite; pass finite numbers")]
+    Noise {
+        /// The row.
+        row: usize,
+    },
+
+    /// A coordinate of a sample is outside the support of its distribution.
+    #[error("the sample at row {row}, column {column} is {value}, outside the support of the distribution")]
+    Sample {
+        /// The row of the coordinate.
+        row: usize,
+        /// Its category.
+        column: usize,
+        /// What it is.
+        value: f64,
+    },
+
+    /// A sample has probability zero in every category.
+    #[error("the sample of row {row} is zero in every category; its entries must sum to one")]
+    NoMass {
+        /// The row.
+        row: usize,
+    },
+
+    /// Log-odds are ±∞ or NaN.
+    #[error("the log-odds at index {index} are {value}; expected a finite number")]
+    LogOdds {
+        /// The place of the log-odds.
+        index: usize,
+        /// What they are.
+        value: f64,
+    },
+
     /// The order of an entmax is below 1, infinite or NaN.
     #[error("alpha must be finite and at least 1 (1 is softmax, 2 sparsemax), got {0}")]
     Alpha(f64),
-    /// The masks of a square `matrix` leave no permutation: pairs of −∞ are in the way of each.
-    #[error("every permutation of matrix {matrix} meets a masked pair (-inf): mask fewer pairs")]
-    NoPermutation { matrix: usize },
+
+    /// The masks of a square matrix leave no permutation: each contains a masked pair.
+    #[error("every permutation of matrix {matrix} contains a masked pair (-inf); mask fewer pairs")]
+    NoPermutation {
+        /// The matrix.
+        matrix: usize,
+    },
+
     /// A number of iterations of zero.
     #[error("the number of iterations must be at least 1, got 0")]
     Iterations,
-    /// A tolerance that is negative, infinite or NaN.
-    #[error("the tolerance must be finite and not negative (0 runs every iteration), got {0}")]
+
+    /// A tolerance is negative, infinite or NaN.
+    #[error("the tolerance must be finite and not negative, got {0}; 0 runs every iteration")]
     Tolerance(f64),
 }
 
-/// Passes a temperature that is positive and finite.
+/// Checks that a temperature is positive and finite.
 ///
 /// # Errors
 ///
@@ -91,11 +179,11 @@ pub fn check_temperature<T: Real>(tau: T) -> Result<(), Error> {
     if tau > T::zero() && tau < T::infinity() { Ok(()) } else { Err(Error::Temperature(tau.into())) }
 }
 
-/// What is wrong with a row whose maximum or sum came out undefined; `None` if its logits are sound.
+/// The error of a row of logits: a logit that is NaN or +∞, or nothing but masks; `None` if it is valid.
 #[cold]
-pub(crate) fn logit_fault<T: Real>(row: usize, logits: &[T]) -> Option<Error> {
-    let unfit = |logit: &T| logit.is_nan() || *logit == T::infinity();
-    if let Some(column) = logits.iter().position(unfit) {
+pub(crate) fn logit_error<T: Real>(row: usize, logits: &[T]) -> Option<Error> {
+    let invalid = |logit: &T| logit.is_nan() || *logit == T::infinity();
+    if let Some(column) = logits.iter().position(invalid) {
         return Some(Error::Logit { row, column, value: logits[column].into() });
     }
     let masked = logits.iter().all(|&logit| logit == T::neg_infinity());
@@ -114,42 +202,48 @@ mod tests {
             (Error::Categories(0), "a row must have from 1 to 4294967295 categories, got 0"),
             (
                 Error::Logit { row, column, value },
-                "the logit at row 4, column 2 is inf: it must be finite, or -inf to mask the category",
+                "the logit at row 4, column 2 is inf; expected a finite number, or -inf to mask the category",
             ),
-            (Error::AllMasked { row }, "every logit of row 4 is -inf: leave at least one category unmasked"),
+            (Error::AllMasked { row }, "every logit of row 4 is -inf; leave at least one category unmasked"),
             (
-                Error::TooFew { row, wanted: 5, available: 3 },
-                "row 4 has 3 unmasked categories but 5 are wanted: ask for fewer or mask fewer",
+                Error::TooFew { row, requested: 5, available: 3 },
+                "cannot choose 5 categories from row 4: only 3 are unmasked; request fewer or unmask more",
             ),
-            (Error::Graph("no nodes".into()), "no spanning trees: no nodes"),
+            (Error::EmptySubset, "the size of a subset must be at least 1, got 0"),
+            (Error::TooFewNodes(1), "a graph must have at least 2 nodes, got 1"),
             (
-                Error::Disconnected { row },
-                "row 4 has no spanning tree: leave edges unmasked until every node is reached",
+                Error::EdgeOutOfRange { edge: 6, ends: [1, 3], nodes: 3 },
+                "edge 6 joins nodes 1 and 3, but nodes are numbered from 0 to 2",
             ),
-            (Error::EmptySubset, "a subset must have at least one member, got 0"),
+            (Error::SelfLoop { edge: 6, node: 1 }, "edge 6 joins node 1 to itself; remove it"),
+            (Error::UnreachableNode { node: 2 }, "node 2 cannot be reached from node 0; add an edge"),
+            (
+                Error::NoSpanningTree { row },
+                "row 4 has no spanning tree: its unmasked edges do not reach every node; unmask more",
+            ),
             (
                 Error::Index { row, index: 7, categories: 7 },
-                "the index of row 4 is 7: it must be below the number of categories, 7",
+                "the index of row 4 is 7; expected one below the number of categories, 7",
             ),
-            (Error::Noise { row }, "the noise of row 4 is not finite"),
+            (Error::Noise { row }, "the noise of row 4 is not finite; pass finite numbers"),
             (
                 Error::Sample { row, column, value: -1.0 },
-                "the sample at row 4, column 2 is -1: it lies outside the support of the density",
+                "the sample at row 4, column 2 is -1, outside the support of the distribution",
             ),
             (
                 Error::NoMass { row },
-                "the sample of row 4 has no mass on any category: its entries must sum to one",
+                "the sample of row 4 is zero in every category; its entries must sum to one",
             ),
-            (Error::LogOdds { index: 9, value }, "the log-odds at index 9 is inf: it must be finite"),
+            (Error::LogOdds { index: 9, value }, "the log-odds at index 9 are inf; expected a finite number"),
             (Error::Alpha(0.5), "alpha must be finite and at least 1 (1 is softmax, 2 sparsemax), got 0.5"),
             (
                 Error::NoPermutation { matrix: 3 },
-                "every permutation of matrix 3 meets a masked pair (-inf): mask fewer pairs",
+                "every permutation of matrix 3 contains a masked pair (-inf); mask fewer pairs",
             ),
             (Error::Iterations, "the number of iterations must be at least 1, got 0"),
             (
                 Error::Tolerance(-1.0),
-                "the tolerance must be finite and not negative (0 runs every iteration), got -1",
+                "the tolerance must be finite and not negative, got -1; 0 runs every iteration",
             ),
         ];
         for (error, message) in cases {
@@ -168,11 +262,11 @@ mod tests {
     }
 
     #[test]
-    fn fault_is_found_where_it_is() {
+    fn errors_name_the_first_invalid_logit() {
         let masked = f64::NEG_INFINITY;
-        assert_eq!(logit_fault(0, &[0.0, masked]), None);
-        assert_eq!(logit_fault(3, &[masked; 2]), Some(Error::AllMasked { row: 3 }));
-        let found = logit_fault(3, &[masked, f64::INFINITY]);
+        assert_eq!(logit_error(0, &[0.0, masked]), None);
+        assert_eq!(logit_error(3, &[masked; 2]), Some(Error::AllMasked { row: 3 }));
+        let found = logit_error(3, &[masked, f64::INFINITY]);
         assert_eq!(found, Some(Error::Logit { row: 3, column: 1, value: f64::INFINITY }));
     }
 }

@@ -1,9 +1,9 @@
-//! Every kernel on rows from 2 to 128 256 categories, on one and two threads, beside a copy, the stages that it
-//! consists of, and a naive version: `cargo bench -p gumbel-kernels`, with a filter such as
-//! `-- '1024x1000/forward'` for a part of it.
+//! Times every kernel on rows of 2 to 128 256 categories, on one and two threads, and compares it with a copy, with
+//! the sum of its stages and with a naive version.
 //!
-//! Criterion prints the time of a call. The table at the end, which also stands in `target/criterion/kernels.csv`,
-//! has criterion's medians in nanoseconds per element.
+//! Run `cargo bench -p gumbel-kernels`, or a part of it with a filter, as in `-- '1024x1000/forward'`. Criterion prints
+//! the time of a call. The table at the end, which is also written to `target/criterion/kernels.csv`, has criterion's
+//! medians in nanoseconds per element.
 
 mod operations;
 mod table;
@@ -15,11 +15,11 @@ use std::hint::black_box;
 use std::time::{Duration, SystemTime};
 
 const TAU: f32 = 0.7;
-/// About a million elements each, as far as 65 536 rows reach.
+/// About a million elements each, but at most 65 536 rows.
 const SHAPES: [(usize, usize); 6] =
     [(65_536, 2), (65_536, 10), (32_768, 32), (1024, 1000), (20, 50_257), (8, 128_256)];
 const THREADS: [usize; 2] = [1, 2];
-/// Label of the naive version, which has one thread.
+/// The label of the naive version, which runs on one thread.
 const NAIVE: &str = "naive";
 
 fn main() {
@@ -34,7 +34,7 @@ fn main() {
         measure(&mut criterion, rows, k);
     }
     criterion.final_summary();
-    table::write(start).expect("criterion's estimates can be read");
+    table::write(start).expect("criterion's estimates are readable");
 }
 
 /// The large shapes, then one row of each width.
@@ -57,12 +57,12 @@ fn measure(criterion: &mut Criterion, rows: usize, k: usize) {
     }
 }
 
-/// Top-k is for long rows.
+/// Top-k is timed on long rows only.
 fn applies(operation: &Operation, k: usize) -> bool {
     operation.name != "topk" || top(k) < k / 100
 }
 
-/// How many are drawn without replacement: 8 of 1000, 50 of 128 256.
+/// Categories drawn without replacement: 8 of 1000, 50 of 128 256.
 fn top(k: usize) -> usize {
     if k > 1000 { 50 } else { 8 }
 }
@@ -85,7 +85,7 @@ fn time(
     });
 }
 
-/// A problem that is made when the filter lets a benchmark through.
+/// A problem that is made when the filter selects the first benchmark.
 struct Lazy {
     rows: usize,
     k: usize,
@@ -95,6 +95,6 @@ struct Lazy {
 impl Lazy {
     fn get(&mut self) -> &mut Problem {
         self.made
-            .get_or_insert_with(|| Problem::new(self.rows, self.k, TAU, top(self.k)).expect("sound logits"))
+            .get_or_insert_with(|| Problem::new(self.rows, self.k, TAU, top(self.k)).expect("valid logits"))
     }
 }

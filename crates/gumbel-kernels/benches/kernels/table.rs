@@ -10,16 +10,16 @@ use std::{fs, io};
 
 const COLUMNS: &str =
     "op,rows,cols,threads,ns_median,ns_min,copy,stages,naive,over_copy,over_stages,naive_over";
-/// Where a stage is timed: one row, which the first-level cache holds, on one thread.
+/// The shape at which stages are timed, on one thread: one row, which fits the first-level cache.
 const STAGE: (usize, usize) = (1, 1000);
 
-/// Prints what was measured since `start`, and writes it beside criterion's files.
+/// Prints the measurements since `start`, and writes them next to criterion's files.
 ///
-/// All figures are nanoseconds per element, medians but for `ns_min`. `copy` is the time to copy as many bytes as the operation reads and writes, on as many threads. `stages` is
-/// the sum of what it computes (random words, logarithms, the softmax's passes), each timed alone on a row in the
-/// first-level cache, divided by the threads. `naive` has one thread always. A quotient above 1 in the first two
-/// of the last columns says how far the operation is from that reference; the last says how many times faster it
-/// is than the naive version. What a filter left out is blank.
+/// Times are in nanoseconds per element: medians, except for `ns_min`. `copy` is the time to copy as many bytes as the
+/// operation reads and writes, on as many threads. `stages` is the sum of its stages (random words, logarithms, passes
+/// of a softmax), each timed alone on a row in the first-level cache, divided by the number of threads. `naive` is
+/// always on one thread. `over_copy` and `over_stages` are the time in multiples of these; `naive_over` is how many
+/// times faster the operation is than the naive version. A measurement that a filter excluded is blank.
 pub fn write(start: SystemTime) -> io::Result<()> {
     let estimates = Estimates { folder: criterion_folder(), start };
     let mut table = String::new();
@@ -28,13 +28,13 @@ pub fn write(start: SystemTime) -> io::Result<()> {
             for threads in THREADS {
                 if let Some(ns) = estimates.get(operation.name, (rows, k), &label(threads)) {
                     let cells = estimates.row(operation, (rows, k), threads, ns);
-                    writeln!(table, "{}", cells.join(",")).expect("a string takes all");
+                    writeln!(table, "{}", cells.join(",")).expect("writing to a string never fails");
                 }
             }
         }
     }
     if table.is_empty() {
-        return Ok(()); // `--list`, `--test`, or a filter that nothing matches
+        return Ok(()); // `--list`, `--test`, or a filter that matches nothing
     }
     let table = format!("{COLUMNS}\n{table}");
     for line in table.lines() {
@@ -59,8 +59,8 @@ impl Estimates {
         let stages = self.stages(operation).map(|stages| stages / threads as f64);
         let naive = self.get(operation.name, (rows, k), NAIVE);
         let mut cells = vec![operation.name.into(), rows.to_string(), k.to_string(), threads.to_string()];
-        let least = self.least(operation.name, (rows, k), &label(threads));
-        let figures = [Some(ns), least, copy, stages, naive];
+        let minimum = self.minimum(operation.name, (rows, k), &label(threads));
+        let figures = [Some(ns), minimum, copy, stages, naive];
         let quotients =
             [copy.map(|copy| ns / copy), stages.map(|sum| ns / sum), naive.map(|naive| naive / ns)];
         cells.extend(figures.map(|ns| ns.map_or(String::new(), |ns| format!("{ns:.4}"))));
@@ -68,7 +68,7 @@ impl Estimates {
         cells
     }
 
-    /// The sum of the stages of an operation, none if it has none.
+    /// The sum of the stages of an operation; `None` if it has no stages.
     fn stages(&self, operation: &Operation) -> Option<f64> {
         let [words, logs, exps] = operation.stages;
         let get = |name| self.get(name, STAGE, &label(1));
@@ -77,20 +77,20 @@ impl Estimates {
         (sum > 0.0).then_some(sum)
     }
 
-    /// Criterion's median, per element, if it was measured in this run.
+    /// Criterion's median, per element; `None` if it was not measured in this run.
     fn get(&self, name: &str, (rows, k): (usize, usize), label: &str) -> Option<f64> {
         let estimates = self.read(name, (rows, k), label, "estimates.json")?;
         Some(estimates["median"]["point_estimate"].as_f64()? / (rows * k) as f64)
     }
 
     /// The smallest of criterion's samples, per element.
-    fn least(&self, name: &str, (rows, k): (usize, usize), label: &str) -> Option<f64> {
+    fn minimum(&self, name: &str, (rows, k): (usize, usize), label: &str) -> Option<f64> {
         let sample = self.read(name, (rows, k), label, "sample.json")?;
         let numbers =
             |key| -> Option<Vec<f64>> { sample[key].as_array()?.iter().map(|x| x.as_f64()).collect() };
         let calls = zip(numbers("times")?, numbers("iters")?);
-        let least = calls.map(|(time, calls)| time / calls).fold(f64::INFINITY, f64::min);
-        Some(least / (rows * k) as f64)
+        let minimum = calls.map(|(time, calls)| time / calls).fold(f64::INFINITY, f64::min);
+        Some(minimum / (rows * k) as f64)
     }
 
     fn read(
@@ -107,7 +107,7 @@ impl Estimates {
     }
 }
 
-/// Where criterion puts its files.
+/// The folder of criterion's files.
 fn criterion_folder() -> PathBuf {
     let default = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("criterion");
     std::env::var_os("CRITERION_HOME").map_or_else(default, PathBuf::from)

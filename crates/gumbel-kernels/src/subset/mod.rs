@@ -1,26 +1,33 @@
-//! Subsets of a fixed size: the exponential family of the `count`-subsets of `k` categories.
+//! Subsets of a fixed size: the exponential family over the `count`-subsets of `k` categories.
 //!
 //! ```text
 //! q(S) = exp(Σ_{i ∈ S} θᵢ − A(θ)),   |S| = count,   A(θ) = ln e_count(exp θ)
 //! ```
 //!
-//! with `e` the elementary symmetric polynomials. Ahmed, Zeng, Niepert and Van den Broeck, "SIMPLE: a gradient
-//! estimator for k-subset sampling" (2023). This is not the law of [`gumbel_top_k`](crate::gumbel_top_k), which is
-//! that of Plackett and Luce and has other inclusion probabilities.
+//! with `e` the elementary symmetric polynomials; also called the conditional Bernoulli or conditional Poisson
+//! distribution. Ahmed, Zeng, Niepert and Van den Broeck, "SIMPLE: a gradient estimator for k-subset sampling" (2023).
+//! It is not the distribution of [`gumbel_top_k`](crate::gumbel_top_k), which is Plackett-Luce and has other inclusion
+//! probabilities.
 //!
-//! Everything is computed in double precision, in time `k · count` a row; the marginals, their VJP and a sample keep
-//! as many numbers.
+//! Everything is computed in double precision, in time `k · count` per row. The marginals, their VJP and a sample also
+//! take memory for `k · count` numbers.
 
 mod bits;
 mod relaxed;
 
-use crate::error::{Error, check_temperature, logit_fault};
-use crate::rows::{count_rows, same_length};
+use crate::error::{Error, check_temperature, logit_error};
+use crate::parallel::rows::{count_rows, same_length};
 use crate::{Real, Stream, noise};
 use bits::Bits;
 use rayon::prelude::*;
 
-/// `A(θ)`, the logarithm of the sum over all subsets; its gradient is [`marginals`].
+/// Log-partition function `A(θ)`: the logarithm of the sum of weights over all subsets. Its gradient is [`marginals`].
+///
+/// ```text
+/// out[r] = ln Σ_{|S| = count} exp(Σ_{i ∈ S} θᵢ),   θ = logits[r]
+/// ```
+///
+/// Ahmed et al. (2023).
 ///
 /// # Shapes
 /// `logits` `[rows, k]`, `out` `[rows]`.
@@ -39,6 +46,8 @@ use rayon::prelude::*;
 /// assert!((total[0] - 11f64.ln()).abs() < 1e-15); // 1·2 + 1·3 + 2·3
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
+#[doc(alias = "conditional poisson")]
+#[doc(alias = "elementary symmetric polynomial")]
 pub fn log_partition<T: Real>(logits: &[T], k: usize, count: usize, out: &mut [T]) -> Result<(), Error> {
     let rows = count_rows(logits.len(), k)?;
     same_length("out", out.len(), rows);
@@ -47,10 +56,12 @@ pub fn log_partition<T: Real>(logits: &[T], k: usize, count: usize, out: &mut [T
     })
 }
 
-/// The probability of each category to be a member, `μ = ∂A/∂θ`; a row sums to `count`.
+/// Marginals `μ = ∂A/∂θ`: the probability that each category is a member. A row sums to `count`.
+///
+/// Ahmed et al. (2023).
 ///
 /// # Shapes
-/// `logits` and `out` `[rows, k]`.
+/// `logits`, `out` `[rows, k]`.
 ///
 /// # Errors
 /// Those of [`log_partition`].
@@ -65,22 +76,24 @@ pub fn log_partition<T: Real>(logits: &[T], k: usize, count: usize, out: &mut [T
 /// assert!((means[0] - 5.0 / 11.0).abs() < 1e-15); // (1·2 + 1·3) / 11
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
+#[doc(alias = "inclusion probabilities")]
+#[doc(alias = "SIMPLE")]
 pub fn marginals<T: Real>(logits: &[T], k: usize, count: usize, out: &mut [T]) -> Result<(), Error> {
     count_rows(logits.len(), k)?;
     same_length("out", out.len(), logits.len());
     run(logits, k, count, out, |_, logits, out| write(Bits::new(numbers(logits), count).marginals(), out))
 }
 
-/// The VJP of [`marginals`]: the covariance of the members times the cotangent `d`.
+/// Vector-Jacobian product of [`marginals`] in the logits: the covariance of the members times the cotangent `d`.
 ///
 /// ```text
 /// out = Cov(z) d,   Cov(z)ᵢⱼ = P(i ∈ S and j ∈ S) − μᵢ μⱼ
 /// ```
 ///
-/// Exactly zero at masked categories.
+/// Exactly 0 at masked categories.
 ///
 /// # Shapes
-/// `logits`, `d` and `out` `[rows, k]`.
+/// `logits`, `d`, `out` `[rows, k]`.
 ///
 /// # Errors
 /// Those of [`log_partition`].
@@ -112,7 +125,7 @@ pub fn marginals_vjp<T: Real>(
     })
 }
 
-/// An exact sample: the members of a subset in increasing order.
+/// One exact sample per row: the members of a subset, in increasing order.
 ///
 /// # Shapes
 /// `logits` `[rows, k]`, `out` `[rows, count]`; `rows · k` numbers of the stream are used.
@@ -126,15 +139,15 @@ pub fn marginals_vjp<T: Real>(
 /// ```
 /// use gumbel_kernels::{Stream, subset};
 /// let mut members = [0; 2];
-/// subset::sample(&[0.0, -90.0, 0.0f32], 3, Stream::new(1), 2, &mut members)?;
+/// subset::sample(&[0.0, -90.0, 0.0f32], 3, 2, Stream::new(1), &mut members)?;
 /// assert_eq!(members, [0, 2]);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn sample<T: Real>(
     logits: &[T],
     k: usize,
-    stream: Stream,
     count: usize,
+    stream: Stream,
     out: &mut [u32],
 ) -> Result<(), Error> {
     let rows = count_rows(logits.len(), k)?;
@@ -150,15 +163,15 @@ pub fn sample<T: Real>(
     Ok(())
 }
 
-/// The relaxed top-k: a soft sample without replacement, whose row sums to `count`.
+/// Relaxed top-k: a soft sample without replacement per row, which sums to `count`.
 ///
 /// ```text
 /// α¹ = θ + g,   aᵗ = softmax(αᵗ / τ),   αᵗ⁺¹ = αᵗ + ln(1 − aᵗ),   out = Σₜ aᵗ,   t = 1, .., count
 /// ```
 ///
-/// Xie and Ermon, "Reparameterizable subset sampling via continuous relaxations" (2019); Plötz and Roth (2018). As τ
-/// falls to zero it becomes the indicator of the [`gumbel_top_k`](crate::gumbel_top_k) of the same noise. At τ of
-/// about 1 and more, an entry can be larger than 1.
+/// Xie and Ermon, "Reparameterizable subset sampling via continuous relaxations" (2019); Plötz and Roth (2018). As `tau`
+/// goes to zero, the sample becomes the indicator of [`gumbel_top_k`](crate::gumbel_top_k) with the same noise. If `tau`
+/// is about 1 or more, an entry can be larger than 1.
 ///
 /// # Shapes
 /// `logits` and `out` `[rows, k]`; `rows · k` numbers of the stream are used.
@@ -192,10 +205,10 @@ pub fn relaxed_top_k<T: Real>(
     })
 }
 
-/// The VJP of [`relaxed_top_k`] in the logits, for the cotangent `d`; it draws the noise again.
+/// Vector-Jacobian product of [`relaxed_top_k`] in the logits, for the cotangent `d`. It draws the same noise again.
 ///
 /// # Shapes
-/// `logits`, `d` and `out` `[rows, k]`.
+/// `logits`, `d`, `out` `[rows, k]`.
 ///
 /// # Errors
 /// Those of [`relaxed_top_k`].
@@ -229,7 +242,7 @@ pub fn relaxed_top_k_vjp<T: Real>(
     })
 }
 
-/// The perturbed logits of a row, added in their own precision as [`gumbel_top_k`](crate::gumbel_top_k) does.
+/// The perturbed logits of a row, added in the precision of the logits, as [`gumbel_top_k`](crate::gumbel_top_k) does.
 fn keys<T: Real>(logits: &[T], row: usize, stream: Stream) -> Vec<f64> {
     let mut noise = vec![T::zero(); logits.len()];
     noise::gumbel(stream.skip((row * logits.len()) as u64), &mut noise);
@@ -253,7 +266,7 @@ fn run<T: Real>(
     done.into_iter().collect()
 }
 
-/// Fewer steps than this are not divided between threads: about 20 microseconds.
+/// A thread takes at least this many steps: about 20 microseconds.
 const GRAIN: usize = 1 << 14;
 
 fn check<T: Real>(row: usize, logits: &[T], count: usize) -> Result<(), Error> {
@@ -261,9 +274,9 @@ fn check<T: Real>(row: usize, logits: &[T], count: usize) -> Result<(), Error> {
         return Err(Error::EmptySubset);
     }
     let available = logits.iter().filter(|&&logit| logit > T::neg_infinity()).count();
-    match logit_fault(row, logits) {
-        Some(fault) => Err(fault),
-        None if available < count => Err(Error::TooFew { row, wanted: count, available }),
+    match logit_error(row, logits) {
+        Some(error) => Err(error),
+        None if available < count => Err(Error::TooFew { row, requested: count, available }),
         None => Ok(()),
     }
 }

@@ -1,13 +1,13 @@
-//! The relaxed top-k of one row: `count` softmaxes in a row, each of what the ones before it left.
+//! The relaxed top-k of one row: `count` softmaxes in sequence, each over the probability that the previous ones left.
 
 use std::iter::zip;
 
 /// One of the softmaxes, `a = softmax(α / τ)`.
 struct Step {
     a: Vec<f64>,
-    /// The place of its largest entry.
+    /// The index of its largest entry.
     top: usize,
-    /// `a` among the others of the row, that is over `1 − a_top`; 0 at the top itself.
+    /// `a / (1 − a_top)`: the softmax of the other entries; 0 at the top itself.
     share: Vec<f64>,
     /// `ln(1 − a)`.
     log_left: Vec<f64>,
@@ -16,7 +16,7 @@ struct Step {
 impl Step {
     fn of(alpha: &[f64], tau: f64) -> Self {
         let top = (0..alpha.len()).fold(0, |top, i| if alpha[i] > alpha[top] { i } else { top });
-        // Beyond every mask, and far from the end of the numbers.
+        // Masks are lower still, and sums of a few of these are finite.
         let gap = |&alpha_i: &f64| match alpha_i {
             f64::NEG_INFINITY => alpha_i,
             _ => ((alpha_i - alpha[top]) / tau).max(-1e300),
@@ -27,7 +27,7 @@ impl Step {
             (0..gaps.len()).map(|i| if i == top { f64::NEG_INFINITY } else { gaps[i] }).collect();
         let (share, log_others) = softmax(&others);
         let mut log_left: Vec<f64> = a.iter().map(|&a| (-a).ln_1p()).collect();
-        // 1 − a may be nothing at the top, but its logarithm is known.
+        // At the top, 1 − a can round to 0, but its logarithm is known from the others.
         log_left[top] = log_others - softmax(&gaps).1;
         Self { a, top, share, log_left }
     }
@@ -42,7 +42,7 @@ impl Step {
     }
 }
 
-/// The softmax and the logarithm of its denominator; zeros of a row that is masked throughout.
+/// The softmax and the logarithm of its denominator; zeros for a row of only masks.
 fn softmax(gaps: &[f64]) -> (Vec<f64>, f64) {
     let largest = gaps.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if largest == f64::NEG_INFINITY {
@@ -85,14 +85,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sure_category_is_taken_more_than_once_when_warm() {
+    fn a_likely_category_exceeds_one_at_high_temperature() {
         // a¹ = 0.9, then 0.09 / (0.09 + 2 · 0.0475).
         let soft = forward(&[0.9f64.ln(), 0.05f64.ln(), 0.05f64.ln()], 2, 1.0);
         assert!((soft[0] - (0.9 + 0.09 / 0.185)).abs() < 1e-15, "{soft:?}");
     }
 
     #[test]
-    fn the_pull_back_is_that_of_finite_differences() {
+    fn pull_back_equals_finite_differences() {
         let (keys, d, h) = ([0.3, -1.0, 2.0, f64::NEG_INFINITY, 0.9], [1.0, -2.0, 0.5, 7.0, 0.3], 1e-6);
         for (count, tau) in [(1, 0.5), (2, 0.3), (3, 1.0), (4, 2.0)] {
             let slope = pull_back(&keys, &d, count, tau);

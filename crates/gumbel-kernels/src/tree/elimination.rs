@@ -1,31 +1,31 @@
-//! The matrix-tree theorem by eliminating one node after the other.
+//! The matrix-tree theorem, by elimination of one node after the other.
 //!
-//! A tree says for every node but the last which neighbour comes next on the way there. Eliminating node `v` takes the
-//! factor `W_v = Σⱼ w_vj` out of the sum over trees, and gives `i` and `j` the weight `w_iv w_vj / W_v` of the ways
-//! through `v`. This is Gaussian elimination of the Laplacian without its diagonal, so nothing is subtracted, and in
-//! logarithms weights of any size keep their digits. Going back gives the derivative in every weight.
+//! A tree determines, for every node but the last, the next node on the path to the last. Eliminating node `v` factors
+//! `W_v = Σⱼ w_vj` out of the sum over trees, and adds the weight `w_iv w_vj / W_v` of the paths through `v` to that
+//! between `i` and `j`. This is Gaussian elimination of the Laplacian without its diagonal. Nothing is subtracted, and
+//! in logarithms weights of any size keep their precision. Reverse differentiation gives the derivative in every weight.
 
-use crate::dual::Number;
+use crate::number::dual::Number;
 
-/// What the elimination of every node but the last comes to.
+/// The result of eliminating every node but the last.
 pub(super) struct Elimination<N> {
     pub log_partition: N,
-    /// The probability that the way from node `i` to the last goes on to `j`, row-major.
+    /// The probability that `j` is the next node after `i` on the path to the last node, row-major.
     pub next: Vec<N>,
 }
 
-/// What eliminating a node leaves for the way back.
+/// The elimination of one node, as the reverse pass needs it.
 struct Stage<N> {
     /// The shares `w_vj / W_v`.
     out: Vec<N>,
-    /// How much of each new weight goes past the node, and how much through it.
+    /// The shares of each new weight that pass by the node, and through it.
     past: Vec<N>,
     through: Vec<N>,
 }
 
 impl<N: Number> Elimination<N> {
-    /// Of the logarithms of the weights between `nodes`, row-major, `-inf` where there is no edge; `None` if the nodes
-    /// are not connected.
+    /// Eliminates the nodes of a graph, from the logarithms of the weights between `nodes`, row-major, −∞ where there is
+    /// no edge. `None` if the nodes are not connected.
     pub fn of(mut weights: Vec<N>, nodes: usize) -> Option<Self> {
         let (mut stages, mut log_partition) = (Vec::new(), N::constant(0.0));
         for v in 0..nodes - 1 {
@@ -38,7 +38,7 @@ impl<N: Number> Elimination<N> {
         }
         let mut next = vec![N::constant(0.0); nodes * nodes];
         for (v, stage) in stages.iter().enumerate().rev() {
-            stage.go_back(&mut next, nodes, v);
+            stage.pull_back(&mut next, nodes, v);
         }
         Some(Self { log_partition, next })
     }
@@ -54,16 +54,16 @@ impl<N: Number> Stage<N> {
         for (i, j) in pairs(v, nodes) {
             let (at, [into, from]) = (i * nodes + j, [weights[i * nodes + v], weights[v * nodes + j]]);
             let present = into.value() > f64::NEG_INFINITY && from.value() > f64::NEG_INFINITY;
-            let way = if present { into + from - total } else { N::constant(f64::NEG_INFINITY) };
-            let sum = log_add(weights[at], way);
-            (stage.past[at], stage.through[at]) = (ratio(weights[at], sum), ratio(way, sum));
+            let path = if present { into + from - total } else { N::constant(f64::NEG_INFINITY) };
+            let sum = log_add(weights[at], path);
+            (stage.past[at], stage.through[at]) = (ratio(weights[at], sum), ratio(path, sum));
             weights[at] = sum;
         }
         stage
     }
 
-    /// From the probabilities among the nodes after `v` to those with it.
-    fn go_back(&self, next: &mut [N], nodes: usize, v: usize) {
+    /// Extends the probabilities among the nodes after `v` to those that include `v`.
+    fn pull_back(&self, next: &mut [N], nodes: usize, v: usize) {
         let mut left = N::constant(1.0);
         for (i, j) in pairs(v, nodes) {
             let at = i * nodes + j;
@@ -79,6 +79,7 @@ impl<N: Number> Stage<N> {
     }
 }
 
+/// The ordered pairs of different nodes after `v`.
 fn pairs(v: usize, nodes: usize) -> impl Iterator<Item = (usize, usize)> {
     (v + 1..nodes).flat_map(move |i| (v + 1..nodes).filter(move |&j| j != i).map(move |j| (i, j)))
 }
@@ -92,7 +93,7 @@ pub(super) fn log_add<N: Number>(a: N, b: N) -> N {
     high + (N::constant(1.0) + (low - high).exp()).ln()
 }
 
-/// `exp(part − whole)`; zero of nothing.
-pub(super) fn ratio<N: Number>(part: N, whole: N) -> N {
-    if part.value() == f64::NEG_INFINITY { N::constant(0.0) } else { (part - whole).exp() }
+/// `exp(part − total)`; zero if `part` is −∞.
+pub(super) fn ratio<N: Number>(part: N, total: N) -> N {
+    if part.value() == f64::NEG_INFINITY { N::constant(0.0) } else { (part - total).exp() }
 }

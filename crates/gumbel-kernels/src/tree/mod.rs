@@ -1,11 +1,11 @@
-//! Spanning trees of a graph: the exponential family over them, with a logit for each edge.
+//! Spanning trees of a graph: the exponential family over them, with one logit per edge.
 //!
 //! ```text
 //! q(T) = exp(Σ_{e ∈ T} θₑ − A(θ)),   A(θ) = ln det of the Laplacian of the weights exp θ, without one node
 //! ```
 //!
-//! the matrix-tree theorem (Kirchhoff 1847). Everything is computed in double precision, in time `nodes³` a row; the
-//! marginals and their VJP keep as many numbers.
+//! The determinant is the matrix-tree theorem (Kirchhoff 1847). Everything is computed in double precision, in time
+//! `nodes³` per row. The marginals and their VJP also take memory for `nodes³` numbers.
 
 mod elimination;
 mod graph;
@@ -13,19 +13,27 @@ mod graph;
 pub use graph::Graph;
 
 use crate::Real;
-use crate::dual::{Dual, Number};
-use crate::error::{Error, logit_fault};
-use crate::rows::same_length;
+use crate::error::{Error, logit_error};
+use crate::number::dual::{Dual, Number};
+use crate::parallel::rows::same_length;
 use elimination::{Elimination, log_add, ratio};
 use rayon::prelude::*;
 
-/// `A(θ)`, the logarithm of the sum over all spanning trees; its gradient is [`marginals`].
+/// Log-partition function `A(θ)`: the logarithm of the sum of weights over all spanning trees. Its gradient is
+/// [`marginals`].
+///
+/// ```text
+/// out[r] = ln Σ_T exp(Σ_{e ∈ T} θₑ),   θ = logits[r]
+/// ```
+///
+/// The matrix-tree theorem (Kirchhoff 1847).
 ///
 /// # Shapes
 /// `logits` `[rows, edges]`, `out` `[rows]`.
 ///
 /// # Errors
-/// [`Error::Logit`], [`Error::AllMasked`]; [`Error::Disconnected`] if the unmasked edges of a row connect no tree.
+/// [`Error::Logit`], [`Error::AllMasked`]; [`Error::NoSpanningTree`] if the unmasked edges of a row do not connect
+/// the nodes.
 ///
 /// # Panics
 /// If the lengths do not match.
@@ -37,6 +45,8 @@ use rayon::prelude::*;
 /// assert!((total[0] - 16f64.ln()).abs() < 1e-15); // Cayley: 4² trees
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
+#[doc(alias = "matrix-tree")]
+#[doc(alias = "kirchhoff")]
 pub fn log_partition<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
     same_length("logits", logits.len(), out.len() * graph.edges().len());
     run(logits, graph, out, 1, |_, logits, out| {
@@ -45,10 +55,10 @@ pub fn log_partition<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Res
     })
 }
 
-/// The probability of each edge to be in the tree, `μ = ∂A/∂θ`; a row sums to the number of nodes less one.
+/// Marginals `μ = ∂A/∂θ`: the probability that each edge is in the tree. A row sums to the number of nodes minus one.
 ///
 /// # Shapes
-/// `logits` and `out` `[rows, edges]`.
+/// `logits`, `out` `[rows, edges]`.
 ///
 /// # Errors
 /// Those of [`log_partition`].
@@ -60,9 +70,10 @@ pub fn log_partition<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Res
 /// use gumbel_kernels::tree::{Graph, marginals};
 /// let mut means = [0.0f64; 3];
 /// marginals(&[0.0, 0.0, 2f64.ln()], &Graph::complete(3)?, &mut means)?;
-/// assert!((means[0] - 3.0 / 5.0).abs() < 1e-15); // of 1·1 + 1·2 + 1·2, those with the first
+/// assert!((means[0] - 3.0 / 5.0).abs() < 1e-15); // 1·1 + 1·2 with the edge, 1·2 without
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
+#[doc(alias = "edge probabilities")]
 pub fn marginals<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
     same_length("out", out.len(), logits.len());
     run(logits, graph, out, graph.edges().len(), |_, logits, out| {
@@ -73,10 +84,12 @@ pub fn marginals<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<
     })
 }
 
-/// The VJP of [`marginals`]: the covariance of the edges times the cotangent `d`. Exactly zero at masked edges.
+/// Vector-Jacobian product of [`marginals`] in the logits: the covariance of the edges times the cotangent `d`.
+///
+/// Exactly 0 at masked edges.
 ///
 /// # Shapes
-/// `logits`, `d` and `out` `[rows, edges]`.
+/// `logits`, `d`, `out` `[rows, edges]`.
 ///
 /// # Errors
 /// Those of [`log_partition`].
@@ -104,11 +117,12 @@ pub fn marginals_vjp<T: Real>(logits: &[T], d: &[T], graph: &Graph, out: &mut [T
     })
 }
 
-/// The heaviest spanning tree, as one for each of its edges and zero for the others, by Kruskal's algorithm (1956). Of
-/// equal edges the first goes first.
+/// Spanning tree with the largest sum of logits: one for each of its edges, zero for the others.
+///
+/// Kruskal's algorithm (1956). Of edges with equal logits, the first is preferred.
 ///
 /// # Shapes
-/// `logits` and `out` `[rows, edges]`.
+/// `logits`, `out` `[rows, edges]`.
 ///
 /// # Errors
 /// Those of [`log_partition`].
@@ -117,13 +131,15 @@ pub fn marginals_vjp<T: Real>(logits: &[T], d: &[T], graph: &Graph, out: &mut [T
 /// If the lengths do not match.
 ///
 /// ```
-/// use gumbel_kernels::tree::{Graph, heaviest};
+/// use gumbel_kernels::tree::{Graph, max_spanning_tree};
 /// let mut tree = [9.0f32; 3];
-/// heaviest(&[0.5, -1.0, 2.0], &Graph::complete(3)?, &mut tree)?;
+/// max_spanning_tree(&[0.5, -1.0, 2.0], &Graph::complete(3)?, &mut tree)?;
 /// assert_eq!(tree, [1.0, 0.0, 1.0]);
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
-pub fn heaviest<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
+#[doc(alias = "kruskal")]
+#[doc(alias = "heaviest")]
+pub fn max_spanning_tree<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
     same_length("out", out.len(), logits.len());
     run(logits, graph, out, graph.edges().len(), |_, logits, out| {
         out.fill(T::zero());
@@ -132,7 +148,7 @@ pub fn heaviest<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(
     })
 }
 
-/// Fills the rows of `out`, `width` long, from their index and logits, on the threads of the current rayon pool.
+/// Fills the rows of `out`, of length `width`, from their index and logits, on the threads of the current rayon pool.
 fn run<T: Real>(
     logits: &[T],
     graph: &Graph,
@@ -141,25 +157,29 @@ fn run<T: Real>(
     task: impl Fn(usize, Vec<f64>, &mut [T]) -> Option<()> + Sync,
 ) -> Result<(), Error> {
     let edges = graph.edges().len();
-    assert!(logits.len().is_multiple_of(edges), "{} logits are no rows of {edges} edges", logits.len());
+    assert!(
+        logits.len().is_multiple_of(edges),
+        "{} logits are not a multiple of {edges} edges",
+        logits.len()
+    );
     let rows = logits.par_chunks_exact(edges).zip(out.par_chunks_exact_mut(width)).enumerate();
-    let fill = |(row, (logits, out)): (usize, (&[T], &mut [T]))| match logit_fault(row, logits) {
-        Some(fault) => Err(fault),
+    let fill = |(row, (logits, out)): (usize, (&[T], &mut [T]))| match logit_error(row, logits) {
+        Some(error) => Err(error),
         None => task(row, logits.iter().map(|&logit| logit.into()).collect(), out)
-            .ok_or(Error::Disconnected { row }),
+            .ok_or(Error::NoSpanningTree { row }),
     };
     let done: Vec<_> = rows.with_min_len(GRAIN / graph.nodes().pow(3) + 1).map(fill).collect();
     done.into_iter().collect()
 }
 
-/// Fewer steps than this are not divided between threads.
+/// A thread takes at least this many steps.
 const GRAIN: usize = 1 << 10;
 
 fn eliminate<N: Number>(logits: &[N], graph: &Graph) -> Option<Elimination<N>> {
     Elimination::of(weights(logits, graph), graph.nodes())
 }
 
-/// Log-weights between the nodes, both ways; parallel edges add up.
+/// The log-weights between the nodes, in both directions. Parallel edges are added.
 fn weights<N: Number>(logits: &[N], graph: &Graph) -> Vec<N> {
     let nodes = graph.nodes();
     let mut weights = vec![N::constant(f64::NEG_INFINITY); nodes * nodes];
@@ -170,6 +190,7 @@ fn weights<N: Number>(logits: &[N], graph: &Graph) -> Vec<N> {
     weights
 }
 
+/// The probability of each edge: that it is the next on the path of one of its nodes.
 fn means<N: Number>(logits: &[N], graph: &Graph) -> Option<Vec<N>> {
     let (nodes, next) = (graph.nodes(), eliminate(logits, graph)?.next);
     let weights = weights(logits, graph);

@@ -1,5 +1,5 @@
-//! Every operation that is timed, by the benchmark and by the example `throughput`, beside what it has to move
-//! and to compute, and its naive version.
+//! The operations that the benchmark and the example `throughput` time, each with its memory traffic, its stages and a
+//! naive version.
 
 mod naive;
 
@@ -9,15 +9,15 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
 
-const SOUND: &str = "inputs made here are sound";
-/// Copies at most this long stay on one thread, as the kernels do.
+const VALID: &str = "the inputs made here are valid";
+/// Copies of at most this length run on one thread, like the kernels.
 const SERIAL: usize = 65_536;
 
 /// Inputs and outputs of every operation on rows of shape `[rows, k]`.
 pub struct Problem {
     pub k: usize,
     pub tau: f32,
-    /// Of the top-k.
+    /// Categories that top-k draws.
     pub count: usize,
     stream: Stream,
     rng: StdRng,
@@ -29,6 +29,7 @@ pub struct Problem {
     ones: Vec<f32>,
     out: Vec<f32>,
     other: Vec<f32>,
+    moments: [Vec<f32>; 2],
     per_row: Vec<f32>,
     words: Vec<u32>,
     index: Vec<u32>,
@@ -45,6 +46,7 @@ impl Problem {
         log_gumbel_softmax(&logits, k, tau, stream, &mut log_sample)?;
         let half = logits.iter().map(|&logit| bf16::from_f32(logit)).collect();
         let (out, other, per_row, ones) = (floats(len), floats(len), floats(rows), vec![1.0; rows]);
+        let moments = [floats(len), floats(len)];
         let (words, index, top) = (vec![0; len], vec![0; rows], vec![0; rows * count]);
         let rng = StdRng::seed_from_u64(1);
         Ok(Self {
@@ -60,6 +62,7 @@ impl Problem {
             ones,
             out,
             other,
+            moments,
             per_row,
             words,
             index,
@@ -71,14 +74,14 @@ impl Problem {
 /// One operation, as it is timed.
 pub struct Operation {
     pub name: &'static str,
-    /// Numbers read and written per element: a copy has two.
+    /// Numbers read and written per element; a copy has two.
     #[allow(dead_code)] // not for the example
     pub moved: f64,
     /// Random words, logarithms and softmax stages (maximum, exponential, sum, division) per element.
     #[allow(dead_code)] // not for the example
     pub stages: [f64; 3],
     pub kernel: fn(&mut Problem),
-    /// What one would write first, with `rand` and the functions of the standard library.
+    /// A straightforward version, with `rand` and the functions of the standard library.
     pub naive: Option<fn(&mut Problem)>,
 }
 
@@ -92,7 +95,7 @@ const fn operation(
     Operation { name, moved, stages, kernel, naive: Some(naive) }
 }
 
-/// All of them. A new kernel, or a variant of one (in place, in half precision), is a new line here.
+/// All operations. A new kernel, or a variant of one (in place, in half precision), is a new line here.
 #[rustfmt::skip]
 pub const OPERATIONS: &[Operation] = &[
     Operation { name: "copy", moved: 2.0, stages: [0.0; 3], kernel: copy, naive: None },
@@ -102,55 +105,59 @@ pub const OPERATIONS: &[Operation] = &[
     operation("noise", 1.0, [1.0, 2.0, 0.0], |p| noise::gumbel(p.stream, &mut p.out), naive::gumbel),
     operation("logistic", 1.0, [1.0, 2.0, 0.0], |p| noise::logistic(p.stream, &mut p.out), naive::logistic),
     operation("softmax", 2.0, [0.0, 0.0, 1.0], |p| {
-        softmax(&p.logits, p.k, &mut p.out).expect(SOUND)
+        softmax(&p.logits, p.k, &mut p.out).expect(VALID)
     }, naive::softmax),
     operation("logsumexp", 1.0, [0.0, 0.0, 1.0], |p| {
-        log_sum_exp(&p.logits, p.k, &mut p.per_row).expect(SOUND)
+        log_sum_exp(&p.logits, p.k, &mut p.per_row).expect(VALID)
     }, naive::log_sum_exp),
     operation("forward", 2.0, [1.0, 2.0, 1.0], |p| {
-        gumbel_softmax(&p.logits, p.k, p.tau, p.stream, &mut p.out).expect(SOUND)
+        gumbel_softmax(&p.logits, p.k, p.tau, p.stream, &mut p.out).expect(VALID)
     }, |p| naive::gumbel_softmax(p, p.tau)),
     Operation { name: "forward-in-place", moved: 2.0, stages: [1.0, 2.0, 1.0], kernel: |p| {
-        gumbel_softmax_in_place(&mut p.out, p.k, p.tau, p.stream).expect(SOUND)
+        gumbel_softmax_in_place(&mut p.out, p.k, p.tau, p.stream).expect(VALID)
     }, naive: None },
     Operation { name: "forward-bf16", moved: 1.5, stages: [1.0, 2.0, 1.0], kernel: |p| {
-        gumbel_softmax(&p.half, p.k, p.tau, p.stream, &mut p.out).expect(SOUND)
+        gumbel_softmax(&p.half, p.k, p.tau, p.stream, &mut p.out).expect(VALID)
     }, naive: None },
     operation("forward-tau1", 2.0, [1.0, 1.0, 1.0], |p| {
-        gumbel_softmax(&p.logits, p.k, 1.0, p.stream, &mut p.out).expect(SOUND)
+        gumbel_softmax(&p.logits, p.k, 1.0, p.stream, &mut p.out).expect(VALID)
     }, |p| naive::gumbel_softmax(p, 1.0)),
     operation("hard", 2.0, [1.0, 2.0, 1.0], |p| {
-        gumbel_softmax_with_index(&p.logits, p.k, p.tau, p.stream, &mut p.out, &mut p.index).expect(SOUND)
+        gumbel_softmax_with_index(&p.logits, p.k, p.tau, p.stream, &mut p.out, &mut p.index).expect(VALID)
     }, naive::gumbel_softmax_with_index),
     operation("log", 2.0, [1.0, 2.0, 1.0], |p| {
-        log_gumbel_softmax(&p.logits, p.k, p.tau, p.stream, &mut p.out).expect(SOUND)
+        log_gumbel_softmax(&p.logits, p.k, p.tau, p.stream, &mut p.out).expect(VALID)
     }, naive::log_gumbel_softmax),
     operation("vjp", 3.0, [0.0; 3], |p| {
-        gumbel_softmax_vjp(&p.sample, &p.logits, p.k, p.tau, &mut p.out).expect(SOUND)
+        gumbel_softmax_vjp(&p.sample, &p.logits, p.k, p.tau, &mut p.out).expect(VALID)
     }, naive::gumbel_softmax_vjp),
     operation("logvjp", 3.0, [0.0; 3], |p| {
-        log_gumbel_softmax_vjp(&p.log_sample, &p.logits, p.k, p.tau, &mut p.out).expect(SOUND)
+        log_gumbel_softmax_vjp(&p.log_sample, &p.logits, p.k, p.tau, &mut p.out).expect(VALID)
     }, naive::log_gumbel_softmax_vjp),
     operation("argmax", 1.0, [1.0, 2.0, 0.0], |p| {
-        gumbel_max(&p.logits, p.k, p.stream, &mut p.index).expect(SOUND)
+        gumbel_max(&p.logits, p.k, p.stream, &mut p.index).expect(VALID)
     }, naive::gumbel_max),
     operation("topk", 1.0, [1.0, 2.0, 0.0], |p| {
-        gumbel_top_k(&p.logits, p.k, p.stream, p.count, &mut p.top).expect(SOUND)
+        gumbel_top_k(&p.logits, p.k, p.count, p.stream, &mut p.top).expect(VALID)
     }, naive::gumbel_top_k),
     operation("logprob", 2.0, [0.0, 0.0, 1.0], |p| {
-        exp_concrete_log_density(&p.log_sample, &p.logits, p.k, p.tau, &mut p.per_row).expect(SOUND)
-    }, naive::exp_concrete_log_density),
+        exp_concrete_log_prob(&p.logits, &p.log_sample, p.k, p.tau, &mut p.per_row).expect(VALID)
+    }, naive::exp_concrete_log_prob),
     operation("logprobvjp", 4.0, [0.0, 0.0, 1.0], |p| {
         let Problem { log_sample, logits, ones, out, other, per_row, .. } = p;
-        exp_concrete_log_density_vjp(log_sample, logits, p.k, p.tau, ones, out, other, per_row).expect(SOUND)
-    }, naive::exp_concrete_log_density_vjp),
+        exp_concrete_log_prob_vjp(logits, log_sample, ones, p.k, p.tau, other, out, per_row).expect(VALID)
+    }, naive::exp_concrete_log_prob_vjp),
     operation("concrete", 2.0, [0.0, 1.0, 1.0], |p| {
-        concrete_log_density(&p.sample, &p.logits, p.k, p.tau, &mut p.per_row).expect(SOUND)
-    }, naive::concrete_log_density),
+        concrete_log_prob(&p.logits, &p.sample, p.k, p.tau, &mut p.per_row).expect(VALID)
+    }, naive::concrete_log_prob),
     operation("concretevjp", 4.0, [0.0, 1.0, 1.0], |p| {
         let Problem { sample, logits, ones, out, other, per_row, .. } = p;
-        concrete_log_density_vjp(sample, logits, p.k, p.tau, ones, out, other, per_row).expect(SOUND)
-    }, naive::concrete_log_density_vjp),
+        concrete_log_prob_vjp(logits, sample, ones, p.k, p.tau, other, out, per_row).expect(VALID)
+    }, naive::concrete_log_prob_vjp),
+    operation("adam", 7.0, [0.0; 3], |p| {
+        let [first, second] = &mut p.moments;
+        adam_step(&mut p.other, &p.logits, first, second, AdamStep::new(1e-3, 1000));
+    }, naive::adam_step),
 ];
 
 fn copy(p: &mut Problem) {

@@ -1,4 +1,4 @@
-//! What one would write first: one number at a time, with `rand` and the standard library's functions.
+//! Straightforward versions: one number at a time, with `rand` and the functions of the standard library.
 
 use super::Problem;
 use rand::{Rng, RngExt, rngs::StdRng};
@@ -29,7 +29,7 @@ pub fn logistic(p: &mut Problem) {
 
 pub fn softmax(p: &mut Problem) {
     p.out.copy_from_slice(&p.logits);
-    p.out.chunks_exact_mut(p.k).for_each(normalise);
+    p.out.chunks_exact_mut(p.k).for_each(normalize);
 }
 
 pub fn log_sum_exp(p: &mut Problem) {
@@ -40,7 +40,7 @@ pub fn log_sum_exp(p: &mut Problem) {
 
 pub fn gumbel_softmax(p: &mut Problem, tau: f32) {
     perturb(p, tau);
-    p.out.chunks_exact_mut(p.k).for_each(normalise);
+    p.out.chunks_exact_mut(p.k).for_each(normalize);
 }
 
 pub fn log_gumbel_softmax(p: &mut Problem) {
@@ -88,7 +88,7 @@ pub fn log_gumbel_softmax_vjp(p: &mut Problem) {
     }
 }
 
-pub fn exp_concrete_log_density(p: &mut Problem) {
+pub fn exp_concrete_log_prob(p: &mut Problem) {
     let constant = constant(p);
     let rows = zip(p.log_sample.chunks_exact(p.k), p.logits.chunks_exact(p.k));
     for (out, (y, logits)) in zip(&mut p.per_row, rows) {
@@ -97,31 +97,31 @@ pub fn exp_concrete_log_density(p: &mut Problem) {
     }
 }
 
-pub fn concrete_log_density(p: &mut Problem) {
+pub fn concrete_log_prob(p: &mut Problem) {
     to_log_space(p);
-    exp_concrete_log_density(p);
+    exp_concrete_log_prob(p);
     for (out, y) in zip(&mut p.per_row, p.log_sample.chunks_exact(p.k)) {
         *out -= y.iter().sum::<f32>();
     }
 }
 
-pub fn exp_concrete_log_density_vjp(p: &mut Problem) {
+pub fn exp_concrete_log_prob_vjp(p: &mut Problem) {
     let (k, tau) = (p.k as f32, p.tau);
     for row in 0..p.per_row.len() {
         let at = row * p.k..(row + 1) * p.k;
         let (y, logits) = (&p.log_sample[at.clone()], &p.logits[at.clone()]);
         let (d_y, d_logits) = (&mut p.out[at.clone()], &mut p.other[at]);
         zip(&mut *d_logits, zip(y, logits)).for_each(|(to, (y, logit))| *to = logit - tau * y);
-        normalise(d_logits);
+        normalize(d_logits);
         d_logits.iter_mut().for_each(|value| *value = p.ones[row] * (1.0 - k * *value));
         zip(d_y, &*d_logits).for_each(|(d_y, d)| *d_y = -tau * d);
         p.per_row[row] = p.ones[row] * (k - 1.0) / tau - zip(y, d_logits).map(|(y, d)| y * *d).sum::<f32>();
     }
 }
 
-pub fn concrete_log_density_vjp(p: &mut Problem) {
+pub fn concrete_log_prob_vjp(p: &mut Problem) {
     to_log_space(p);
-    exp_concrete_log_density_vjp(p);
+    exp_concrete_log_prob_vjp(p);
     for (row, d) in p.ones.iter().enumerate() {
         let at = row * p.k..(row + 1) * p.k;
         zip(&mut p.out[at.clone()], &p.sample[at]).for_each(|(d_x, x)| *d_x = (*d_x - d) / x);
@@ -140,7 +140,7 @@ fn max(row: &[f32]) -> f32 {
     row.iter().copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
-fn normalise(row: &mut [f32]) {
+fn normalize(row: &mut [f32]) {
     let max = max(row);
     row.iter_mut().for_each(|value| *value = (*value - max).exp());
     let sum: f32 = row.iter().sum();
@@ -163,7 +163,18 @@ fn to_log_space(p: &mut Problem) {
     zip(&mut p.log_sample, &p.sample).for_each(|(y, x)| *y = x.ln());
 }
 
-/// ln Γ(k) + (k − 1) ln τ
+pub fn adam_step(p: &mut Problem) {
+    let root = (1.0 - 0.999f32.powi(1000)).sqrt();
+    let correction = root / (1.0 - 0.9f32.powi(1000));
+    let [first, second] = &mut p.moments;
+    for (((p, g), m), v) in zip(zip(zip(&mut p.other, &p.logits), first), second) {
+        *m = *m * 0.9 + g * 0.1;
+        *v = *v * 0.999 + g * g * 0.001;
+        *p -= *m * correction / (v.sqrt() + 1e-8 * root) * 1e-3;
+    }
+}
+
+/// `ln Γ(k) + (k − 1) ln τ`
 fn constant(p: &Problem) -> f32 {
     libm::lgammaf(p.k as f32) + (p.k as f32 - 1.0) * p.tau.ln()
 }

@@ -1,0 +1,6 @@
+//! Tests that choose the vector instructions, which only tests inside the crate can do.
+
+mod levels;
+mod log_prob_levels;
+mod support;
+mod threads;

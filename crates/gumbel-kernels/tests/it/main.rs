@@ -1,0 +1,14 @@
+//! The integration tests, as one program.
+
+mod entmax;
+mod gradients;
+mod gumbel_softmax;
+mod log_prob;
+mod log_prob_errors;
+mod permutations;
+mod stability;
+mod statistics;
+mod subsets;
+mod support;
+mod threads;
+mod trees;

@@ -1,0 +1,205 @@
+//! Every kernel at the ends of the number types: no overflow, no NaN, and masks stay masked.
+
+use crate::support::{LogProb, LogProbVjp, wide};
+use gumbel_kernels::*;
+
+/// The ends of one number type.
+struct Extremes<T> {
+    taus: Vec<T>,
+    rows: Vec<[T; 3]>,
+}
+
+macro_rules! extremes {
+    ($t:ident) => {{
+        let (huge, tiny, subnormal, mask) =
+            ($t::MAX, $t::MIN_POSITIVE, $t::MIN_POSITIVE / 8.0, $t::NEG_INFINITY);
+        let ordinary = [1e-30, 1e-10, 0.1, 1.0, 10.0, 1e10, 1e30];
+        Extremes {
+            taus: [&[subnormal, tiny], &ordinary[..], &[huge / 2.0, huge]].concat(),
+            rows: vec![
+                [0.0, 0.0, 0.0],
+                [huge, -huge, 0.0],
+                [3e38, -3e38, 3e38],
+                [-huge, -huge, -huge],
+                [huge, huge, huge],
+                [-huge, mask, mask],
+                [huge, mask, -huge],
+                [mask, 1.0, 2.0],
+                [subnormal, -subnormal, tiny],
+                [1e30, 1e-30, -1e30],
+            ],
+        }
+    }};
+}
+
+/// Runs `check(logits, tau, stream)` on all combinations and a few draws.
+fn for_all<T: Real>(extremes: &Extremes<T>, check: impl Fn([T; 3], T, Stream)) {
+    for &tau in &extremes.taus {
+        for &row in &extremes.rows {
+            (0..20).for_each(|seed| check(row, tau, Stream::new(seed)));
+        }
+    }
+}
+
+fn samples_are_distributions<T: Real>(extremes: &Extremes<T>) {
+    for_all(extremes, |logits, tau, stream| {
+        let (mut y, mut index, mut drawn) = ([T::nan(); 3], [9], [9]);
+        gumbel_softmax_with_index(&logits, 3, tau, stream, &mut y, &mut index).unwrap();
+        gumbel_max(&logits, 3, stream, &mut drawn).unwrap();
+        let sum: f64 = y.iter().map(|&y| y.into()).sum();
+        let case = format!("{logits:?} at {tau}: {y:?}");
+        assert!((sum - 1.0).abs() < 4.0 * T::epsilon().into(), "{case}");
+        assert_eq!(index, drawn, "{case}");
+        assert!(y.iter().all(|&other| other <= y[drawn[0] as usize]), "{case}");
+        assert!(y.iter().zip(logits).all(|(&y, l)| l > T::neg_infinity() || y == T::zero()), "{case}");
+    });
+}
+
+fn log_samples_are_finite_except_at_masks<T: Real>(extremes: &Extremes<T>) {
+    for_all(extremes, |logits, tau, stream| {
+        let (mut y, mut log_y) = ([T::nan(); 3], [T::nan(); 3]);
+        gumbel_softmax(&logits, 3, tau, stream, &mut y).unwrap();
+        log_gumbel_softmax(&logits, 3, tau, stream, &mut log_y).unwrap();
+        for ((log_y, y), logit) in log_y.into_iter().zip(y).zip(logits) {
+            assert_eq!(log_y.is_finite(), logit.is_finite(), "{logits:?} at {tau}: {log_y}");
+            let error: f64 = (log_y.exp() - y).abs().into();
+            assert!(error < 4.0 * T::epsilon().into(), "{logits:?} at {tau}: exp {log_y} is not {y}");
+        }
+    });
+}
+
+fn gradients_are_numbers<T: Real>(extremes: &Extremes<T>) {
+    for_all(extremes, |logits, tau, stream| {
+        let dy = [1.0, -2.0, 0.5].map(T::from_f64);
+        let (mut y, mut soft, mut log_y, mut log) =
+            ([T::nan(); 3], [T::nan(); 3], [T::nan(); 3], [T::nan(); 3]);
+        gumbel_softmax(&logits, 3, tau, stream, &mut y).unwrap();
+        gumbel_softmax_vjp(&y, &dy, 3, tau, &mut soft).unwrap();
+        log_gumbel_softmax(&logits, 3, tau, stream, &mut log_y).unwrap();
+        log_gumbel_softmax_vjp(&log_y, &dy, 3, tau, &mut log).unwrap();
+        for ((logit, soft), log) in logits.into_iter().zip(soft).zip(log) {
+            assert!(!soft.is_nan() && !log.is_nan(), "{logits:?} at {tau}");
+            // If 1 / tau is finite, so is the gradient.
+            assert!(tau < T::min_positive_value() || soft.is_finite(), "{logits:?} at {tau}: {soft}");
+            assert!(
+                logit > T::neg_infinity() || (soft == T::zero() && log == T::zero()),
+                "{logits:?} at {tau}"
+            );
+        }
+    });
+}
+
+fn log_probs_are_numbers<T: Real>(extremes: &Extremes<T>) {
+    for_all(extremes, |logits, tau, stream| {
+        let (mut y, mut x, mut out) = ([T::nan(); 3], [T::nan(); 3], [T::nan()]);
+        log_gumbel_softmax(&logits, 3, tau, stream, &mut y).unwrap();
+        gumbel_softmax(&logits, 3, tau, stream, &mut x).unwrap();
+        for (log_prob, sample) in [(exp_concrete_log_prob as LogProb<T>, y), (concrete_log_prob, x)] {
+            log_prob(&logits, &sample, 3, tau, &mut out).unwrap();
+            assert!(!out[0].is_nan(), "{logits:?} at {tau}: {sample:?}");
+        }
+        let (mut d_y, mut d_logits, mut d_tau) = ([T::nan(); 3], [T::nan(); 3], [T::nan()]);
+        for (vjp, sample) in [(exp_concrete_log_prob_vjp as LogProbVjp<T>, y), (concrete_log_prob_vjp, x)] {
+            vjp(&logits, &sample, &[T::one()], 3, tau, &mut d_logits, &mut d_y, &mut d_tau).unwrap();
+            let numbers = d_y.iter().chain(&d_logits).chain(&d_tau);
+            assert!(
+                numbers.clone().all(|v| !v.is_nan()),
+                "{logits:?} at {tau}, {sample:?}: {d_y:?} {d_logits:?} {d_tau:?}"
+            );
+        }
+    });
+}
+
+fn binary_log_probs_are_numbers<T: Real>(extremes: &Extremes<T>) {
+    let finite: Vec<T> = extremes.rows.concat().into_iter().filter(|l| l.is_finite()).collect();
+    for (&tau, &log_odds) in extremes.taus.iter().flat_map(|tau| finite.iter().map(move |l| (tau, l))) {
+        for &y in &finite {
+            let x = (T::one() + (-y).exp()).recip();
+            let (mut logit, mut unit) = ([T::nan()], [T::nan()]);
+            binary_concrete_log_prob(&[log_odds], &[y], tau, &mut logit).unwrap();
+            binary_concrete_unit_log_prob(&[log_odds], &[x], tau, &mut unit).unwrap();
+            assert!(!logit[0].is_nan() && !unit[0].is_nan(), "y {y}, log-odds {log_odds}, tau {tau}");
+            let (mut a, mut b, mut c) = ([T::nan()], [T::nan()], [T::nan()]);
+            binary_concrete_log_prob_vjp(&[log_odds], &[y], &[T::one()], tau, &mut a, &mut b, &mut c)
+                .unwrap();
+            assert!(
+                !a[0].is_nan() && !b[0].is_nan() && !c[0].is_nan(),
+                "y {y}, log-odds {log_odds}, tau {tau}"
+            );
+            binary_concrete_unit_log_prob_vjp(&[log_odds], &[x], &[T::one()], tau, &mut a, &mut b, &mut c)
+                .unwrap();
+            assert!(
+                !a[0].is_nan() && !b[0].is_nan() && !c[0].is_nan(),
+                "x {x}, log-odds {log_odds}, tau {tau}"
+            );
+        }
+    }
+}
+
+#[test]
+fn samples_are_distributions_at_every_extreme() {
+    samples_are_distributions(&extremes!(f32));
+    samples_are_distributions(&extremes!(f64));
+}
+
+#[test]
+fn log_samples_are_finite_at_every_extreme() {
+    log_samples_are_finite_except_at_masks(&extremes!(f32));
+    log_samples_are_finite_except_at_masks(&extremes!(f64));
+}
+
+#[test]
+fn gradients_are_numbers_at_every_extreme() {
+    gradients_are_numbers(&extremes!(f32));
+    gradients_are_numbers(&extremes!(f64));
+}
+
+#[test]
+fn log_probs_are_numbers_at_every_extreme() {
+    log_probs_are_numbers(&extremes!(f32));
+    log_probs_are_numbers(&extremes!(f64));
+}
+
+#[test]
+fn binary_log_probs_are_numbers_at_every_extreme() {
+    binary_log_probs_are_numbers(&extremes!(f32));
+    binary_log_probs_are_numbers(&extremes!(f64));
+}
+
+#[test]
+fn sample_is_hard_at_low_temperature_and_uniform_at_high() {
+    let (logits, stream) = ([0.3f32, -1.0, 2.0], Stream::new(2));
+    let (mut y, mut index) = ([0.0; 3], [0]);
+    gumbel_softmax_with_index(&logits, 3, 1e-30, stream, &mut y, &mut index).unwrap();
+    let mut hard = [0.0; 3];
+    hard[index[0] as usize] = 1.0;
+    assert_eq!(y, hard);
+    gumbel_softmax(&logits, 3, 1e30, stream, &mut y).unwrap();
+    assert_eq!(y, [1.0 / 3.0; 3]);
+}
+
+/// The gap of the two logits overflows `f32`, but divided by a temperature of that size it does not.
+#[test]
+fn sample_of_huge_logits_at_high_temperature_is_correct() {
+    let (mut y, mut log_y) = ([0.0f32; 2], [0.0f32; 2]);
+    perturbed_softmax(&[3e38, -3e38], &[0.0; 2], 2, 3e38, &mut y).unwrap();
+    log_perturbed_softmax(&[3e38, -3e38], &[0.0; 2], 2, 3e38, &mut log_y).unwrap();
+    let expected = 1.0 / (1.0 + 2f32.exp());
+    assert!((y[1] - expected).abs() < 1e-7 && (log_y[1] - expected.ln()).abs() < 1e-6, "{y:?} {log_y:?}");
+}
+
+/// Compared with the formula in `f64` for the same noise.
+#[test]
+fn single_precision_sample_agrees_with_double() {
+    let stream = Stream::new(12);
+    let logits: Vec<f32> = (0..1000).map(|i| (i % 37) as f32 / 4.0 - 5.0).collect();
+    for tau in [0.1, 0.5, 1.0, 10.0] {
+        let (mut in_single, mut in_double) = (vec![0.0f32; 1000], vec![0.0f64; 1000]);
+        log_gumbel_softmax(&logits, 10, tau as f32, stream, &mut in_single).unwrap();
+        log_gumbel_softmax(&wide(&logits), 10, tau, stream, &mut in_double).unwrap();
+        for (&single, &double) in in_single.iter().zip(&in_double) {
+            // The perturbed logits, of size up to 20, are rounded and then divided by tau.
+            assert!((f64::from(single) - double).abs() < 3e-6 * (1.0 + 1.0 / tau) + 3e-7 * double.abs());
+        }
+    }
+}
