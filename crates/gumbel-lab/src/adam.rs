@@ -9,17 +9,14 @@ use burn::backend::Flex;
 use burn::optim::{Adam, AdamConfig, AdamState, LearningRate, Optimizer};
 use burn::tensor::{DType, Device, Tensor};
 use burn_flex::FlexTensor;
-use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
+use gumbel_kernels::{AdamStep, adam_step};
 
 const BETA_1: f32 = 0.9;
 const BETA_2: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
-/// Numbers that one task updates: its four slices fit a second-level cache.
-const PIECE: usize = 1 << 14;
-
-/// Adam with β = (0.9, 0.999), or another first, and ε = 1e-8. The parameter is updated in place if the caller keeps no copy of it.
+/// Adam with β = (0.9, 0.999), or another first, and ε = 1e-8. The parameter is updated in place if the caller keeps no
+/// copy of it.
 #[derive(Clone)]
 pub struct FusedAdam {
     burn: Adam,
@@ -51,9 +48,7 @@ impl Optimizer for FusedAdam {
         state: Option<AdamState<D>>,
     ) -> (Tensor<D>, Option<AdamState<D>>) {
         match state {
-            Some(state) if in_host_memory(&parameter) => {
-                fused(Factors::new(lr, self.beta_1, state.momentum.time + 1), parameter, gradient, state)
-            }
+            Some(state) if in_host_memory(&parameter) => fused(self.beta_1, lr, parameter, gradient, state),
             state => self.burn.step(lr, parameter, gradient, state),
         }
     }
@@ -68,7 +63,8 @@ fn in_host_memory<const D: usize>(tensor: &Tensor<D>) -> bool {
 }
 
 fn fused<const D: usize>(
-    factors: Factors,
+    beta_1: f32,
+    lr: LearningRate,
     parameter: Tensor<D>,
     gradient: Tensor<D>,
     mut state: AdamState<D>,
@@ -76,9 +72,9 @@ fn fused<const D: usize>(
     let (mut p, g) = (contiguous(parameter), contiguous(gradient));
     let (mut m, mut v) = (contiguous(state.momentum.moment_1), contiguous(state.momentum.moment_2));
     state.momentum.time += 1;
+    let step = AdamStep::new(lr as f32, state.momentum.time).with_beta_1(beta_1);
     // Copies a slice first if somebody else holds it too.
-    let slices = Slices { p: p.storage_mut(), g: g.storage(), m: m.storage_mut(), v: v.storage_mut() };
-    slices.step(factors);
+    adam_step(p.storage_mut(), g.storage(), m.storage_mut(), v.storage_mut(), step);
     state.momentum.moment_1 = Tensor::from_primitive::<Flex>(m);
     state.momentum.moment_2 = Tensor::from_primitive::<Flex>(v);
     (Tensor::from_primitive::<Flex>(p), Some(state))
@@ -89,68 +85,12 @@ fn contiguous<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
     tensor.try_into_primitive::<Flex>().expect("it is in host memory").to_contiguous()
 }
 
-/// What is the same for all numbers in a step.
-#[derive(Clone, Copy)]
-struct Factors {
-    lr: f32,
-    beta_1: f32,
-    correction: f32,
-    epsilon: f32,
-}
-
-impl Factors {
-    fn new(lr: LearningRate, beta_1: f32, time: usize) -> Self {
-        let time = i32::try_from(time).unwrap_or(i32::MAX);
-        let root = (1.0 - BETA_2.powi(time)).sqrt();
-        let correction = root / (1.0 - beta_1.powi(time));
-        Self { lr: lr as f32, beta_1, correction, epsilon: EPSILON * root }
-    }
-}
-
-/// Parameters, gradients and both moments.
-struct Slices<'a> {
-    p: &'a mut [f32],
-    g: &'a [f32],
-    m: &'a mut [f32],
-    v: &'a mut [f32],
-}
-
-impl Slices<'_> {
-    fn step(self, factors: Factors) {
-        let pieces = self.p.par_chunks_mut(PIECE).zip(self.g.par_chunks(PIECE));
-        let moments = self.m.par_chunks_mut(PIECE).zip(self.v.par_chunks_mut(PIECE));
-        let arch = Arch::new();
-        pieces.zip(moments).for_each(|((p, g), (m, v))| {
-            arch.dispatch(Piece { slices: Slices { p, g, m, v }, factors });
-        });
-    }
-}
-
-struct Piece<'a> {
-    slices: Slices<'a>,
-    factors: Factors,
-}
-
-impl WithSimd for Piece<'_> {
-    type Output = ();
-
-    /// The loop is compiled for each instruction set; the order of its operations is Burn's, so the bits are too.
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Slices { p, g, m, v } = self.slices;
-        let Factors { lr, beta_1, correction, epsilon } = self.factors;
-        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-            *m = *m * beta_1 + g * (1.0 - beta_1);
-            *v = *v * BETA_2 + g * g * (1.0 - BETA_2);
-            *p -= *m * correction / (v.sqrt() + epsilon) * lr;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use gumbel::Noise;
+
+    const LENGTH: usize = 3 * 16_384 + 77;
 
     /// Ten steps of both from the same start; a length that no piece or vector divides.
     #[test]
@@ -161,12 +101,12 @@ mod tests {
     fn same_bits(beta_1: f32) {
         let device = Device::flex();
         let mut noise = Noise::from_seed(3);
-        let start: Tensor<1> = noise.logistic([3 * PIECE + 77], &device);
+        let start: Tensor<1> = noise.logistic([LENGTH], &device);
         let fused = FusedAdam::with_beta_1(beta_1);
         let burn = fused.burn.clone();
         let (mut ours, mut theirs) = ((start.clone(), None), (start.clone(), None));
         for step in 0..10 {
-            let gradient = noise.logistic([3 * PIECE + 77], &device) * 10f32.powi(step - 6);
+            let gradient = noise.logistic([LENGTH], &device) * 10f32.powi(step - 6);
             ours = fused.step(3e-3, ours.0, gradient.clone(), ours.1);
             theirs = burn.step(3e-3, theirs.0, gradient, theirs.1);
         }

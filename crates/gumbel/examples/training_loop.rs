@@ -21,7 +21,7 @@ const BATCH: usize = 64;
 
 /// Everything that changes in training.
 pub struct Training {
-    pub model: Autoencoder,
+    model: Autoencoder,
     optimizer: ModuleOptimizer,
     estimator: Box<dyn Estimator>,
     step: u64,
@@ -33,7 +33,7 @@ impl Training {
         let device = Device::flex().autodiff();
         Ok(Self {
             model: Autoencoder::new(&mut Noise::from_seed(1), &device),
-            optimizer: AdamConfig::new().init().into(),
+            optimizer: AdamConfig::new().init(),
             estimator: estimator.parse::<EstimatorSpec>()?.build()?,
             step: 0,
         })

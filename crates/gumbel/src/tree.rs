@@ -292,7 +292,7 @@ fn check_edges<const D: usize>(graph: &Graph, logits: &Tensor<D>) {
 
 fn heaviest(graph: &Graph, logits: &[f64]) -> Result<Vec<f64>, Error> {
     let mut tree = vec![0.0; logits.len()];
-    kernels::heaviest(logits, graph, &mut tree)?;
+    kernels::max_spanning_tree(logits, graph, &mut tree)?;
     Ok(tree)
 }
 

@@ -98,7 +98,7 @@ fn some<T: Number>(values: &[T], k: usize, how: How, stream: Stream, sink: &mut 
         }
         How::TopK(count) => {
             let mut drawn = vec![0; rows * count];
-            gumbel_top_k(values, k, stream, count, &mut drawn)?;
+            gumbel_top_k(values, k, count, stream, &mut drawn)?;
             sink.indices(&drawn, count)
         }
         How::Relaxed(tau) => {
@@ -117,8 +117,8 @@ fn placed(error: Error, first: u64) -> Error {
             Refused::Logit { row: first + row, column, value }
         }
         Error::Kernel(Refused::AllMasked { row }) => Refused::AllMasked { row: first + row },
-        Error::Kernel(Refused::TooFew { row, wanted, available }) => {
-            Refused::TooFew { row: first + row, wanted, available }
+        Error::Kernel(Refused::TooFew { row, requested, available }) => {
+            Refused::TooFew { row: first + row, requested, available }
         }
         other => return other,
     })

@@ -6,7 +6,7 @@ use super::draw::Draws;
 use super::{Claim, Figure, Finding, Row, Settings, Test};
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
-use gumbel_kernels::{Stream, concrete_log_density, softmax};
+use gumbel_kernels::{Stream, concrete_log_prob, softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "convexity",
@@ -99,7 +99,7 @@ fn centre_row(tau: f64) -> Row {
     let at = |t: f64| {
         let mut out = [f64::NAN];
         let x = [1.0 / 3.0 + t / 2f64.sqrt(), 1.0 / 3.0 - t / 2f64.sqrt(), 1.0 / 3.0];
-        drop(concrete_log_density(&x, &[0.0; 3], 3, tau, &mut out)); // refused, it stays NaN
+        drop(concrete_log_prob(&[0.0; 3], &x, 3, tau, &mut out)); // refused, it stays NaN
         out[0]
     };
     let curvature = (at(h) - 2.0 * at(0.0) + at(-h)) / (h * h);

@@ -5,7 +5,7 @@ use super::{Claim, Figure, Finding, Row, Settings, Test, tuple};
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::{
-    binary_concrete_log_density, binary_concrete_unit_log_density, categorical, concrete_log_density,
+    binary_concrete_log_prob, binary_concrete_unit_log_prob, categorical, concrete_log_prob,
 };
 
 pub(super) const CLAIM: Claim =
@@ -82,7 +82,7 @@ fn kernel(weights: [f64; 3], tau: f64) -> impl Fn(&[f64; 3]) -> f64 {
     move |log_x| {
         let mut out = [f64::NAN];
         // Refused, it stays NaN, and so does the integral.
-        drop(concrete_log_density(&log_x.map(f64::exp), &logits, 3, tau, &mut out));
+        drop(concrete_log_prob(&logits, &log_x.map(f64::exp), 3, tau, &mut out));
         out[0]
     }
 }
@@ -119,7 +119,7 @@ fn wrong_row(name: &str, constant: f64, share: f64) -> Row {
 fn golden_row((weights, tau, x, expected): Golden) -> Result<Row> {
     let logits: Vec<f64> = weights.iter().map(|w| w.ln()).collect();
     let mut out = [f64::NAN];
-    concrete_log_density(x, &logits, x.len(), tau, &mut out)?;
+    concrete_log_prob(&logits, x, x.len(), tau, &mut out)?;
     let setting = format!("α = {}, τ = {tau:.3}, x = {}", tuple(weights), tuple(x));
     Ok(Row::exact("log-density", setting, out[0]).expect(
         Test::Within(1e-12),
@@ -132,8 +132,8 @@ fn golden_row((weights, tau, x, expected): Golden) -> Result<Row> {
 fn binary_rows() -> Result<[Row; 2]> {
     let (log_odds, tau) = ([3f64.ln()], 0.5);
     let (mut unit, mut logit) = ([f64::NAN], [f64::NAN]);
-    binary_concrete_unit_log_density(&[0.3], &log_odds, tau, &mut unit)?;
-    binary_concrete_log_density(&[0.7], &log_odds, tau, &mut logit)?;
+    binary_concrete_unit_log_prob(&log_odds, &[0.3], tau, &mut unit)?;
+    binary_concrete_log_prob(&log_odds, &[0.7], tau, &mut logit)?;
     let row = |at: &str, value, expected| {
         let setting = format!("odds 3, τ = {tau}, {at}");
         Row::exact("log-density of a bit", setting, value).expect(

@@ -5,8 +5,7 @@ use super::{Claim, Figure, Finding, Row, Settings, Test, count};
 use crate::mean::Mean;
 use crate::report::figure::{Bar, Bars};
 use anyhow::Result;
-use gumbel_kernels::noise;
-use gumbel_kernels::relaxed;
+use gumbel_kernels::{noise, perturbed_softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "rounding",
@@ -96,7 +95,7 @@ fn rescaled(settings: &Settings) -> Result<Row> {
     noise::gumbel(settings.stream.split(9), &mut noise);
     let sample = |factor: f64| -> Result<Vec<f64>> {
         let mut out = vec![0.0; 4 * ROWS];
-        relaxed(&WEIGHTS.map(|w| (factor * w).ln()).repeat(ROWS), &noise, 4, 0.5, &mut out)?;
+        perturbed_softmax(&WEIGHTS.map(|w| (factor * w).ln()).repeat(ROWS), &noise, 4, 0.5, &mut out)?;
         Ok(out)
     };
     let (plain, scaled) = (sample(1.0)?, sample(1000.0)?);

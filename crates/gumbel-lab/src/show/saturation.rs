@@ -4,7 +4,7 @@ use super::{Claim, Figure, Finding, Row, Settings, Test, count};
 use crate::mean::Mean;
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
-use gumbel_kernels::{Stream, exp_concrete_log_density, gumbel_softmax, log_gumbel_softmax};
+use gumbel_kernels::{Stream, exp_concrete_log_prob, gumbel_softmax, log_gumbel_softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "saturation",
@@ -54,7 +54,7 @@ fn shares(tau: f64, stream: Stream, samples: usize) -> Result<Shares> {
         let len = 3 * rows;
         gumbel_softmax(&logits[..len], 3, single, stream, &mut x[..len])?;
         log_gumbel_softmax(&logits[..len], 3, single, stream, &mut log_x[..len])?;
-        exp_concrete_log_density(&log_x[..len], &logits[..len], 3, single, &mut density[..rows])?;
+        exp_concrete_log_prob(&logits[..len], &log_x[..len], 3, single, &mut density[..rows])?;
         saturated += x[..len].chunks_exact(3).filter(|x| x.contains(&1.0)).count();
         lost += x[..len].chunks_exact(3).filter(|x| !literal(x, single).is_finite()).count();
         in_log_space += density[..rows].iter().filter(|density| !density.is_finite()).count();

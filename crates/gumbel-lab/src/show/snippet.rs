@@ -10,7 +10,7 @@ use super::{Claim, Figure, Finding, Row, Settings, Test};
 use crate::mean::Mean;
 use crate::report::figure::{Bar, Bars};
 use anyhow::Result;
-use gumbel_kernels::{Stream, noise, relaxed, softmax};
+use gumbel_kernels::{Stream, noise, perturbed_softmax, softmax};
 
 pub(super) const CLAIM: Claim =
     Claim { name: "snippet", title: "A sampler that circulates, and what is wrong with it", compute };
@@ -60,7 +60,7 @@ fn constant_rows(stream: Stream) -> Result<Vec<Row>> {
     let plain = sample(1.0, 0.0)?;
     let furthest = |other: &[f64]| plain.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     let mut library = vec![0.0; plain.len()];
-    relaxed(&logits, &noise, 4, 0.5, &mut library)?;
+    perturbed_softmax(&logits, &noise, 4, 0.5, &mut library)?;
     let halved = sample(0.5, 0.0)?;
     let apart = library.iter().zip(&halved).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     let row = |setting: &str, value| Row::exact("largest change of a sample", setting, value);

@@ -1,6 +1,6 @@
 //! Integrals over the simplex of three categories, without chance.
 
-use gumbel_kernels::exp_concrete_log_density;
+use gumbel_kernels::exp_concrete_log_prob;
 
 /// How far the log-ratios go, times the temperature: the densities fall off as e^-|v|.
 const REACH: f64 = 36.0;
@@ -37,7 +37,7 @@ fn log_point(a: f64, b: f64) -> [f64; 3] {
 /// The kernel's density in log space; the arguments here are sound.
 pub fn log_space_density(log_x: &[f64; 3], logits: &[f64; 3], tau: f64) -> f64 {
     let mut out = [f64::NAN];
-    exp_concrete_log_density(log_x, logits, 3, tau, &mut out).expect("logits and temperature are finite");
+    exp_concrete_log_prob(logits, log_x, 3, tau, &mut out).expect("logits and temperature are finite");
     out[0]
 }
 

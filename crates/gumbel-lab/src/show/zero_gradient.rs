@@ -5,7 +5,7 @@ use super::{Claim, Figure, Finding, Row, Settings, Test, count};
 use crate::mean::Tally;
 use crate::report::figure::{LineChart, Series};
 use anyhow::Result;
-use gumbel_kernels::{gumbel_softmax_vjp, noise, relaxed};
+use gumbel_kernels::{gumbel_softmax_vjp, noise, perturbed_softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "zero-gradient",
@@ -96,7 +96,7 @@ fn tempered(g: &[f64], step: f64, tau: f64) -> Result<[f64; 3]> {
     let mut logits = WEIGHTS.map(f64::ln);
     logits[0] += step;
     let mut x = [0.0; 3];
-    relaxed(&logits, g, 3, tau, &mut x)?;
+    perturbed_softmax(&logits, g, 3, tau, &mut x)?;
     Ok(x)
 }
 

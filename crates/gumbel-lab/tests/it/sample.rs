@@ -78,7 +78,7 @@ fn draws_are_those_of_the_kernels() {
     let bytes = npy("<f4", "(40, 11)", &singles(&numbers));
     let (mut one, mut three, mut soft) = (vec![0; rows], vec![0; 3 * rows], vec![0.0f32; rows * k]);
     gumbel_max(&numbers, k, stream, &mut one).expect("indices");
-    gumbel_top_k(&numbers, k, stream, 3, &mut three).expect("indices");
+    gumbel_top_k(&numbers, k, 3, stream, &mut three).expect("indices");
     gumbel_softmax(&numbers, k, 0.7, stream, &mut soft).expect("relaxed samples");
     let text = |how| text(&drawn(&bytes, how, 5 * k));
     assert_eq!(indices(&text(How::Index)), one);

@@ -264,7 +264,7 @@ fn with_covariance<const D: usize>(
 fn draw(theta: &[f64], categories: usize, k: usize, noise: &mut Noise) -> Result<Vec<f64>, Error> {
     let rows = theta.len() / categories.max(1);
     let mut members = vec![0; rows * k];
-    kernels::sample(theta, categories, noise.take(theta.len()), k, &mut members)?;
+    kernels::sample(theta, categories, k, noise.take(theta.len()), &mut members)?;
     Ok(ones_at(&members, k, categories, theta.len()))
 }
 

@@ -211,7 +211,7 @@ impl Keys {
             return Err(kernels::Error::EmptySubset.into());
         }
         let mut order = vec![0; logits.len() / categories.max(&1) * k];
-        kernels::gumbel_top_k(logits, *categories, *stream, *k, &mut order)?;
+        kernels::gumbel_top_k(logits, *categories, *k, *stream, &mut order)?;
         Ok(order)
     }
 
