@@ -166,7 +166,7 @@ pub fn max_spanning_tree<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Re
     check_edges(graph, &logits);
     let shape = logits.dims();
     let argument = HostArgument::new(logits);
-    let tree = heaviest(graph, &argument.numbers())?;
+    let tree = max_tree(graph, &argument.numbers())?;
     Ok(argument.constant(tree, shape))
 }
 
@@ -202,7 +202,7 @@ pub fn gumbel_tree<const D: usize>(
     check_edges(graph, &logits);
     let shape = logits.dims();
     let argument = HostArgument::new(logits);
-    let tree = heaviest(graph, &keys(&argument, noise))?;
+    let tree = max_tree(graph, &keys(&argument, noise))?;
     Ok(argument.constant(tree, shape))
 }
 
@@ -243,7 +243,7 @@ pub fn relaxed_tree<const D: usize>(
     let argument = HostArgument::new(logits);
     let keys = keys(&argument, noise);
     // Returns the errors of the logits, before a quotient changes the number that they report.
-    heaviest(graph, &keys)?;
+    max_tree(graph, &keys)?;
     let keys = tempered(keys, graph, tau);
     let mut soft = vec![0.0; keys.len()];
     kernels::marginals(&keys, graph, &mut soft)?;
@@ -281,7 +281,7 @@ pub fn straight_through_tree<const D: usize>(
     check_edges(graph, &logits);
     let argument = HostArgument::new(logits);
     let keys = keys(&argument, noise);
-    let tree = heaviest(graph, &keys)?;
+    let tree = max_tree(graph, &keys)?;
     Ok(with_covariance(graph, argument, tempered(keys, graph, tau), tree, tau))
 }
 
@@ -290,7 +290,7 @@ fn check_edges<const D: usize>(graph: &Graph, logits: &Tensor<D>) {
     assert!(shape[D - 1] == edges, "logits of shape {shape:?} for {edges} edges");
 }
 
-fn heaviest(graph: &Graph, logits: &[f64]) -> Result<Vec<f64>, Error> {
+fn max_tree(graph: &Graph, logits: &[f64]) -> Result<Vec<f64>, Error> {
     let mut tree = vec![0.0; logits.len()];
     kernels::max_spanning_tree(logits, graph, &mut tree)?;
     Ok(tree)

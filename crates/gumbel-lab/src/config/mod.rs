@@ -348,7 +348,7 @@ mod tests {
             (&["--steps", "-1"], "invalid value '-1' for '--steps <N>': it must be a whole number from 0"),
             (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
             (&["--binarise", "threshhold"], "did you mean threshold?"),
-            (&["--kl", "densty"], "did you mean density?"),
+            (&["--kl", "densty"], "did you mean 'density'?"),
             (&["--estimator", "rloo:samples=1"], "rloo: samples must be at least 2, got 1"),
         ];
         for (arguments, part) in cases {

@@ -3,7 +3,7 @@
 use super::Row;
 use crate::report::bias_against_variance;
 use anyhow::{Context, Result};
-use gumbel::estimator::{ALL, Entry, Latents, Properties, Reduction, SampleKind};
+use gumbel::estimator::{ALL, Entry, Properties, Reduction, SampleKind};
 use std::path::Path;
 
 /// The page and its pictures.
@@ -28,36 +28,36 @@ struct Branch {
 const BRANCHES: [Branch; 5] = [
     Branch {
         title: "Are the states few?",
-        advice: "If a row has few states, K^D up to some hundreds, sum over them and be done: no bias, no variance, K^D \
-                 evaluations of f. Summing one latent at a time is the next best, at D(K−1)+1 evaluations.",
+        advice: "If a row has few states, K^D up to some hundreds, sum over them: no bias, no variance, K^D evaluations \
+                 of f. Summing over one latent at a time is the next best, at D(K−1)+1 evaluations.",
         holds: |of| of.enumerates,
     },
     Branch {
         title: "Is f a black box?",
-        advice: "Nothing is asked of f but its value. With one evaluation a row, take a baseline. With two or more, \
-                 `rloo` needs nothing to be learned. For binary latents the antithetic pairs do better. \
-                 The noise of every latent reaches every other: the variance grows with D.",
+        advice: "These require only values of f. With one evaluation per row, use a baseline. With two or more, `rloo` \
+                 has nothing to learn. For binary latents the antithetic pairs do better. The noise of every latent \
+                 enters the gradient of every other, so the variance grows with D.",
         holds: |of| of.unbiased && !of.needs_gradient && !of.enumerates && of.supports(Reduction::Mean),
     },
     Branch {
         title: "Must the gradient be unbiased?",
-        advice: "The gradient of f serves as a control variate. It helps as far as f is smooth between the vertices, \
-                 and it costs further evaluations: compare with the group before, which serves as \
-                 well. Where the coefficient is learned it cannot do harm for long; where it is fixed, look at the \
-                 variance first.",
+        advice: "The gradient of f is a control variate. It helps as far as f is smooth between the vertices, and it \
+                 costs further evaluations: compare with the previous group, which is unbiased as well. A learned \
+                 coefficient cannot do harm for long; with a fixed one, measure the variance first.",
         holds: |of| of.unbiased && of.needs_gradient,
     },
     Branch {
-        title: "Is f meant for hard samples only?",
-        advice: "One evaluation, one backward pass, and a variance that does not grow with D. The bias does not go away \
-                 with more samples: on a line or a quadratic `zgr` has none; on a strongly curved f all have about the \
+        title: "Is f meaningful at hard samples only?",
+        advice: "One evaluation, one backward pass, and a variance that does not grow with D. More samples do not reduce \
+                 the bias: for a linear or quadratic f `zgr` has none; for a strongly curved f all have about the \
                  same. Check with `gumbel measure` on a problem like yours.",
         holds: |of| !of.unbiased && of.sample_kind == SampleKind::Hard,
     },
     Branch {
-        title: "Does f mean something inside the simplex?",
-        advice: "A relaxed sample sees more of f than its vertices. Its bias goes away with the temperature, while its \
-                 variance grows as 1/τ. Report the objective on hard samples whatever you train with.",
+        title: "Is f meaningful inside the simplex?",
+        advice: "A relaxed sample uses f inside the simplex too, not only at its vertices. Its bias vanishes as the \
+                 temperature falls, while its variance grows as 1/τ. Report the objective on hard samples whatever \
+                 you train with.",
         holds: |of| !of.unbiased && of.sample_kind == SampleKind::Relaxed,
     },
 ];
@@ -77,13 +77,13 @@ impl Guide {
         let bound: Vec<&str> =
             ALL.iter().filter(|info| !info.properties.supports(Reduction::Mean)).map(|i| i.name()).collect();
         let page = format!(
-            "# Which estimator\n\nAsk in this order; the first yes decides. Within a group the best measured comes \
-             first.\n\nThe numbers: std is that of one estimate, rmse that of the mean of as many as 100 evaluations \
-             of f pay for, its bias included, on a curved f of two latents of four categories, and of four bits. A z \
-             beyond 4 is a bias.\n\n![bias against variance, categories](choosing-categorical.svg)\n\n![bias against \
-             variance, bits](choosing-binary.svg)\n\n{branches}## The objective is a log-mean-exp over samples\n\nAn \
-             importance-weighted bound is another problem: `{}` is made for it, and those that `gumbel list NAME` \
-             says serve it do too.\n\n---\n\nMade by `gumbel measure --guide results/measure --out docs` from \
+            "# Which estimator\n\nAsk in this order; the first yes decides. Within a group the smallest measured rmse \
+             comes first.\n\nstd: standard deviation of one estimate. rmse: root-mean-square error, bias included, of \
+             the average of as many estimates as 100 evaluations of f allow. f is curved, of two latents with four \
+             categories, or of four binary latents. |z| > 4 indicates bias.\n\n![bias against variance, categories](choosing-categorical.svg)\n\n![bias against \
+             variance, binary](choosing-binary.svg)\n\n{branches}## The objective is a log-mean-exp over samples\n\nAn \
+             importance-weighted bound is another problem: use `{}`, which is made for it, or another estimator that \
+             supports it according to `gumbel list NAME`.\n\n---\n\nMade by `gumbel measure --guide results/measure --out docs` from \
              `results/measure/`; do not edit.\n",
             bound.join("`, `")
         );
@@ -110,7 +110,7 @@ impl Branch {
         members.sort_by(|a, b| error(a).total_cmp(&error(b)));
         let lines: String = members.iter().map(|info| line(info, categorical, binary)).collect();
         format!(
-            "## {}\n\n{}\n\n| estimator | serves | evaluations | z | std | rmse | z, bits | std | rmse |\n\
+            "## {}\n\n{}\n\n| estimator | latents | evaluations | z | std | rmse | z, binary | std | rmse |\n\
              | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n{lines}\n",
             self.title, self.advice
         )
@@ -130,9 +130,9 @@ fn line(info: &Entry, categorical: &[Row], binary: &[Row]) -> String {
         }
         None => "– | – | –".into(),
     };
-    let serves = if info.properties.latents == Latents::Binary { "bits" } else { "categories" };
+    let latents = info.properties.latents;
     format!(
-        "| `{}`, {} | {serves} | {} | {} | {} |\n",
+        "| `{}`, {} | {latents} | {} | {} | {} |\n",
         info.name(),
         info.title,
         info.properties.cost,

@@ -119,7 +119,10 @@ fn what_cannot_be_measured_is_refused_by_name() {
         (&["--estimator", "exact", "--dims", "20"], &["2^20 states"]),
         (&["--estimator", "vimco"], &["a mean over samples; use rloo"]),
         (&["--problem", "tuker"], &["did you mean 'tucker'?"]),
-        (&["--problem", "tucker", "--categories", "3"], &["it needs 2 categories, got 3"]),
+        (
+            &["--problem", "tucker", "--categories", "3"],
+            &["tucker: the number of categories must be 2, got 3"],
+        ),
         (&["--samples", "31"], &["31"]),
         (&["--taus", "0"], &["--taus must be positive and finite, got 0"]),
         (&["--taus", "x"], &["'x'"]),

@@ -179,7 +179,7 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
         "a.npy",
         &array(&many),
         &["--top-k", "2"],
-        &["row 2900 has 1 unmasked categories but 2 are wanted"],
+        &["cannot choose 2 categories from row 2900: only 1 are unmasked"],
     );
     refused("a.npy", &array(&many)[..4_000_000], &[], &["the file ends within row 2499 of 3000"]);
     refused("a.npy", &npy("<i4", "(1, 2)", &[0; 8]), &[], &["of type <i4"]);

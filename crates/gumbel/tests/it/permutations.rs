@@ -242,7 +242,7 @@ fn forbidden_pairs_and_impossible_matrices() {
         assert!(slopes.iter().all(|slope| slope.is_finite()) && (slopes[1], slopes[5]) == (0.0, 0.0));
     }
     let none = Tensor::<2>::from_floats([[0.0, MASK], [1.0, MASK]], &Device::flex());
-    let message = "every permutation of matrix 0 meets a masked pair (-inf): mask fewer pairs";
+    let message = "every permutation of matrix 0 contains a masked pair (-inf); mask fewer pairs";
     assert_eq!(matching(none.clone()).unwrap_err().to_string(), message);
     assert_eq!(sinkhorn(none, 1.0, 20, 0.0).unwrap_err().to_string(), message);
 }

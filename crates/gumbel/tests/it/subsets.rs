@@ -246,13 +246,13 @@ fn every_rank_and_float_type_is_served() {
 fn a_mistake_is_an_error_that_names_it() {
     let mut noise = Noise::from_seed(1);
     let message = |result: Result<Tensor<2>, Error>| result.unwrap_err().to_string();
-    let few = "row 0 has 4 unmasked categories but 5 are wanted: ask for fewer or mask fewer";
+    let few = "cannot choose 5 categories from row 0: only 4 are unmasked; request fewer or unmask more";
     assert_eq!(message(subset::marginals(logits(), 5)), few);
     assert_eq!(message(subset::straight_through_k_hot(logits(), 5, &mut noise)), few);
     assert_eq!(message(subset::relaxed_top_k(logits(), 5, 1.0, &mut noise)), few);
     assert_eq!(message(subset::straight_through_top_k(logits(), 5, 1.0, &mut noise)), few);
     assert_eq!(message(subset::implicit_mle(logits(), 5, 1.0, 1.0, &mut noise)), few);
-    let none = "a subset must have at least one member, got 0";
+    let none = "the size of a subset must be at least 1, got 0";
     assert_eq!(message(subset::entropy(logits(), 0)), none);
     assert_eq!(message(subset::top_k_hot(logits(), 0, &mut noise)), none);
     assert_eq!(message(subset::implicit_mle(logits(), 0, 1.0, 1.0, &mut noise)), none);

@@ -125,7 +125,7 @@ fn a_mistake_is_an_error_that_names_it() {
     let row = |row: [f32; 6]| Tensor::<2>::from_floats([row], &Device::flex());
     let message = |result: Result<Tensor<2>, Error>| result.unwrap_err().to_string();
     let apart = row([MASK, MASK, MASK, 0.0, 0.0, 0.0]);
-    let disconnected = "row 0 has no spanning tree: leave edges unmasked until every node is reached";
+    let disconnected = "row 0 has no spanning tree: its unmasked edges do not reach every node; unmask more";
     assert_eq!(message(tree::marginals(&graph, apart.clone())), disconnected);
     assert_eq!(message(tree::max_spanning_tree(&graph, apart.clone())), disconnected);
     assert_eq!(message(tree::relaxed_tree(&graph, apart.clone(), 1.0, &mut noise)), disconnected);

@@ -38,9 +38,9 @@ fn elements_that_are_not_finite_are_errors() {
     assert_refused(Categorical::new(bad()), &["row 0, column 1 is NaN"]);
     assert_refused(ExpConcrete::new(bad(), 1.0), &["row 0, column 1 is NaN"]);
     assert_refused(Categorical::new(row(&[MASK, MASK])), &["row 0", "unmasked"]);
-    assert_refused(Bernoulli::new(bad()), &["index 1 is NaN"]);
-    assert_refused(BinaryConcrete::new(row(&[MASK]), 1.0), &["index 0 is -inf"]);
-    assert_refused(HardConcrete::new(bad(), 1.0), &["index 1 is NaN"]);
+    assert_refused(Bernoulli::new(bad()), &["index 1 are NaN"]);
+    assert_refused(BinaryConcrete::new(row(&[MASK]), 1.0), &["index 0 are -inf"]);
+    assert_refused(HardConcrete::new(bad(), 1.0), &["index 1 are NaN"]);
     assert_refused(Gumbel::new(bad(), 1.0), &["location must be finite, got NaN at index 1"]);
     assert_refused(
         LogisticNormal::new(bad(), row(&[1.0, 1.0])),
