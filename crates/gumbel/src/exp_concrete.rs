@@ -37,8 +37,8 @@ pub fn log_prob<const D: usize>(logits: Tensor<D>, tau: f64, y: Tensor<D>) -> Re
     check_temperature(tau)?;
     let masked = masked(&logits);
     let tilted = (logits.clone() - y * tau).mask_fill(masked.clone(), f32::NEG_INFINITY);
-    let normalised = activation::log_softmax(tilted, D - 1).mask_fill(masked, 0.0);
-    Ok(normalised.sum_dim(D - 1) + per_count(&logits, |n| log_volume(n, tau)))
+    let normalized = activation::log_softmax(tilted, D - 1).mask_fill(masked, 0.0);
+    Ok(normalized.sum_dim(D - 1) + per_count(&logits, |n| log_volume(n, tau)))
 }
 
 /// `ln Γ(n) + (n−1) ln τ`.
