@@ -16,7 +16,7 @@ NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 def code(text):
     """The text without comments, strings and test modules."""
     text = re.sub(r'//[^\n]*|/\*.*?\*/|r#".*?"#|"(?:\\.|[^"\\])*"|pub\(in [^)]*\)', "", text, flags=re.S)
-    while match := re.search(r"#\[cfg\(test\)\]\s*(pub )?mod \w+ *([{;])", text):
+    while match := re.search(r"#\[cfg\(test\)\]\s*(pub(?:\([^)]*\))? )?mod \w+ *([{;])", text):
         end = match.end()
         depth = match.group(2) == "{"
         while depth:
@@ -127,4 +127,5 @@ def main():
     sys.exit(failed)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,6 @@
 pub use gumbel_kernels::tree::Graph;
 
 use crate::ops::HostArgument;
-use crate::tensor::with_last;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use gumbel_kernels::{check_temperature, noise::gumbel, tree as kernels};
@@ -91,16 +90,12 @@ pub fn marginals<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Ten
 #[doc(alias = "laplacian")]
 pub fn log_partition<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_edges(graph, &logits);
-    let (shape, edges) = (logits.dims(), graph.edges().len());
     let argument = HostArgument::new(logits);
     let theta = argument.numbers();
-    let (mut totals, mut means) = (vec![0.0; theta.len() / edges], vec![0.0; theta.len()]);
+    let (mut totals, mut means) = (vec![0.0; theta.len() / graph.edges().len()], vec![0.0; theta.len()]);
     kernels::log_partition(&theta, graph, &mut totals)?;
     kernels::marginals(&theta, graph, &mut means)?;
-    Ok(argument.differentiable(totals, with_last(shape, 1), move |d| {
-        let rows = means.chunks(edges).zip(d);
-        rows.flat_map(|(means, d)| means.iter().map(move |mean| mean * d)).collect()
-    }))
+    Ok(argument.row_numbers(totals, means))
 }
 
 /// Log-probability in nats of trees under the exponential family; `-inf` where `z` includes a masked edge.

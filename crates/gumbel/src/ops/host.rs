@@ -6,7 +6,7 @@
 use super::flex::bridge::{Cotangent, Kernel, Number, Rows, Vjp, differentiable};
 use super::kind::NoiseKind;
 use crate::Error;
-use crate::tensor::{at_least_single, numbers, shaped_like};
+use crate::tensor::{at_least_single, numbers, shaped_like, with_last};
 use burn::tensor::{DType, Device, Element, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real, Stream, noise as draw};
@@ -50,6 +50,15 @@ impl<const D: usize> HostArgument<D> {
         let saved = self.tensor.clone().inner();
         let result = differentiable(self.tensor, value, saved, HostVjp(vjp));
         result.to_device(&self.home).cast(self.dtype)
+    }
+
+    /// One number per row, `[.., 1]`, whose gradient is the row of `slopes`.
+    pub fn row_numbers(self, values: Vec<f64>, slopes: Vec<f64>) -> Tensor<D> {
+        let (shape, width) = (with_last(self.dims(), 1), self.dims()[D - 1]);
+        self.differentiable(values, shape, move |d| {
+            let rows = slopes.chunks(width.max(1)).zip(d);
+            rows.flat_map(|(slopes, d)| slopes.iter().map(move |slope| slope * d)).collect()
+        })
     }
 }
 

@@ -18,7 +18,7 @@ mod noise;
 pub use noise::{NoiseDistribution, Perturbation};
 
 use crate::ops::HostArgument;
-use crate::tensor::{numbers, with_last};
+use crate::tensor::numbers;
 use crate::{Error, Noise, ops};
 use burn::tensor::Tensor;
 
@@ -195,10 +195,7 @@ pub fn fenchel_young_loss<const D: usize>(
     let scored = maxima.iter().zip(scores).zip(target.chunks(width));
     let losses = scored.map(|((best, scores), target)| best - inner(scores, target)).collect();
     let slope: Vec<f64> = solutions.mean().iter().zip(&target).map(|(mean, target)| mean - target).collect();
-    Ok(argument.differentiable(losses, with_last(shape, 1), move |d| {
-        let rows = slope.chunks(width).zip(d);
-        rows.flat_map(|(slope, d)| slope.iter().map(move |slope| slope * d)).collect()
-    }))
+    Ok(argument.row_numbers(losses, slope))
 }
 
 /// `⟨y, θ⟩` with 0 · ∞ = 0.

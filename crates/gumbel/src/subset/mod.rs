@@ -19,7 +19,7 @@ mod top_k;
 pub use top_k::{gumbel_top_k, implicit_mle, relaxed_top_k, straight_through_top_k, top_k_hot};
 
 use crate::ops::HostArgument;
-use crate::tensor::{masked, unmasked, with_last};
+use crate::tensor::{masked, unmasked};
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use gumbel_kernels::subset as kernels;
@@ -149,18 +149,13 @@ pub fn straight_through_k_hot<const D: usize>(
 /// ```
 #[doc(alias = "elementary symmetric polynomial")]
 pub fn log_partition<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
-    let shape = logits.dims();
-    let categories = shape[D - 1];
+    let categories = logits.dims()[D - 1];
     let argument = HostArgument::new(logits);
     let theta = argument.numbers();
     let (mut totals, mut means) = (vec![0.0; theta.len() / categories.max(1)], vec![0.0; theta.len()]);
     kernels::log_partition(&theta, categories, k, &mut totals)?;
     kernels::marginals(&theta, categories, k, &mut means)?;
-    let scaled = move |d: &[f64]| {
-        let rows = means.chunks(categories).zip(d);
-        rows.flat_map(|(means, d)| means.iter().map(move |mean| mean * d)).collect()
-    };
-    Ok(argument.differentiable(totals, with_last(shape, 1), scaled))
+    Ok(argument.row_numbers(totals, means))
 }
 
 /// Log-probability in nats of k-hot rows under the exponential family; `-inf` where `z` includes a masked category.

@@ -90,6 +90,19 @@ fn unsupported_problems_are_typed_errors_with_a_remedy() {
 }
 
 #[test]
+fn no_estimator_draws_no_samples_or_enumerates_too_many_states() {
+    for entry in estimator::ALL.iter().filter(|entry| entry.parameters.iter().any(|p| p.name == "samples")) {
+        let error = entry.build(&Parameters::default().with("samples", 0)).expect_err(entry.name());
+        assert!(error.to_string().contains("samples must be"), "{error}");
+    }
+    let wide = Tensor::<3>::zeros([1, 20, 10], &Device::flex());
+    let never = Objective::mean(|_| unreachable!("an error before any evaluation"));
+    let error =
+        Exact::new(1).unwrap().estimate(wide, &never, &mut Noise::from_seed(0), 0).unwrap_err().to_string();
+    assert!(error.contains("10^20 states") && error.contains("use rloo"), "{error}");
+}
+
+#[test]
 fn a_log_mean_exp_over_samples_agrees_with_enumeration_of_the_pairs() {
     every_estimator_passes(Check::LogMeanExp);
 }

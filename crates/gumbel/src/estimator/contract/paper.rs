@@ -64,11 +64,17 @@ impl Paper {
     }
 }
 
+/// From the first word in lower case on, as in BibTeX; else the last word.
+fn surname(author: &str) -> &str {
+    let starts = author.match_indices(' ').map(|(at, _)| at + 1);
+    let particle = starts.clone().find(|&at| author[at..].starts_with(char::is_lowercase));
+    particle.or(starts.last()).map_or(author, |at| &author[at..])
+}
+
 impl fmt::Display for Paper {
     /// `Surname, Surname and Surname 2017`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let surnames: Vec<&str> =
-            self.authors.split(" and ").map(|author| author.rsplit(' ').next().unwrap_or(author)).collect();
+        let surnames: Vec<&str> = self.authors.split(" and ").map(surname).collect();
         let names = match surnames[..] {
             [one] => one.to_string(),
             [ref first @ .., last] if first.len() < 3 => format!("{} and {last}", first.join(", ")),
@@ -76,5 +82,15 @@ impl fmt::Display for Paper {
             [] => String::new(),
         };
         f.pad(&format!("{names} {}", self.year))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn surnames_keep_their_particles() {
+        let paper = crate::estimator::find("rloo").unwrap().papers[0];
+        assert_eq!(paper.to_string(), "Kool, van Hoof and Welling 2019");
+        assert_eq!(super::surname("Plato"), "Plato");
     }
 }
