@@ -66,9 +66,10 @@ impl Paper {
 
 /// From the first word in lower case on, as in BibTeX; else the last word.
 fn surname(author: &str) -> &str {
-    let starts = author.match_indices(' ').map(|(at, _)| at + 1);
-    let particle = starts.clone().find(|&at| author[at..].starts_with(char::is_lowercase));
-    particle.or(starts.last()).map_or(author, |at| &author[at..])
+    let mut starts = author.match_indices(' ').map(|(at, _)| at + 1);
+    let particle = starts.find(|&at| author[at..].starts_with(char::is_lowercase));
+    let last = author.rfind(' ').map(|at| at + 1);
+    particle.or(last).map_or(author, |at| &author[at..])
 }
 
 impl fmt::Display for Paper {
