@@ -2,8 +2,8 @@
 //!
 //! A row of four numbers has a target that is linear in it, by another map in each of four regimes: the signs of the
 //! first two numbers say which. Experts are linear, a router scores them for each row, and the answer is the mean of
-//! the two that are drawn with the gradient of SIMPLE. Left alone, a router keeps to the experts that were good first;
-//! the loss of Fedus, Zoph and Shazeer 2022 spreads the load: the number of experts times `Σₑ fₑ Pₑ`, `f` the
+//! the two that are drawn with the gradient of SIMPLE. Without balancing, a router keeps to the experts that were good
+//! first; the loss of Fedus, Zoph and Shazeer 2022 spreads the load: the number of experts times `Σₑ fₑ Pₑ`, `f` the
 //! shares of the rows that went to each, `P` the mean probability to go there, which for subsets is exact.
 //!
 //! `cargo run --release --example experts` prints the hard error on rows not seen, beside that of a single expert, and
@@ -145,6 +145,6 @@ fn main() -> Result<(), gumbel::Error> {
         "mean squared error  {routed:.3}  (a single expert {single:.3}, the noise {:.3})",
         NOISE * NOISE
     );
-    println!("variation of the load  {balanced_load:.2}  (left alone {free_load:.2})");
+    println!("variation of the load  {balanced_load:.2}  (without balancing {free_load:.2})");
     Ok(())
 }

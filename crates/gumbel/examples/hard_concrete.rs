@@ -1,8 +1,8 @@
 //! A network that closes the gates of inputs it does not need: L₀ regularisation by hard concrete gates.
 //!
-//! Louizos, Welling and Kingma 2018. Five of forty inputs decide the class of a point. Each input has a gate, and the loss
-//! pays for every gate that is expected to be open. The gates find the five, and the network that sees little else
-//! generalises better than the same one that sees all.
+//! Louizos, Welling and Kingma 2018. Five of forty inputs determine the class of a point. Each input has a gate, and the
+//! loss penalises the expected number of open gates. The gates find the five inputs, and the network with gates
+//! generalises better than the same network without.
 
 use burn::module::{Module, Param};
 use burn::optim::{AdamConfig, GradientsParams};
@@ -133,8 +133,8 @@ pub fn run(seed: u64) -> Outcome {
 fn main() {
     let seed = std::env::args().nth(1).map_or(1, |seed| seed.parse().expect("a seed is a number"));
     let Outcome { found, closed, accuracy, without_gates } = run(seed);
-    println!("inputs that matter and are let in    {found} of {FEATURES}");
-    println!("others that are shut out             {:.0} %", 100.0 * closed);
-    println!("accuracy with gates                  {:.1} %", 100.0 * accuracy);
-    println!("accuracy without                     {:.1} %", 100.0 * without_gates);
+    println!("relevant inputs with an open gate     {found} of {FEATURES}");
+    println!("other inputs with a closed gate       {:.0} %", 100.0 * closed);
+    println!("accuracy with gates                   {:.1} %", 100.0 * accuracy);
+    println!("accuracy without gates                {:.1} %", 100.0 * without_gates);
 }

@@ -1,10 +1,10 @@
-//! Learning to explain: which four of ten features does a prediction rest on?
+//! Learning to explain: which four of ten features determine a prediction?
 //!
 //! Chen, Song, Wainwright and Jordan 2018 (L2X), on a variant of their data: the model to be explained says
 //! `p(x) = σ(Σ xᵢ)`, the sum over features 1 to 4 if the tenth is positive, and over 5 to 8 if not. So the
 //! features that matter differ from row to row. An explainer scores the features of a row, a subset of four is drawn
-//! with the gradient of SIMPLE, and a predictor sees these four alone. Both are trained to agree with `p`; nothing tells
-//! the explainer which features are the true ones. (The paper's sums of squares would be hidden from a straight-through
+//! with the gradient of SIMPLE, and a predictor sees only these four. Both are trained to agree with `p`; the explainer
+//! is never given the true features. (The paper's sums of squares would be hidden from a straight-through
 //! gradient: at a feature that is not shown it is the slope of a square at zero.)
 //!
 //! `cargo run --release --example l2x` prints the share of held-out rows whose four highest-scored features are exactly

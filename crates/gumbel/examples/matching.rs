@@ -1,9 +1,9 @@
-//! Matching: a jigsaw of pieces that have lost their places, by Gumbel-Sinkhorn.
+//! Matching: a jigsaw puzzle with shuffled pieces, by Gumbel-Sinkhorn.
 //!
 //! As in Mena, Belanger, Linderman and Snoek 2018, on built-in pictures: a noisy disc, not quite in the middle and of
-//! no fixed size, cut into nine pieces. A network sees each piece by itself and says how well it suits each place; a
-//! relaxed permutation puts the shuffled pieces together, and the picture that comes of it is compared with the whole
-//! one. The permutation itself is never shown. Held-out puzzles are solved by the exact assignment.
+//! no fixed size, cut into nine pieces. A network scores each piece, seen separately, for each place; a relaxed
+//! permutation puts the shuffled pieces together, and the resulting picture is compared with the original. The network never sees the
+//! permutation itself. Held-out puzzles are solved by the exact assignment.
 //!
 //! `cargo run --release --example matching` prints the share of pieces in their right places; by chance it would be
 //! 1 in 9.

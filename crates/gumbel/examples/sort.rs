@@ -1,6 +1,6 @@
-//! Learning to sort: numbers that are seen only as digits, from sequences in their right order.
+//! Learning to sort numbers given as digits, from sorted sequences.
 //!
-//! A number from 0 to 999 comes as three one-hot digits, and nothing says which digit counts for how much. A network
+//! A number from 0 to 999 is given as three one-hot digits; the value of each digit is not given. A network
 //! gives each number a score; NeuralSort (Grover, Wang, Zweig and Ermon 2019) makes of five scores the relaxed
 //! permutation that sorts them, and it is trained to agree with the true one. A third of the numbers is held out.
 //!

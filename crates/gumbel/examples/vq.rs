@@ -1,7 +1,7 @@
-//! A vector-quantised bottleneck by Gumbel-VQ: data pass through the choice of one code of a book.
+//! A vector-quantised bottleneck by Gumbel-VQ: data pass through one code of a codebook.
 //!
-//! The choice has logits `−|x − c|²/T`. Soft samples teach the book while T falls, from a temperature at which every code
-//! sees all of the data; straight-through samples then finish it as it will be used. The result is measured with the
+//! The choice has logits `−|x − c|²/T`. Soft samples train the codebook while T falls, from a temperature at which every
+//! code receives all of the data; straight-through samples then train it as it will be used. The result is measured with the
 //! nearest code, against k-means with several starts, and by how many codes are in use.
 
 use burn::module::{Module, Param};
