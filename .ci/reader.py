@@ -43,6 +43,7 @@ def shaped(docs):
 
 
 def faults(item, kind, docs, context, method):
+    docs = re.sub(r"^\[[^\]]+\]: .*\n", "", docs, flags=re.M)  # definitions of links
     if not docs.strip():
         yield "no documentation"
         return
