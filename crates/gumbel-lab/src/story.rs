@@ -43,8 +43,8 @@ fn report<M: Model>(
         command: config.command(),
         estimator: config.estimator.clone(),
         training_samples: match config.info()?.properties.sample_kind {
-            estimator::SampleKind::Hard => SampleKind::Hard,
             estimator::SampleKind::Relaxed => SampleKind::Relaxed,
+            _ => SampleKind::Hard,
         },
         metrics: metrics.iter().map(point).collect(),
         configuration: config.typed(),

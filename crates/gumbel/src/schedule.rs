@@ -19,6 +19,7 @@ use std::{fmt, str::FromStr};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Text", into = "String")]
 #[doc(alias = "annealing")]
+#[non_exhaustive]
 pub enum Schedule {
     /// The same value at every step.
     Constant(f64),

@@ -56,6 +56,7 @@ pub struct Reinforce {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ReinforceBaseline {
     /// Nothing.
     None,

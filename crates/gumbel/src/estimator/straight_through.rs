@@ -83,6 +83,7 @@ pub struct StraightThrough {
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum StraightThroughBackward {
     /// The tempered softmax of the logits.
     #[default]

@@ -19,8 +19,8 @@ fn at_its_limits(info: &'static Entry) -> Vec<(f64, Box<dyn Estimator>)> {
 
 fn gradients(estimator: &dyn Estimator, logits: [f32; 6], seed: u64) -> Vec<f32> {
     let [latents, categories] = match estimator.properties().latents {
-        Latents::Categorical => [2, 3],
         Latents::Binary => [3, 2],
+        _ => [2, 3],
     };
     let row = Tensor::<1>::from_floats(logits, &Device::flex().autodiff()).reshape([1, latents, categories]);
     let logits = row.repeat_dim(0, 50).require_grad();

@@ -13,6 +13,7 @@ use std::fmt;
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SampleKind {
     /// One-hot samples: the loss estimates the discrete objective.
     Hard,
@@ -29,6 +30,7 @@ pub enum SampleKind {
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Latents {
     /// Any number of categories.
     Categorical,
