@@ -1,9 +1,9 @@
 //! A model's parameters as safetensors, alone or with all that training needs to go on.
 
 use crate::config::{Options, VaeOptions};
-use crate::data::Images;
+use crate::data::ImageSize;
+use crate::data::text::Alphabet;
 use crate::model::Model;
-use crate::sequences::Alphabet;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::ModuleOptimizer;
@@ -101,15 +101,6 @@ const PROGRESS: &str = "progress";
 /// The metadata key of [`Described`].
 const SIZE: &str = "image_size";
 
-/// Pixels of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageSize {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
 /// What a saved model says of itself.
 #[derive(Serialize, Deserialize)]
 struct Described {
@@ -125,18 +116,6 @@ struct Described {
 
 fn vae() -> String {
     VaeOptions::MODEL.into()
-}
-
-impl ImageSize {
-    /// Of these images.
-    pub fn of(images: &Images) -> Self {
-        Self { height: images.height, width: images.width }
-    }
-
-    /// Pixels of an image, or as many as can be counted.
-    pub fn pixels(self) -> usize {
-        self.height.saturating_mul(self.width)
-    }
 }
 
 /// The parameters of a model as a safetensors file, with names such as `encoder.layers.0.weight`; its name and

@@ -50,7 +50,7 @@ Each estimator gets a run of its own in the folder, with the same options, data 
 The same command goes on where it stopped; what has finished is not made again.")]
     Reproduce(Reproduce),
     /// Show what is claimed of Gumbel-Softmax: each claim computed, drawn and tested
-    Show(crate::show::Options),
+    Show(crate::claims::Options),
     /// Draw from a trained model
     Generate(Generate),
     /// Draw for every row of logits in a file

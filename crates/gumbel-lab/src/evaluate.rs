@@ -1,10 +1,10 @@
 //! Evaluation on hard samples only: what a discrete model is worth, whatever it was trained through.
 
-use crate::batches::binary;
+use crate::data::batches::binary;
 use crate::data::{Binarisation, Images};
 use crate::model::Model;
 use crate::run::Accuracy;
-use crate::watch::Watch;
+use crate::support::interrupt::Watch;
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::Noise;
@@ -67,7 +67,7 @@ impl<'a> HeldOut<'a> {
     /// on −ln p(x). Of a model without a posterior, that of its prior.
     ///
     /// # Errors
-    /// A model that gives NaN; [`Interrupted`](crate::watch::Interrupted).
+    /// A model that gives NaN; [`Interrupted`](crate::support::interrupt::Interrupted).
     pub fn negative_elbo<M: Model>(&self, model: &M, count: usize, noise: &Noise) -> Result<Mean> {
         self.mean(count, noise, |images, noise| {
             self.watch.done(images.dims()[0])?;
@@ -85,7 +85,7 @@ impl<'a> HeldOut<'a> {
     /// A model without a posterior has its prior for q, and the weights are likelihoods.
     ///
     /// # Errors
-    /// A model that gives NaN; [`Interrupted`](crate::watch::Interrupted).
+    /// A model that gives NaN; [`Interrupted`](crate::support::interrupt::Interrupted).
     pub fn importance_bound<M: Model>(
         &self,
         model: &M,
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
     use crate::model::Vae;
     use crate::model::vae::Shape;
-    use crate::watch::Interrupted;
+    use crate::support::interrupt::Interrupted;
 
     #[test]
     fn the_running_sum_is_that_of_all_terms_in_any_order() {
@@ -260,7 +260,7 @@ mod tests {
         let model = Vae::new(&shape, &images.mean(), &mut Noise::from_seed(3), &Device::flex());
         assert!(held_out.importance_bound(&model, 30, 1, &Noise::from_seed(1)).is_ok());
         assert_eq!(watch.bar.position(), 30);
-        watch.stop.wish();
+        watch.stop.request();
         let stopped = held_out.importance_bound(&model, 30, 1, &Noise::from_seed(1)).unwrap_err();
         assert!(stopped.is::<Interrupted>(), "{stopped}");
     }

@@ -1,7 +1,7 @@
 //! `metrics.csv`: what training saw on its way.
 
 use crate::run::RunFolder;
-use crate::whole_file::refused;
+use crate::support::atomic_file::refused;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};

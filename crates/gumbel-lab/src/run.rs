@@ -1,7 +1,7 @@
 //! The folder of a run: what is in it, and how it is written so that nothing is ever half there.
 
 use crate::config::{Config, Options, Typed};
-use crate::whole_file;
+use crate::support::atomic_file;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -107,8 +107,8 @@ impl RunFolder {
         let written = path
             .parent()
             .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| whole_file::write(&path, contents.as_ref()));
-        written.map_err(|error| anyhow!(whole_file::refused(&path, &error)))
+            .and_then(|()| atomic_file::write(&path, contents.as_ref()));
+        written.map_err(|error| anyhow!(atomic_file::refused(&path, &error)))
     }
 
     /// The configuration it was started with.

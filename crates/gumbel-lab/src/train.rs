@@ -1,12 +1,12 @@
 //! The training loop.
 
 use crate::adam::FusedAdam;
-use crate::batches::Batches;
-use crate::checkpoint::{self, ImageSize, Progress};
+use crate::checkpoint::{self, Progress};
 use crate::config::{Config, Options};
-use crate::data::Dataset;
+use crate::data::batches::Batches;
+use crate::data::labelled::LabelledBatches;
+use crate::data::{Dataset, ImageSize};
 use crate::evaluate::{HeldOut, spread};
-use crate::labelled::LabelledBatches;
 use crate::metrics::{Metrics, MetricsFile};
 use crate::model::{Batch, Estimated, Model};
 use crate::run::RunFolder;
@@ -344,8 +344,8 @@ mod tests {
     use super::*;
     use crate::config::{VaeConfig, VaeOptions};
     use crate::data::digits;
-    use crate::mean::Mean;
     use crate::model::Vae;
+    use crate::support::stats::Mean;
 
     /// Variances of thirty groups of draws.
     fn variances(estimator: &str) -> Vec<f64> {
@@ -371,9 +371,9 @@ mod tests {
         let one = variances("reinforce:baseline=none");
         let four = variances("reinforce:baseline=none:samples=4");
         let rest = Mean::of(one.iter().zip(&four).map(|(one, four)| one - 4.0 * four));
-        assert!(rest.value.abs() < 4.0 * rest.se, "{rest:?}");
+        assert!(rest.value.abs() < 4.0 * rest.standard_error, "{rest:?}");
         let (one, four, none) = (Mean::of(one), Mean::of(four), Mean::of(variances("exact")));
-        assert!(one.value - four.value > 8.0 * one.se, "{one:?} and {four:?}");
+        assert!(one.value - four.value > 8.0 * one.standard_error, "{one:?} and {four:?}");
         assert!(none.value < 1e-9 * one.value);
     }
 }

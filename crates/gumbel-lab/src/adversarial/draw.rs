@@ -1,8 +1,8 @@
 //! Hard samples of a generator, and what held-out strings cost under it.
 
+use crate::data::text::{Alphabet, Corpus};
 use crate::model::gan::Generator;
-use crate::sequences::{Alphabet, Corpus};
-use crate::watch::Watch;
+use crate::support::interrupt::Watch;
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
 use gumbel::{Noise, sample_one_hot};

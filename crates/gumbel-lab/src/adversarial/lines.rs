@@ -1,7 +1,7 @@
 //! `metrics.csv` of an adversarial run.
 
+use crate::data::text::Quality;
 use crate::run::RunFolder;
-use crate::sequences::Quality;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
@@ -102,7 +102,7 @@ pub fn read_lines(run: &RunFolder, step: u64) -> Result<Vec<Line>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sequences::{Corpus, measure};
+    use crate::data::text::{Corpus, measure};
 
     #[test]
     fn lines_are_read_as_written_and_cut_at_the_checkpoint() {

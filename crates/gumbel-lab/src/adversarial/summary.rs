@@ -1,7 +1,7 @@
 //! `summary.json` of an adversarial run.
 
 use super::{Loss, Way};
-use crate::sequences::Quality;
+use crate::data::text::Quality;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 

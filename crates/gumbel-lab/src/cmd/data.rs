@@ -2,8 +2,8 @@
 
 use crate::cli::Data;
 use crate::data::{Error, Places, Presence, catalogue, fetch};
-use crate::output::print;
-use crate::watch::{INTERRUPTED, Stop, Watch};
+use crate::support::interrupt::{INTERRUPTED, Stop, Watch};
+use crate::support::stdout::print;
 use anyhow::Result;
 use std::path::Path;
 use std::process::ExitCode;

@@ -3,13 +3,14 @@
 use super::generate_strings;
 use crate::checkpoint;
 use crate::cli::Generate;
-use crate::config::{Config, GanConfig, quoted};
+use crate::config::{Config, GanConfig};
 use crate::model::{Model, Sbn, Semi, Text, Vae};
-use crate::output::print;
 use crate::report::png_grid;
 use crate::run::RunFolder;
+use crate::support::atomic_file;
+use crate::support::shell::quoted;
+use crate::support::stdout::print;
 use crate::train::{Use, noise};
-use crate::whole_file;
 use anyhow::{Result, anyhow, bail, ensure};
 use burn::tensor::Device;
 use gumbel::Noise;
@@ -51,7 +52,7 @@ fn draw<M: Model>(options: &Generate, run: &RunFolder) -> Result<()> {
     let columns = (f64::from(options.count).sqrt().ceil() as usize).max(1);
     let png = png_grid(&pixels, count, size.height, size.width, columns)?;
     let out = options.out.as_deref().unwrap_or(Path::new("samples.png"));
-    whole_file::write(out, &png).map_err(|error| anyhow!(whole_file::refused(out, &error)))?;
+    atomic_file::write(out, &png).map_err(|error| anyhow!(atomic_file::refused(out, &error)))?;
     print(&format!("{} images in {}\n", options.count, out.display()))
 }
 
@@ -68,6 +69,6 @@ fn write_strings(options: &Generate, run: &RunFolder) -> Result<()> {
 }
 
 /// A model of the run's shape, to be given its parameters.
-fn blank<M: Model>(config: &Config<M::Options>, size: checkpoint::ImageSize) -> M {
+fn blank<M: Model>(config: &Config<M::Options>, size: crate::data::ImageSize) -> M {
     M::new(&config.model, size, &vec![0.5; size.pixels()], &mut Noise::from_seed(0), &Device::flex())
 }

@@ -3,15 +3,16 @@
 use crate::adversarial::{Start, strings};
 use crate::checkpoint;
 use crate::cli::Generate;
-use crate::config::{GanConfig, Typed, quoted};
+use crate::config::{GanConfig, Typed};
+use crate::data::text::Alphabet;
 use crate::model::Gan;
 use crate::model::gan::Shape;
-use crate::output::print;
 use crate::run::RunFolder;
-use crate::sequences::Alphabet;
+use crate::support::atomic_file;
+use crate::support::interrupt::Watch;
+use crate::support::shell::quoted;
+use crate::support::stdout::print;
 use crate::train::{Use, noise};
-use crate::watch::Watch;
-use crate::whole_file;
 use anyhow::{Result, anyhow, ensure};
 use burn::tensor::Device;
 use gumbel::Noise;
@@ -58,7 +59,7 @@ pub(super) fn run(options: &Generate, run: &RunFolder) -> Result<()> {
 pub(super) fn write(options: &Generate, made: &[String]) -> Result<()> {
     let out = options.out.as_deref().unwrap_or(Path::new("samples.txt"));
     let text: String = made.iter().map(|string| format!("{}\n", on_one_line(string))).collect();
-    whole_file::write(out, text.as_bytes()).map_err(|error| anyhow!(whole_file::refused(out, &error)))?;
+    atomic_file::write(out, text.as_bytes()).map_err(|error| anyhow!(atomic_file::refused(out, &error)))?;
     print(&format!("{} strings in {}\n", made.len(), out.display()))
 }
 

@@ -1,6 +1,6 @@
 //! `gumbel list` and `gumbel cite`: the table of estimators.
 
-use crate::output::print;
+use crate::support::stdout::print;
 use anyhow::Result;
 use gumbel::estimator::{ALL, Entry, Paper, find};
 

@@ -1,12 +1,12 @@
 //! `gumbel measure`.
 
-use crate::config::quoted;
 use crate::measure::{Case, Guide, Options, Point, Row, Toy, TrainingPoint, fits, head};
-use crate::output::print;
 use crate::report::{Findings, Rendered, Training};
 use crate::run::RunFolder;
-use crate::watch::{Interrupted, Stop, Watch};
-use crate::whole_file;
+use crate::support::atomic_file;
+use crate::support::interrupt::{Interrupted, Stop, Watch};
+use crate::support::shell::quoted;
+use crate::support::stdout::print;
 use anyhow::{Result, anyhow};
 use gumbel::estimator::EstimatorSpec;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -35,8 +35,8 @@ fn guide(results: &Path, out: &Path) -> Result<()> {
     let Guide { page, figures } = Guide::read(results)?;
     for (name, text) in figures.into_iter().chain([("choosing.md".into(), page)]) {
         let path = out.join(name);
-        whole_file::write(&path, text.as_bytes())
-            .map_err(|error| anyhow!(whole_file::refused(&path, &error)))?;
+        atomic_file::write(&path, text.as_bytes())
+            .map_err(|error| anyhow!(atomic_file::refused(&path, &error)))?;
     }
     Ok(())
 }

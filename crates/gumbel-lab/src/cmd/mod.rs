@@ -15,9 +15,9 @@ mod train_gan;
 
 use crate::cli::{Cli, Command, Train, command};
 use crate::model::{Sbn, Semi, Text, Vae};
-use crate::output::print;
 use crate::run::RunFolder;
-use crate::watch::{INTERRUPTED, Interrupted, Stop};
+use crate::support::interrupt::{INTERRUPTED, Interrupted, Stop};
+use crate::support::stdout::print;
 use anyhow::{Context, Result, bail, ensure};
 use clap::ArgMatches;
 use clap::parser::ValueSource;

@@ -3,9 +3,9 @@
 use crate::config::{Config, Options};
 use crate::metrics::Metrics;
 use crate::model::Model;
-use crate::output::print;
+use crate::support::interrupt::{Stop, Watch};
+use crate::support::stdout::print;
 use crate::train::{Trainer, remaining};
-use crate::watch::{Stop, Watch};
 use anyhow::Result;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -42,7 +42,7 @@ impl Progress {
         if let Some(line) = line {
             self.show(line);
         }
-        !self.stop.wished()
+        !self.stop.requested()
     }
 
     fn show(&mut self, line: &Metrics) {

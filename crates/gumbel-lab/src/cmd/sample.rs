@@ -2,7 +2,7 @@
 
 use crate::cli::Sample;
 use crate::logits::{Error, Format, How, PART, Sink, Source, draw};
-use crate::whole_file;
+use crate::support::atomic_file;
 use anyhow::{Context, Result, anyhow, ensure};
 use gumbel_kernels::Stream;
 use std::fs::File;
@@ -31,12 +31,12 @@ fn sample(options: &Sample) -> Result<()> {
         return whole(drawn).with_context(|| name(options));
     };
     // The file in full, or not at all.
-    let refused = |error: &std::io::Error| anyhow!(whole_file::refused(path, error));
-    let mut file = whole_file::beside(path).map_err(|error| refused(&error))?;
+    let refused = |error: &std::io::Error| anyhow!(atomic_file::refused(path, error));
+    let mut file = atomic_file::beside(path).map_err(|error| refused(&error))?;
     match into(&mut source, how, options, Sink::file(format, &mut file)) {
         Err(Error::Unwritable(error)) => Err(refused(&error)),
         Err(error) => Err(error).with_context(|| name(options)),
-        Ok(()) => whole_file::place(file, path).map_err(|error| refused(&error)),
+        Ok(()) => atomic_file::place(file, path).map_err(|error| refused(&error)),
     }
 }
 

@@ -1,11 +1,11 @@
 //! `gumbel show`.
 
 use super::measure::{command_line, csv, finish};
-use crate::output::print;
+use crate::claims::{ALL, Claim, Finding, Options};
 use crate::report::Showing;
 use crate::run::RunFolder;
-use crate::show::{ALL, Claim, Finding, Options};
-use crate::watch::Stop;
+use crate::support::interrupt::Stop;
+use crate::support::stdout::print;
 use anyhow::Result;
 use std::process::ExitCode;
 

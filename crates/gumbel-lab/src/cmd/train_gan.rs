@@ -4,13 +4,14 @@ use super::generate_strings::{KEY, Written, on_one_line};
 use crate::adversarial::{HELD_OUT, Judged, Line, Start, Summary, Test, Trainer, nats, strings};
 use crate::checkpoint;
 use crate::cli::TrainGan;
-use crate::config::{GanConfig, Typed, quoted};
-use crate::output::print;
+use crate::config::{GanConfig, Typed};
+use crate::data::text::{Corpus, Quality, grammar, law_nats, load, measure};
 use crate::report::Adversarial;
 use crate::run::{RunFolder, peak_memory_bytes};
-use crate::sequences::{self, Corpus, Quality, grammar, law_nats, measure};
+use crate::support::interrupt::{INTERRUPTED, Interrupted, Stop, Watch};
+use crate::support::shell::quoted;
+use crate::support::stdout::print;
 use crate::train::{End, Use, noise, remaining};
-use crate::watch::{INTERRUPTED, Interrupted, Stop, Watch};
 use anyhow::{Context, Result, ensure};
 use burn::module::Module;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
@@ -47,7 +48,7 @@ fn begin(
     started: Instant,
     stop: Stop,
 ) -> Result<ExitCode> {
-    let corpus = sequences::load(&config.data, config.data_dir.as_deref(), config.length)?;
+    let corpus = load(&config.data, config.data_dir.as_deref(), config.length)?;
     let trainer = Trainer::new(config, &corpus)?;
     let run = |trainer, folder: &RunFolder| {
         Run { config, corpus: &corpus, folder, stop, started }.complete(trainer)
@@ -253,7 +254,7 @@ impl Progress {
         if let Some(line) = line {
             self.show(line);
         }
-        !self.stop.wished()
+        !self.stop.requested()
     }
 
     fn show(&mut self, line: &Line) {

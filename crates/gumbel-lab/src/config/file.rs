@@ -1,7 +1,7 @@
 //! A configuration from a TOML file, with mistakes told in one line.
 
 use super::Typed;
-use crate::nearest::{meant, nearest};
+use crate::support::suggest::{meant, nearest};
 use anyhow::{Context, Result, anyhow, bail};
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;

@@ -2,8 +2,8 @@
 
 use super::{Typed, Widths, whole};
 use crate::adversarial::{Loss, Way};
+use crate::data::text::Corpus;
 use crate::model::gan::Shape;
-use crate::sequences::Corpus;
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::Schedule;

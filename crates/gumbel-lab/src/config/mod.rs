@@ -243,15 +243,6 @@ pub(crate) fn check_threads(threads: usize) -> Result<()> {
     Ok(())
 }
 
-/// A word as a POSIX shell takes it.
-pub(crate) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=+@%".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.into(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
-}
-
 /// A whole number of the command line. Through TOML's integers, which a run's record must hold.
 fn whole<T: TryFrom<i64>>(text: &str) -> Result<T, String> {
     let number = text.parse::<i64>().ok().and_then(|number| T::try_from(number).ok());

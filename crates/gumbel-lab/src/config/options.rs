@@ -1,6 +1,6 @@
 //! What a model of images adds to the options of all.
 
-use crate::checkpoint::ImageSize;
+use crate::data::ImageSize;
 use crate::data::{self, Dataset, registry};
 use anyhow::{Result, ensure};
 use clap::Args;

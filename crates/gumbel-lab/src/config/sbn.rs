@@ -2,7 +2,7 @@
 
 use super::options::check_latents;
 use super::{Extent, Options, whole};
-use crate::checkpoint::ImageSize;
+use crate::data::ImageSize;
 use crate::model::sbn::Shape;
 use anyhow::{Result, ensure};
 use clap::Args;

@@ -1,7 +1,7 @@
 //! What `gumbel train semi` takes besides the options of all models.
 
 use super::{Extent, LabelSource, Labelling, Options, Widths, whole};
-use crate::checkpoint::ImageSize;
+use crate::data::ImageSize;
 use crate::model::semi::Shape;
 use anyhow::{Result, ensure};
 use clap::Args;

@@ -1,7 +1,7 @@
 //! What fits in memory, asked before anything is made.
 
 use super::{Config, Extent, Options};
-use crate::checkpoint::ImageSize;
+use crate::data::ImageSize;
 use anyhow::{Result, ensure};
 
 /// The most numbers a model may train: 4 GB with their gradients and Adam's two moments.

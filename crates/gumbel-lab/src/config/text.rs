@@ -2,10 +2,10 @@
 
 use super::options::check_latents;
 use super::{Extent, Options, Prior, Widths, whole};
-use crate::checkpoint::ImageSize;
 use crate::data::Dataset;
+use crate::data::ImageSize;
+use crate::data::text::{KNOWN, WINDOW, load};
 use crate::model::{text::Shape, vae};
-use crate::sequences::{self, KNOWN, WINDOW};
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::estimator::EstimatorSpec;
@@ -74,7 +74,7 @@ impl Options for TextOptions {
     fn load(&self, name: &str, data_dir: Option<&Path>) -> Result<Dataset> {
         // A file that has no name of its own is running text here.
         let length = if Self::knows(name) { self.length } else { Some(self.length.unwrap_or(WINDOW)) };
-        Ok(sequences::load(name, data_dir, length)?.dataset()?)
+        Ok(load(name, data_dir, length)?.dataset()?)
     }
 
     fn latents(&self) -> (usize, usize) {

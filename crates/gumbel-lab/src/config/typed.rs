@@ -1,6 +1,7 @@
 //! Options that are a command line, a TOML file and the record of a run at once, whatever the model.
 
 use super::file;
+use crate::support::shell::quoted;
 use anyhow::Result;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
@@ -49,7 +50,7 @@ pub trait Typed: Args + FromArgMatches + Serialize + DeserializeOwned {
         let defaults = Self::defaults().typed();
         let chosen = self.typed().into_iter().filter(|option| !defaults.contains(option));
         chosen.fold(format!("gumbel train {}", Self::MODEL), |command, (name, value)| {
-            format!("{command} --{name} {}", super::quoted(&value))
+            format!("{command} --{name} {}", quoted(&value))
         })
     }
 

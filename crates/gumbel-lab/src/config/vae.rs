@@ -2,7 +2,7 @@
 
 use super::options::check_latents;
 use super::{Extent, Options, Widths, whole};
-use crate::checkpoint::ImageSize;
+use crate::data::ImageSize;
 use crate::model::vae::{Divergence, Shape};
 use anyhow::{Result, bail, ensure};
 use clap::Args;

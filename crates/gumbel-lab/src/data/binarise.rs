@@ -1,7 +1,7 @@
 //! From grey to black and white.
 
 use super::Images;
-use crate::nearest::{meant, nearest};
+use crate::support::suggest::{meant, nearest};
 use gumbel_kernels::Stream;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};

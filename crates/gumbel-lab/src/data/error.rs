@@ -1,8 +1,8 @@
 //! What can go wrong with data, each with its remedy.
 
-use crate::nearest::meant;
-use crate::watch::Interrupted;
-use crate::whole_file;
+use crate::support::atomic_file;
+use crate::support::interrupt::Interrupted;
+use crate::support::suggest::meant;
 use std::{io, path::PathBuf};
 
 /// Why data could not be read, found or fetched. Every message is one line that names the value and the remedy.
@@ -73,7 +73,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A file or folder could not be written.
-    #[error("cannot write {}: {source}; {} or choose another folder with --data-dir", path.display(), whole_file::remedy(source))]
+    #[error("cannot write {}: {source}; {} or choose another folder with --data-dir", path.display(), atomic_file::remedy(source))]
     Write {
         /// Which.
         path: PathBuf,

@@ -5,7 +5,7 @@
 //! gzipped is seen from its first bytes, not from its name.
 
 use super::{Error, Images};
-use crate::whole_file;
+use crate::support::atomic_file;
 use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
 use sha2::{Digest, Sha256};
 use std::{
@@ -90,7 +90,7 @@ fn write(path: &Path, magic: u32, sizes: &[usize], items: &[u8]) -> Result<(), E
     let bytes = encode(magic, sizes, items);
     let zipped = path.extension().is_some_and(|extension| extension == "gz");
     let packed = if zipped { gzip(&bytes) } else { Ok(bytes) };
-    let written = packed.and_then(|bytes| whole_file::write(path, &bytes));
+    let written = packed.and_then(|bytes| atomic_file::write(path, &bytes));
     written.map_err(|source| Error::write(path, source))
 }
 

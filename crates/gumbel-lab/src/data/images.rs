@@ -1,7 +1,29 @@
 //! Images in memory.
 
 use super::idx;
-use crate::sequences::Written;
+use crate::data::text::Written;
+use serde::{Deserialize, Serialize};
+
+/// Pixels of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSize {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl ImageSize {
+    /// Of these images.
+    pub fn of(images: &Images) -> Self {
+        Self { height: images.height, width: images.width }
+    }
+
+    /// Pixels of an image, or as many as can be counted.
+    pub fn pixels(self) -> usize {
+        self.height.saturating_mul(self.width)
+    }
+}
 
 /// Grey images of one size, with labels where the source has them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //!
 //! Only [`fetch()`] uses the network. `digits` needs neither files nor network.
 
+pub mod batches;
 mod binarise;
 mod catalogue;
 pub mod digits;
@@ -14,16 +15,18 @@ pub mod fetch;
 mod folder;
 pub mod idx;
 mod images;
+pub mod labelled;
 mod order;
 mod places;
 pub mod registry;
 mod source;
+pub mod text;
 
 pub use binarise::{Binarisation, UnknownBinarisation};
 pub use catalogue::{Entry, Presence, catalogue};
 pub use error::Error;
 pub use fetch::fetch;
-pub use images::{Dataset, Images};
+pub use images::{Dataset, ImageSize, Images};
 pub use order::order;
 pub use places::Places;
 pub use source::{load, load_from};

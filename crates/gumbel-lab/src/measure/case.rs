@@ -1,8 +1,8 @@
 //! One problem that estimators are measured on.
 
 use super::Row;
-use crate::problem::Problem;
-use crate::watch::Watch;
+use crate::measure::problem::Problem;
+use crate::support::interrupt::Watch;
 use anyhow::Result;
 use burn::tensor::Device;
 use gumbel::estimator::{Estimator, EstimatorSpec};
@@ -71,7 +71,7 @@ impl Case {
     /// Measures an estimator; counts replicates on the bar.
     ///
     /// # Errors
-    /// What the estimator cannot serve; [`Interrupted`](crate::watch::Interrupted).
+    /// What the estimator cannot serve; [`Interrupted`](crate::support::interrupt::Interrupted).
     pub fn measure(&self, choice: &EstimatorSpec, settings: &Settings, watch: &Watch) -> Result<Row> {
         let (mut estimator, objective) = (choice.build()?, self.problem.objective());
         let (learning, draws) =

@@ -1,8 +1,8 @@
 //! Variance and bias along a temperature or a number of latents.
 
 use super::{Case, Options, Row};
-use crate::problem::Kind;
-use crate::watch::{Interrupted, Watch};
+use crate::measure::problem::Kind;
+use crate::support::interrupt::{Interrupted, Watch};
 use anyhow::Result;
 use gumbel::estimator::EstimatorSpec;
 use serde::{Deserialize, Serialize};

@@ -5,6 +5,7 @@ mod curve;
 mod guide;
 mod list;
 mod options;
+pub mod problem;
 mod row;
 mod toy;
 

@@ -1,7 +1,7 @@
 //! The options of `gumbel measure`.
 
 use super::{Case, List, Settings};
-use crate::problem::{Kind, Problem};
+use crate::measure::problem::{Kind, Problem};
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::estimator::{ALL, EstimatorSpec};

@@ -5,7 +5,7 @@
 
 use super::Case;
 use crate::adam::FusedAdam;
-use crate::watch::Watch;
+use crate::support::interrupt::Watch;
 use anyhow::Result;
 use burn::optim::Optimizer;
 use burn::tensor::{Device, Tensor};
@@ -50,7 +50,7 @@ impl Toy {
     /// Trains from the problem's logits on.
     ///
     /// # Errors
-    /// What the estimator cannot serve; [`Interrupted`](crate::watch::Interrupted).
+    /// What the estimator cannot serve; [`Interrupted`](crate::support::interrupt::Interrupted).
     pub fn train(&self, case: &Case, choice: &EstimatorSpec, watch: &Watch) -> Result<Vec<TrainingPoint>> {
         let (mut estimator, objective) = (choice.build()?, case.problem.objective());
         let noise = Noise::from_seed(self.seed);
@@ -119,7 +119,7 @@ fn moments(numbers: &[f64]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::{Kind, Problem};
+    use crate::measure::problem::{Kind, Problem};
 
     #[test]
     fn the_exact_gradient_learns_the_cheaper_bit_and_has_no_variance() {

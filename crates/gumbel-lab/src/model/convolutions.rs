@@ -1,7 +1,7 @@
 //! Convolutions that halve an image, as feature detectors before a perceptron.
 
 use super::mlp::drawn;
-use crate::checkpoint::ImageSize;
+use crate::data::ImageSize;
 use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::Conv2d;

@@ -34,7 +34,7 @@ impl Gaussian {
 mod tests {
     use super::*;
     use crate::evaluate::numbers;
-    use crate::mean::Mean;
+    use crate::support::stats::Mean;
     use burn::tensor::Device;
     use gumbel::Noise;
 
@@ -46,6 +46,6 @@ mod tests {
         assert!((numbers(q.kl())[0] - exact).abs() < 1e-6);
         let draws = Noise::from_seed(5).normal([1, 10_000, 1], &Device::flex());
         let sampled = Mean::of(numbers(q.log_ratio(q.at(draws.clone()), draws).neg()));
-        assert!((sampled.value - exact).abs() < 4.0 * sampled.se, "{sampled:?} against {exact}");
+        assert!((sampled.value - exact).abs() < 4.0 * sampled.standard_error, "{sampled:?} against {exact}");
     }
 }

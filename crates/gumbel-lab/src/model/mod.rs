@@ -22,9 +22,9 @@ pub use semi::Semi;
 pub use text::Text;
 pub use vae::Vae;
 
-use crate::checkpoint::ImageSize;
 use crate::config::{Config, Options};
 use crate::data::Dataset;
+use crate::data::ImageSize;
 use crate::evaluate::HeldOut;
 use crate::report::{self, Report};
 use crate::run::Test;

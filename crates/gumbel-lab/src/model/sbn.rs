@@ -11,9 +11,9 @@
 
 use super::mlp::Mlp;
 use super::{AT_ONCE, Batch, Estimated, Finished, Model, base_rate, grey};
-use crate::checkpoint::ImageSize;
 use crate::config::{Config, SbnOptions};
 use crate::data;
+use crate::data::ImageSize;
 use crate::evaluate::{HeldOut, spread};
 use crate::report::{Completions, Headline, Report};
 use anyhow::{Result, ensure};

@@ -18,8 +18,8 @@ use super::convolutions::{self, Convolutions};
 use super::gaussian::Gaussian;
 use super::mlp::Mlp;
 use super::{AT_ONCE, Batch, Estimated, Finished, Labelled, Model, base_rate, grey, prior};
-use crate::checkpoint::ImageSize;
 use crate::config::{Config, SemiOptions};
+use crate::data::ImageSize;
 use crate::evaluate::{HeldOut, spread};
 use crate::report::{Classes, Headline, Reconstructions, Report};
 use anyhow::Result;
@@ -339,7 +339,7 @@ mod tests {
     use super::*;
     use crate::data::{Binarisation, Images};
     use crate::evaluate::numbers;
-    use crate::mean::Mean;
+    use crate::support::stats::Mean;
     use gumbel::estimator::EstimatorSpec;
     use std::f64::consts::TAU;
 
@@ -372,7 +372,7 @@ mod tests {
         let exact = integrated(&model, held_out.batch(&(0..40).collect::<Vec<_>>()));
         let one = |i| held_out.negative_elbo(&model, 40, &noise.split(i)).unwrap().nats;
         let elbo = Mean::of((0..200).map(one));
-        assert!(elbo.value - exact > 4.0 * elbo.se, "{elbo:?} against {exact}");
+        assert!(elbo.value - exact > 4.0 * elbo.standard_error, "{elbo:?} against {exact}");
         let bound = held_out.importance_bound(&model, 20_000, 40, &noise).unwrap().nats;
         assert!((bound - exact).abs() < 2e-3, "{bound} against {exact}");
     }

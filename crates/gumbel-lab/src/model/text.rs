@@ -8,12 +8,12 @@
 
 use super::mlp::Mlp;
 use super::{AT_ONCE, Batch, Estimated, Finished, Model, prior, vae};
-use crate::checkpoint::ImageSize;
 use crate::config::{Config, TextOptions};
+use crate::data::ImageSize;
+use crate::data::text::{Baseline, Law, Written, codes, codes_of, sentences};
 use crate::evaluate::{HeldOut, spread};
 use crate::report::{Headline, Report, Strings, perplexity};
 use crate::run::{Test, TextResults};
-use crate::sequences::{Baseline, Law, Written, codes, codes_of, sentences};
 use anyhow::Result;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
@@ -323,7 +323,7 @@ fn places(scores: Tensor<4>, symbols: usize) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::evaluate::numbers;
-    use crate::mean::Mean;
+    use crate::support::stats::Mean;
 
     fn small() -> Shape {
         let code = vae::Shape {
@@ -376,7 +376,7 @@ mod tests {
         for row in [0, 17, 63] {
             let exact = (0..9).map(|s| likelihoods[s * 64 + row]).sum::<f64>() / 9.0; // a new prior is uniform
             let mean = Mean::of((0..4000).map(|s| weights[s * 64 + row]));
-            assert!((mean.value - exact).abs() < 4.0 * mean.se, "{mean:?} against {exact}");
+            assert!((mean.value - exact).abs() < 4.0 * mean.standard_error, "{mean:?} against {exact}");
         }
     }
 
@@ -391,7 +391,10 @@ mod tests {
             let share =
                 |string: &[u8]| string.iter().filter(|&&code| code == symbol as u8).count() as f64 / 3.0;
             let mean = Mean::of(written.chunks(3).map(share));
-            assert!((mean.value - exact).abs() < 4.0 * mean.se, "{symbol}: {mean:?}, not {exact}");
+            assert!(
+                (mean.value - exact).abs() < 4.0 * mean.standard_error,
+                "{symbol}: {mean:?}, not {exact}"
+            );
         }
     }
 

@@ -6,8 +6,8 @@
 use super::level::Level;
 use super::mlp::Mlp;
 use super::{AT_ONCE, Batch, Estimated, Finished, Model, base_rate, grey, prior};
-use crate::checkpoint::ImageSize;
 use crate::config::{Config, VaeOptions};
+use crate::data::ImageSize;
 use crate::evaluate::{HeldOut, spread};
 use crate::report::{Headline, Reconstructions, Report};
 use anyhow::Result;

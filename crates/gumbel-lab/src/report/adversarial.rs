@@ -4,7 +4,7 @@ use super::figure::axis::{grouped, measured};
 use super::figure::{LineChart, Series, Width};
 use super::page::{Rendered, chart_figure, command, half_figure, page};
 use crate::adversarial::{Judged, Line, STARTS, Summary, Way};
-use crate::sequences::{Quality, Runs};
+use crate::data::text::{Quality, Runs};
 use maud::{Markup, html};
 
 /// What the page shows.
@@ -286,7 +286,7 @@ const RUNS: &str = "Runs of n symbols; the ends of a string are symbols too. Mad
 mod tests {
     use super::*;
     use crate::adversarial::{Loss, Test};
-    use crate::sequences::{Corpus, measure};
+    use crate::data::text::{Corpus, measure};
 
     fn report(way: Way) -> Adversarial {
         let quality = measure(&Corpus::grammar(), &["x".to_string(), "x<x".to_string()]);

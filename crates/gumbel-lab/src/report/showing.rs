@@ -1,7 +1,7 @@
 //! The page of `gumbel show`: a summary, then every claim with its figures and its numbers.
 
 use super::page::{Rendered, command, fitted_figure, page};
-use crate::show::{Claim, Figure, Finding, Row, Test};
+use crate::claims::{Claim, Figure, Finding, Row, Test};
 use maud::{Markup, html};
 
 /// Rows of a table that is open from the start.

@@ -26,7 +26,7 @@ pub use finding::{Entry, State, Value, found, values};
 pub use order::Order;
 pub use plan::{Axes, Cell, Content, Number, Place, Plan, Run, Table};
 
-use crate::nearest::{meant, nearest};
+use crate::support::suggest::{meant, nearest};
 use anyhow::{Result, anyhow};
 
 /// A published result that can be made again.

@@ -6,7 +6,7 @@ use gumbel_lab::data::{
     idx,
     registry::{DataFile, Kind, Original, Packing, Part, Set},
 };
-use gumbel_lab::watch::Watch;
+use gumbel_lab::support::interrupt::Watch;
 use sha2::{Digest, Sha256};
 use std::{
     io::{BufRead, BufReader, Cursor, Write},
@@ -303,7 +303,7 @@ fn a_wish_to_stop_ends_the_download_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (base, requests) = serve(vec![(TRAIN, Answer::Body(train))]);
     let watch = Watch::nothing();
-    watch.stop.wish();
+    watch.stop.request();
     let error = fetch_set(&set, folder.path(), Some(&base), &watch).unwrap_err();
     assert!(matches!(error, Error::Interrupted(_)), "{error}");
     assert!(listing(folder.path()).is_empty() && requests.load(Ordering::SeqCst) == 0);

@@ -1,7 +1,7 @@
 //! The published data sets themselves, where they are at hand: `GUMBEL_DATA`, else `shared/data` beside the checkout.
 
 use gumbel_lab::data::{Dataset, Images, Places, Presence, catalogue, fetch::fetch_set, load_from, registry};
-use gumbel_lab::watch::Watch;
+use gumbel_lab::support::interrupt::Watch;
 use std::path::{Path, PathBuf};
 
 fn places() -> Option<Places> {

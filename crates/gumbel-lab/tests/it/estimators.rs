@@ -6,7 +6,7 @@ use gumbel::estimator::{
 };
 use gumbel::measure::{Measured, Measurement, exact, measure};
 use gumbel::{Error, Noise};
-use gumbel_lab::problem::{Kind, Problem};
+use gumbel_lab::measure::problem::{Kind, Problem};
 
 fn problem() -> Problem {
     Problem::new(Kind::Mlp, 3, 2).expect("a shape")

@@ -1,7 +1,7 @@
 //! `gumbel show` as a user meets it.
 
 use crate::program::*;
-use gumbel_lab::show::ALL;
+use gumbel_lab::claims::ALL;
 use std::path::Path;
 
 fn show(out: &Path, more: &[&str]) -> std::process::Output {

@@ -2,7 +2,7 @@
 
 use crate::program::*;
 use gumbel_lab::config::{Config, TextOptions, Typed};
-use gumbel_lab::sequences::sentences;
+use gumbel_lab::data::text::sentences;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;

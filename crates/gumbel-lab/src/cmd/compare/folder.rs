@@ -1,7 +1,7 @@
 //! The folder of a comparison.
 
-use crate::config::quoted;
 use crate::run::RunFolder;
+use crate::support::shell::quoted;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;

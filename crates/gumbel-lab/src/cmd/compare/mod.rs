@@ -9,9 +9,9 @@ mod results;
 
 use super::{check, shared, train};
 use crate::cli::{Cli, Command, Compare, Compared, Train};
-use crate::config::quoted;
-use crate::output::print;
-use crate::watch::{INTERRUPTED, Stop};
+use crate::support::interrupt::{INTERRUPTED, Stop};
+use crate::support::shell::quoted;
+use crate::support::stdout::print;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use clap::parser::ValueSource;
@@ -51,7 +51,7 @@ pub(super) fn run(options: &Compare, started: Instant) -> Result<ExitCode> {
             // The others are worth having all the same.
             Err(error) => failures.push(format!("{}: {error:#}", folder.record.estimators[place])),
         }
-        if stop.wished() {
+        if stop.requested() {
             return stopped(&folder);
         }
     }

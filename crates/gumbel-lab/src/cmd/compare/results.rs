@@ -2,8 +2,8 @@
 
 use super::folder::Folder;
 use crate::metrics::read_metrics;
-use crate::output::print;
 use crate::report::comparison::{Comparison, Evaluation, Run, any_accuracy};
+use crate::support::stdout::print;
 use anyhow::{Context, Result, anyhow};
 
 /// Heads of `curves.csv`, the evaluations while training, and of `summary.csv`, the ends on the whole test set.

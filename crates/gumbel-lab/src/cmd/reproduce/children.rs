@@ -1,8 +1,8 @@
 //! The runs, each in a process of its own.
 
 use super::folder::{Folder, Task};
-use crate::output::print;
-use crate::watch::Stop;
+use crate::support::interrupt::Stop;
+use crate::support::stdout::print;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::VecDeque;
@@ -62,7 +62,7 @@ pub(super) fn make(
     let mut maker = Maker { folder, program, data_dir, bar, running: Vec::new(), ended: Ended::default() };
     let (mut told, mut reported) = (false, Ok(()));
     loop {
-        if stop.wished() && !told {
+        if stop.requested() && !told {
             waiting.clear();
             maker.running.iter_mut().for_each(Running::ask_to_stop);
             told = true;
@@ -78,7 +78,7 @@ pub(super) fn make(
         if maker.glance(told) && reported.is_ok() {
             reported = report();
             // Without a disk to write to, no run will end well either.
-            reported.is_err().then(|| stop.wish());
+            reported.is_err().then(|| stop.request());
         }
         std::thread::sleep(GLANCE);
     }

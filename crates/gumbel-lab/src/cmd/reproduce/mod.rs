@@ -8,11 +8,11 @@ mod folder;
 mod results;
 
 use crate::cli::Reproduce;
-use crate::config::quoted;
 use crate::data;
-use crate::output::print;
 use crate::reproduce::{ALL, Budget, Experiment, Plan, find};
-use crate::watch::{INTERRUPTED, Stop};
+use crate::support::interrupt::{INTERRUPTED, Stop};
+use crate::support::shell::quoted;
+use crate::support::stdout::print;
 use anyhow::{Result, bail, ensure};
 use children::Ended;
 use folder::{Folder, Task};
@@ -48,7 +48,7 @@ pub(super) fn run(options: &Reproduce) -> Result<ExitCode> {
 /// Says how it ended.
 fn finish(folder: &Folder, ended: &Ended, stop: &Stop, command: &str) -> Result<ExitCode> {
     print(&format!("report: {}\n", folder.path().join("report.html").display()))?;
-    if stop.wished() {
+    if stop.requested() {
         print(&format!("reproduction stopped; go on with: {command}\n"))?;
         return Ok(ExitCode::from(INTERRUPTED));
     }

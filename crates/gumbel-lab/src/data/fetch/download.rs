@@ -1,8 +1,8 @@
 //! One file over HTTP, checked as it arrives.
 
 use crate::data::{Error, idx, registry::Original};
-use crate::watch::Watch;
-use crate::whole_file;
+use crate::support::atomic_file;
+use crate::support::interrupt::Watch;
 use sha2::{Digest, Sha256};
 use std::{
     io::{Read, Write},
@@ -38,7 +38,7 @@ fn attempt(url: &str, original: &Original, folder: &Path, watch: &Watch) -> Resu
     watch.stop.check().map_err(Error::Interrupted)?;
     // Before the request: an unwritable folder should cost no traffic.
     let unwritable = |source| Error::write(&folder.join(original.name), source);
-    let mut file = whole_file::beside(&folder.join(original.name)).map_err(unwritable)?;
+    let mut file = atomic_file::beside(&folder.join(original.name)).map_err(unwritable)?;
     let response = agent().get(url).call().map_err(|source| refused(url, source))?;
     watch.bar.set_length(original.bytes);
     watch.bar.set_position(0);

@@ -12,8 +12,8 @@ use super::{
     places::present,
     registry::{self, DataFile, Packing, Set},
 };
-use crate::watch::Watch;
-use crate::whole_file;
+use crate::support::atomic_file;
+use crate::support::interrupt::Watch;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -94,7 +94,7 @@ const STALE: Duration = Duration::from_secs(3600);
 /// Removes what killed downloads left, as far as it can be: a leftover is no reason to fail.
 fn remove_stale(folder: &Path) {
     for entry in folder.read_dir().into_iter().flatten().flatten() {
-        let unfinished = entry.file_name().to_string_lossy().starts_with(whole_file::PREFIX);
+        let unfinished = entry.file_name().to_string_lossy().starts_with(atomic_file::PREFIX);
         let written = entry.metadata().and_then(|metadata| metadata.modified());
         let age = written.ok().and_then(|written| written.elapsed().ok());
         if unfinished && age.is_some_and(|age| age > STALE) {
@@ -104,7 +104,7 @@ fn remove_stale(folder: &Path) {
 }
 
 fn place(file: tempfile::NamedTempFile, path: &Path) -> Result<(), Error> {
-    whole_file::place(file, path).map_err(|source| Error::write(path, source))
+    atomic_file::place(file, path).map_err(|source| Error::write(path, source))
 }
 
 /// Whether the file is there with the published contents.

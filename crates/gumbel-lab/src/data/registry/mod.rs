@@ -3,7 +3,7 @@
 mod sets;
 
 use super::Error;
-use crate::nearest::nearest;
+use crate::support::suggest::nearest;
 
 /// A named data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,69 @@
+//! Monte Carlo means of relaxed samples, with their standard errors.
+
+use crate::support::stats::Tally;
+use anyhow::Result;
+use gumbel_kernels::{Stream, gumbel_softmax};
+
+/// Rows drawn at a time.
+const BLOCK: usize = 1 << 14;
+
+/// Relaxed samples of one row of logits.
+#[derive(Clone, Copy, Debug)]
+pub struct Draws<'a> {
+    pub logits: &'a [f64],
+    pub tau: f64,
+    pub count: usize,
+    pub stream: Stream,
+}
+
+impl Draws<'_> {
+    /// The samples, one after the other.
+    pub fn each(&self, mut see: impl FnMut(&[f64])) -> Result<()> {
+        let k = self.logits.len();
+        let logits = self.logits.repeat(BLOCK.min(self.count));
+        let mut rows = vec![0.0; logits.len()];
+        for first in (0..self.count).step_by(BLOCK) {
+            let len = BLOCK.min(self.count - first) * k;
+            let stream = self.stream.skip((first * k) as u64);
+            gumbel_softmax(&logits[..len], k, self.tau, stream, &mut rows[..len])?;
+            rows[..len].chunks_exact(k).for_each(&mut see);
+        }
+        Ok(())
+    }
+
+    /// `E f(x)`.
+    pub fn tally<const N: usize>(&self, f: impl Fn(&[f64]) -> [f64; N]) -> Result<Tally<N>> {
+        let mut tally = Tally::default();
+        self.each(|row| tally.add(f(row)))?;
+        Ok(tally)
+    }
+}
+
+/// The place of the largest entry.
+pub fn argmax(row: &[f64]) -> usize {
+    let largest = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+    largest.expect("a row has an entry").0
+}
+
+/// Probabilities of unnormalised weights.
+pub fn shares<const N: usize>(weights: [f64; N]) -> [f64; N] {
+    let total: f64 = weights.iter().sum();
+    weights.map(|weight| weight / total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_do_not_show_in_the_samples() {
+        let draws = |count| Draws { logits: &[0.0, 1.0], tau: 0.5, count, stream: Stream::new(3) };
+        let all = |count| {
+            let mut all = Vec::new();
+            draws(count).each(|row| all.extend_from_slice(row)).unwrap();
+            all
+        };
+        assert_eq!(all(BLOCK + 5)[..2 * BLOCK], all(BLOCK)[..]);
+        assert_ne!(all(2)[..2], all(2)[2..]);
+    }
+}

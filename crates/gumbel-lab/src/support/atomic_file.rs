@@ -1,0 +1,86 @@
+//! Files that are either there in full or not at all.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use tempfile::NamedTempFile;
+
+/// How the names of unfinished files begin.
+pub const PREFIX: &str = ".partial-";
+
+/// A temporary file beside `path`, removed when dropped; readable by others as any new file is.
+pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
+    builder.tempfile_in(folder).map_err(nameless)
+}
+
+/// Puts a finished temporary file in its place.
+pub fn place(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    // Synced before the rename: after a crash the name must not point at missing contents.
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|failed| failed.error)?;
+    Ok(())
+}
+
+/// Writes `bytes` to `path`, in full or not at all.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = beside(path)?;
+    file.write_all(bytes).map_err(nameless)?;
+    place(file, path)
+}
+
+/// The error without the temporary name, which means nothing to the user.
+fn nameless(error: io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
+
+/// What was to be written, why it was not, and the remedy, in one line.
+pub fn refused(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}; {}", path.display(), remedy(error))
+}
+
+/// What to do about a file that could not be written.
+pub fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "free space",
+        ErrorKind::NotFound => "make its folder first",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a folder you may write to",
+        _ => "choose another place",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_folder_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        std::fs::create_dir(&path).unwrap(); // a folder cannot be replaced by a file
+        assert!(write(&path, b"x").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write(&path, b"long contents").unwrap();
+        write(&path, b"short").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"short");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_message_names_the_file_and_the_remedy_fits() {
+        let path = Path::new("/nonexistent/x.png");
+        let message = refused(path, &write(path, b"x").unwrap_err());
+        assert!(message.starts_with("cannot write /nonexistent/x.png: "), "{message}");
+        assert!(message.ends_with("make its folder first") && !message.contains(PREFIX), "{message}");
+        assert_eq!(remedy(&ErrorKind::StorageFull.into()), "free space");
+    }
+}

@@ -1,0 +1,75 @@
+//! What long work shows, and how it learns that it should stop.
+
+use indicatif::ProgressBar;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The wish to stop, shared between a signal's handler and the work.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+/// Work that was left unfinished because of a [`Stop`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// The exit code of an interrupted program: 128 and the number of SIGINT.
+pub const INTERRUPTED: u8 = 130;
+
+impl Stop {
+    /// One that Ctrl-C or a termination signal sets; a second such signal ends the program at once.
+    pub fn at_a_signal() -> Self {
+        let stop = Self::default();
+        let wish = stop.clone();
+        // The first handler of a process stays: there is one command in each.
+        let _ = ctrlc::set_handler(move || {
+            if wish.0.swap(true, Ordering::SeqCst) {
+                std::process::exit(i32::from(INTERRUPTED));
+            }
+        });
+        stop
+    }
+
+    /// Asks for a stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether to stop.
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// An error once a stop is wished.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub fn check(&self) -> Result<(), Interrupted> {
+        if self.requested() { Err(Interrupted) } else { Ok(()) }
+    }
+}
+
+/// A progress bar and the wish to stop.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// Shows how far the work is.
+    pub bar: ProgressBar,
+    /// Asked now and then.
+    pub stop: Stop,
+}
+
+impl Watch {
+    /// Shows nothing and never stops.
+    pub fn nothing() -> Self {
+        Self { bar: ProgressBar::hidden(), stop: Stop::default() }
+    }
+
+    /// Counts work done; says whether to go on.
+    ///
+    /// # Errors
+    /// [`Interrupted`].
+    pub fn done(&self, amount: usize) -> Result<(), Interrupted> {
+        self.bar.inc(amount as u64);
+        self.stop.check()
+    }
+}

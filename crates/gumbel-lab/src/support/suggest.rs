@@ -1,0 +1,15 @@
+//! What a mistyped word may have meant.
+
+/// At most two of the `known` words, the one most like `word` first; none that is not like it at all.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let closeness = |known: &str| strsim::jaro_winkler(&word.to_lowercase(), known);
+    let mut near: Vec<&str> = known.into_iter().filter(|known| closeness(known) > 0.75).collect();
+    near.sort_by(|a, b| closeness(b).total_cmp(&closeness(a)));
+    near.truncate(2);
+    near
+}
+
+/// The question, in brackets and after a space; empty if there is nothing to ask.
+pub fn meant(near: &[&str]) -> String {
+    if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(" or ")) }
+}
