@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     fn row(test: Test, measured: f64, se: f64) -> Row {
-        Row::mean("q", "s", Mean { value: measured, se }).expect(test, 1.0, "by hand")
+        Row::mean("q", "s", Mean { value: measured, standard_error: se }).expect(test, 1.0, "by hand")
     }
 
     #[test]

@@ -58,9 +58,13 @@ fn rows(tau: f64, means: &[Mean; 4], samples: usize) -> Vec<Row> {
     let row = |k: usize| {
         let (p, setting) = (probability(k, tau), format!("category {} at τ = {tau}", k + 1));
         // The binomial's own error; where it has next to no variance, too few are expected to tell.
-        let se = (p * (1.0 - p) / samples as f64).sqrt();
+        let standard_error = (p * (1.0 - p) / samples as f64).sqrt();
         let test = if p * samples as f64 > 100.0 { Test::Equal } else { Test::None };
-        Row::mean(&quantity, setting, Mean { se, ..means[k] }).expect(test, p, "αₖ c^−τ / (αₖ c^−τ + rest)")
+        Row::mean(&quantity, setting, Mean { standard_error, ..means[k] }).expect(
+            test,
+            p,
+            "αₖ c^−τ / (αₖ c^−τ + rest)",
+        )
     };
     (0..3).map(row).collect()
 }
