@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails if the files or the top-level modules of a crate depend on each other in a circle.
+"""Fails if the files or the top-level modules of a crate depend on each other in a circle, or if one imports another
+that its Cargo.toml does not allow under [package.metadata.imports].
 
     .ci/circles.py crates/gumbel crates/gumbel-kernels
 
@@ -8,6 +9,7 @@ defines the item and are no arrows themselves; tests, comments and documentation
 """
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 NAME = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -109,12 +111,24 @@ def circles(arrows):
     return {frozenset(b for b in reach if b in reach[a] and a in reach[b]) for a in reach if a in reach[a]}
 
 
+def forbidden(root, rooms):
+    """Imports between top-level modules that the crate's Cargo.toml does not allow."""
+    manifest = tomllib.loads((root / "Cargo.toml").read_text())
+    allowed = manifest["package"].get("metadata", {}).get("imports", {})
+    for (left, *_), (right, *_) in ((a, b) for a, b in rooms if a and b):
+        if left in allowed and right not in allowed[left]:
+            yield f"{root}: {left} imports {right}; allowed: {', '.join(allowed[left]) or 'nothing'}"
+
+
 def main():
     failed = False
     for root in map(Path, sys.argv[1:]):
         crate = Crate(root)
         arrows = set(crate.arrows())
         rooms = {(a[:1], b[:1]) for a, b in arrows if a[:1] != b[:1]}
+        for line in sorted(forbidden(root, rooms)):
+            failed = True
+            print(line)
         for kind, graph in (("files", arrows), ("top-level modules", rooms)):
             for circle in circles(graph):
                 failed = True

@@ -4,7 +4,7 @@
 import tempfile
 from pathlib import Path
 
-from circles import Crate, circles
+from circles import Crate, circles, forbidden
 
 # Of `gumbel-kernels` and `gumbel` before they were sorted into folders: the lines that made the circles.
 OLD = {
@@ -47,4 +47,10 @@ expected = {
 }
 assert found(OLD) == expected, found(OLD)
 assert found(PLAIN) == set(), found(PLAIN)
-print("the old circles are found")
+# An import that a crate's Cargo.toml does not allow.
+with tempfile.TemporaryDirectory() as folder:
+    Path(folder, "Cargo.toml").write_text('[package.metadata.imports]\nbelow = []\nabove = ["below"]\n')
+    allowed, upward = {(("above",), ("below",))}, {(("below", "deep"), ("above",))}
+    assert not list(forbidden(Path(folder), allowed))
+    assert len(list(forbidden(Path(folder), allowed | upward))) == 1
+print("the old circles are found, and imports that are not allowed")

@@ -1,7 +1,7 @@
 """Times the same operations in PyTorch (eager, compiled), JAX (jit) and gumbel-kernels.
 
-Every system is measured in turn, several times over; the figure is the median in nanoseconds per element, with the
-smallest beside it and the quotient by ours. All are single precision, on rows of unnormalised logits, at temperature
+The systems are measured in turn, several times. The CSV has the median and the minimum in nanoseconds per element, and
+the ratio to ours. All are single precision, on rows of unnormalised logits, at temperature
 0.7. `tables.py` prints the CSV as Markdown.
 """
 

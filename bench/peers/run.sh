@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Gumbel-Softmax and its kin in PyTorch, JAX and gumbel-kernels, measured in one run: prints a table and writes
+# Times Gumbel-Softmax and related operations in PyTorch, JAX and gumbel-kernels in one run: prints a table and writes
 # results/peers/peers.csv. Installs PyTorch and JAX from PyPI into a virtual environment of its own.
-# Takes some minutes, and a C++ compiler for `torch.compile`.
+# Takes some minutes. `torch.compile` requires a C++ compiler.
 # Usage: bench/peers/run.sh [--threads N] [--repeats N] [--shapes 65536x10,4096x1000,64x128256]
 #                           [--systems torch,torch.compile,jax,ours]
 set -euo pipefail

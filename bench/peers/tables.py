@@ -1,4 +1,4 @@
-"""Prints peers.csv as Markdown, a table for each shape: nanoseconds per element, and how many times ours it is.
+"""Prints peers.csv as Markdown, a table for each shape: nanoseconds per element, and the ratio to ours.
 
 Usage: python3 bench/peers/tables.py results/peers/peers.csv
 """

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Games over the arithmetic grammar, three seeds of each kind, and over a list of names: makes the CSV and JSON of this folder.
-# Usage: results/grammar-gan/run.sh DIR    (DIR holds names/names.txt, a name a line)
+# Adversarial training on the arithmetic grammar, three seeds of each kind, and on a list of names: writes the CSV and JSON
+# of this folder.
+# Usage: results/grammar-gan/run.sh DIR    (DIR holds names/names.txt, one name per line)
 set -euo pipefail
 data=$(realpath "$1")
 here=$(realpath "$(dirname "$0")")
@@ -9,7 +10,7 @@ cargo build --release --locked
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-play() { # NAME OPTIONS..
+train() { # NAME OPTIONS..
     local name=$1
     shift
     "${CARGO_TARGET_DIR:-target}/release/gumbel" train gan --out "$scratch/$name" "$@"
@@ -18,11 +19,11 @@ play() { # NAME OPTIONS..
 }
 
 for seed in 0 1 2; do
-    play "relativistic-$seed" --seed "$seed"
-    play "original-$seed" --seed "$seed" --loss original
-    play "score-function-$seed" --seed "$seed" --generator score-function
-    play "straight-through-$seed" --seed "$seed" --generator straight-through
+    train "relativistic-$seed" --seed "$seed"
+    train "original-$seed" --seed "$seed" --loss original
+    train "score-function-$seed" --seed "$seed" --generator score-function
+    train "straight-through-$seed" --seed "$seed" --generator straight-through
 done
-play original-penalised-0 --loss original --penalty 1
-play relativistic-unpenalised-0 --penalty 0
-play names --data names --data-dir "$data"
+train original-penalised-0 --loss original --penalty 1
+train relativistic-unpenalised-0 --penalty 0
+train names --data names --data-dir "$data"

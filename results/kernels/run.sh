@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Times every kernel beside its references, prints the table and writes kernels.csv. Takes three minutes.
+# Times every kernel and its references, prints the table and writes kernels.csv. Takes three minutes.
 set -euo pipefail
 here=$(realpath "$(dirname "$0")")
 cd "$here/../.."

@@ -1,4 +1,4 @@
-"""The numbers of every run in a folder, as CSV."""
+"""Prints the results of every run in a folder as CSV."""
 
 import json
 import pathlib

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The linear models of MNIST trained for long, the whole test set: makes the CSV of this folder.
+# Long training of the linear models on MNIST, evaluated on the full test set: writes the CSV of this folder.
 # Usage: results/long/run.sh DIR    (DIR holds mnist/; `gumbel data fetch mnist --data-dir DIR` fills it)
 set -euo pipefail
 data=$(realpath "$1")
@@ -10,7 +10,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 train() { # FOLDER STEPS RATE BINARISATION OPTIONS
-    "${CARGO_TARGET_DIR:-target}/release/gumbel" train "${@:5}" --data mnist --data-dir "$data" --binarise "$4" \
+    "${CARGO_TARGET_DIR:-target}/release/gumbel" train "${@:5}" --data mnist --data-dir "$data" --binarize "$4" \
         --steps "$2" --lr "cosine:$3:1e-4:$2" --evaluate-every 10000 --threads 1 --out "$scratch/$1"
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# MNIST's digits from 100 labels, the class summed over or sampled: makes accuracy.csv.
+# Classifies MNIST's digits from 100 labels, marginalising the class or sampling it: writes accuracy.csv.
 # Usage: results/semi/run.sh DIR    (DIR holds mnist/; `gumbel data fetch mnist --data-dir DIR` fills it)
 set -euo pipefail
 data=$(realpath "$1")
@@ -11,7 +11,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 semi() { "${CARGO_TARGET_DIR:-target}/release/gumbel" train semi --threads 1 "$@" >/dev/null; }
 
-numbers() { # FOLDER: the fields of a summary that the table has
+numbers() { # FOLDER: prints the row of a run for accuracy.csv
     python3 - "$1/summary.json" <<'PYTHON'
 import json, sys
 s = json.load(open(sys.argv[1]))
@@ -23,7 +23,7 @@ print(s["estimator"], s["seed"], s["steps"], accuracy["share"], accuracy["standa
 PYTHON
 }
 
-learn() { # ESTIMATOR SEED STEPS..: trains to the first number of steps, and on to the others
+learn() { # ESTIMATOR SEED STEPS..: trains for the first number of steps, then resumes to each of the others
     local run="$scratch/$1-$2"
     semi --data mnist --data-dir "$data" --estimator "$1" --seed "$2" --steps "$3" --lr linear:6e-3:1e-3:4000 \
         --alpha 50 --labelled-weight 0.1 --evaluate-every 1000 --importance-samples 100 --importance-images 1000 --out "$run"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Shakespeare in windows of 16 characters through 20 latents of 10 categories: makes the CSV of this folder.
+# A text model of Shakespeare, windows of 16 characters, with 20 latents of 10 categories: writes the CSV of this folder.
 # Usage: results/text/run.sh DIR    (DIR holds tiny-shakespeare/input.txt)
 set -euo pipefail
 data=$(realpath "$1")

@@ -1,8 +1,8 @@
-"""Times the training step of results/vae-step in PyTorch (eager), JAX (jit) and ours: makes peers.csv.
+"""Times the training step of results/vae-step in PyTorch (eager), JAX (jit) and this library: writes peers.csv.
 
 The same model (784-512-256-(20x10)-256-512-784), batch 100, temperature 1, the categorical divergence, Adam, on one
-thread and two; single precision, a new batch of binary images for every step. Each system runs in a process of its
-own, in turn, several times over.
+thread and two; single precision, a new batch of binary images for every step. The systems run in turn, each time in a
+new process, and all of them several times.
 Usage: PYTHON results/vae-step/peers.py GUMBEL [REPEATS], with the Python of bench/peers and the program `gumbel`.
 """
 

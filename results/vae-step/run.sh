@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Step time, peak memory and time to the first step of 784-512-256-(20x10)-256-512-784 at batch 100: makes steps.csv.
-# With `perf` and a second argument `profile`, also profile.csv: the share of each function at one thread.
+# Step time, peak memory and time to the first step of 784-512-256-(20x10)-256-512-784 at batch 100: writes steps.csv.
+# With `perf` installed and `profile` as second argument, it also writes profile.csv: the share of each function on one
+# thread.
 # Usage: results/vae-step/run.sh [REPEATS [profile]]
 set -euo pipefail
 repeats=${1:-5}

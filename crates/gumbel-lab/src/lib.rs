@@ -1,28 +1,20 @@
 //! Data, models, training and reports for models with discrete latent variables: the library behind the
 //! program `gumbel`.
 
-mod adam;
-pub mod adversarial;
-pub mod checkpoint;
 pub mod claims;
 pub mod cli;
 mod cmd;
-pub mod config;
+pub mod compare;
 pub mod data;
-pub mod evaluate;
+pub mod experiment;
 pub mod logits;
 pub mod measure;
-pub mod metrics;
 pub mod model;
-pub mod report;
+pub mod page;
 pub mod reproduce;
 pub mod run;
-
-mod story;
 pub mod support;
-pub mod train;
-
-pub use cmd::dispatch;
+pub mod tensorboard;
 
 /// The front page's example.
 #[cfg(doctest)]

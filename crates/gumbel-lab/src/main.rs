@@ -1,7 +1,7 @@
 //! The program `gumbel`.
 
 use clap::Parser;
-use gumbel_lab::cli::Cli;
+use gumbel_lab::cli::{Cli, dispatch};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -10,7 +10,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let started = std::time::Instant::now();
     let cli = Cli::parse();
-    match gumbel_lab::dispatch(cli, started) {
+    match dispatch(cli, started) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -1,4 +1,4 @@
-//! How the logarithm of the density is curved along the simplex.
+//! Curvature of the logarithm of the density along the simplex.
 //!
 //! ```text
 //! w = softmax(θ − τ ln x),   ∇² ln p = X⁻¹ [ (τ+1) I − nτ(τ+1) diag(w) + nτ² wwᵀ ] X⁻¹,   X = diag(x)
@@ -7,17 +7,17 @@
 //! A direction d along the simplex has Σ d = 0; in v = X⁻¹d the condition is x·v = 0. The signs of the curvatures do
 //! not depend on this change of coordinates (Sylvester), and in v they stay of order one where x does not.
 
-/// The least and the greatest curvature over unit v with `x·v = 0`.
+/// The minimum and the maximum curvature over unit v with `x·v = 0`.
 pub fn extremes(x: &[f64], w: &[f64], tau: f64) -> (f64, f64) {
     let values = eigenvalues(tangent(&matrix(w, tau), x));
-    // One of them belongs to the direction x, set to zero: the one nearest to it.
+    // The projection sets the eigenvalue of the direction x to zero: skip the eigenvalue closest to it.
     let nearest = values.iter().enumerate().min_by(|a, b| a.1.abs().total_cmp(&b.1.abs()));
     let skip = nearest.map_or(0, |(i, _)| i);
     let rest = values.iter().enumerate().filter(|(i, _)| *i != skip).map(|(_, v)| *v);
     rest.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
 }
 
-/// The bracket of the formula.
+/// The matrix in brackets of the formula.
 fn matrix(w: &[f64], tau: f64) -> Vec<Vec<f64>> {
     let n = w.len() as f64;
     let entry = |i: usize, j: usize| {
@@ -39,7 +39,7 @@ fn tangent(m: &[Vec<f64>], x: &[f64]) -> Vec<Vec<f64>> {
     (0..x.len()).map(|i| (0..x.len()).map(|j| entry(i, j)).collect()).collect()
 }
 
-/// Of a symmetric matrix, by Jacobi's rotations: sweep by sweep, until what is off the diagonal has gone.
+/// Eigenvalues of a symmetric matrix, by Jacobi rotations until the off-diagonal entries vanish.
 fn eigenvalues(mut a: Vec<Vec<f64>>) -> Vec<f64> {
     let n = a.len();
     let scale: f64 = a.iter().flatten().map(|x| x * x).sum();
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_even_centre_every_direction_is_curved_alike() {
+    fn at_the_centre_the_curvature_is_the_same_in_every_direction() {
         let (low, high) = extremes(&[0.25; 4], &[0.25; 4], 0.5);
         assert!((low - 0.75).abs() < 1e-12 && (high - 0.75).abs() < 1e-12); // 1 − τ²
     }

@@ -1,8 +1,8 @@
-//! The density: it integrates to one, and near misses do not.
+//! The density integrates to one; common misprints of its constant do not.
 
 use super::triangle::{expectation, integral, log_space_density};
-use super::{Claim, Figure, Finding, Row, Settings, Test, tuple};
-use crate::report::figure::{LineChart, Series};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, tuple};
+use crate::page::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::{
     binary_concrete_log_prob, binary_concrete_unit_log_prob, categorical, concrete_log_prob,
@@ -14,7 +14,7 @@ pub(super) const CLAIM: Claim =
 const SKEWED: [f64; 3] = [2.0, 1.0, 0.5];
 const TAUS: [f64; 5] = [0.1, 0.5, 0.7, 1.0, 5.0];
 
-/// Weights, temperature, point, and the log-density there in 30-digit arithmetic.
+/// Weights, temperature, point, and the log-density at the point in 30-digit arithmetic.
 type Golden = (&'static [f64], f64, &'static [f64], f64);
 const GOLDEN: [Golden; 5] = [
     (&[1.0, 1.0, 1.0], 0.5, &[0.2, 0.3, 0.5], -0.534_447_875_434_246_7),
@@ -24,7 +24,7 @@ const GOLDEN: [Golden; 5] = [
     (&[0.1, 0.9], 0.1, &[0.01, 0.99], 0.250_817_205_093_695_9),
 ];
 
-fn compute(_: &Settings) -> Result<Finding> {
+fn compute(_: &Sampling) -> Result<Finding> {
     let mut rows = Vec::new();
     for weights in [[1.0; 3], SKEWED] {
         rows.extend(TAUS.map(|tau| integral_row(weights, tau)));
@@ -35,22 +35,22 @@ fn compute(_: &Settings) -> Result<Finding> {
     }
     rows.extend(binary_rows()?);
     rows.extend(entropy_and_divergence()?);
-    let whole = rows[..2 * TAUS.len()].iter().map(|row| (row.measured - 1.0).abs()).fold(0.0, f64::max);
+    let worst = rows[..2 * TAUS.len()].iter().map(|row| (row.measured - 1.0).abs()).fold(0.0, f64::max);
     let [inverse, no_factorial, one_more] = [0, 1, 2].map(|i| rows[2 * TAUS.len() + i].measured);
-    let said = format!(
-        "The formula is (n−1)! τⁿ⁻¹ Π αₖxₖ^(−τ−1) / (Σ αᵢxᵢ^−τ)ⁿ, with respect to dx₁ … dxₙ₋₁. For 2 weights and {} temperatures its \
-         integral over the simplex misses 1 by {whole:.0e} at most. The constants people get wrong show at once, at \
-         τ = ½ and n = 3: τ^−(n−1) integrates to {inverse:.2}, the formula without (n−1)! to {no_factorial:.2}, τⁿ to \
-         {one_more:.2}. The divergence between two relaxed distributions is not that between the categories: {:.4} \
-         against {:.4} nats.",
+    let text = format!(
+        "The formula is (n−1)! τⁿ⁻¹ Π αₖxₖ^(−τ−1) / (Σ αᵢxᵢ^−τ)ⁿ, with respect to dx₁ … dxₙ₋₁. For two sets of weights and {} \
+         temperatures its integral over the simplex differs from 1 by at most {worst:.0e}. Common errors in the constant \
+         are detected, here at τ = ½ and n = 3: with τ^−(n−1) the integral is {inverse:.2}, without (n−1)! it is \
+         {no_factorial:.2}, with τⁿ {one_more:.2}. The KL divergence of two relaxed distributions is not that of the \
+         categories: {:.4} against {:.4} nats.",
         TAUS.len(),
         rows[rows.len() - 2].measured,
         rows[rows.len() - 1].measured
     );
-    Ok(Finding { said, figures: vec![figure()], rows })
+    Ok(Finding { text, figures: vec![figure()], rows })
 }
 
-/// `ln [ Π αₖ xₖ^(−τ−1) / (Σ αᵢ xᵢ^−τ)ⁿ ]`, for points of any positive sum.
+/// `ln [ Π αₖ xₖ^(−τ−1) / (Σ αᵢ xᵢ^−τ)ⁿ ]`, for points with any positive sum.
 pub(super) fn log_shape(logits: &[f64], tau: f64, log_x: &[f64]) -> f64 {
     let tilted: Vec<f64> = logits.iter().zip(log_x).map(|(l, x)| l - tau * x).collect();
     let top = tilted.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -64,39 +64,39 @@ fn log_constant(n: usize, tau: f64) -> f64 {
     factorial + (n - 1) as f64 * tau.ln()
 }
 
-/// The formula as it is printed, in logarithms.
+/// The logarithm of the published formula.
 pub(super) fn log_density(logits: &[f64], tau: f64, log_x: &[f64]) -> f64 {
     log_constant(logits.len(), tau) + log_shape(logits, tau, log_x)
 }
 
-/// Of the simplex form; dx₁ dx₂ brings the product of x in.
+/// Integral of a density on the simplex; dx₁ dx₂ contributes the product of x.
 fn mass(tau: f64, log_density: impl Fn(&[f64; 3]) -> f64) -> f64 {
     let term = |log_x: &[f64; 3]| (log_density(log_x) + log_x.iter().sum::<f64>()).exp();
-    // Nearer to an edge the point itself underflows, and less than e^-60 of the mass is left.
+    // Closer to an edge the point underflows, and less than e^-60 of the mass is left.
     integral(tau, |log_x| if log_x.iter().all(|l| *l > -700.0) { term(log_x) } else { 0.0 })
 }
 
-/// The kernel's density, by its simplex form.
+/// The library's density on the simplex.
 fn kernel(weights: [f64; 3], tau: f64) -> impl Fn(&[f64; 3]) -> f64 {
     let logits = weights.map(f64::ln);
     move |log_x| {
         let mut out = [f64::NAN];
-        // Refused, it stays NaN, and so does the integral.
+        // An error leaves NaN, and so the integral is NaN.
         drop(concrete_log_prob(&logits, &log_x.map(f64::exp), 3, tau, &mut out));
         out[0]
     }
 }
 
-fn integral_row(weights: [f64; 3], tau: f64) -> Row {
+fn integral_row(weights: [f64; 3], tau: f64) -> ClaimRow {
     let total = mass(tau, kernel(weights, tau));
-    Row::exact("integral of the density", format!("α = {}, τ = {tau}", tuple(&weights)), total).expect(
-        Test::Within(1e-6),
+    ClaimRow::exact("integral of the density", format!("α = {}, τ = {tau}", tuple(&weights)), total).expect(
+        Relation::Within(1e-6),
         1.0,
-        "a density",
+        "a probability density",
     )
 }
 
-/// Name, logarithm of the constant at τ = ½ and n = 3, and what it integrates to.
+/// Name, logarithm of the constant at τ = ½ and n = 3, and the integral of the density with it.
 fn wrong_constants() -> [(&'static str, f64, f64); 3] {
     let ln_tau = 0.5f64.ln();
     [
@@ -106,38 +106,38 @@ fn wrong_constants() -> [(&'static str, f64, f64); 3] {
     ]
 }
 
-fn wrong_row(name: &str, constant: f64, share: f64) -> Row {
+fn wrong_row(name: &str, constant: f64, share: f64) -> ClaimRow {
     let logits = SKEWED.map(f64::ln);
     let total = mass(0.5, |log_x| constant + log_shape(&logits, 0.5, log_x));
-    Row::exact(format!("integral with {name}"), "n = 3, τ = 0.5", total).expect(
-        Test::Within(1e-6),
+    ClaimRow::exact(format!("integral with {name}"), "n = 3, τ = 0.5", total).expect(
+        Relation::Within(1e-6),
         share,
         "ratio of the constants",
     )
 }
 
-fn golden_row((weights, tau, x, expected): Golden) -> Result<Row> {
+fn golden_row((weights, tau, x, expected): Golden) -> Result<ClaimRow> {
     let logits: Vec<f64> = weights.iter().map(|w| w.ln()).collect();
     let mut out = [f64::NAN];
     concrete_log_prob(&logits, x, x.len(), tau, &mut out)?;
     let setting = format!("α = {}, τ = {tau:.3}, x = {}", tuple(weights), tuple(x));
-    Ok(Row::exact("log-density", setting, out[0]).expect(
-        Test::Within(1e-12),
+    Ok(ClaimRow::exact("log-density", setting, out[0]).expect(
+        Relation::Within(1e-12),
         expected,
         "30-digit arithmetic",
     ))
 }
 
-/// Of a bit, on the unit interval and as a logit.
-fn binary_rows() -> Result<[Row; 2]> {
+/// Log-densities of a relaxed bit, on the unit interval and as a logit.
+fn binary_rows() -> Result<[ClaimRow; 2]> {
     let (log_odds, tau) = ([3f64.ln()], 0.5);
     let (mut unit, mut logit) = ([f64::NAN], [f64::NAN]);
     binary_concrete_unit_log_prob(&log_odds, &[0.3], tau, &mut unit)?;
     binary_concrete_log_prob(&log_odds, &[0.7], tau, &mut logit)?;
     let row = |at: &str, value, expected| {
         let setting = format!("odds 3, τ = {tau}, {at}");
-        Row::exact("log-density of a bit", setting, value).expect(
-            Test::Within(1e-12),
+        ClaimRow::exact("log-density of a bit", setting, value).expect(
+            Relation::Within(1e-12),
             expected,
             "30-digit arithmetic",
         )
@@ -148,7 +148,7 @@ fn binary_rows() -> Result<[Row; 2]> {
     ])
 }
 
-fn entropy_and_divergence() -> Result<[Row; 3]> {
+fn entropy_and_divergence() -> Result<[ClaimRow; 3]> {
     let (logits, tau) = (SKEWED.map(f64::ln), 0.7);
     let on_simplex = |l: &[f64; 3]| log_space_density(l, &logits, tau) - l.iter().sum::<f64>();
     let ratio = |l: &[f64; 3]| log_space_density(l, &logits, tau) - log_space_density(l, &[0.0; 3], tau);
@@ -156,7 +156,7 @@ fn entropy_and_divergence() -> Result<[Row; 3]> {
     categorical::kl(&logits, &[0.0; 3], 3, &mut discrete)?;
     let setting = "α = (2, 1, ½), τ = 0.7";
     let row = |name: &str, value, expected, source: &str| {
-        Row::exact(name, setting, value).expect(Test::Within(1e-6), expected, source)
+        ClaimRow::exact(name, setting, value).expect(Relation::Within(1e-6), expected, source)
     };
     Ok([
         row("entropy", -expectation(&logits, tau, on_simplex), -1.791_312, "independent quadrature"),
@@ -165,28 +165,23 @@ fn entropy_and_divergence() -> Result<[Row; 3]> {
     ])
 }
 
-/// Two categories: the density over (0, 1), where it can be seen whole.
+/// The density of two categories over (0, 1).
 fn figure() -> Figure {
     let points = |tau: f64| {
         let at = move |i: i32| f64::from(i) / 200.0;
         let density = move |x: f64| log_density(&[2f64.ln(), 0.0], tau, &[x.ln(), (1.0 - x).ln()]).exp();
-        (4..=196).map(|i| (at(i), density(at(i)))).collect()
+        (4..=196).map(move |i| (at(i), density(at(i))))
     };
-    let series = [0.1, 0.5, 1.0, 2.0].map(|tau| Series {
-        name: format!("τ = {tau}"),
-        points: points(tau),
-        dashed: false,
-    });
-    let chart = LineChart {
-        title: "Density of the relaxed sample of two categories".into(),
-        x_label: "x₁".into(),
-        y_label: "density for α = (2, 1)".into(),
-        series: series.into(),
-        ..LineChart::default()
-    };
-    Figure::chart(
+    let series = [0.1, 0.5, 1.0, 2.0].map(|tau| Series::new(format!("τ = {tau}"), points(tau)));
+    let chart = LineChart::new(
+        "Density of the relaxed sample of two categories",
+        "x₁",
+        "density for α = (2, 1)",
+        series,
+    );
+    Figure::new(
         "density",
-        "Two categories, between 0.02 and 0.98. The area under a whole curve is 1: at τ = 0.1 nearly all of it is beyond.",
+        "Two categories, between 0.02 and 0.98. The area under each full curve is 1; at τ = 0.1 nearly all of it is outside this range.",
         &chart,
     )
 }
@@ -200,11 +195,11 @@ mod tests {
         let logits = SKEWED.map(f64::ln);
         let log_x = [0.2f64.ln(), 0.3f64.ln(), 0.5f64.ln()];
         assert!((log_density(&logits, 0.7, &log_x) - GOLDEN[1].3).abs() < 1e-12);
-        let right = Row::exact("", "", mass(0.5, |l| log_density(&logits, 0.5, l)));
-        assert!(right.expect(Test::Within(1e-6), 1.0, "").holds());
+        let right = ClaimRow::exact("", "", mass(0.5, |l| log_density(&logits, 0.5, l)));
+        assert!(right.expect(Relation::Within(1e-6), 1.0, "").holds());
         for (name, constant, _) in wrong_constants() {
-            let wrong = Row::exact("", "", mass(0.5, |l| constant + log_shape(&logits, 0.5, l)));
-            assert!(!wrong.expect(Test::Within(1e-6), 1.0, "").holds(), "{name}");
+            let wrong = ClaimRow::exact("", "", mass(0.5, |l| constant + log_shape(&logits, 0.5, l)));
+            assert!(!wrong.expect(Relation::Within(1e-6), 1.0, "").holds(), "{name}");
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::support::stats::Tally;
 use anyhow::Result;
 use gumbel_kernels::{Stream, gumbel_softmax};
 
-/// Rows drawn at a time.
+/// Rows per block.
 const BLOCK: usize = 1 << 14;
 
 /// Relaxed samples of one row of logits.
@@ -17,7 +17,7 @@ pub struct Draws<'a> {
 }
 
 impl Draws<'_> {
-    /// The samples, one after the other.
+    /// Calls `see` with each sample in order.
     pub fn each(&self, mut see: impl FnMut(&[f64])) -> Result<()> {
         let k = self.logits.len();
         let logits = self.logits.repeat(BLOCK.min(self.count));
@@ -31,7 +31,7 @@ impl Draws<'_> {
         Ok(())
     }
 
-    /// `E f(x)`.
+    /// Monte Carlo mean of `f(x)`.
     pub fn tally<const N: usize>(&self, f: impl Fn(&[f64]) -> [f64; N]) -> Result<Tally<N>> {
         let mut tally = Tally::default();
         self.each(|row| tally.add(f(row)))?;
@@ -39,7 +39,7 @@ impl Draws<'_> {
     }
 }
 
-/// The place of the largest entry.
+/// Index of the largest entry.
 pub fn argmax(row: &[f64]) -> usize {
     let largest = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
     largest.expect("a row has an entry").0
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_do_not_show_in_the_samples() {
+    fn samples_do_not_depend_on_the_blocks() {
         let draws = |count| Draws { logits: &[0.0, 1.0], tau: 0.5, count, stream: Stream::new(3) };
         let all = |count| {
             let mut all = Vec::new();

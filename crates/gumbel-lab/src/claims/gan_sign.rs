@@ -1,51 +1,53 @@
-//! The sign between the two terms of the adversarial objective.
+//! The sign between the two terms of the adversarial objective:
 //!
 //! ```text
-//! V(D) = Σ p ln D ± Σ q ln(1 − D),   D = σ(a), a category at a time
+//! V(D) = Σ p ln D ± Σ q ln(1 − D),   D = σ(a), one logit per category
 //! ```
 
-use super::{Claim, Figure, Finding, Row, Settings, Test};
-use crate::report::figure::{LineChart, Series};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use crate::page::{LineChart, Series};
 use anyhow::Result;
 
 pub(super) const CLAIM: Claim = Claim {
     name: "gan-sign",
-    title: "The two terms of the adversarial objective are added; with a minus the discriminator learns nothing",
+    title: "The two terms of the adversarial objective are added; with a minus sign the discriminator learns nothing",
     compute,
 };
 
-/// Data, and what the generator makes.
+/// Probabilities of the data, and of the generator.
 const DATA: [f64; 4] = [0.4, 0.3, 0.2, 0.1];
 const MADE: [f64; 4] = [0.1, 0.2, 0.3, 0.4];
 const RATE: f64 = 2.0;
 const STEPS: usize = 500;
 
-/// A discriminator's way up its objective.
+/// Gradient ascent of a discriminator: objective by step, and the final outputs.
 struct Ascent {
     values: Vec<f64>,
-    verdicts: [f64; 4],
+    outputs: [f64; 4],
 }
 
-fn compute(_: &Settings) -> Result<Finding> {
+fn compute(_: &Sampling) -> Result<Finding> {
     let [plus, minus] = [1.0, -1.0].map(ascend);
-    let mut rows: Vec<Row> = (0..4).map(|k| optimum_row(k, plus.verdicts[k])).collect();
+    let mut rows: Vec<ClaimRow> = (0..4).map(|k| optimum_row(k, plus.outputs[k])).collect();
     rows.push(value_row(*plus.values.last().expect("there are steps")));
-    let least = minus.verdicts.into_iter().fold(1.0, f64::min);
-    rows.push(Row::exact("least verdict D, with a minus", format!("after {STEPS} steps"), least).expect(
-        Test::AtLeast,
-        0.99,
-        "D → 1 whatever is shown",
-    ));
+    let least = minus.outputs.into_iter().fold(1.0, f64::min);
+    rows.push(
+        ClaimRow::exact("minimum output D, with a minus sign", format!("after {STEPS} steps"), least).expect(
+            Relation::AtLeast,
+            0.99,
+            "D → 1 for every input",
+        ),
+    );
     rows.push(gain_row(&minus.values));
     let end = minus.values[STEPS];
-    let said = format!(
-        "With a plus the best discriminator is p/(p + q), and its objective −ln 4 plus twice the Jensen–Shannon \
-         divergence: gradient ascent arrives at {:.6}. With a minus the derivative is positive for data and samples \
-         alike: after {STEPS} steps the least verdict is {least:.4}, nothing is told apart, and the objective, {end:.2} \
-         by then, still rises without bound.",
+    let text = format!(
+        "With a plus sign the optimal discriminator is p/(p + q), and its objective is −ln 4 plus twice the Jensen–Shannon \
+         divergence: gradient ascent reaches {:.6}. With a minus sign the derivative is positive for data and for \
+         samples: after {STEPS} steps the minimum output is {least:.4}, so data and samples are not distinguished, and \
+         the objective, then {end:.2}, increases without bound.",
         plus.values[STEPS]
     );
-    Ok(Finding { said, figures: vec![figure(&plus, &minus)], rows })
+    Ok(Finding { text, figures: vec![figure(&plus, &minus)], rows })
 }
 
 fn sigmoid(a: f64) -> f64 {
@@ -63,7 +65,7 @@ fn ascend(sign: f64) -> Ascent {
         }
         values.push(value(&a, sign));
     }
-    Ascent { values, verdicts: a.map(sigmoid) }
+    Ascent { values, outputs: a.map(sigmoid) }
 }
 
 fn value(a: &[f64; 4], sign: f64) -> f64 {
@@ -72,52 +74,53 @@ fn value(a: &[f64; 4], sign: f64) -> f64 {
     (0..4).map(term).sum()
 }
 
-fn optimum_row(k: usize, verdict: f64) -> Row {
+fn optimum_row(k: usize, output: f64) -> ClaimRow {
     let setting = format!("category {}, p = {}, q = {}", k + 1, DATA[k], MADE[k]);
-    Row::exact("verdict D, with a plus", setting, verdict).expect(
-        Test::Within(1e-6),
+    ClaimRow::exact("output D, with a plus sign", setting, output).expect(
+        Relation::Within(1e-6),
         DATA[k] / (DATA[k] + MADE[k]),
         "p/(p + q) (Goodfellow et al. 2014, prop. 1)",
     )
 }
 
-fn value_row(value: f64) -> Row {
+fn value_row(value: f64) -> ClaimRow {
     let divergence = |from: [f64; 4]| -> f64 {
         (0..4).map(|k| from[k] * (2.0 * from[k] / (DATA[k] + MADE[k])).ln()).sum()
     };
     let expected = -4f64.ln() + divergence(DATA) + divergence(MADE);
-    Row::exact("objective, with a plus", format!("after {STEPS} steps"), value).expect(
-        Test::Within(1e-9),
+    ClaimRow::exact("objective, with a plus sign", format!("after {STEPS} steps"), value).expect(
+        Relation::Within(1e-9),
         expected,
         "−ln 4 + 2 JS(p, q) (ibid., thm. 1)",
     )
 }
 
-/// Once D is 1, V rises with every step by the squared length of its derivative, which is q.
-fn gain_row(values: &[f64]) -> Row {
+/// Once D is 1, the derivative of V is q, and every step increases V by the rate times its squared length.
+fn gain_row(values: &[f64]) -> ClaimRow {
     let (half, end) = (values[STEPS / 2], values[STEPS]);
     let rate = RATE * MADE.iter().map(|q| q * q).sum::<f64>();
-    Row::exact("gain of the second half of the steps, with a minus", "V", end - half).expect(
-        Test::Within(1e-6),
+    ClaimRow::exact("increase over the second half of the steps, with a minus sign", "V", end - half).expect(
+        Relation::Within(1e-6),
         rate * (STEPS / 2) as f64,
-        "a constant rate: no maximum",
+        "constant rate: no maximum",
     )
 }
 
 fn figure(plus: &Ascent, minus: &Ascent) -> Figure {
-    let curve = |name: &str, ascent: &Ascent| Series {
-        name: name.into(),
-        points: ascent.values.iter().zip(0..=10).map(|(value, step)| (f64::from(step), *value)).collect(),
-        dashed: false,
+    let curve = |name: &str, ascent: &Ascent| {
+        Series::new(name, ascent.values.iter().zip(0..=10).map(|(value, step)| (f64::from(step), *value)))
     };
-    let chart = LineChart {
-        title: "The discriminator’s objective along gradient ascent".into(),
-        x_label: "step".into(),
-        y_label: "objective V(D)".into(),
-        series: vec![curve("E ln D + E ln(1 − D)", plus), curve("E ln D − E ln(1 − D)", minus)],
-        ..LineChart::default()
-    };
-    Figure::chart("gan-sign", "With a plus it has a maximum; with a minus it rises for ever.", &chart)
+    let chart = LineChart::new(
+        "Objective of the discriminator during gradient ascent",
+        "step",
+        "objective V(D)",
+        vec![curve("E ln D + E ln(1 − D)", plus), curve("E ln D − E ln(1 − D)", minus)],
+    );
+    Figure::new(
+        "gan-sign",
+        "With a plus sign the objective has a maximum; with a minus sign it increases without bound.",
+        &chart,
+    )
 }
 
 #[cfg(test)]
@@ -128,10 +131,10 @@ mod tests {
     fn the_wrong_sign_fails_the_tests_of_the_right_one() {
         let [plus, minus] = [1.0, -1.0].map(ascend);
         assert!(
-            (0..4).all(|k| optimum_row(k, plus.verdicts[k]).holds()) && value_row(plus.values[STEPS]).holds()
+            (0..4).all(|k| optimum_row(k, plus.outputs[k]).holds()) && value_row(plus.values[STEPS]).holds()
         );
         assert!(
-            (0..4).all(|k| !optimum_row(k, minus.verdicts[k]).holds())
+            (0..4).all(|k| !optimum_row(k, minus.outputs[k]).holds())
                 && !value_row(minus.values[STEPS]).holds()
         );
     }

@@ -1,12 +1,13 @@
-//! Three relaxed objectives beside the likelihoods that they are, or are not, bounds of.
+//! Three relaxed objectives, and the likelihoods that they bound or do not bound.
 //!
-//! A model small enough to know everything of: one latent of three categories, even prior, three bits. Bit 1 wants more
-//! than 0.3 of category 1, bit 2 of category 2, bit 3 less than 0.01 of category 3. The observed bits are all set.
+//! A model small enough to integrate exactly: one latent of three categories, uniform prior, three bits. Bit 1 is likely
+//! for more than 0.3 of category 1, bit 2 for more than 0.3 of category 2, bit 3 for less than 0.01 of category 3. All
+//! observed bits are set.
 
 use super::draw::shares;
 use super::triangle::{expectation, log_space_density};
-use super::{Claim, Figure, Finding, Row, Settings, Test};
-use crate::report::figure::{LineChart, Series};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use crate::page::{LineChart, Series};
 use crate::support::stats::Mean;
 use anyhow::Result;
 use burn::tensor::{DType, Device, Tensor, TensorData, activation};
@@ -14,16 +15,16 @@ use gumbel::{Noise, kl, log_gumbel_softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "relaxed-elbo",
-    title: "The relaxed ELBO with the discrete KL is no bound; with the density it is one, on the relaxed model",
+    title: "The relaxed ELBO with the discrete KL is not a bound; with the density it is a bound for the relaxed model",
     compute,
 };
 
 const TAU: f64 = 1.0;
-/// Bits: how steeply each turns with its category's share, and where.
+/// Slope and threshold of each bit in the share of its category.
 const BITS: [(f64, f64); 3] = [(10.0, 0.3), (10.0, 0.3), (-300.0, 0.01)];
-/// ln α of the posterior for categories 1 and 2; 0 for the third.
+/// Values of ln α of the posterior for categories 1 and 2; it is 0 for the third.
 const EVEN: [f64; 9] = [3.5, 4.0, 4.5, 5.0, 5.5, 6.0, 6.5, 7.0, 8.0];
-/// Where the integrals are checked by samples through the library.
+/// The value of ln α at which the integrals are checked by samples.
 const CHECKED: f64 = 5.0;
 
 /// The objectives, in nats of ln p(x).
@@ -34,38 +35,38 @@ struct Objectives<T> {
     discrete: T,
 }
 
-fn compute(settings: &Settings) -> Result<Finding> {
+fn compute(sampling: &Sampling) -> Result<Finding> {
     let (relaxed, hard) = (relaxed_evidence(), hard_evidence());
     let curve = EVEN.map(|even| (even, objectives(even), hard_elbo(even)));
-    let sampled = sampled(settings)?;
+    let sampled = sampled(sampling)?;
     let mut rows = bound_rows(&curve, relaxed, hard);
     rows.extend(sampled_rows(&sampled, &objectives(CHECKED)));
     let most = |of: fn(&Objectives<f64>) -> f64| {
         curve.iter().map(|(_, o, _)| of(o)).fold(f64::NEG_INFINITY, f64::max)
     };
-    let said = format!(
-        "Summed over its categories the discrete model gives ln p(x) = {hard:.3}; integrated over the simplex, the \
-         relaxed model gives {relaxed:.3}. Over the posteriors drawn, the objective with the Concrete densities \
-         reaches {:.3} and stays below the latter. With the KL of the categories it reaches {:.3}, above both, and with \
-         the log-ratio at the sample {:.3}: they are bounds of neither. A posterior near the edge explains all three \
-         bits, and the KL of the categories charges at most ln 3 for whatever it does there. The hard ELBO reaches \
-         {:.3} and stays below {hard:.3}.",
+    let text = format!(
+        "Summed over its categories, the discrete model has ln p(x) = {hard:.3}; integrated over the simplex, the relaxed \
+         model has {relaxed:.3}. Over the posteriors in the figure, the objective with the Concrete densities reaches \
+         {:.3} and stays below the latter. With the KL of the categories it reaches {:.3}, above both likelihoods, and \
+         with the log-ratio at the sample {:.3}: these objectives bound neither. A posterior near the edge explains all \
+         three bits, while the KL of the categories is at most ln 3, whatever the posterior does there. The hard ELBO \
+         reaches {:.3} and stays below {hard:.3}.",
         most(|o| o.density),
         most(|o| o.discrete),
         most(|o| o.mass),
         curve.iter().map(|point| point.2).fold(f64::NEG_INFINITY, f64::max)
     );
-    Ok(Finding { said, figures: vec![figure(&curve, relaxed, hard)], rows })
+    Ok(Finding { text, figures: vec![figure(&curve, relaxed, hard)], rows })
 }
 
 fn logits(even: f64) -> [f64; 3] {
     [even, even, 0.0]
 }
 
-/// `ln p(x | z)` of all bits set.
+/// `ln p(x | z)` with all bits set.
 fn log_likelihood(z: [f64; 3]) -> f64 {
     let log_sigmoid = |a: f64| -(-a.abs()).exp().ln_1p() + a.min(0.0);
-    z.iter().zip(BITS).map(|(z, (slope, wanted))| log_sigmoid(slope * (z - wanted))).sum()
+    z.iter().zip(BITS).map(|(z, (slope, threshold))| log_sigmoid(slope * (z - threshold))).sum()
 }
 
 fn corner(k: usize) -> [f64; 3] {
@@ -76,7 +77,7 @@ fn hard_evidence() -> f64 {
     ((0..3).map(|k| log_likelihood(corner(k)).exp()).sum::<f64>() / 3.0).ln()
 }
 
-/// Under the prior Concrete(1, τ).
+/// `ln p(x)` of the relaxed model, with the prior Concrete(1, τ).
 fn relaxed_evidence() -> f64 {
     expectation(&[0.0; 3], TAU, |log_z| log_likelihood(log_z.map(f64::exp)).exp()).ln()
 }
@@ -86,7 +87,7 @@ fn hard_elbo(even: f64) -> f64 {
     q.iter().enumerate().map(|(k, q)| q * (log_likelihood(corner(k)) - (3.0 * q).ln())).sum()
 }
 
-/// By quadrature; Maddison et al. 2017, eqs. 20 to 22.
+/// The objectives by quadrature; Maddison et al. 2017, eqs. 20 to 22.
 fn objectives(even: f64) -> Objectives<f64> {
     let theta = logits(even);
     let q = shares(theta.map(f64::exp));
@@ -102,16 +103,16 @@ fn objectives(even: f64) -> Objectives<f64> {
     }
 }
 
-/// By samples, through the library's samples and divergences.
-fn sampled(settings: &Settings) -> Result<Objectives<Mean>> {
-    let rows = settings.fewer();
-    let mut noise = Noise::from_seed(u64::from(settings.stream.word(0)));
+/// The objectives by the samples and divergences of the library.
+fn sampled(sampling: &Sampling) -> Result<Objectives<Mean>> {
+    let rows = sampling.fewer();
+    let mut noise = Noise::from_seed(u64::from(sampling.stream.word(0)));
     let theta = TensorData::new(logits(CHECKED).repeat(rows), [rows, 3]);
     let theta = Tensor::<2>::from_data(theta, (&Device::flex(), DType::F32));
     let log_z = log_gumbel_softmax(theta.clone(), TAU, &mut noise)?;
-    let [slopes, wanted] = [BITS.map(|bit| bit.0), BITS.map(|bit| bit.1)];
+    let [slopes, thresholds] = [BITS.map(|bit| bit.0), BITS.map(|bit| bit.1)];
     let row = |numbers: [f64; 3]| Tensor::<2>::from_data([numbers], (&Device::flex(), DType::F32));
-    let explained = activation::log_sigmoid((log_z.clone().exp() - row(wanted)) * row(slopes)).sum_dim(1);
+    let explained = activation::log_sigmoid((log_z.clone().exp() - row(thresholds)) * row(slopes)).sum_dim(1);
     let prior = theta.zeros_like();
     let less = |kl: Tensor<2>| Mean::of((explained.clone() - kl).into_data().iter::<f64>());
     Ok(Objectives {
@@ -123,33 +124,33 @@ fn sampled(settings: &Settings) -> Result<Objectives<Mean>> {
 
 type Point = (f64, Objectives<f64>, f64);
 
-fn bound_rows(curve: &[Point], relaxed: f64, hard: f64) -> Vec<Row> {
-    let greatest = |name: &str, value: fn(&Point) -> f64| {
+fn bound_rows(curve: &[Point], relaxed: f64, hard: f64) -> Vec<ClaimRow> {
+    let maximum = |name: &str, value: fn(&Point) -> f64| {
         let value = curve.iter().map(value).fold(f64::NEG_INFINITY, f64::max);
-        Row::exact(name, format!("over the posteriors drawn, τ = {TAU}"), value)
+        ClaimRow::exact(name, format!("over the posteriors of the figure, τ = {TAU}"), value)
     };
-    let discrete = || greatest("greatest ELBO, discrete KL", |p| p.1.discrete);
+    let discrete = || maximum("maximum ELBO, discrete KL", |p| p.1.discrete);
     vec![
-        greatest("greatest ELBO, Concrete densities", |p| p.1.density).expect(
-            Test::AtMost,
+        maximum("maximum ELBO, Concrete densities", |p| p.1.density).expect(
+            Relation::AtMost,
             relaxed,
             "relaxed ln p(x), integral",
         ),
-        greatest("greatest hard ELBO", |p| p.2).expect(Test::AtMost, hard, "discrete ln p(x), sum"),
-        discrete().expect(Test::AtLeast, relaxed + 0.1, "relaxed ln p(x) + 0.1: no bound"),
-        discrete().expect(Test::AtLeast, hard + 0.1, "discrete ln p(x) + 0.1: no bound"),
-        greatest("greatest ELBO, log-ratio at the sample", |p| p.1.mass).expect(
-            Test::AtLeast,
+        maximum("maximum hard ELBO", |p| p.2).expect(Relation::AtMost, hard, "discrete ln p(x), sum"),
+        discrete().expect(Relation::AtLeast, relaxed + 0.1, "relaxed ln p(x) + 0.1: not a bound"),
+        discrete().expect(Relation::AtLeast, hard + 0.1, "discrete ln p(x) + 0.1: not a bound"),
+        maximum("maximum ELBO, log-ratio at the sample", |p| p.1.mass).expect(
+            Relation::AtLeast,
             hard + 0.1,
-            "discrete ln p(x) + 0.1: no bound",
+            "discrete ln p(x) + 0.1: not a bound",
         ),
     ]
 }
 
-fn sampled_rows(sampled: &Objectives<Mean>, exact: &Objectives<f64>) -> [Row; 3] {
+fn sampled_rows(sampled: &Objectives<Mean>, exact: &Objectives<f64>) -> [ClaimRow; 3] {
     let row = |name: &str, mean, exact| {
         let setting = format!("α = (e⁵, e⁵, 1), τ = {TAU}, by samples");
-        Row::mean(format!("ELBO, {name}"), setting, mean).expect(Test::Equal, exact, "quadrature")
+        ClaimRow::mean(format!("ELBO, {name}"), setting, mean).expect(Relation::Equal, exact, "quadrature")
     };
     [
         row("Concrete densities", sampled.density, exact.density),
@@ -159,21 +160,15 @@ fn sampled_rows(sampled: &Objectives<Mean>, exact: &Objectives<f64>) -> [Row; 3]
 }
 
 fn figure(curve: &[Point], relaxed: f64, hard: f64) -> Figure {
-    let series = |name: &str, value: fn(&Point) -> f64| Series {
-        name: name.into(),
-        points: curve.iter().map(|p| (p.0, value(p))).collect(),
-        dashed: false,
-    };
-    let level = |name: &str, value| Series {
-        name: name.into(),
-        points: vec![(EVEN[0], value), (EVEN[EVEN.len() - 1], value)],
-        dashed: true,
-    };
-    let chart = LineChart {
-        title: "Relaxed and hard ELBO against the posterior, and the two likelihoods".into(),
-        x_label: "ln α of categories 1 and 2 in the posterior".into(),
-        y_label: "nats".into(),
-        series: vec![
+    let series =
+        |name: &str, value: fn(&Point) -> f64| Series::new(name, curve.iter().map(|p| (p.0, value(p))));
+    let level =
+        |name: &str, value| Series::new(name, vec![(EVEN[0], value), (EVEN[EVEN.len() - 1], value)]).dashed();
+    let chart = LineChart::new(
+        "Relaxed and hard ELBO against the posterior, and both likelihoods",
+        "ln α of categories 1 and 2 in the posterior",
+        "nats",
+        vec![
             series("discrete KL", |p| p.1.discrete),
             series("log-ratio at the sample", |p| p.1.mass),
             series("Concrete densities", |p| p.1.density),
@@ -181,11 +176,9 @@ fn figure(curve: &[Point], relaxed: f64, hard: f64) -> Figure {
             level("relaxed ln p(x)", relaxed),
             level("discrete ln p(x)", hard),
         ],
-        ..LineChart::default()
-    };
-    let caption =
-        "Dashed, the likelihoods. Only the curve with the densities stays below that of the relaxed model.";
-    Figure::chart("relaxed-elbo", caption, &chart)
+    );
+    let caption = "Dashed: the likelihoods. Of the relaxed objectives, only that with the densities stays below the likelihood of the relaxed model.";
+    Figure::new("relaxed-elbo", caption, &chart)
 }
 
 #[cfg(test)]
@@ -201,11 +194,11 @@ mod tests {
     }
 
     #[test]
-    fn the_discrete_divergence_for_the_density_is_caught() {
-        let sampled = sampled(&Settings { stream: Stream::new(1), samples: 1_000_000 }).unwrap();
+    fn the_discrete_divergence_instead_of_the_density_is_detected() {
+        let sampled = sampled(&Sampling { stream: Stream::new(1), samples: 1_000_000 }).unwrap();
         let exact = objectives(CHECKED);
-        assert!(sampled_rows(&sampled, &exact).iter().all(Row::holds));
+        assert!(sampled_rows(&sampled, &exact).iter().all(ClaimRow::holds));
         let mixed = Objectives { density: exact.discrete, ..exact };
-        assert!(!sampled_rows(&sampled, &mixed).iter().all(Row::holds));
+        assert!(!sampled_rows(&sampled, &mixed).iter().all(ClaimRow::holds));
     }
 }

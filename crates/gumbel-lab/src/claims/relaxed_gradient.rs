@@ -1,16 +1,16 @@
-//! What the pathwise gradient is unbiased for.
+//! The objective of which the pathwise gradient is an unbiased gradient.
 
 use super::draw::Draws;
 use super::triangle::expectation;
-use super::{Claim, Figure, Finding, Row, Settings, Test, count};
-use crate::report::figure::{LineChart, Series};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, count};
+use crate::page::{LineChart, Series};
 use crate::support::stats::Mean;
 use anyhow::Result;
 use gumbel_kernels::{gumbel_softmax_vjp, softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "relaxed-gradient",
-    title: "The pathwise gradient is unbiased for the relaxed objective, and biased for the discrete one",
+    title: "The pathwise gradient is unbiased for the relaxed objective and biased for the discrete one",
     compute,
 };
 
@@ -49,7 +49,7 @@ impl Objective {
         std::array::from_fn(|k| shares[k] * (corner(k) - mean))
     }
 
-    /// `∂E f(x)/∂θₖ` of the relaxed objective, by differences of its integral.
+    /// `∂E f(x)/∂θₖ` of the relaxed objective, by finite differences of its integral.
     fn relaxed(self, tau: f64) -> [f64; 3] {
         const STEP: f64 = 1e-4;
         let at = |k: usize, step: f64| {
@@ -58,14 +58,14 @@ impl Objective {
             expectation(&logits, tau, |log_x| self.value(&log_x.map(f64::exp)))
         };
         let first = [0, 1].map(|k| (at(k, STEP) - at(k, -STEP)) / (2.0 * STEP));
-        [first[0], first[1], -first[0] - first[1]] // a shift of all changes nothing
+        [first[0], first[1], -first[0] - first[1]] // a common shift has no effect
     }
 
-    /// The mean of pathwise gradients, by the kernel.
+    /// The mean of the library's pathwise gradients.
     fn pathwise(self, draws: &Draws) -> Result<[Mean; 3]> {
         let gradient = |x: &[f64]| {
             let mut out = [f64::NAN; 3];
-            // Refused, it stays NaN, and no test holds.
+            // An error leaves NaN, and no test passes.
             drop(gumbel_softmax_vjp(x, &self.slope(x), 3, draws.tau, &mut out));
             out
         };
@@ -73,45 +73,46 @@ impl Objective {
     }
 }
 
-fn compute(settings: &Settings) -> Result<Finding> {
+fn compute(sampling: &Sampling) -> Result<Finding> {
     let mut rows = Vec::new();
     for (i, objective) in [Objective::Linear, Objective::Square].into_iter().enumerate() {
         for (j, tau) in TAUS.into_iter().enumerate() {
-            let stream = settings.stream.split((10 * i + j) as u64);
-            let draws = Draws { logits: &LOGITS, tau, count: settings.samples, stream };
+            let stream = sampling.stream.split((10 * i + j) as u64);
+            let draws = Draws { logits: &LOGITS, tau, count: sampling.samples, stream };
             rows.extend(at(objective, tau, objective.pathwise(&draws)?));
         }
     }
     let curves = [Objective::Linear, Objective::Square].map(|objective| (objective, biases(objective)));
     let of = |tau: f64| curves[0].1.iter().find(|p| p.0 == tau).map_or(f64::NAN, |p| p.1);
-    let said = format!(
-        "The mean of {} pathwise gradients is the derivative of the integral E f(x), coordinate by coordinate. It is \
-         not the derivative of E f(b) over one-hot samples, not even for a linear f, because the mean of a relaxed \
-         sample is not that of the hard one: the relative distance of the two gradients is {:.3} at τ = 0.25, {:.3} \
-         at 0.5 and {:.3} at 1.",
-        count(settings.samples),
+    let text = format!(
+        "The mean of {} pathwise gradients equals the derivative of the integral E f(x) in every coordinate. It does not \
+         equal the derivative of E f(b) over one-hot samples, not even for a linear f, because a relaxed sample and a \
+         hard sample have different means: the relative distance of the two gradients is {:.3} at τ = 0.25, {:.3} at 0.5 \
+         and {:.3} at 1.",
+        count(sampling.samples),
         of(0.25),
         of(0.5),
         of(1.0)
     );
-    Ok(Finding { said, figures: vec![figure(&curves)], rows })
+    Ok(Finding { text, figures: vec![figure(&curves)], rows })
 }
 
-fn at(objective: Objective, tau: f64, means: [Mean; 3]) -> Vec<Row> {
+fn at(objective: Objective, tau: f64, means: [Mean; 3]) -> Vec<ClaimRow> {
     let (relaxed, discrete) = (objective.relaxed(tau), objective.discrete());
     let setting = |k: usize| format!("f = {}, τ = {tau}, coordinate {}", objective.name(), k + 1);
     let same = |k: usize| {
-        let row = Row::mean("mean of pathwise gradients", setting(k), means[k]);
-        row.expect(Test::Equal, relaxed[k], "derivative of the relaxed integral")
+        let row = ClaimRow::mean("mean of pathwise gradients", setting(k), means[k]);
+        row.expect(Relation::Equal, relaxed[k], "derivative of the relaxed integral")
     };
-    // The bias of the first coordinate is the plainest; at a low temperature even that may be lost in chance.
-    let test = if tau < 0.5 { Test::None } else { Test::Differs };
-    let other = Row::mean("the same against the discrete", setting(0), means[0]);
+    // The first coordinate has the largest bias; at a low temperature even that may be within chance.
+    let test = if tau < 0.5 { Relation::None } else { Relation::Differs };
+    let other =
+        ClaimRow::mean("mean of pathwise gradients against the discrete gradient", setting(0), means[0]);
     let other = other.expect(test, discrete[0], "πₖ (f(eₖ) − E f)");
     (0..3).map(same).chain([other]).collect()
 }
 
-/// τ, and the distance of the relaxed gradient from the discrete one, relative to that.
+/// τ, and the distance of the relaxed gradient from the discrete one relative to the length of the latter.
 fn biases(objective: Objective) -> Vec<(f64, f64)> {
     let discrete = objective.discrete();
     let norm = |v: [f64; 3]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -123,22 +124,19 @@ fn biases(objective: Objective) -> Vec<(f64, f64)> {
 }
 
 fn figure(curves: &[(Objective, Vec<(f64, f64)>)]) -> Figure {
-    let series = curves.iter().map(|(objective, points)| Series {
-        name: format!("f = {}", objective.name()),
-        points: points.clone(),
-        dashed: false,
-    });
-    let chart = LineChart {
-        title: "Distance of the relaxed gradient from the discrete one".into(),
-        x_label: "temperature τ".into(),
-        y_label: "relative bias of the gradient".into(),
-        series: series.collect(),
-        log_x: true,
-        log_y: true,
-        ..LineChart::default()
-    };
-    let caption = "Without chance: both gradients are exact, one a sum over categories, one an integral.";
-    Figure::chart("relaxed-bias", caption, &chart)
+    let series = curves
+        .iter()
+        .map(|(objective, points)| Series::new(format!("f = {}", objective.name()), points.clone()));
+    let chart = LineChart::new(
+        "Relative distance of the relaxed gradient from the discrete one",
+        "temperature τ",
+        "relative bias of the gradient",
+        series,
+    )
+    .log_x()
+    .log_y();
+    let caption = "Both gradients are exact: one is a sum over categories, the other an integral.";
+    Figure::new("relaxed-bias", caption, &chart)
 }
 
 #[cfg(test)]
@@ -147,13 +145,13 @@ mod tests {
     use gumbel_kernels::Stream;
 
     #[test]
-    fn a_gradient_without_its_temperature_is_caught() {
+    fn a_gradient_without_its_temperature_is_detected() {
         let draws = Draws { logits: &LOGITS, tau: 0.5, count: 100_000, stream: Stream::new(6) };
         let means = Objective::Square.pathwise(&draws).unwrap();
-        assert!(at(Objective::Square, 0.5, means).iter().all(Row::holds));
+        assert!(at(Objective::Square, 0.5, means).iter().all(ClaimRow::holds));
         let halved =
             means.map(|mean| Mean { value: 0.5 * mean.value, standard_error: 0.5 * mean.standard_error });
-        assert!(!at(Objective::Square, 0.5, halved).iter().all(Row::holds));
+        assert!(!at(Objective::Square, 0.5, halved).iter().all(ClaimRow::holds));
     }
 
     #[test]

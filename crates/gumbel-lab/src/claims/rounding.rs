@@ -1,15 +1,15 @@
-//! Rounded, a relaxed sample is an exact one at every temperature; its mean is not.
+//! Rounding a relaxed sample gives an exact categorical sample at every temperature; its mean is biased.
 
 use super::draw::{Draws, argmax, shares};
-use super::{Claim, Figure, Finding, Row, Settings, Test, count};
-use crate::report::figure::{Bar, Bars};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, count};
+use crate::page::{Bar, Bars};
 use crate::support::stats::Mean;
 use anyhow::Result;
 use gumbel_kernels::{noise, perturbed_softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "rounding",
-    title: "Rounded, a relaxed sample is an exact one at every temperature",
+    title: "A rounded relaxed sample is an exact categorical sample at every temperature",
     compute,
 };
 
@@ -17,40 +17,41 @@ const WEIGHTS: [f64; 4] = [2.0, 4.0, 1.0, 8.0];
 const TAUS: [f64; 4] = [0.1, 0.5, 1.0, 5.0];
 const RULE: &str = "αₖ/Σα (Maddison et al. 2017, prop. 1b)";
 
-/// What was measured at one temperature.
+/// Measurements at one temperature.
 struct At {
     tau: f64,
     rounded: [Mean; 4],
     mean: [Mean; 4],
 }
 
-fn compute(settings: &Settings) -> Result<Finding> {
-    let measured = TAUS.iter().zip(0..).map(|(&tau, label)| At::measure(settings, tau, label));
+fn compute(sampling: &Sampling) -> Result<Finding> {
+    let measured = TAUS.iter().zip(0..).map(|(&tau, label)| At::measure(sampling, tau, label));
     let measured = measured.collect::<Result<Vec<_>>>()?;
-    let mut rows: Vec<Row> = measured.iter().flat_map(At::rows).collect();
+    let mut rows: Vec<ClaimRow> = measured.iter().flat_map(At::rows).collect();
     rows.push(mean_of_reference(&measured[2]));
-    let rescaled = rescaled(settings)?;
+    let rescaled = rescaled(sampling)?;
     rows.push(rescaled);
-    let tests = rows.iter().filter(|row| row.test == Test::Equal).filter_map(Row::z);
+    let tests = rows.iter().filter(|row| row.test == Relation::Equal).filter_map(ClaimRow::z);
     let worst = tests.map(f64::abs).fold(0.0, f64::max);
-    let said = format!(
-        "The largest entry of softmax((ln α + g)/τ) is in category k with probability αₖ/Σα, whatever τ: over {} \
-         temperatures and 4 categories no frequency of {} samples is more than {worst:.1} standard errors from it. \
-         Only the rounded sample is exact. The mean of the sample itself moves towards even shares as τ grows: for \
-         the rarest category it is {:.3} at τ = 1 and {:.3} at τ = 5, not {:.3}. Weights c·α give the samples of α.",
+    let text = format!(
+        "Category k has the largest entry of softmax((ln α + g)/τ) with probability αₖ/Σα for every τ: at {} \
+         temperatures and for 4 categories, no frequency over {} samples is more than {worst:.1} standard errors from it. \
+         Only the rounded sample is exact. The mean of the relaxed sample tends to equal shares as τ grows: for the least \
+         probable category it is {:.3} at τ = 1 and {:.3} at τ = 5 instead of {:.3}. Weights c·α give the same samples as \
+         α.",
         TAUS.len(),
-        count(settings.samples),
+        count(sampling.samples),
         measured[2].mean[2].value,
         measured[3].mean[2].value,
         shares(WEIGHTS)[2]
     );
-    Ok(Finding { said, figures: figures(&measured), rows })
+    Ok(Finding { text, figures: figures(&measured), rows })
 }
 
 impl At {
-    fn measure(settings: &Settings, tau: f64, label: u64) -> Result<Self> {
-        let (logits, stream) = (WEIGHTS.map(f64::ln), settings.stream.split(label));
-        let draws = Draws { logits: &logits, tau, count: settings.samples, stream };
+    fn measure(sampling: &Sampling, tau: f64, label: u64) -> Result<Self> {
+        let (logits, stream) = (WEIGHTS.map(f64::ln), sampling.stream.split(label));
+        let draws = Draws { logits: &logits, tau, count: sampling.samples, stream };
         let both = draws.tally(|x| {
             let winner = argmax(x);
             std::array::from_fn::<f64, 8, _>(|i| if i < 4 { f64::from(i == winner) } else { x[i - 4] })
@@ -60,39 +61,39 @@ impl At {
         Ok(Self { tau, rounded: half(0), mean: half(4) })
     }
 
-    fn rows(&self) -> Vec<Row> {
+    fn rows(&self) -> Vec<ClaimRow> {
         let shares = shares(WEIGHTS);
         let setting = |k: usize| format!("category {} at τ = {}", k + 1, self.tau);
         let rounded = |k: usize| {
-            Row::mean("frequency of the largest", setting(k), self.rounded[k]).expect(
-                Test::Equal,
+            ClaimRow::mean("frequency of the largest entry", setting(k), self.rounded[k]).expect(
+                Relation::Equal,
                 shares[k],
                 RULE,
             )
         };
-        // At a low temperature the two means differ by less than chance shows.
-        let test = if self.tau < 0.5 { Test::None } else { Test::Differs };
+        // At a low temperature the difference of the two means is within chance.
+        let test = if self.tau < 0.5 { Relation::None } else { Relation::Differs };
         let mean = |k: usize| {
-            Row::mean("mean of the sample", setting(k), self.mean[k]).expect(test, shares[k], "αₖ/Σα")
+            ClaimRow::mean("mean of the sample", setting(k), self.mean[k]).expect(test, shares[k], "αₖ/Σα")
         };
         (0..4).map(rounded).chain([2, 3].map(mean)).collect()
     }
 }
 
-/// Known to three digits, so half a unit of the last is tolerated.
-fn mean_of_reference(at: &At) -> Row {
-    Row::exact("mean of the sample, three digits", "category 3 at τ = 1", at.mean[2].value).expect(
-        Test::Within(0.0005 + 4.0 * at.mean[2].standard_error),
+/// The mean at a setting where it is known to three digits: the tolerance is half a unit of the last.
+fn mean_of_reference(at: &At) -> ClaimRow {
+    ClaimRow::exact("mean of the sample, three digits", "category 3 at τ = 1", at.mean[2].value).expect(
+        Relation::Within(0.0005 + 4.0 * at.mean[2].standard_error),
         0.103,
         "independent simulation",
     )
 }
 
-/// The largest difference that a factor common to all weights makes, for the same noise.
-fn rescaled(settings: &Settings) -> Result<Row> {
+/// The largest effect of a factor common to all weights, for the same noise.
+fn rescaled(sampling: &Sampling) -> Result<ClaimRow> {
     const ROWS: usize = 1000;
     let mut noise = vec![0.0; 4 * ROWS];
-    noise::gumbel(settings.stream.split(9), &mut noise);
+    noise::gumbel(sampling.stream.split(9), &mut noise);
     let sample = |factor: f64| -> Result<Vec<f64>> {
         let mut out = vec![0.0; 4 * ROWS];
         perturbed_softmax(&WEIGHTS.map(|w| (factor * w).ln()).repeat(ROWS), &noise, 4, 0.5, &mut out)?;
@@ -100,8 +101,8 @@ fn rescaled(settings: &Settings) -> Result<Row> {
     };
     let (plain, scaled) = (sample(1.0)?, sample(1000.0)?);
     let apart = plain.iter().zip(scaled).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let row = Row::exact("largest change of a sample", "α to 1000 α, same noise", apart);
-    Ok(row.expect(Test::Within(1e-12), 0.0, "softmax of a shift"))
+    let row = ClaimRow::exact("largest change of a sample", "α to 1000 α, same noise", apart);
+    Ok(row.expect(Relation::Within(1e-12), 0.0, "softmax of a shift"))
 }
 
 fn figures(measured: &[At]) -> Vec<Figure> {
@@ -117,17 +118,21 @@ fn figures(measured: &[At]) -> Vec<Figure> {
         bars,
         marks: shares(WEIGHTS).to_vec(),
         mark: "α/Σα".into(),
-        ..Bars::default()
     };
-    let rounded = chart("Frequency of the largest entry", "frequency of the largest", bars(|at| at.rounded));
+    let rounded =
+        chart("Frequency of the largest entry", "frequency of the largest entry", bars(|at| at.rounded));
     let mean = chart("Mean of the relaxed sample", "mean of the sample", bars(|at| at.mean));
     vec![
-        Figure::bars(
+        Figure::new(
             "rounding",
-            "How often each category is the largest: the same at every temperature.",
+            "Frequency with which each category has the largest entry: the same at every temperature.",
             &rounded,
         ),
-        Figure::bars("rounding-mean", "The mean of the unrounded sample: only right as τ → 0.", &mean),
+        Figure::new(
+            "rounding-mean",
+            "The mean of the relaxed sample: equal to the probability only in the limit τ → 0.",
+            &mean,
+        ),
     ]
 }
 
@@ -137,11 +142,11 @@ mod tests {
     use gumbel_kernels::Stream;
 
     #[test]
-    fn frequencies_of_other_categories_are_caught() {
-        let settings = Settings { stream: Stream::new(1), samples: 100_000 };
-        let at = At::measure(&settings, 0.5, 0).unwrap();
-        assert!(at.rows().iter().all(Row::holds), "{:?}", at.rows());
+    fn frequencies_of_other_categories_are_detected() {
+        let sampling = Sampling { stream: Stream::new(1), samples: 100_000 };
+        let at = At::measure(&sampling, 0.5, 0).unwrap();
+        assert!(at.rows().iter().all(ClaimRow::holds), "{:?}", at.rows());
         let wrong = At { rounded: [at.rounded[1], at.rounded[0], at.rounded[2], at.rounded[3]], ..at };
-        assert!(!wrong.rows().iter().all(Row::holds));
+        assert!(!wrong.rows().iter().all(ClaimRow::holds));
     }
 }

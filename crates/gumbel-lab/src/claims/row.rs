@@ -1,51 +1,51 @@
-//! A line of `claims.csv`: a number, what was expected of it, and whether it is so.
+//! A line of `claims.csv`: a number, its expected value, and the test of the one against the other.
 
 use crate::support::stats::Mean;
 use serde::Serialize;
 
-/// Standard errors beyond which two numbers are different: chance goes so far once in 16,000 times.
+/// Standard errors beyond which two numbers differ; by chance alone, one test in 16,000 exceeds it.
 const LIMIT: f64 = 4.0;
 
-/// What is claimed of a number.
+/// The claimed relation of a number to its expected value.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Test {
-    /// It is only shown.
+pub enum Relation {
+    /// None: the number is not tested.
     None,
-    /// It is the expected one, up to Monte Carlo: within 4 standard errors.
+    /// Equal up to Monte Carlo error: within 4 standard errors.
     Equal,
-    /// It is not, beyond 4 standard errors.
+    /// Different: beyond 4 standard errors.
     Differs,
-    /// It is the expected one within so much, where no chance is in it.
+    /// Equal within a tolerance, for numbers without Monte Carlo error.
     Within(f64),
-    /// It is at most the expected one, or above it by chance.
+    /// At most the expected value, up to 4 standard errors.
     AtMost,
-    /// It is at least the expected one, or below it by chance.
+    /// At least the expected value, up to 4 standard errors.
     AtLeast,
 }
 
-/// A number.
+/// A number and its test.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
-    /// The claim it belongs to.
+pub struct ClaimRow {
+    /// Name of the claim.
     pub claim: &'static str,
-    /// What was computed.
+    /// The computed quantity.
     pub quantity: String,
-    /// With what.
+    /// Parameters of the computation.
     pub setting: String,
-    /// What came out.
+    /// Computed value.
     pub measured: f64,
-    /// Its standard error, if there is chance in it.
+    /// Standard error, for Monte Carlo means.
     pub standard_error: Option<f64>,
-    /// What should come out, or should not.
+    /// Expected value.
     pub expected: Option<f64>,
-    /// Where the expected number is from.
+    /// Source of the expected value.
     pub source: String,
-    /// What is claimed.
-    pub test: Test,
+    /// Claimed relation.
+    pub test: Relation,
 }
 
-impl Row {
-    /// A number without chance in it.
+impl ClaimRow {
+    /// A number without Monte Carlo error.
     pub(super) fn exact(quantity: impl Into<String>, setting: impl Into<String>, measured: f64) -> Self {
         Self {
             claim: "",
@@ -55,7 +55,7 @@ impl Row {
             standard_error: None,
             expected: None,
             source: String::new(),
-            test: Test::None,
+            test: Relation::None,
         }
     }
 
@@ -64,47 +64,47 @@ impl Row {
         Self { standard_error: Some(mean.standard_error), ..Self::exact(quantity, setting, mean.value) }
     }
 
-    pub(super) fn expect(self, test: Test, expected: f64, source: impl Into<String>) -> Self {
+    pub(super) fn expect(self, test: Relation, expected: f64, source: impl Into<String>) -> Self {
         Self { test, expected: Some(expected), source: source.into(), ..self }
     }
 
-    /// The deviation in standard errors.
+    /// Deviation from the expected value in standard errors.
     pub fn z(&self) -> Option<f64> {
         let se = self.standard_error.filter(|se| *se > 0.0)?;
         Some((self.measured - self.expected?) / se)
     }
 
-    /// Whether what is claimed is so.
+    /// Whether the claimed relation holds.
     pub fn holds(&self) -> bool {
-        let Some(expected) = self.expected else { return self.test == Test::None };
+        let Some(expected) = self.expected else { return self.test == Relation::None };
         let above = self.measured - expected;
         let chance = LIMIT * self.standard_error.unwrap_or(0.0);
         match self.test {
-            Test::None => true,
-            Test::Equal => above.abs() <= chance,
-            Test::Differs => above.abs() > chance,
-            Test::Within(tolerance) => above.abs() <= tolerance,
-            Test::AtMost => above <= chance,
-            Test::AtLeast => above >= -chance,
+            Relation::None => true,
+            Relation::Equal => above.abs() <= chance,
+            Relation::Differs => above.abs() > chance,
+            Relation::Within(tolerance) => above.abs() <= tolerance,
+            Relation::AtMost => above <= chance,
+            Relation::AtLeast => above >= -chance,
         }
     }
 
-    /// What is claimed, in words.
+    /// The claimed relation in words.
     pub fn claimed(&self) -> String {
         match self.test {
-            Test::None => String::new(),
-            Test::Equal => "equal".into(),
-            Test::Differs => "differs".into(),
-            Test::Within(0.0) => "exactly".into(),
-            Test::Within(tolerance) => format!("within {tolerance:.1e}").replace(".0e", "e"),
-            Test::AtMost => "at most".into(),
-            Test::AtLeast => "at least".into(),
+            Relation::None => String::new(),
+            Relation::Equal => "equal".into(),
+            Relation::Differs => "differs".into(),
+            Relation::Within(0.0) => "exactly".into(),
+            Relation::Within(tolerance) => format!("within {tolerance:.1e}").replace(".0e", "e"),
+            Relation::AtMost => "at most".into(),
+            Relation::AtLeast => "at least".into(),
         }
     }
 
-    /// The line of the file.
-    pub fn line(&self) -> Line<'_> {
-        Line {
+    /// The line of `claims.csv`.
+    pub fn line(&self) -> ClaimLine<'_> {
+        ClaimLine {
             claim: self.claim,
             quantity: &self.quantity,
             setting: &self.setting,
@@ -121,7 +121,7 @@ impl Row {
 
 /// The columns of `claims.csv`.
 #[derive(Debug, Serialize)]
-pub struct Line<'a> {
+pub struct ClaimLine<'a> {
     claim: &'a str,
     quantity: &'a str,
     setting: &'a str,
@@ -138,31 +138,33 @@ pub struct Line<'a> {
 mod tests {
     use super::*;
 
-    fn row(test: Test, measured: f64, se: f64) -> Row {
-        Row::mean("q", "s", Mean { value: measured, standard_error: se }).expect(test, 1.0, "by hand")
+    fn row(test: Relation, measured: f64, se: f64) -> ClaimRow {
+        ClaimRow::mean("q", "s", Mean { value: measured, standard_error: se }).expect(test, 1.0, "arithmetic")
     }
 
     #[test]
     fn four_standard_errors_divide_equal_from_different() {
         for (measured, equal) in [(1.39, true), (1.41, false), (0.61, true), (0.59, false)] {
-            assert_eq!(row(Test::Equal, measured, 0.1).holds(), equal, "{measured}");
-            assert_eq!(row(Test::Differs, measured, 0.1).holds(), !equal, "{measured}");
+            assert_eq!(row(Relation::Equal, measured, 0.1).holds(), equal, "{measured}");
+            assert_eq!(row(Relation::Differs, measured, 0.1).holds(), !equal, "{measured}");
         }
-        assert!((row(Test::Equal, 1.2, 0.1).z().unwrap() - 2.0).abs() < 1e-9);
+        assert!((row(Relation::Equal, 1.2, 0.1).z().unwrap() - 2.0).abs() < 1e-9);
     }
 
     #[test]
-    fn a_bound_may_be_missed_by_chance_only() {
-        assert!(row(Test::AtMost, 1.3, 0.1).holds() && !row(Test::AtMost, 1.5, 0.1).holds());
-        assert!(row(Test::AtLeast, 0.7, 0.1).holds() && !row(Test::AtLeast, 0.5, 0.1).holds());
+    fn bounds_admit_four_standard_errors() {
+        assert!(row(Relation::AtMost, 1.3, 0.1).holds() && !row(Relation::AtMost, 1.5, 0.1).holds());
+        assert!(row(Relation::AtLeast, 0.7, 0.1).holds() && !row(Relation::AtLeast, 0.5, 0.1).holds());
     }
 
     #[test]
-    fn nothing_that_is_not_a_number_holds() {
-        for test in [Test::Equal, Test::Differs, Test::Within(1.0), Test::AtMost, Test::AtLeast] {
+    fn no_relation_holds_for_nan() {
+        for test in
+            [Relation::Equal, Relation::Differs, Relation::Within(1.0), Relation::AtMost, Relation::AtLeast]
+        {
             assert!(!row(test, f64::NAN, 0.1).holds(), "{test:?}");
         }
-        let without = Row { expected: None, ..row(Test::Equal, 1.0, 0.1) };
-        assert!(!without.holds() && Row { test: Test::None, ..without }.holds());
+        let without = ClaimRow { expected: None, ..row(Relation::Equal, 1.0, 0.1) };
+        assert!(!without.holds() && ClaimRow { test: Relation::None, ..without }.holds());
     }
 }

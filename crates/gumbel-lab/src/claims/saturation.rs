@@ -1,47 +1,48 @@
-//! In single precision a cold sample is exactly one-hot, and its density is lost; in log space it is not.
+//! In single precision, samples at a low temperature round to one-hot vectors without a finite density; their logarithms
+//! keep it.
 
-use super::{Claim, Figure, Finding, Row, Settings, Test, count};
-use crate::report::figure::{LineChart, Series};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, count};
+use crate::page::{LineChart, Series};
 use crate::support::stats::Mean;
 use anyhow::Result;
 use gumbel_kernels::{Stream, exp_concrete_log_prob, gumbel_softmax, log_gumbel_softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "saturation",
-    title: "In single precision cold samples round to corners; their logarithms do not",
+    title: "In single precision, samples at low temperatures round to corners; their logarithms do not",
     compute,
 };
 
 const TAUS: [f64; 5] = [0.05, 0.1, 0.2, 0.5, 1.0];
 
-/// Shares of the samples of three equal weights, in single precision.
+/// Frequencies among samples of three equal weights, in single precision.
 struct Shares {
-    /// With an entry that is exactly 1.
+    /// Samples with an entry that is exactly 1.
     saturated: Mean,
-    /// Where the formula of the density, evaluated on the simplex, is infinite or no number.
+    /// Samples for which the formula of the density on the simplex is infinite or NaN.
     lost: Mean,
-    /// Where the density of the logarithm of the sample is.
+    /// Number of samples for which the density of the logarithm of the sample is.
     lost_in_log_space: f64,
 }
 
-fn compute(settings: &Settings) -> Result<Finding> {
+fn compute(sampling: &Sampling) -> Result<Finding> {
     let shares =
-        TAUS.iter().zip(0..).map(|(&tau, label)| shares(tau, settings.stream.split(label), settings.samples));
+        TAUS.iter().zip(0..).map(|(&tau, label)| shares(tau, sampling.stream.split(label), sampling.samples));
     let shares = shares.collect::<Result<Vec<Shares>>>()?;
-    let rows: Vec<Row> = TAUS.iter().zip(&shares).flat_map(|(&tau, shares)| rows(tau, shares)).collect();
+    let rows: Vec<ClaimRow> = TAUS.iter().zip(&shares).flat_map(|(&tau, shares)| rows(tau, shares)).collect();
     let percent = |mean: Mean| 100.0 * mean.value;
-    let said = format!(
-        "Of samples with three equal weights, {:.1} % have an entry that is exactly 1 at τ = 0.1, and {:.1} % at τ = \
-         0.05: the others together are below half the spacing of single precision there. On the simplex the formula \
-         of the density then overflows, in {:.1} % and {:.1} % of the samples. The remedy is to take the logarithm \
-         of the sample as the variable: not one of {} log-densities at τ = 0.05 is infinite or undefined.",
+    let text = format!(
+        "With three equal weights, {:.1} % of the samples have an entry that is exactly 1 at τ = 0.1, and {:.1} % at τ = \
+         0.05: the sum of the other entries is below half the spacing of single-precision numbers near 1. The formula of \
+         the density on the simplex then overflows, for {:.1} % and {:.1} % of the samples. With the logarithm of the \
+         sample as the variable it does not: none of {} log-densities at τ = 0.05 is infinite or undefined.",
         percent(shares[1].saturated),
         percent(shares[0].saturated),
         percent(shares[1].lost),
         percent(shares[0].lost),
-        count(settings.samples)
+        count(sampling.samples)
     );
-    Ok(Finding { said, figures: vec![figure(&shares)], rows })
+    Ok(Finding { text, figures: vec![figure(&shares)], rows })
 }
 
 fn shares(tau: f64, stream: Stream, samples: usize) -> Result<Shares> {
@@ -66,59 +67,65 @@ fn shares(tau: f64, stream: Stream, samples: usize) -> Result<Shares> {
     Ok(Shares { saturated: share(saturated), lost: share(lost), lost_in_log_space: in_log_space as f64 })
 }
 
-/// The printed formula for equal weights, in single precision as it stands.
+/// The published formula for equal weights, evaluated literally in single precision.
 fn literal(x: &[f32], tau: f32) -> f32 {
     let product: f32 = x.iter().map(|x| x.powf(-tau - 1.0)).product();
     let sum: f32 = x.iter().map(|x| x.powf(-tau)).sum();
     2.0 * tau * tau * product / sum.powi(3)
 }
 
-/// P(the largest leads both others by a factor c): three times c^−τ / (c^−τ + 2).
+/// P(the largest entry exceeds both others by a factor c) = 3 c^−τ / (c^−τ + 2).
 fn leads(factor: f64, tau: f64) -> f64 {
     let handicap = factor.powf(-tau);
     3.0 * handicap / (handicap + 2.0)
 }
 
-/// One plus the others' sum rounds to 1 if the sum is at most 2⁻²⁴: so if each is below 2⁻²⁵, and only if each is below
-/// 2⁻²⁴. Rounding of the entries themselves moves that a little.
-fn rows(tau: f64, shares: &Shares) -> Vec<Row> {
+/// One plus the sum of the other entries rounds to 1 if the sum is at most 2⁻²⁴: this holds if each is below 2⁻²⁵, and
+/// only if each is below 2⁻²⁴. Rounding of the entries themselves has a small effect.
+fn rows(tau: f64, shares: &Shares) -> Vec<ClaimRow> {
     let setting = format!("equal weights, n = 3, τ = {tau}");
     let saturated = |test, expected, source: &str| {
-        Row::mean("share with an entry exactly 1", &setting, shares.saturated).expect(test, expected, source)
+        ClaimRow::mean("share of samples with an entry exactly 1", &setting, shares.saturated)
+            .expect(test, expected, source)
     };
-    // Above, too few to tell anything of.
-    let (least, most) = if tau > 0.2 { (Test::None, Test::None) } else { (Test::AtLeast, Test::AtMost) };
+    // At higher temperatures there are too few such samples for a test.
+    let (least, most) =
+        if tau > 0.2 { (Relation::None, Relation::None) } else { (Relation::AtLeast, Relation::AtMost) };
     let mut rows = vec![
-        saturated(least, leads(2f64.powi(25), tau), "P(leads 2²⁵-fold)"),
-        saturated(most, leads(2f64.powi(24), tau), "P(leads 2²⁴-fold)"),
+        saturated(least, leads(2f64.powi(25), tau), "P(largest exceeds the others 2²⁵-fold)"),
+        saturated(most, leads(2f64.powi(24), tau), "P(largest exceeds the others 2²⁴-fold)"),
     ];
-    let lost =
-        Row::mean("share whose density is infinite or undefined, on the simplex", &setting, shares.lost);
-    rows.push(if tau > 0.1 { lost } else { lost.expect(Test::Differs, 0.0, "none should be") });
-    let remedied = Row::exact("samples whose density is, in log space", setting, shares.lost_in_log_space);
-    rows.push(remedied.expect(Test::Within(0.0), 0.0, "none should be"));
+    let lost = ClaimRow::mean(
+        "share of samples with an infinite or undefined density, on the simplex",
+        &setting,
+        shares.lost,
+    );
+    rows.push(if tau > 0.1 { lost } else { lost.expect(Relation::Differs, 0.0, "no such sample") });
+    let remedied = ClaimRow::exact(
+        "samples with an infinite or undefined density, in log space",
+        setting,
+        shares.lost_in_log_space,
+    );
+    rows.push(remedied.expect(Relation::Within(0.0), 0.0, "no such sample"));
     rows
 }
 
 fn figure(shares: &[Shares]) -> Figure {
-    let curve = |name: &str, of: fn(&Shares) -> f64| Series {
-        name: name.into(),
-        points: TAUS.iter().zip(shares).map(|(tau, shares)| (*tau, of(shares))).collect(),
-        dashed: false,
+    let curve = |name: &str, of: fn(&Shares) -> f64| {
+        Series::new(name, TAUS.iter().zip(shares).map(|(tau, shares)| (*tau, of(shares))))
     };
-    let chart = LineChart {
-        title: "Samples that single precision rounds to a corner".into(),
-        x_label: "temperature τ".into(),
-        y_label: "share of the samples".into(),
-        series: vec![
+    let chart = LineChart::new(
+        "Share of samples that single precision rounds to a corner",
+        "temperature τ",
+        "share of the samples",
+        vec![
             curve("an entry is exactly 1", |s| s.saturated.value),
             curve("density lost on the simplex", |s| s.lost.value),
             curve("density lost in log space", |s| s.lost_in_log_space),
         ],
-        log_x: true,
-        ..LineChart::default()
-    };
-    Figure::chart("saturation", "Three equal weights, single precision.", &chart)
+    )
+    .log_x();
+    Figure::new("saturation", "Three equal weights, single precision.", &chart)
 }
 
 #[cfg(test)]
@@ -126,15 +133,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_precision_is_caught() {
+    fn another_precision_is_detected() {
         let shares = shares(0.1, Stream::new(2), 100_000).unwrap();
-        assert!(rows(0.1, &shares).iter().all(Row::holds));
-        // At the 2⁻¹¹ of half precision.
+        assert!(rows(0.1, &shares).iter().all(ClaimRow::holds));
+        // Half precision has 2⁻¹¹.
         let half = leads(2f64.powi(11), 0.1);
         assert!((shares.saturated.value - half).abs() > 0.1);
         let double =
             Shares { saturated: Mean { value: leads(2f64.powi(53), 0.1), standard_error: 1e-3 }, ..shares };
-        assert!(!rows(0.1, &double).iter().all(Row::holds));
+        assert!(!rows(0.1, &double).iter().all(ClaimRow::holds));
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! The score function against the pathwise gradient, as latents are added.
+//! The score function and the pathwise gradient against the number of latents.
 
 use super::trade_off::{bias, parts, variance, whole};
-use super::{Claim, Figure, Finding, Row, Settings, Test};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
 use crate::measure::Case;
-use crate::measure::problem::{Kind, Problem};
-use crate::report::figure::{LineChart, Series};
+use crate::measure::problem::{Problem, ProblemKind};
+use crate::page::{LineChart, Series};
 use crate::support::stats::Mean;
 use anyhow::Result;
 
 pub(super) const CLAIM: Claim = Claim {
     name: "score-function",
-    title: "The score function needs no derivative of f; without a baseline its variance grows with every latent",
+    title: "The score function requires no derivative of f; without a baseline its variance grows with the number of latents",
     compute,
 };
 
@@ -22,26 +22,26 @@ const ESTIMATORS: [(&str, &str); 3] = [
 ];
 const TARGET: f64 = 0.499;
 
-fn compute(settings: &Settings) -> Result<Finding> {
+fn compute(sampling: &Sampling) -> Result<Finding> {
     let mut curves = Vec::new();
     for (i, (_, estimator)) in ESTIMATORS.iter().enumerate() {
         let measured = LATENTS.iter().zip(0..).map(|(&latents, j)| {
-            let stream = settings.stream.split(10 * i as u64 + j);
-            let case = Case::new(Problem::new(Kind::Tucker, latents, 2)?);
-            // Fewer where each costs more.
-            let count = settings.fewer() / if latents == 100 { 10 } else { 1 };
+            let stream = sampling.stream.split(10 * i as u64 + j);
+            let case = Case::new(Problem::new(ProblemKind::Tucker, latents, 2)?);
+            // Fewer estimates where each costs more.
+            let count = sampling.fewer() / if latents == 100 { 10 } else { 1 };
             Ok(per_coordinate(variance(&parts(&case, estimator, count, stream)?), latents))
         });
         curves.push(measured.collect::<Result<Vec<Mean>>>()?);
     }
     let mut rows = variance_rows(&curves);
-    rows.extend(bias_rows(settings)?);
-    let said = format!(
-        "On f = Σ (b − 0.499)² over N even bits the plain score function has a variance per coordinate of {:.4}, \
-         {:.3} and {:.0} for N = 1, 10 and 100: every coordinate receives the whole sum. The pathwise gradient of a \
-         bit sees only that bit, {:.4} throughout. But the constant of f is what a baseline removes: with \
-         leave-one-out it is {:.1e}, {:.1e} and {:.1e}, so a score function with a baseline is a fair competitor, and \
-         it has no bias.",
+    rows.extend(bias_rows(sampling)?);
+    let text = format!(
+        "On f = Σ (b − 0.499)² over N bits with equal probabilities, the plain score function has a variance per \
+         coordinate of {:.4}, {:.3} and {:.0} for N = 1, 10 and 100: every coordinate is multiplied by the full sum. The \
+         pathwise gradient of a bit depends only on that bit; its variance is {:.4} for every N. But a baseline removes \
+         the constant part of f: with a leave-one-out baseline the variance is {:.1e}, {:.1e} and {:.1e}, so the score \
+         function with a baseline is competitive, and it has no bias.",
         curves[0][0].value,
         curves[0][1].value,
         curves[0][2].value,
@@ -50,74 +50,72 @@ fn compute(settings: &Settings) -> Result<Finding> {
         curves[1][1].value,
         curves[1][2].value
     );
-    Ok(Finding { said, figures: vec![figure(&curves)], rows })
+    Ok(Finding { text, figures: vec![figure(&curves)], rows })
 }
 
-/// From the summed variances for the mean over N bits with two logits each, to those of one coordinate for their sum.
+/// The variance per coordinate for the sum over N bits, from the summed variances for the mean over N bits with two
+/// logits each.
 fn per_coordinate(summed: Mean, latents: usize) -> Mean {
     let factor = latents as f64 / 2.0;
     Mean { value: factor * summed.value, standard_error: factor * summed.standard_error }
 }
 
-/// `Var[f·(b − ½)] = E f²/4 − (E f(b − ½))²` for the sum f of N even bits' costs.
+/// `Var[f·(b − ½)] = E f²/4 − (E f(b − ½))²` for the sum f of the costs of N bits with equal probabilities.
 fn exact(latents: usize) -> f64 {
     let (n, low, high) = (latents as f64, TARGET * TARGET, (1.0 - TARGET) * (1.0 - TARGET));
     let (mean, spread, gradient) = ((low + high) / 2.0, (high - low) / 2.0, (high - low) / 4.0);
     (n * n * mean * mean + n * spread * spread) / 4.0 - gradient * gradient
 }
 
-fn variance_rows(curves: &[Vec<Mean>]) -> Vec<Row> {
+fn variance_rows(curves: &[Vec<Mean>]) -> Vec<ClaimRow> {
     let mut rows = Vec::new();
     for ((name, _), curve) in ESTIMATORS.iter().zip(curves) {
         let quantity = format!("variance per coordinate, {name}");
         rows.extend(
-            LATENTS.iter().zip(curve).map(|(n, mean)| Row::mean(&quantity, format!("N = {n}"), *mean)),
+            LATENTS.iter().zip(curve).map(|(n, mean)| ClaimRow::mean(&quantity, format!("N = {n}"), *mean)),
         );
     }
-    let score: Vec<Row> = rows.drain(..3).collect();
+    let score: Vec<ClaimRow> = rows.drain(..3).collect();
     let score =
-        score.into_iter().zip(LATENTS).map(|(row, n)| row.expect(Test::Equal, exact(n), "closed form"));
+        score.into_iter().zip(LATENTS).map(|(row, n)| row.expect(Relation::Equal, exact(n), "closed form"));
     let path = &curves[2];
     let apart = Mean {
         value: path[2].value - path[0].value,
         standard_error: path[2].standard_error.hypot(path[0].standard_error),
     };
-    let flat = Row::mean("Gumbel-Softmax: variance at N = 100 less that at N = 1", "τ = ½", apart);
-    score.chain(rows).chain([flat.expect(Test::Equal, 0.0, "coordinates are independent")]).collect()
+    let flat = ClaimRow::mean("Gumbel-Softmax: variance at N = 100 minus that at N = 1", "τ = ½", apart);
+    score.chain(rows).chain([flat.expect(Relation::Equal, 0.0, "coordinates are independent")]).collect()
 }
 
-/// On a problem with interactions: no bias for the one, a bias for the other.
-fn bias_rows(settings: &Settings) -> Result<[Row; 2]> {
-    let case = Case::new(Problem::new(Kind::Mlp, 2, 3)?);
-    let row = |estimator: &str, label, test| -> Result<Row> {
-        let mean = bias(&whole(&case, estimator, settings.fewer(), settings.stream.split(label))?);
-        Ok(Row::mean("bias", format!("{estimator}, mlp of 2 latents"), mean).expect(
+/// Bias on a problem with interactions: none for the score function, some for Gumbel-Softmax.
+fn bias_rows(sampling: &Sampling) -> Result<[ClaimRow; 2]> {
+    let case = Case::new(Problem::new(ProblemKind::Mlp, 2, 3)?);
+    let row = |estimator: &str, label, test| -> Result<ClaimRow> {
+        let mean = bias(&whole(&case, estimator, sampling.fewer(), sampling.stream.split(label))?);
+        Ok(ClaimRow::mean("bias", format!("{estimator}, mlp of 2 latents"), mean).expect(
             test,
             0.0,
             "exact enumeration",
         ))
     };
-    Ok([row("rloo:samples=2", 90, Test::Equal)?, row("gumbel-softmax:tau=1", 91, Test::Differs)?])
+    Ok([row("rloo:samples=2", 90, Relation::Equal)?, row("gumbel-softmax:tau=1", 91, Relation::Differs)?])
 }
 
 fn figure(curves: &[Vec<Mean>]) -> Figure {
-    let series = ESTIMATORS.iter().zip(curves).map(|((name, _), curve)| Series {
-        name: (*name).into(),
-        points: LATENTS.iter().zip(curve).map(|(n, mean)| (*n as f64, mean.value)).collect(),
-        dashed: false,
+    let series = ESTIMATORS.iter().zip(curves).map(|((name, _), curve)| {
+        Series::new(*name, LATENTS.iter().zip(curve).map(|(n, mean)| (*n as f64, mean.value)))
     });
-    let chart = LineChart {
-        title: "Variance of a gradient coordinate against the number of bits".into(),
-        x_label: "bits N".into(),
-        y_label: "variance per coordinate".into(),
-        series: series.collect(),
-        log_x: true,
-        log_y: true,
-        ..LineChart::default()
-    };
-    Figure::chart(
+    let chart = LineChart::new(
+        "Variance of a gradient coordinate against the number of bits",
+        "bits N",
+        "variance per coordinate",
+        series,
+    )
+    .log_x()
+    .log_y();
+    Figure::new(
         "score-function",
-        "The plain score function grows as N²; with a baseline it grows as N, from far below.",
+        "The variance of the plain score function grows as N²; with a baseline it is far lower and grows as N.",
         &chart,
     )
 }
@@ -127,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_closed_form_is_the_enumeration_and_growth_as_n_is_caught() {
+    fn the_closed_form_equals_enumeration_and_growth_as_n_is_detected() {
         // Two bits, four states: the first coordinate's estimate is f·(b₁ − ½).
         let cost = |b: i32| (f64::from(b) - TARGET).powi(2);
         let states = [(0, 0), (0, 1), (1, 0), (1, 1)];
@@ -135,7 +133,7 @@ mod tests {
         let mean = estimates.iter().sum::<f64>() / 4.0;
         let variance = estimates.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 4.0;
         assert!((exact(2) - variance).abs() < 1e-15);
-        let linear = Row::mean("", "", Mean { value: exact(10), standard_error: 0.01 * exact(10) });
-        assert!(!linear.expect(Test::Equal, 10.0 * exact(1), "").holds());
+        let linear = ClaimRow::mean("", "", Mean { value: exact(10), standard_error: 0.01 * exact(10) });
+        assert!(!linear.expect(Relation::Equal, 10.0 * exact(1), "").holds());
     }
 }

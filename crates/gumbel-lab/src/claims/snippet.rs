@@ -1,4 +1,4 @@
-//! A sampler that circulates, line by line:
+//! A widely copied sampler, line by line:
 //!
 //! ```text
 //! noise = rand;  noise = −log(noise + 1e-9);  noise = −log(noise + 1e-9)
@@ -6,31 +6,31 @@
 //! ```
 
 use super::draw::{Draws, argmax};
-use super::{Claim, Figure, Finding, Row, Settings, Test};
-use crate::report::figure::{Bar, Bars};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use crate::page::{Bar, Bars};
 use crate::support::stats::Mean;
 use anyhow::Result;
 use gumbel_kernels::{Stream, noise, perturbed_softmax, softmax};
 
 pub(super) const CLAIM: Claim =
-    Claim { name: "snippet", title: "A sampler that circulates, and what is wrong with it", compute };
+    Claim { name: "snippet", title: "Errors of a widely copied sampler", compute };
 
 const ROWS: usize = 1000;
 const GUARD: f32 = 1e-9;
 const PROBABILITIES: [f64; 4] = [0.05, 0.15, 0.3, 0.5];
 
-fn compute(settings: &Settings) -> Result<Finding> {
-    let mut rows = constant_rows(settings.stream.split(0))?;
-    rows.extend(axis_rows(settings.stream.split(1))?);
+fn compute(sampling: &Sampling) -> Result<Finding> {
+    let mut rows = constant_rows(sampling.stream.split(0))?;
+    rows.extend(axis_rows(sampling.stream.split(1))?);
     rows.extend(guard_rows());
-    let [as_logits, as_logs] = frequencies(settings)?;
+    let [as_logits, as_logs] = frequencies(sampling)?;
     rows.extend(input_rows(&as_logits, &as_logs));
-    let said = format!(
-        "In softmax((input + noise)/tau + temperature) the constant added after the division cancels: two parameters, \
-         one of them without effect. A softmax over all axes but the batch makes 3 latents of 4 categories one of 12: \
-         each latent’s share is {:.3} on average, not 1. The guards of 1e-9 cut the noise to [{:.2}, {:.2}] in single \
-         precision, and a uniform that may be 1 gives {:.2}. The input must be logits: with probabilities in \
-         their place a category of {} is drawn with frequency {:.3}.",
+    let text = format!(
+        "In softmax((input + noise)/tau + temperature) the constant added after the division cancels, so one of the two \
+         parameters has no effect. A softmax over all axes except the batch turns 3 latents of 4 categories into one of \
+         12: the entries of a latent sum to {:.3} on average, not 1. The guards of 1e-9 truncate the noise to \
+         [{:.2}, {:.2}] in single precision, and a uniform number equal to 1 gives {:.2}. The input must be logits: with \
+         probabilities as the input, a category with probability {} is drawn with frequency {:.3}.",
         rows[2].measured,
         rows[4].measured,
         rows[5].measured,
@@ -38,7 +38,7 @@ fn compute(settings: &Settings) -> Result<Finding> {
         PROBABILITIES[3],
         as_logits[3].value
     );
-    Ok(Finding { said, figures: vec![figure(&as_logits, &as_logs)], rows })
+    Ok(Finding { text, figures: vec![figure(&as_logits, &as_logs)], rows })
 }
 
 fn gumbel(stream: Stream, count: usize) -> Vec<f64> {
@@ -47,8 +47,8 @@ fn gumbel(stream: Stream, count: usize) -> Vec<f64> {
     out
 }
 
-/// What the constant changes, and what the temperature does.
-fn constant_rows(stream: Stream) -> Result<Vec<Row>> {
+/// The effects of the constant and of the temperature.
+fn constant_rows(stream: Stream) -> Result<Vec<ClaimRow>> {
     let noise = gumbel(stream, 4 * ROWS);
     let logits = PROBABILITIES.map(f64::ln).repeat(ROWS);
     let sample = |tau: f64, constant: f64| -> Result<Vec<f64>> {
@@ -63,23 +63,23 @@ fn constant_rows(stream: Stream) -> Result<Vec<Row>> {
     perturbed_softmax(&logits, &noise, 4, 0.5, &mut library)?;
     let halved = sample(0.5, 0.0)?;
     let apart = library.iter().zip(&halved).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let row = |setting: &str, value| Row::exact("largest change of a sample", setting, value);
+    let row = |setting: &str, value| ClaimRow::exact("largest change of a sample", setting, value);
     Ok(vec![
         row("temperature 0.5 added after the division", furthest(&sample(1.0, 0.5)?)).expect(
-            Test::Within(1e-12),
+            Relation::Within(1e-12),
             0.0,
             "softmax of a shift",
         ),
-        Row::exact("softmax((logits + g)/τ) less the library’s sample", "τ = 0.5", apart).expect(
-            Test::Within(1e-12),
+        ClaimRow::exact("softmax((logits + g)/τ) minus the library’s sample", "τ = 0.5", apart).expect(
+            Relation::Within(1e-12),
             0.0,
             "same noise",
         ),
     ])
 }
 
-/// The mean share of a latent when all latents go into one softmax, and when each has its own.
-fn axis_rows(stream: Stream) -> Result<[Row; 2]> {
+/// The mean sum of the entries of a latent with one softmax over all latents, and with one per latent.
+fn axis_rows(stream: Stream) -> Result<[ClaimRow; 2]> {
     let keys = gumbel(stream, ROWS * 12);
     let share = |k: usize| -> Result<Vec<f64>> {
         let mut out = vec![0.0; keys.len()];
@@ -90,16 +90,13 @@ fn axis_rows(stream: Stream) -> Result<[Row; 2]> {
     let furthest = each.iter().map(|share| (share - 1.0).abs()).fold(0.0, f64::max);
     let setting = |over: &str| format!("[{ROWS}, 3, 4], softmax over {over}");
     Ok([
-        Row::mean("mean sum of a latent’s entries", setting("all but the batch"), all).expect(
-            Test::Within(1e-9),
+        ClaimRow::mean("mean sum of a latent’s entries", setting("all axes except the batch"), all).expect(
+            Relation::Within(1e-9),
             1.0 / 3.0,
-            "three latents share one",
+            "three latents share one softmax",
         ),
-        Row::exact("largest distance of a latent’s sum from 1", setting("the last axis"), furthest).expect(
-            Test::Within(1e-12),
-            0.0,
-            "each is a point of the simplex",
-        ),
+        ClaimRow::exact("largest distance of a latent’s sum from 1", setting("the last axis"), furthest)
+            .expect(Relation::Within(1e-12), 0.0, "each latent is a point of the simplex"),
     ])
 }
 
@@ -109,29 +106,30 @@ fn guarded(uniform: f32) -> f32 {
     -(once + GUARD).ln()
 }
 
-fn guard_rows() -> [Row; 4] {
+fn guard_rows() -> [ClaimRow; 4] {
     let last = 1.0 - 2f32.powi(-24);
     let row = |name: &str, uniform: f32, expected: f64, source: &str| {
-        let row = Row::exact(name, format!("u = {uniform:?}, single precision"), f64::from(guarded(uniform)));
-        row.expect(Test::Within(0.005), expected, source)
+        let row =
+            ClaimRow::exact(name, format!("u = {uniform:?}, single precision"), f64::from(guarded(uniform)));
+        row.expect(Relation::Within(0.005), expected, source)
     };
     let true_last = -(-f64::from(last).ln()).ln();
     [
-        row("least noise with guards", 0.0, -3.03, "−ln(−ln 10⁻⁹)"),
-        row("greatest noise with guards", last, 16.62, "−ln(2⁻²⁴ + 10⁻⁹)"),
-        row("noise with guards where u is 1", 1.0, 20.72, "−ln 10⁻⁹, by the guard alone"),
-        Row::exact("greatest noise without guards", "u = 1 − 2⁻²⁴", true_last).expect(
-            Test::Within(1e-6),
+        row("minimum noise with guards", 0.0, -3.03, "−ln(−ln 10⁻⁹)"),
+        row("maximum noise with guards", last, 16.62, "−ln(2⁻²⁴ + 10⁻⁹)"),
+        row("noise with guards at u = 1", 1.0, 20.72, "−ln 10⁻⁹, from the guard alone"),
+        ClaimRow::exact("maximum noise without guards", "u = 1 − 2⁻²⁴", true_last).expect(
+            Relation::Within(1e-6),
             24.0 * 2f64.ln(),
             "24 ln 2",
         ),
     ]
 }
 
-/// How often each category wins, with probabilities and with their logarithms as the input.
-fn frequencies(settings: &Settings) -> Result<[[Mean; 4]; 2]> {
+/// Frequencies of the categories with probabilities, and with their logarithms, as the input.
+fn frequencies(sampling: &Sampling) -> Result<[[Mean; 4]; 2]> {
     let of = |logits: [f64; 4], label| -> Result<[Mean; 4]> {
-        let (count, stream) = (settings.samples, settings.stream.split(label));
+        let (count, stream) = (sampling.samples, sampling.stream.split(label));
         let draws = Draws { logits: &logits, tau: 1.0, count, stream };
         let wins = |x: &[f64]| {
             let winner = argmax(x);
@@ -142,17 +140,17 @@ fn frequencies(settings: &Settings) -> Result<[[Mean; 4]; 2]> {
     Ok([of(PROBABILITIES, 2)?, of(PROBABILITIES.map(f64::ln), 3)?])
 }
 
-fn input_rows(as_logits: &[Mean; 4], as_logs: &[Mean; 4]) -> Vec<Row> {
+fn input_rows(as_logits: &[Mean; 4], as_logs: &[Mean; 4]) -> Vec<ClaimRow> {
     let row = |input: &str, k: usize, mean, test| {
-        let setting = format!("category {} of probability {}", k + 1, PROBABILITIES[k]);
-        Row::mean(format!("frequency, {input} as the input"), setting, mean).expect(
+        let setting = format!("category {} with probability {}", k + 1, PROBABILITIES[k]);
+        ClaimRow::mean(format!("frequency, {input} as the input"), setting, mean).expect(
             test,
             PROBABILITIES[k],
             "p",
         )
     };
-    let wrong = (0..4).map(|k| row("probabilities", k, as_logits[k], Test::Differs));
-    let right = (0..4).map(|k| row("log-probabilities", k, as_logs[k], Test::Equal));
+    let wrong = (0..4).map(|k| row("probabilities", k, as_logits[k], Relation::Differs));
+    let right = (0..4).map(|k| row("log-probabilities", k, as_logs[k], Relation::Equal));
     wrong.chain(right).collect()
 }
 
@@ -166,11 +164,10 @@ fn figure(as_logits: &[Mean; 4], as_logs: &[Mean; 4]) -> Figure {
         bars: (0..4).map(|k| vec![bar(as_logits[k]), bar(as_logs[k])]).collect(),
         marks: PROBABILITIES.into(),
         mark: "p".into(),
-        ..Bars::default()
     };
-    Figure::bars(
+    Figure::new(
         "snippet",
-        "With probabilities in the place of logits the sampler draws from softmax(p).",
+        "With probabilities instead of logits as the input, the sampler draws from softmax(p).",
         &bars,
     )
 }
@@ -180,17 +177,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guard_of_another_size_is_caught() {
-        assert!(guard_rows().iter().all(Row::holds));
-        let row = |greatest: f64| Row::exact("", "", greatest).expect(Test::Within(0.005), 16.62, "");
-        // Without a guard it is 16.64: two hundredths make the difference.
+    fn a_guard_of_another_size_is_detected() {
+        assert!(guard_rows().iter().all(ClaimRow::holds));
+        let row =
+            |greatest: f64| ClaimRow::exact("", "", greatest).expect(Relation::Within(0.005), 16.62, "");
+        // Without a guard it is 16.64: the difference is two hundredths.
         assert!(!row(24.0 * 2f64.ln()).holds());
     }
 
     #[test]
-    fn a_softmax_over_each_row_does_not_pass_for_one_over_all() {
+    fn a_softmax_per_latent_is_not_one_over_all() {
         let rows = axis_rows(Stream::new(1)).unwrap();
-        assert!(rows.iter().all(Row::holds));
-        assert!(!Row { measured: 1.0, ..rows[0].clone() }.holds());
+        assert!(rows.iter().all(ClaimRow::holds));
+        assert!(!ClaimRow { measured: 1.0, ..rows[0].clone() }.holds());
     }
 }

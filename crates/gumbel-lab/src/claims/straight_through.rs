@@ -1,10 +1,10 @@
-//! One-hot forward, soft backward: what the mismatch costs.
+//! One-hot forward, soft backward: the bias of the mismatch.
 
 use super::trade_off::{bias, whole};
-use super::{Claim, Figure, Finding, Row, Settings, Test};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
 use crate::measure::Case;
-use crate::measure::problem::{Kind, Problem};
-use crate::report::figure::{LineChart, Series};
+use crate::measure::problem::{Problem, ProblemKind};
+use crate::page::{LineChart, Series};
 use crate::support::stats::Mean;
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
@@ -12,40 +12,39 @@ use gumbel::{Noise, gumbel_softmax, sample_one_hot, straight_through_gumbel_soft
 
 pub(super) const CLAIM: Claim = Claim {
     name: "straight-through",
-    title: "Straight-through Gumbel-Softmax is one-hot forward, soft backward, and biased",
+    title: "Straight-through Gumbel-Softmax is one-hot in the forward pass, soft in the backward pass, and biased",
     compute,
 };
 
 const TAUS: [f64; 3] = [0.2, 0.5, 1.0];
 const ROWS: usize = 1000;
 
-fn compute(settings: &Settings) -> Result<Finding> {
-    let case = Case::new(Problem::new(Kind::Mlp, 2, 3)?);
+fn compute(sampling: &Sampling) -> Result<Finding> {
+    let case = Case::new(Problem::new(ProblemKind::Mlp, 2, 3)?);
     let measured = ["straight-through-gumbel", "gumbel-softmax"].iter().zip(0..).map(|(name, i)| {
         let at = |(j, tau): (u64, &f64)| {
-            let stream = settings.stream.split(10 * i + j);
-            Ok(bias(&whole(&case, &format!("{name}:tau={tau}"), settings.fewer(), stream)?))
+            let stream = sampling.stream.split(10 * i + j);
+            Ok(bias(&whole(&case, &format!("{name}:tau={tau}"), sampling.fewer(), stream)?))
         };
         (0..).zip(&TAUS).map(at).collect::<Result<Vec<Mean>>>()
     });
     let measured = measured.collect::<Result<Vec<_>>>()?;
-    let mut rows = vec![forward_row(settings)?, backward_row(settings)?];
+    let mut rows = vec![forward_row(sampling)?, backward_row(sampling)?];
     rows.extend(TAUS.iter().zip(&measured[0]).map(|(tau, mean)| {
-        Row::mean("bias, straight-through", format!("mlp of 2 latents, τ = {tau}"), *mean).expect(
-            Test::Differs,
+        ClaimRow::mean("bias, straight-through", format!("mlp of 2 latents, τ = {tau}"), *mean).expect(
+            Relation::Differs,
             0.0,
             "exact enumeration",
         )
     }));
-    rows.extend(
-        TAUS.iter().zip(&measured[1]).map(|(tau, mean)| {
-            Row::mean("bias, Gumbel-Softmax", format!("mlp of 2 latents, τ = {tau}"), *mean)
-        }),
-    );
-    let said = format!(
-        "Forward it is bit for bit the one-hot sample of the same noise, and for a linear f its gradient is bit for \
-         bit that of the soft sample. For any other f it takes the slope at the wrong place. Its bias on a small \
-         network is {:.4} at τ = 0.2, {:.4} at 0.5 and {:.4} at 1; that of the soft sample is {:.4}, {:.4} and {:.4}.",
+    rows.extend(TAUS.iter().zip(&measured[1]).map(|(tau, mean)| {
+        ClaimRow::mean("bias, Gumbel-Softmax", format!("mlp of 2 latents, τ = {tau}"), *mean)
+    }));
+    let text = format!(
+        "In the forward pass it is bit for bit the one-hot sample of the same noise, and for a linear f its gradient is bit \
+         for bit that of the soft sample. For any other f it evaluates the gradient of f at a different point. Its bias on \
+         a small network is {:.4} at τ = 0.2, {:.4} at 0.5 and {:.4} at 1; that of the soft sample is {:.4}, {:.4} and \
+         {:.4}.",
         measured[0][0].value,
         measured[0][1].value,
         measured[0][2].value,
@@ -53,27 +52,28 @@ fn compute(settings: &Settings) -> Result<Finding> {
         measured[1][1].value,
         measured[1][2].value
     );
-    Ok(Finding { said, figures: vec![figure(&measured)], rows })
+    Ok(Finding { text, figures: vec![figure(&measured)], rows })
 }
 
 fn logits(noise: &mut Noise) -> Tensor<2> {
     noise.logistic([ROWS, 5], &Device::flex())
 }
 
-/// Entries that differ between the straight-through sample and the hard one.
-fn forward_row(settings: &Settings) -> Result<Row> {
-    let mut noise = Noise::from_seed(u64::from(settings.stream.split(50).word(0)));
+/// Number of entries that differ between the straight-through sample and the hard one.
+fn forward_row(sampling: &Sampling) -> Result<ClaimRow> {
+    let mut noise = Noise::from_seed(u64::from(sampling.stream.split(50).word(0)));
     let logits = logits(&mut noise);
     let hard = sample_one_hot(logits.clone(), &mut noise.clone())?;
     let forward = straight_through_gumbel_softmax(logits, 0.5, &mut noise)?;
     let differ = hard.not_equal(forward).int().sum().into_scalar::<i64>() as f64;
-    let row = Row::exact("entries that differ from the one-hot sample", format!("{ROWS} rows of 5"), differ);
-    Ok(row.expect(Test::Within(0.0), 0.0, "same noise"))
+    let row =
+        ClaimRow::exact("entries that differ from the one-hot sample", format!("{ROWS} rows of 5"), differ);
+    Ok(row.expect(Relation::Within(0.0), 0.0, "same noise"))
 }
 
 /// The largest difference of the gradients of a linear f.
-fn backward_row(settings: &Settings) -> Result<Row> {
-    let mut noise = Noise::from_seed(u64::from(settings.stream.split(51).word(0)));
+fn backward_row(sampling: &Sampling) -> Result<ClaimRow> {
+    let mut noise = Noise::from_seed(u64::from(sampling.stream.split(51).word(0)));
     let (logits, costs) = (logits(&mut noise), logits(&mut noise.clone().split(1)));
     let gradient =
         |sample: fn(Tensor<2>, f64, &mut Noise) -> Result<Tensor<2>, gumbel::Error>| -> Result<Tensor<2>> {
@@ -82,31 +82,28 @@ fn backward_row(settings: &Settings) -> Result<Row> {
             Ok(leaf.grad(&cost.sum().backward()).expect("it is a leaf"))
         };
     let apart = gradient(straight_through_gumbel_softmax)? - gradient(gumbel_softmax)?;
-    let row = Row::exact(
+    let row = ClaimRow::exact(
         "largest difference of the gradients, linear f",
         "same noise",
         f64::from(apart.abs().max().into_scalar::<f32>()),
     );
-    Ok(row.expect(Test::Within(0.0), 0.0, "soft backward"))
+    Ok(row.expect(Relation::Within(0.0), 0.0, "soft backward"))
 }
 
 fn figure(measured: &[Vec<Mean>]) -> Figure {
-    let curve = |name: &str, means: &[Mean]| Series {
-        name: name.into(),
-        points: TAUS.iter().zip(means).map(|(tau, mean)| (*tau, mean.value)).collect(),
-        dashed: false,
+    let curve = |name: &str, means: &[Mean]| {
+        Series::new(name, TAUS.iter().zip(means).map(|(tau, mean)| (*tau, mean.value)))
     };
-    let chart = LineChart {
-        title: "Bias of straight-through and of the soft sample".into(),
-        x_label: "temperature τ".into(),
-        y_label: "bias of the gradient".into(),
-        series: vec![curve("straight-through", &measured[0]), curve("soft", &measured[1])],
-        log_x: true,
-        ..LineChart::default()
-    };
-    Figure::chart(
+    let chart = LineChart::new(
+        "Bias of straight-through and of the soft sample",
+        "temperature τ",
+        "bias of the gradient",
+        vec![curve("straight-through", &measured[0]), curve("soft", &measured[1])],
+    )
+    .log_x();
+    Figure::new(
         "straight-through",
-        "The length of the mean error of the gradient, against exact enumeration.",
+        "Length of the mean error of the gradient, relative to exact enumeration.",
         &chart,
     )
 }
@@ -117,8 +114,8 @@ mod tests {
     use gumbel_kernels::Stream;
 
     #[test]
-    fn the_forms_agree_where_they_should() {
-        let settings = Settings { stream: Stream::new(3), samples: 100_000 };
-        assert!(forward_row(&settings).unwrap().holds() && backward_row(&settings).unwrap().holds());
+    fn forward_is_hard_and_backward_is_soft() {
+        let sampling = Sampling { stream: Stream::new(3), samples: 100_000 };
+        assert!(forward_row(&sampling).unwrap().holds() && backward_row(&sampling).unwrap().holds());
     }
 }

@@ -1,9 +1,9 @@
 //! Bias and variance of the pathwise gradient against the temperature.
 
-use super::{Claim, Figure, Finding, Row, Settings, Test};
-use crate::measure::problem::{Kind, Problem};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use crate::measure::problem::{Problem, ProblemKind};
 use crate::measure::{self, Case};
-use crate::report::figure::{LineChart, Series};
+use crate::page::{LineChart, Series};
 use crate::support::interrupt::Watch;
 use crate::support::stats::Mean;
 use anyhow::Result;
@@ -11,64 +11,74 @@ use gumbel_kernels::Stream;
 
 pub(super) const CLAIM: Claim = Claim {
     name: "trade-off",
-    title: "A low temperature has little bias and much variance, a high one the reverse",
+    title: "A low temperature has low bias and high variance, a high temperature the opposite",
     compute,
 };
 
 const TAUS: [f64; 8] = [0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0];
-/// Temperatures at which the variance goes as 1/τ.
+/// Number of low temperatures, at which the variance is proportional to 1/τ.
 const LOW: usize = 4;
 const PARTS: usize = 10;
 
-/// The measurements of one estimator: `PARTS` independent ones, together of `count` estimates.
-pub(super) fn parts(case: &Case, estimator: &str, count: usize, stream: Stream) -> Result<Vec<measure::Row>> {
+/// `PARTS` independent measurements of an estimator, with `count` estimates in total.
+pub(super) fn parts(
+    case: &Case,
+    estimator: &str,
+    count: usize,
+    stream: Stream,
+) -> Result<Vec<measure::MeasureRow>> {
     (0..PARTS).map(|part| whole(case, estimator, count / PARTS, stream.split(part as u64))).collect()
 }
 
-/// The measurement of `count` estimates.
-pub(super) fn whole(case: &Case, estimator: &str, count: usize, stream: Stream) -> Result<measure::Row> {
+/// A measurement with `count` estimates.
+pub(super) fn whole(
+    case: &Case,
+    estimator: &str,
+    count: usize,
+    stream: Stream,
+) -> Result<measure::MeasureRow> {
     let seed = u64::from(stream.word(0));
-    let settings = measure::Settings { replicates: count, warm_up: 0, budget: 1, seed };
-    case.measure(&estimator.parse()?, &settings, &Watch::nothing())
+    let sampling = measure::MeasureSettings { replicates: count, warm_up: 0, budget: 1, seed };
+    case.measure(&estimator.parse()?, &sampling, &Watch::nothing())
 }
 
-/// Of the variance, over independent measurements.
-pub(super) fn variance(parts: &[measure::Row]) -> Mean {
-    Mean::of(parts.iter().map(measure::Row::variance))
+/// Mean of the variance over independent measurements.
+pub(super) fn variance(parts: &[measure::MeasureRow]) -> Mean {
+    Mean::of(parts.iter().map(measure::MeasureRow::variance))
 }
 
-/// Of the bias.
-pub(super) fn bias(row: &measure::Row) -> Mean {
-    Mean { value: row.bias.unwrap_or(f64::NAN), standard_error: row.bias_se.unwrap_or(f64::NAN) }
+/// The bias of a measurement.
+pub(super) fn bias(row: &measure::MeasureRow) -> Mean {
+    Mean { value: row.bias.unwrap_or(f64::NAN), standard_error: row.bias_standard_error.unwrap_or(f64::NAN) }
 }
 
-/// What was measured at one temperature.
+/// Measurements at one temperature.
 struct At {
     tau: f64,
-    parts: Vec<measure::Row>,
+    parts: Vec<measure::MeasureRow>,
     bias: Mean,
 }
 
-fn compute(settings: &Settings) -> Result<Finding> {
-    let case = Case::new(Problem::new(Kind::Mlp, 2, 3)?);
+fn compute(sampling: &Sampling) -> Result<Finding> {
+    let case = Case::new(Problem::new(ProblemKind::Mlp, 2, 3)?);
     let measured = TAUS.iter().zip(0..).map(|(&tau, label)| {
-        let (name, stream) = (format!("gumbel-softmax:tau={tau}"), settings.stream.split(label));
-        let parts = parts(&case, &name, settings.fewer(), stream.split(0))?;
-        Ok(At { tau, parts, bias: bias(&whole(&case, &name, settings.fewer(), stream.split(1))?) })
+        let (name, stream) = (format!("gumbel-softmax:tau={tau}"), sampling.stream.split(label));
+        let parts = parts(&case, &name, sampling.fewer(), stream.split(0))?;
+        Ok(At { tau, parts, bias: bias(&whole(&case, &name, sampling.fewer(), stream.split(1))?) })
     });
     let measured = measured.collect::<Result<Vec<At>>>()?;
-    let score = parts(&case, "rloo:samples=2", settings.fewer(), settings.stream.split(50))?;
+    let score = parts(&case, "rloo:samples=2", sampling.fewer(), sampling.stream.split(50))?;
     let score = variance(&score);
     let slope = Mean::of((0..PARTS).map(|part| slope(&measured[..LOW], part)));
     let rows = rows(&measured, slope, score);
     let crossing = measured.iter().rev().find(|at| variance(&at.parts).value > score.value);
-    let crossing = crossing.map_or("no temperature here".into(), |at| format!("τ = {}", at.tau));
-    let said = format!(
-        "On a small network of 2 latents of 3 categories the variance of one gradient falls from {:.4} at τ = 0.025 \
-         to {:.6} at τ = 5, and its bias rises from {:.4} ± {:.4} to {:.4}. At low temperatures the variance goes as \
-         τ^{:.2}: with a probability of order τ two categories nearly tie, and there the gradient is of order 1/τ. \
-         The score function of two samples with a leave-one-out baseline has no bias and a variance of {:.4}, \
-         exceeded by Gumbel-Softmax from {crossing} down.",
+    let crossing = crossing.map_or("no temperature of the figure".into(), |at| format!("τ = {}", at.tau));
+    let text = format!(
+        "On a small network with 2 latents of 3 categories, the variance of one gradient decreases from {:.4} at τ = 0.025 \
+         to {:.6} at τ = 5, and the bias increases from {:.4} ± {:.4} to {:.4}. At low temperatures the variance is \
+         proportional to τ^{:.2}: with a probability of order τ two categories nearly tie, and then the gradient is of \
+         order 1/τ. The score function of two samples with a leave-one-out baseline has no bias and a variance of {:.4}; \
+         Gumbel-Softmax exceeds that at {crossing} and below.",
         variance(&measured[0].parts).value,
         variance(&measured[7].parts).value,
         measured[0].bias.value,
@@ -77,24 +87,24 @@ fn compute(settings: &Settings) -> Result<Finding> {
         slope.value,
         score.value
     );
-    Ok(Finding { said, figures: vec![figure(&measured, score)], rows })
+    Ok(Finding { text, figures: vec![figure(&measured, score)], rows })
 }
 
-fn rows(measured: &[At], slope: Mean, score: Mean) -> Vec<Row> {
+fn rows(measured: &[At], slope: Mean, score: Mean) -> Vec<ClaimRow> {
     let variances =
-        measured.iter().map(|at| Row::mean("variance", format!("τ = {}", at.tau), variance(&at.parts)));
+        measured.iter().map(|at| ClaimRow::mean("variance", format!("τ = {}", at.tau), variance(&at.parts)));
     let biases = measured.iter().map(|at| {
-        let row = Row::mean("bias", format!("τ = {}", at.tau), at.bias);
-        if at.tau < 0.5 { row } else { row.expect(Test::Differs, 0.0, "exact enumeration") }
+        let row = ClaimRow::mean("bias", format!("τ = {}", at.tau), at.bias);
+        if at.tau < 0.5 { row } else { row.expect(Relation::Differs, 0.0, "exact enumeration") }
     });
-    let mut rows: Vec<Row> = variances.chain(biases).collect();
-    let slope_row = Row::mean("slope of ln variance over ln τ", "τ from 0.025 to 0.2", slope);
-    rows.push(slope_row.expect(Test::Within(0.15), -1.0, "P(near tie) = O(τ), gradient O(1/τ)"));
-    rows.push(Row::mean("variance of the score function", "rloo, 2 samples", score));
+    let mut rows: Vec<ClaimRow> = variances.chain(biases).collect();
+    let slope_row = ClaimRow::mean("slope of ln variance over ln τ", "τ from 0.025 to 0.2", slope);
+    rows.push(slope_row.expect(Relation::Within(0.15), -1.0, "P(near tie) = O(τ), gradient O(1/τ)"));
+    rows.push(ClaimRow::mean("variance of the score function", "rloo, 2 samples", score));
     rows
 }
 
-/// Least squares through the logarithms.
+/// Slope of the least-squares line of the logarithms.
 fn slope(measured: &[At], part: usize) -> f64 {
     let points: Vec<(f64, f64)> =
         measured.iter().map(|at| (at.tau.ln(), at.parts[part].variance().ln())).collect();
@@ -110,34 +120,26 @@ fn least_squares(points: &[(f64, f64)]) -> f64 {
 
 fn figure(measured: &[At], score: Mean) -> Figure {
     let ends = [TAUS[0], TAUS[TAUS.len() - 1]];
-    let curve = |name: &str, of: fn(&At) -> f64| Series {
-        name: name.into(),
-        points: measured.iter().map(|at| (at.tau, of(at))).collect(),
-        dashed: false,
-    };
-    // Where the bias cannot be told from zero there is nothing to draw.
+    let curve =
+        |name: &str, of: fn(&At) -> f64| Series::new(name, measured.iter().map(|at| (at.tau, of(at))));
+    // A bias within chance of zero is not drawn.
     let seen =
         |at: &At| if at.bias.value > 4.0 * at.bias.standard_error { at.bias.value.powi(2) } else { f64::NAN };
-    let biases = curve("bias², where it can be told from 0", seen);
+    let biases = curve("bias², where it differs from 0", seen);
     let biases = Series { points: biases.points.into_iter().filter(|p| p.1.is_finite()).collect(), ..biases };
-    let chart = LineChart {
-        title: "Variance and squared bias of the Gumbel-Softmax gradient against the temperature".into(),
-        x_label: "temperature τ".into(),
-        y_label: "variance and squared bias of one gradient".into(),
-        series: vec![
+    let chart = LineChart::new(
+        "Variance and squared bias of the Gumbel-Softmax gradient against temperature",
+        "temperature τ",
+        "variance and squared bias of one gradient",
+        vec![
             curve("variance", |at| variance(&at.parts).value),
             biases,
-            Series {
-                name: "variance of rloo".into(),
-                points: ends.map(|tau| (tau, score.value)).into(),
-                dashed: true,
-            },
+            Series::new("variance of rloo", ends.map(|tau| (tau, score.value))).dashed(),
         ],
-        log_x: true,
-        log_y: true,
-        ..LineChart::default()
-    };
-    Figure::chart(
+    )
+    .log_x()
+    .log_y();
+    Figure::new(
         "trade-off",
         "Variance and squared bias cross: the best temperature depends on how many gradients are averaged.",
         &chart,
@@ -155,11 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn an_unbiased_estimator_does_not_pass_for_biased() {
-        let case = Case::new(Problem::new(Kind::Mlp, 2, 3).unwrap());
+    fn an_unbiased_estimator_is_not_found_biased() {
+        let case = Case::new(Problem::new(ProblemKind::Mlp, 2, 3).unwrap());
         let row = |name: &str| {
             let row = whole(&case, name, 20_000, Stream::new(4)).unwrap();
-            Row::mean("", "", bias(&row)).expect(Test::Differs, 0.0, "")
+            ClaimRow::mean("", "", bias(&row)).expect(Relation::Differs, 0.0, "")
         };
         assert!(row("gumbel-softmax:tau=2").holds() && !row("rloo:samples=2").holds());
     }

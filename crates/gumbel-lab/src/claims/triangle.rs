@@ -1,17 +1,17 @@
-//! Integrals over the simplex of three categories, without chance.
+//! Integrals over the simplex of three categories, by quadrature.
 
 use gumbel_kernels::exp_concrete_log_prob;
 
-/// How far the log-ratios go, times the temperature: the densities fall off as e^-|v|.
+/// Range of the log-ratios times the temperature: the densities decay as e^-|v|.
 const REACH: f64 = 36.0;
-/// Of the grid, in log-ratios and in them times the temperature. A softmax and a density have their nearest poles π off
-/// the real line, so the trapezoid rule errs by e^(−2π²/step), 10⁻¹⁴.
+/// Step of the grid, in log-ratios and in log-ratios times the temperature. The poles of a softmax and of a density that
+/// are closest to the real line are at distance π, so the error of the trapezoidal rule is e^(−2π²/step), 10⁻¹⁴.
 const STEP: f64 = 0.6;
 
-/// `∫ p d(ln x₁/x₃) d(ln x₂/x₃)` of a density as wide as `1/tau` in the log-ratios.
+/// `∫ p d(ln x₁/x₃) d(ln x₂/x₃)` of a density with a width of `1/tau` in the log-ratios.
 ///
-/// With dx₁ dx₂ = x₁ x₂ x₃ d(ln x₁/x₃) d(ln x₂/x₃), a density on the simplex comes in as `exp(ln p + Σ ln xₖ)`, one in
-/// log space as it is.
+/// With dx₁ dx₂ = x₁ x₂ x₃ d(ln x₁/x₃) d(ln x₂/x₃), a density on the simplex is passed as `exp(ln p + Σ ln xₖ)`, one in
+/// log space unchanged.
 pub fn integral(tau: f64, density: impl FnMut(&[f64; 3]) -> f64) -> f64 {
     trapezoid(STEP / tau, REACH / tau, density)
 }
@@ -34,7 +34,7 @@ fn log_point(a: f64, b: f64) -> [f64; 3] {
     [a - total, b - total, -total]
 }
 
-/// The kernel's density in log space; the arguments here are sound.
+/// The library's density in log space, for valid arguments.
 pub fn log_space_density(log_x: &[f64; 3], logits: &[f64; 3], tau: f64) -> f64 {
     let mut out = [f64::NAN];
     exp_concrete_log_prob(logits, log_x, 3, tau, &mut out).expect("logits and temperature are finite");
@@ -43,7 +43,7 @@ pub fn log_space_density(log_x: &[f64; 3], logits: &[f64; 3], tau: f64) -> f64 {
 
 /// `E f(ln x)` for `x ~ Concrete(θ, τ)`.
 pub fn expectation(logits: &[f64; 3], tau: f64, f: impl Fn(&[f64; 3]) -> f64) -> f64 {
-    // Fine enough for the density and for a smooth f.
+    // The step is fine enough for the density and for a smooth f.
     trapezoid(STEP * (1.0 / tau).min(1.0), REACH / tau, |log_x| {
         let density = log_space_density(log_x, logits, tau).exp();
         // Where the density has underflowed, f may be infinite.
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn the_entropy_and_the_divergence_of_fifty_digits() {
+    fn the_entropy_and_the_divergence_agree_with_fifty_digits() {
         let logits = [2f64.ln(), 0.0, 0.5f64.ln()];
         let log_p = |l: &[f64; 3]| log_space_density(l, &logits, 0.7) - l.iter().sum::<f64>();
         let entropy = -expectation(&logits, 0.7, log_p);

@@ -1,8 +1,8 @@
-//! An expectation over a variable is one over the noise it is made of.
+//! The expectation over a variable equals that over the noise that it is a function of.
 
 use super::draw::Draws;
 use super::triangle::expectation;
-use super::{Claim, Finding, Row, Settings, Test, count};
+use super::{Claim, ClaimRow, Finding, Relation, Sampling, count};
 use crate::support::stats::Mean;
 use anyhow::Result;
 use gumbel_kernels::{Stream, noise};
@@ -10,7 +10,7 @@ use std::f64::consts::PI;
 
 pub(super) const CLAIM: Claim = Claim {
     name: "unconscious-statistician",
-    title: "E f(z) over the density of z is E f(g(ε)) over the noise",
+    title: "E f(z) over the density of z equals E f(g(ε)) over the noise",
     compute,
 };
 
@@ -28,36 +28,40 @@ const OF_POINTS: [Plane; 3] = [
     ("−Σ x ln x", |x| -x.iter().map(|x| if *x > 0.0 { x * x.ln() } else { 0.0 }).sum::<f64>()),
 ];
 
-fn compute(settings: &Settings) -> Result<Finding> {
-    let normals = normals(settings.stream.split(0), settings.samples);
+fn compute(sampling: &Sampling) -> Result<Finding> {
+    let normals = normals(sampling.stream.split(0), sampling.samples);
     let gaussian = OF_NUMBERS.map(|(name, f)| {
         let mean = Mean::of(normals.iter().map(|e| f(CENTRE + WIDTH * e)));
         let exact = gaussian_integral(f);
-        Row::mean(format!("E {name}"), "z = 0.5 + 0.8 ε, ε normal", mean).expect(Test::Equal, exact, SOURCE)
+        ClaimRow::mean(format!("E {name}"), "z = 0.5 + 0.8 ε, ε normal", mean).expect(
+            Relation::Equal,
+            exact,
+            SOURCE,
+        )
     });
     let draws =
-        Draws { logits: &LOGITS, tau: TAU, count: settings.samples, stream: settings.stream.split(1) };
+        Draws { logits: &LOGITS, tau: TAU, count: sampling.samples, stream: sampling.stream.split(1) };
     let means = draws.tally(|x| OF_POINTS.map(|(_, f)| f(x)))?.means();
     let concrete = OF_POINTS.iter().zip(means).map(|((name, f), mean)| {
         let exact = expectation(&LOGITS, TAU, |log_x| f(&log_x.map(f64::exp)));
         let setting = "x = softmax((ln α + g)/τ), α = (2, 1, ½), τ = 0.7";
-        Row::mean(format!("E {name}"), setting, mean).expect(Test::Equal, exact, SOURCE)
+        ClaimRow::mean(format!("E {name}"), setting, mean).expect(Relation::Equal, exact, SOURCE)
     });
-    let rows: Vec<Row> = gaussian.into_iter().chain(concrete).collect();
-    let worst = rows.iter().filter_map(Row::z).map(f64::abs).fold(0.0, f64::max);
-    let said = format!(
-        "The law of the unconscious statistician is what lets a gradient pass under the expectation: the noise does \
-         not depend on the parameters. For a Gaussian and for a relaxed category, integrals against the density of z \
-         and means over {} draws of the noise agree: no more than {worst:.1} standard errors apart in {} cases.",
-        count(settings.samples),
+    let rows: Vec<ClaimRow> = gaussian.into_iter().chain(concrete).collect();
+    let worst = rows.iter().filter_map(ClaimRow::z).map(f64::abs).fold(0.0, f64::max);
+    let text = format!(
+        "By the law of the unconscious statistician, the gradient can be moved inside the expectation: the noise does not \
+         depend on the parameters. For a Gaussian and for a relaxed category, integrals over the density of z and means \
+         over {} draws of the noise agree within {worst:.1} standard errors in all {} cases.",
+        count(sampling.samples),
         rows.len()
     );
-    Ok(Finding { said, figures: Vec::new(), rows })
+    Ok(Finding { text, figures: Vec::new(), rows })
 }
 
 const SOURCE: &str = "quadrature of the density";
 
-/// `∫ f(z) N(z; 0.5, 0.8²) dz`, by a trapezoid rule out to twelve standard deviations.
+/// `∫ f(z) N(z; 0.5, 0.8²) dz`, by the trapezoidal rule within twelve standard deviations.
 fn gaussian_integral(f: impl Fn(f64) -> f64) -> f64 {
     let step = 0.05;
     let term = |i: i32| {
@@ -86,11 +90,11 @@ mod tests {
     }
 
     #[test]
-    fn a_variance_in_the_place_of_a_deviation_is_caught() {
+    fn a_variance_instead_of_a_standard_deviation_is_detected() {
         let normals = normals(Stream::new(5), 100_000);
         let row = |width: f64| {
             let mean = Mean::of(normals.iter().map(|e| (CENTRE + width * e).powi(2)));
-            Row::mean("", "", mean).expect(Test::Equal, gaussian_integral(|z| z * z), "")
+            ClaimRow::mean("", "", mean).expect(Relation::Equal, gaussian_integral(|z| z * z), "")
         };
         assert!(row(WIDTH).holds() && !row(WIDTH * WIDTH).holds());
     }

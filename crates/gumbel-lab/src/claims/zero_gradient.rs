@@ -1,15 +1,15 @@
-//! Why a hard sample cannot be differentiated: for the same noise it almost never moves.
+//! A hard sample has no useful derivative: for fixed noise it is piecewise constant in the logits.
 
 use super::draw::{argmax, shares};
-use super::{Claim, Figure, Finding, Row, Settings, Test, count};
-use crate::report::figure::{LineChart, Series};
+use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, count};
+use crate::page::{LineChart, Series};
 use crate::support::stats::Tally;
 use anyhow::Result;
 use gumbel_kernels::{gumbel_softmax_vjp, noise, perturbed_softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "zero-gradient",
-    title: "A hard sample has a gradient of zero almost everywhere, a relaxed one does not",
+    title: "A hard sample has zero gradient almost everywhere, a relaxed sample does not",
     compute,
 };
 
@@ -18,32 +18,33 @@ const COSTS: [f64; 3] = [0.0, 1.0, 3.0];
 const STEPS: [f64; 4] = [0.3, 0.1, 0.03, 0.01];
 const TAU: f64 = 0.5;
 
-fn compute(settings: &Settings) -> Result<Finding> {
-    let mut gumbel = vec![0.0; 3 * settings.samples];
-    noise::gumbel(settings.stream, &mut gumbel);
-    let mut rows: Vec<Row> = STEPS.iter().flat_map(|&step| step_rows(&gumbel, step, moved(step))).collect();
+fn compute(sampling: &Sampling) -> Result<Finding> {
+    let mut gumbel = vec![0.0; 3 * sampling.samples];
+    noise::gumbel(sampling.stream, &mut gumbel);
+    let mut rows: Vec<ClaimRow> =
+        STEPS.iter().flat_map(|&step| step_rows(&gumbel, step, moved(step))).collect();
     rows.push(path_row(&gumbel[..300])?);
-    let said = format!(
-        "Raise one logit by h and keep the noise: the argmax changes in {:.2} % of {} draws for h = 0.1 and in {:.2} \
-         % for h = 0.01, exactly the change of its probability. All the others have a difference quotient of zero, so \
-         the derivative is zero with probability one, and automatic differentiation returns that. The derivative of \
-         the mean hides in the jumps: the quotients average to it at every h, with a variance that grows as 1/h. The \
-         relaxed sample moves with the logit: its pathwise derivative is that of differences to {:.0e}.",
+    let text = format!(
+        "If one logit increases by h and the noise is fixed, the argmax changes in {:.2} % of {} draws for h = 0.1 and in \
+         {:.2} % for h = 0.01, which is the change of its probability. All other draws have a difference quotient of zero, \
+         so the derivative is zero with probability one, and automatic differentiation returns zero. The derivative of \
+         the mean is in the jumps: the quotients average to it at every h, with a variance that grows as 1/h. The relaxed \
+         sample depends smoothly on the logit: its pathwise derivative agrees with finite differences to {:.0e}.",
         100.0 * rows[2].measured,
-        count(settings.samples),
+        count(sampling.samples),
         100.0 * rows[6].measured,
         rows[8].measured
     );
-    Ok(Finding { said, figures: vec![figure(&[0.0, -1.0, 2.0])?], rows })
+    Ok(Finding { text, figures: vec![figure(&[0.0, -1.0, 2.0])?], rows })
 }
 
-/// Category probabilities once the first logit is `step` higher.
+/// Category probabilities with the first logit increased by `step`.
 fn moved(step: f64) -> [f64; 3] {
     shares([WEIGHTS[0] * step.exp(), WEIGHTS[1], WEIGHTS[2]])
 }
 
-/// How often the hard sample changes, and the mean difference quotient of its cost.
-fn step_rows(gumbel: &[f64], step: f64, moved: [f64; 3]) -> [Row; 2] {
+/// Frequency of changes of the hard sample, and the mean difference quotient of its cost.
+fn step_rows(gumbel: &[f64], step: f64, moved: [f64; 3]) -> [ClaimRow; 2] {
     let logits = WEIGHTS.map(f64::ln);
     let mut tally = Tally::<2>::default();
     for g in gumbel.chunks_exact(3) {
@@ -58,21 +59,21 @@ fn step_rows(gumbel: &[f64], step: f64, moved: [f64; 3]) -> [Row; 2] {
     let mean = |shares: [f64; 3]| shares.iter().zip(COSTS).map(|(p, c)| p * c).sum::<f64>();
     let setting = format!("h = {step}");
     [
-        Row::mean("share of draws whose argmax changes", &setting, changed).expect(
-            Test::Equal,
+        ClaimRow::mean("share of draws whose argmax changes", &setting, changed).expect(
+            Relation::Equal,
             moved[0] - at[0],
             "π₁(θ₁ + h) − π₁(θ₁)",
         ),
-        Row::mean("mean difference quotient of the cost", setting, quotient).expect(
-            Test::Equal,
+        ClaimRow::mean("mean difference quotient of the cost", setting, quotient).expect(
+            Relation::Equal,
             (mean(moved) - mean(at)) / step,
             "difference quotient of E f",
         ),
     ]
 }
 
-/// The largest relative error of the kernel's derivative in the first logit against central differences.
-fn path_row(gumbel: &[f64]) -> Result<Row> {
+/// The largest relative error of the library's derivative in the first logit, relative to central differences.
+fn path_row(gumbel: &[f64]) -> Result<ClaimRow> {
     const STEP: f64 = 1e-5;
     let mut worst = 0f64;
     for g in gumbel.chunks_exact(3) {
@@ -80,11 +81,12 @@ fn path_row(gumbel: &[f64]) -> Result<Row> {
         let mut gradient = [0.0; 3];
         gumbel_softmax_vjp(&x, &COSTS, 3, TAU, &mut gradient)?;
         let quotient = (cost(&sample(g, STEP)?) - cost(&sample(g, -STEP)?)) / (2.0 * STEP);
-        // Where a derivative is tiny, differences have no digits left: errors are relative to a thousandth at least.
+        // Differences of a tiny derivative have no correct digits: errors are relative to at least a thousandth.
         worst = worst.max((gradient[0] - quotient).abs() / gradient[0].abs().max(1e-3));
     }
-    let row = Row::exact("largest relative error of the pathwise derivative", "100 draws, τ = 0.5", worst);
-    Ok(row.expect(Test::Within(1e-5), 0.0, "central differences"))
+    let row =
+        ClaimRow::exact("largest relative error of the pathwise derivative", "100 draws, τ = 0.5", worst);
+    Ok(row.expect(Relation::Within(1e-5), 0.0, "central differences"))
 }
 
 /// `softmax((θ + (h, 0, 0) + g)/τ)`.
@@ -104,7 +106,7 @@ fn cost(x: &[f64; 3]) -> f64 {
     x.iter().zip(COSTS).map(|(x, c)| x * c).sum()
 }
 
-/// The cost of a sample as its first logit moves, for noise that sets the other two apart.
+/// The cost of a sample against its first logit, for fixed noise with different values for the other two.
 fn figure(g: &[f64]) -> Result<Figure> {
     let along = || (-160..=160).map(|i| f64::from(i) / 32.0);
     let soft =
@@ -118,20 +120,15 @@ fn figure(g: &[f64]) -> Result<Figure> {
             }))],
         )
     };
-    let series = |name: &str, points, dashed| Series { name: name.into(), points, dashed };
-    let chart = LineChart {
-        title: "Cost of a sample as a logit moves, the noise held".into(),
-        x_label: "added to the first logit".into(),
-        y_label: "cost of the sample".into(),
-        series: vec![
-            series("hard", along().map(hard).collect(), true),
-            series("τ = 1", soft(1.0)?, false),
-            series("τ = 0.3", soft(0.3)?, false),
-        ],
-        ..LineChart::default()
-    };
-    let caption = "For the noise (0, −1, 2). The hard sample is flat but for a jump; the relaxed one has a slope, steeper as τ falls.";
-    Ok(Figure::chart("zero-gradient", caption, &chart))
+    let series = [
+        Series::new("hard", along().map(hard)).dashed(),
+        Series::new("τ = 1", soft(1.0)?),
+        Series::new("τ = 0.3", soft(0.3)?),
+    ];
+    let title = "Cost of a sample against a logit, for fixed noise";
+    let chart = LineChart::new(title, "increase of the first logit", "cost of the sample", series);
+    let caption = "For the noise (0, −1, 2). The hard sample is constant except for a jump; the relaxed sample has a slope, which is steeper for lower τ.";
+    Ok(Figure::new("zero-gradient", caption, &chart))
 }
 
 #[cfg(test)]
@@ -140,10 +137,10 @@ mod tests {
     use gumbel_kernels::Stream;
 
     #[test]
-    fn a_probability_of_another_step_is_caught() {
+    fn a_probability_of_another_step_is_detected() {
         let mut gumbel = vec![0.0; 300_000];
         noise::gumbel(Stream::new(7), &mut gumbel);
-        assert!(step_rows(&gumbel, 0.1, moved(0.1)).iter().all(Row::holds));
-        assert!(!step_rows(&gumbel, 0.1, moved(0.15)).iter().all(Row::holds));
+        assert!(step_rows(&gumbel, 0.1, moved(0.1)).iter().all(ClaimRow::holds));
+        assert!(!step_rows(&gumbel, 0.1, moved(0.15)).iter().all(ClaimRow::holds));
     }
 }

@@ -1,74 +1,59 @@
 //! `gumbel generate`: draws from a trained model.
 
-use super::generate_strings;
-use crate::checkpoint;
-use crate::cli::Generate;
-use crate::config::{Config, GanConfig};
-use crate::model::{Model, Sbn, Semi, Text, Vae};
-use crate::report::png_grid;
-use crate::run::RunFolder;
-use crate::support::atomic_file;
-use crate::support::shell::quoted;
-use crate::support::stdout::print;
-use crate::train::{Use, noise};
-use anyhow::{Result, anyhow, bail, ensure};
-use burn::tensor::Device;
-use gumbel::Noise;
-use std::path::Path;
+use super::output;
+use crate::experiment::of_run;
+use crate::page::{Images, png_grid};
+use crate::run::{Generated, RunFolder, Use, noise};
+use crate::support::number::count;
+use crate::support::text::on_one_line;
+use anyhow::Result;
+use clap::Args;
+use std::path::{Path, PathBuf};
 
-/// Writes a grid of images.
+/// `gumbel generate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  gumbel generate runs/vae-1                                100 images in samples.png
+  gumbel generate runs/text-1 --count 20 --out -            20 strings on standard output")]
+pub struct Generate {
+    /// Folder of a finished run
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Number of images or strings
+    #[arg(long, default_value_t = 100, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub count: u32,
+    /// File to write, or - for standard output: a PNG, or text with a string per line [default: samples.png or
+    /// samples.txt]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Random seed
+    #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = count::<u64>)]
+    pub seed: u64,
+}
+
+/// Writes a grid of images, or strings.
 ///
 /// # Errors
-/// A folder that is no finished run, a file that cannot be written.
+/// A folder that is not a finished run, a file that cannot be written.
 pub fn run(options: &Generate) -> Result<()> {
     let run = RunFolder::open(&options.run)?;
-    let weights = run.file("model.safetensors");
-    if GanConfig::wrote(&run.file("config.toml")) {
-        return generate_strings::run(options, &run);
-    }
-    ensure!(
-        weights.is_file(),
-        "{0} has no trained model yet; finish it with: gumbel train MODEL --resume {1}",
-        options.run.display(),
-        quoted(&options.run.to_string_lossy())
-    );
-    match checkpoint::model_name(&weights)?.as_str() {
-        "vae" => draw::<Vae>(options, &run),
-        "sbn" => draw::<Sbn>(options, &run),
-        "semi" => draw::<Semi>(options, &run),
-        "text" => write_strings(options, &run),
-        other => bail!("{} holds a {other}, which this version cannot draw from", options.run.display()),
-    }
+    let noise = &mut noise(options.seed, Use::Pictures);
+    let (bytes, name, what) = match (of_run(&run)?.generate)(&run, options.count as usize, noise)? {
+        Generated::Images(images) => (png(&images, options.count as usize)?, "samples.png", "images"),
+        Generated::Strings(strings) => (lines(&strings), "samples.txt", "strings"),
+    };
+    let out = options.out.as_deref().unwrap_or(Path::new(name));
+    output::write(out, &bytes, &format!("{} {what} in {}\n", options.count, out.display()))
 }
 
-fn draw<M: Model>(options: &Generate, run: &RunFolder) -> Result<()> {
-    let (config, weights) = (run.config()?, run.file("model.safetensors"));
-    let size = checkpoint::image_size(&weights)?;
-    config.check_sizes(size)?;
-    let blank = blank::<M>(&config, size);
-    let model = checkpoint::load_model(&weights, blank)?;
-    let count = options.count as usize;
-    let pixels = model.generate(&config, size, count, &mut noise(options.seed, Use::Pictures))?;
-    let columns = (f64::from(options.count).sqrt().ceil() as usize).max(1);
-    let png = png_grid(&pixels, count, size.height, size.width, columns)?;
-    let out = options.out.as_deref().unwrap_or(Path::new("samples.png"));
-    atomic_file::write(out, &png).map_err(|error| anyhow!(atomic_file::refused(out, &error)))?;
-    print(&format!("{} images in {}\n", options.count, out.display()))
+fn png(images: &Images, count: usize) -> Result<Vec<u8>> {
+    let columns = ((count as f64).sqrt().ceil() as usize).max(1);
+    Ok(png_grid(&images.pixels, count, images.height, images.width, columns)?)
 }
 
-/// Writes strings of a model of strings, one a line.
-fn write_strings(options: &Generate, run: &RunFolder) -> Result<()> {
-    let (config, weights) = (run.config()?, run.file("model.safetensors"));
-    let (size, alphabet) = (checkpoint::image_size(&weights)?, checkpoint::alphabet(&weights)?);
-    config.check_sizes(size)?;
-    let model = checkpoint::load_model(&weights, blank::<Text>(&config, size))?;
-    let count = options.count as usize;
-    let codes = model.generate(&config, size, count, &mut noise(options.seed, Use::Pictures))?;
-    let made: Vec<String> = codes.chunks(size.height).map(|codes| alphabet.decode(codes)).collect();
-    generate_strings::write(options, &made)
-}
-
-/// A model of the run's shape, to be given its parameters.
-fn blank<M: Model>(config: &Config<M::Options>, size: crate::data::ImageSize) -> M {
-    M::new(&config.model, size, &vec![0.5; size.pixels()], &mut Noise::from_seed(0), &Device::flex())
+/// A string per line.
+fn lines(strings: &[String]) -> Vec<u8> {
+    strings.iter().map(|string| format!("{}\n", on_one_line(string))).collect::<String>().into_bytes()
 }

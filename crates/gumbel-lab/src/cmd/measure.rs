@@ -1,7 +1,11 @@
 //! `gumbel measure`.
 
-use crate::measure::{Case, Guide, Options, Point, Row, Toy, TrainingPoint, fits, head};
-use crate::report::{Findings, Rendered, Training};
+use crate::measure::{
+    Case, CurvePoint, Guide, MeasureOptions, MeasurePage, MeasureRow, Toy, TrainingPage, TrainingPoint, fits,
+    head,
+};
+use crate::page::Rendered;
+use crate::page::number::grouped;
 use crate::run::RunFolder;
 use crate::support::atomic_file;
 use crate::support::interrupt::{Interrupted, Stop, Watch};
@@ -15,22 +19,22 @@ use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
 
-const TABLE: &str = "estimator,problem,bias,bias_se,bias_z,std,rmse,evaluations,nanoseconds";
-const TRAINING: &str = "estimator,step,expected_loss,expected_loss_se,gradient_variance";
+const TABLE: &str = "estimator,problem,bias,bias_standard_error,bias_z,std,rmse,evaluations,nanoseconds";
+const TRAINING: &str = "estimator,step,expected_loss,expected_loss_standard_error,gradient_variance";
 
 /// Measures, prints the table, writes the CSV and the page. Interrupted, it writes nothing and returns 130.
 ///
 /// # Errors
-/// Options that do not go together; an estimator named that does not support the problem; a disk that is full.
-pub fn run(options: &Options) -> Result<ExitCode> {
+/// Options that exclude each other; a named estimator that does not support the problem; a full disk.
+pub fn run(options: &MeasureOptions) -> Result<ExitCode> {
     options.check()?;
     if let (Some(results), Some(out)) = (&options.guide, &options.out) {
         return guide(results, out).map(|()| ExitCode::SUCCESS);
     }
-    super::pool(options.threads as usize)?.install(|| begin(options))
+    crate::run::pool(options.threads as usize)?.install(|| begin(options))
 }
 
-/// Writes the page on which estimator to choose.
+/// Writes the guide to choosing an estimator.
 fn guide(results: &Path, out: &Path) -> Result<()> {
     let Guide { page, figures } = Guide::read(results)?;
     for (name, text) in figures.into_iter().chain([("choosing.md".into(), page)]) {
@@ -41,7 +45,7 @@ fn guide(results: &Path, out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn begin(options: &Options) -> Result<ExitCode> {
+fn begin(options: &MeasureOptions) -> Result<ExitCode> {
     let cases = options.cases()?;
     let stop = Stop::at_a_signal();
     let folder = RunFolder::create(options.out.as_deref(), "measure")?;
@@ -56,43 +60,47 @@ fn begin(options: &Options) -> Result<ExitCode> {
 }
 
 /// Measures the table and the curves.
-fn measure(options: &Options, cases: &[Case], folder: &RunFolder, stop: Stop) -> Result<()> {
+fn measure(options: &MeasureOptions, cases: &[Case], folder: &RunFolder, stop: Stop) -> Result<()> {
     let mut skipped = Vec::new();
-    let served = cases.iter().map(|case| served(options, case, &mut skipped)).collect::<Result<Vec<_>>>()?;
-    let table = served.iter().map(Vec::len).sum::<usize>() * options.settings().replicates;
+    let supported =
+        cases.iter().map(|case| supported(options, case, &mut skipped)).collect::<Result<Vec<_>>>()?;
+    let table = supported.iter().map(Vec::len).sum::<usize>() * options.settings().replicates;
     let curves = options.points(&options.choices()) * options.curve_settings().replicates;
     let watch = watch(table + curves, stop)?;
     let mut rows = Vec::new();
-    for (case, choices) in cases.iter().zip(&served) {
+    for (case, choices) in cases.iter().zip(&supported) {
         rows.extend(table_of(options, case, choices, &mut skipped, &watch)?);
     }
     let mut points = Vec::new();
-    for (case, choices) in cases.iter().zip(&served) {
+    for (case, choices) in cases.iter().zip(&supported) {
         points.extend(options.curves(case.problem.kind(), case, choices, &watch)?);
     }
     watch.bar.finish_and_clear();
     for fit in fits(&points) {
-        print(&format!("on {}, the variance of {} goes as tau^{:.2}\n", fit.kind, fit.series, fit.slope))?;
+        print(&format!(
+            "on {}, the variance of {} is proportional to tau^{:.2}\n",
+            fit.kind, fit.series, fit.slope
+        ))?;
     }
     write_table(folder, &rows, &points)?;
     let (command, method) = (command_line(), method(options));
-    finish(folder, Findings { command, method, rows, points, skipped }.render())
+    finish(folder, &MeasurePage { command, method, rows, points, skipped }.render())
 }
 
-/// What serves a case. Of all estimators, those that do not are told and left out; one that was named is an error.
-fn served(options: &Options, case: &Case, skipped: &mut Vec<String>) -> Result<Vec<EstimatorSpec>> {
-    let mut served = Vec::new();
+/// The estimators that support a case. Others are reported and left out, unless they were named: that is an error.
+fn supported(options: &MeasureOptions, case: &Case, skipped: &mut Vec<String>) -> Result<Vec<EstimatorSpec>> {
+    let mut supported = Vec::new();
     for choice in options.choices() {
         match case.check(&choice) {
-            Ok(()) => served.push(choice),
+            Ok(()) => supported.push(choice),
             Err(error) if options.estimator.is_empty() => leave_out(case, &error, skipped)?,
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(served)
+    Ok(supported)
 }
 
-/// Says what is left out, and why.
+/// Reports what is left out, and why.
 fn leave_out(case: &Case, error: &dyn Display, skipped: &mut Vec<String>) -> Result<()> {
     let reason = format!("{} left out: {error}", case.name());
     print(&format!("{reason}\n"))?;
@@ -100,7 +108,7 @@ fn leave_out(case: &Case, error: &dyn Display, skipped: &mut Vec<String>) -> Res
     Ok(())
 }
 
-/// What was measured; `None`, and told, if the estimator failed on the way.
+/// The measurement; `None`, and a report, if the estimator failed.
 fn or_left_out<T>(
     measured: Result<T>,
     case: &Case,
@@ -115,7 +123,7 @@ fn or_left_out<T>(
     }
 }
 
-/// The bar of long work.
+/// A progress bar, and the signal to stop.
 fn watch(amount: usize, stop: Stop) -> Result<Watch> {
     let bar = ProgressBar::new(amount as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {percent}%  {msg}  {eta} left")?);
@@ -124,46 +132,47 @@ fn watch(amount: usize, stop: Stop) -> Result<Watch> {
 
 /// Measures and prints the table of one problem, a line at a time.
 fn table_of(
-    options: &Options,
+    options: &MeasureOptions,
     case: &Case,
     choices: &[EstimatorSpec],
     skipped: &mut Vec<String>,
     watch: &Watch,
-) -> Result<Vec<Row>> {
-    let tell = |text: &str| watch.bar.suspend(|| print(text));
+) -> Result<Vec<MeasureRow>> {
+    let say = |text: &str| watch.bar.suspend(|| print(text));
     let settings = options.settings();
     let note = if case.has_reference() { "" } else { "; too many states for the exact gradient" };
-    tell(&format!("{}, {} estimates each{note}\n{}", case.name(), settings.replicates, head()))?;
+    say(&format!("{}, {} estimates each{note}\n{}", case.name(), settings.replicates, head()))?;
     let mut rows = Vec::new();
     for choice in choices {
         watch.bar.set_message(format!("{choice}, {}", case.name()));
         if let Some(row) = or_left_out(case.measure(choice, &settings, watch), case, skipped, watch)? {
-            tell(&row.line())?;
+            say(&row.line())?;
             rows.push(row);
         }
     }
     Ok(rows)
 }
 
-fn method(options: &Options) -> String {
+fn method(options: &MeasureOptions) -> String {
     let settings = options.settings();
     format!(
-        "{} independent estimates in each row, {} at each point of a curve. Baselines and coefficients were learned \
-         in {} steps before, from noise of their own, and held fixed. The bias is the mean error along the direction \
-         in which earlier estimates erred; its z is standard normal if there is none. rmse: of the mean of as many \
-         estimates as {} evaluations of f pay for. ns: time of one estimate.",
-        settings.replicates,
-        options.curve_settings().replicates,
+        "{} independent estimates in each row, {} at each point of a curve. Baselines and coefficients were learned in \
+         {} warm-up steps with separate noise and then held fixed. bias: mean error along the direction of the mean \
+         error of earlier estimates. z: bias over its standard error, standard normal if there is no bias. std: standard \
+         deviation of one estimate. rmse: root-mean-square error, bias included, of the average of as many estimates as \
+         {} evaluations of f allow. ns: time of one estimate.",
+        grouped(settings.replicates as f64),
+        grouped(options.curve_settings().replicates as f64),
         settings.warm_up,
         settings.budget
     )
 }
 
 /// Trains the toy problem.
-fn train(options: &Options, case: &Case, folder: &RunFolder, stop: Stop) -> Result<()> {
+fn train(options: &MeasureOptions, case: &Case, folder: &RunFolder, stop: Stop) -> Result<()> {
     let mut skipped = Vec::new();
-    let choices = served(options, case, &mut skipped)?;
-    let Options { steps, lr, seed, runs, .. } = *options;
+    let choices = supported(options, case, &mut skipped)?;
+    let MeasureOptions { steps, lr, seed, runs, .. } = *options;
     let toy = Toy { steps, lr, seed, runs: runs as usize };
     let watch = watch(choices.len() * (steps as usize + 1), stop)?;
     let mut points: Vec<TrainingPoint> = Vec::new();
@@ -171,10 +180,10 @@ fn train(options: &Options, case: &Case, folder: &RunFolder, stop: Stop) -> Resu
         watch.bar.set_message(choice.to_string());
         let trained = toy.train(case, choice, &watch);
         let Some(curve) = or_left_out(trained, case, &mut skipped, &watch)? else { continue };
-        let TrainingPoint { expected_loss, expected_loss_se, gradient_variance, .. } =
-            curve.last().expect("the end is recorded");
+        let TrainingPoint { expected_loss, expected_loss_standard_error, gradient_variance, .. } =
+            curve.last().expect("the last step is recorded");
         let line = format!(
-            "{:<34} E f {expected_loss:.6} ± {expected_loss_se:.6}  gradient variance {gradient_variance:.2e}\n",
+            "{:<34} E f {expected_loss:.6} ± {expected_loss_standard_error:.6}  gradient variance {gradient_variance:.2e}\n",
             choice.to_string()
         );
         points.extend(curve);
@@ -183,15 +192,15 @@ fn train(options: &Options, case: &Case, folder: &RunFolder, stop: Stop) -> Resu
     watch.bar.finish_and_clear();
     folder.write("train.csv", csv(TRAINING, &points)?)?;
     let method = format!(
-        "{} independent runs of {steps} steps of Adam at {lr}, from even odds, on {}. A baseline or a coefficient is \
-         learned from all runs together.",
+        "{} independent runs of {steps} steps of Adam at {lr}, starting from equal probabilities, on {}. Baselines and \
+         coefficients are learned from all runs together.",
         runs,
         case.name()
     );
-    finish(folder, Training { command: command_line(), method, points, skipped }.render())
+    finish(folder, &TrainingPage { command: command_line(), method, points, skipped }.render())
 }
 
-fn write_table(folder: &RunFolder, rows: &[Row], points: &[Point]) -> Result<()> {
+fn write_table(folder: &RunFolder, rows: &[MeasureRow], points: &[CurvePoint]) -> Result<()> {
     folder.write("measure.csv", csv(TABLE, rows)?)?;
     if points.is_empty() {
         Ok(())
@@ -200,7 +209,7 @@ fn write_table(folder: &RunFolder, rows: &[Row], points: &[Point]) -> Result<()>
     }
 }
 
-/// Lines under a header.
+/// A CSV file of a heading and lines.
 pub(super) fn csv<T: Serialize>(header: &str, lines: &[T]) -> Result<Vec<u8>> {
     let mut writer =
         csv::WriterBuilder::new().has_headers(false).from_writer(format!("{header}\n").into_bytes());
@@ -208,15 +217,12 @@ pub(super) fn csv<T: Serialize>(header: &str, lines: &[T]) -> Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
-pub(super) fn finish(folder: &RunFolder, page: Rendered) -> Result<()> {
-    for (name, svg) in &page.figures {
-        folder.write(&format!("figures/{name}"), svg)?;
-    }
-    folder.write("report.html", page.html)?;
+pub(super) fn finish(folder: &RunFolder, page: &Rendered) -> Result<()> {
+    page.files().try_for_each(|(name, text)| folder.write(&name, text))?;
     print(&format!("report: {}\n", folder.file("report.html").display()))
 }
 
-/// As it was typed.
+/// The command line of this process.
 pub(super) fn command_line() -> String {
     let words = std::env::args().skip(1).map(|word| format!(" {}", quoted(&word)));
     format!("gumbel{}", words.collect::<String>())

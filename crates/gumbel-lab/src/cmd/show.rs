@@ -1,8 +1,8 @@
 //! `gumbel show`.
 
 use super::measure::{command_line, csv, finish};
-use crate::claims::{ALL, Claim, Finding, Options};
-use crate::report::Showing;
+use crate::claims::{ALL, Claim, ClaimsPage, Finding, ShowOptions};
+use crate::page::number::grouped;
 use crate::run::RunFolder;
 use crate::support::interrupt::Stop;
 use crate::support::stdout::print;
@@ -11,12 +11,12 @@ use std::process::ExitCode;
 
 const HEADER: &str = "claim,quantity,setting,measured,standard_error,expected,z,source,test,holds";
 
-/// Computes the claims, says how each fares, writes the CSV and the page; 1 if one failed. Interrupted, it writes nothing
-/// and returns 130.
+/// Computes the claims, prints the outcomes, writes the CSV and the page; returns 1 if a claim fails. Interrupted, it
+/// writes nothing and returns 130.
 ///
 /// # Errors
-/// A name that is no claim; a disk that is full.
-pub fn run(options: &Options) -> Result<ExitCode> {
+/// An unknown claim; a full disk.
+pub fn run(options: &ShowOptions) -> Result<ExitCode> {
     if options.list {
         let lines: Vec<String> =
             ALL.iter().map(|claim| format!("{:<25} {}\n", claim.name, claim.title)).collect();
@@ -25,7 +25,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let claims = options.claims()?;
     let stop = Stop::at_a_signal();
     let folder = RunFolder::create(options.out.as_deref(), "show")?;
-    let outcome = super::pool(options.threads as usize)?.install(|| show(options, &claims, &folder, &stop));
+    let outcome =
+        crate::run::pool(options.threads as usize)?.install(|| show(options, &claims, &folder, &stop));
     if outcome.is_err() {
         folder.discard();
     }
@@ -33,7 +34,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
 }
 
 /// Whether every claim holds.
-fn show(options: &Options, claims: &[&'static Claim], folder: &RunFolder, stop: &Stop) -> Result<bool> {
+fn show(options: &ShowOptions, claims: &[&'static Claim], folder: &RunFolder, stop: &Stop) -> Result<bool> {
     let mut findings = Vec::new();
     for &claim in claims {
         let finding = claim.find(options.seed, options.samples as usize)?;
@@ -46,7 +47,7 @@ fn show(options: &Options, claims: &[&'static Claim], folder: &RunFolder, stop: 
         findings.iter().flat_map(|(_, finding)| &finding.rows).map(|row| row.line()).collect();
     folder.write("claims.csv", csv(HEADER, &lines)?)?;
     let (command, method) = (command_line(), method(options));
-    finish(folder, Showing { command, method, findings }.render())?;
+    finish(folder, &ClaimsPage { command, method, findings }.render())?;
     Ok(holds)
 }
 
@@ -54,7 +55,7 @@ fn line(claim: &Claim, finding: &Finding) -> String {
     let (tests, held) = finding.score();
     let verdict = if finding.holds() { "holds" } else { "FAILS" };
     let z = finding.largest_z().map_or(String::new(), |z| format!(", largest |z| {z:.1}"));
-    let mut text = format!("{verdict}  {:<25} {held} of {tests} tests{z}\n", claim.name);
+    let mut text = format!("{verdict}  {:<25} {held} of {tests} tests pass{z}\n", claim.name);
     for row in finding.rows.iter().filter(|row| !row.holds()) {
         let expected = row.expected.map_or(String::new(), |expected| format!(" {expected}"));
         text += &format!(
@@ -68,11 +69,11 @@ fn line(claim: &Claim, finding: &Finding) -> String {
     text
 }
 
-fn method(options: &Options) -> String {
+fn method(options: &ShowOptions) -> String {
     format!(
-        "Monte Carlo means are of {} samples, of a tenth where each is a gradient, with their standard errors. Where \
-         equality is claimed a number may miss by 4 of them, where a difference is claimed it must differ by more. \
-         Numbers without a standard error are sums or integrals, with a tolerance.",
-        options.samples
+        "Monte Carlo means have {} samples, a tenth of that where each sample is a gradient. A number that is claimed to \
+         equal a known one must be within 4 standard errors of it; one that is claimed to differ must not. Numbers \
+         without a standard error are sums or integrals and have a tolerance.",
+        grouped(options.samples as f64)
     )
 }

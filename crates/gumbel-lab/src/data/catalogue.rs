@@ -1,53 +1,57 @@
-//! What data there is and where it lies.
+//! The list of named data sets and where each was found.
 
-use super::{
-    Places,
-    places::present,
-    registry::{ALL, Set},
-};
-use std::path::{Path, PathBuf};
+use super::places::missing;
+use super::registry::{ALL, Set};
+use super::{Error, Places};
+use std::path::PathBuf;
 
-/// A line of `gumbel data list`.
+/// A named data set and where it was found: an entry of `gumbel data list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct Listing {
     /// The set: name, note, licence, download size.
     pub set: Set,
-    /// Where it is.
+    /// Where it was found.
     pub presence: Presence,
 }
 
-/// Where a set is.
+/// Where a data set was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// In the program itself.
     BuiltIn,
-    /// All its files are in this folder; their contents are checked when they are loaded.
+    /// In this folder with all its files; their contents are checked when they are loaded.
     In(PathBuf),
-    /// Some of its files are in this folder.
-    PartlyIn(PathBuf),
-    /// Nowhere.
-    Absent,
+    /// In this folder with some of its files.
+    PartlyIn {
+        /// The folder.
+        folder: PathBuf,
+        /// Names of the other files, without `.gz`.
+        missing: Vec<&'static str>,
+    },
+    /// In none of the folders searched.
+    Absent {
+        /// The folders, in the order of the search.
+        searched: Vec<PathBuf>,
+    },
 }
 
-/// Every named set and where it was found. Looks at names of files only, so it is quick.
-pub fn catalogue(places: &Places) -> Vec<Entry> {
-    ALL.into_iter().map(|set| Entry { set, presence: presence(&set, places) }).collect()
+/// Lists every named set with the place where it was found. Looks at file names only, so it is fast.
+pub fn catalogue(places: &Places) -> Vec<Listing> {
+    ALL.into_iter().map(|set| Listing { set, presence: presence(&set, places) }).collect()
 }
 
 fn presence(set: &Set, places: &Places) -> Presence {
     if set.built_in() {
         return Presence::BuiltIn;
     }
-    // A folder named for the set comes before one that merely holds files of the same names.
     match places.locate(set) {
-        Ok(folder) if complete(set, &folder) => Presence::In(folder),
-        Ok(folder) => Presence::PartlyIn(folder),
-        Err(_) => Presence::Absent,
+        Ok(folder) => match missing(set, &folder) {
+            missing if missing.is_empty() => Presence::In(folder),
+            missing => Presence::PartlyIn { folder, missing },
+        },
+        Err(Error::NotFound { searched, .. }) => Presence::Absent { searched },
+        Err(_) => Presence::Absent { searched: places.candidates(set.name) },
     }
-}
-
-fn complete(set: &Set, folder: &Path) -> bool {
-    set.files.iter().all(|file| present(folder, file.name).is_some())
 }
 
 #[cfg(test)]
@@ -55,16 +59,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn presence_tells_whole_from_part() {
+    fn complete_partial_and_absent_sets_are_distinguished() {
         let root = tempfile::tempdir().unwrap();
         let places = Places { given: Some(root.path().into()), ..Places::default() };
         let mnist = || catalogue(&places).into_iter().find(|entry| entry.set.name == "mnist").unwrap();
         assert_eq!(catalogue(&places)[0].presence, Presence::BuiltIn);
-        assert_eq!(mnist().presence, Presence::Absent);
         let folder = root.path().join("mnist");
+        assert_eq!(mnist().presence, Presence::Absent { searched: vec![folder.clone(), root.path().into()] });
         std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("train-images-idx3-ubyte"), "").unwrap();
-        assert_eq!(mnist().presence, Presence::PartlyIn(folder.clone()));
+        std::fs::write(folder.join("train-images.idx3-ubyte"), "").unwrap();
+        let Presence::PartlyIn { folder: found, missing } = mnist().presence else { panic!("not partly") };
+        assert_eq!((found, missing.len()), (folder.clone(), 3));
         for file in mnist().set.files {
             std::fs::write(folder.join(file.name), "").unwrap();
         }

@@ -1,50 +1,63 @@
-//! What can go wrong with data, each with its remedy.
+//! Errors of data sets, each with its remedy.
 
+use super::layout::SPELLINGS;
 use crate::support::atomic_file;
 use crate::support::interrupt::Interrupted;
-use crate::support::suggest::meant;
+use crate::support::suggest;
 use std::{io, path::PathBuf};
 
-/// Why data could not be read, found or fetched. Every message is one line that names the value and the remedy.
+/// Why data could not be found, read or fetched. Every message is one line with the problem, the value and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No data set has this name and it is no folder.
-    #[error("unknown data set {name:?}{}; known are {known}, or give a folder of IDX files", meant(near))]
+    /// A word that is neither the name of a data set nor a folder.
+    #[error("{}", unknown(name, known))]
     UnknownName {
-        /// What was asked for.
+        /// The word.
         name: String,
-        /// Known names that are close to it.
-        near: Vec<&'static str>,
         /// All known names.
-        known: String,
+        known: &'static [&'static str],
     },
-    /// A known data set is on none of the places searched.
+    /// A named data set that is in none of the folders searched.
     #[error(
-        "{name} not found in {}; run `gumbel data fetch {name}`, or name its folder with --data-dir",
+        "data set '{name}' not found: looked for {} ({SPELLINGS}) in {}; run `gumbel data fetch {name}`, or give the \
+         folder that holds it with --data-dir DIR",
+        files.join(", "),
         list(searched)
     )]
     NotFound {
         /// The data set.
         name: &'static str,
+        /// Files searched, without `.gz`.
+        files: Vec<&'static str>,
         /// Folders searched, in order.
         searched: Vec<PathBuf>,
     },
     /// A path that should be a folder is missing or is a file.
-    #[error("{} is not a folder; give a data set's name or a folder of IDX files", .0.display())]
+    #[error("{} is not a folder; expected the name of a data set or a folder of IDX files", .0.display())]
     NoFolder(PathBuf),
-    /// A folder lacks the images of a part.
-    #[error("{} has no {part} images: looked for one IDX file whose name has \"images\" and {hint}", folder.display())]
+    /// A folder without the images of a part.
+    #[error(
+        "{} has no {part} images: looked for {example} ({SPELLINGS}), found {}; add the file or rename it",
+        folder.display(),
+        only(found)
+    )]
     NoImages {
-        /// Where.
+        /// The folder.
         folder: PathBuf,
-        /// `train` or `test`.
+        /// `training` or `test`.
         part: &'static str,
-        /// What the name must contain.
-        hint: &'static str,
+        /// A name that the file could have.
+        example: &'static str,
+        /// The IDX files that are there.
+        found: Vec<String>,
     },
-    /// Two files of a folder could be the same part.
-    #[error("{} and {} could both be the {part}; keep one of them in the folder", first.display(), second.display())]
+    /// Two files of a folder that could be the same part.
+    #[error(
+        "{} and {} could both be the {part}; put the files of one data set into a folder of their own",
+        first.display(),
+        second.display()
+    )]
     Ambiguous {
         /// Such as `train images`.
         part: String,
@@ -53,85 +66,92 @@ pub enum Error {
         /// Another.
         second: PathBuf,
     },
-    /// A file is not there.
+    /// A missing file.
     #[error("{} is missing; check the path", .0.display())]
     Missing(PathBuf),
-    /// A named set's folder lacks one of its files.
-    #[error("{} is missing from {name}; run `gumbel data fetch {name}`, or check --data-dir", path.display())]
+    /// A folder that lacks files of a named set.
+    #[error(
+        "data set '{name}' is incomplete: {} lacks {} ({SPELLINGS}); run `gumbel data fetch {name}`, or give another \
+         folder with --data-dir DIR",
+        folder.display(),
+        missing.join(", ")
+    )]
     Incomplete {
         /// The data set.
         name: &'static str,
-        /// Where the file should be.
-        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+        /// The missing files, without `.gz`.
+        missing: Vec<&'static str>,
     },
     /// A file or folder could not be read.
     #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
     Read {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A file or folder could not be written.
-    #[error("cannot write {}: {source}; {} or choose another folder with --data-dir", path.display(), atomic_file::remedy(source))]
+    #[error("cannot write {}: {source}; {} or choose another folder with --data-dir DIR", path.display(), atomic_file::remedy(source))]
     Write {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Compressed data that does not decompress.
     #[error("{} is a damaged {format} file ({source}); delete it and fetch it again", path.display())]
     Damaged {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
         /// `gzip`, `zip` or `PNG`.
         format: &'static str,
-        /// What the decoder said.
+        /// The error of the decoder.
         source: io::Error,
     },
-    /// The file ends early.
-    #[error("{} is cut short: wanted {wanted} bytes, got {got}; fetch it again", path.display())]
+    /// A file that ends early.
+    #[error("{} is truncated: expected {expected} bytes, got {got}; fetch it again", path.display())]
     Truncated {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Bytes the header promises, itself included (uncompressed).
-        wanted: u64,
-        /// Bytes there are.
+        /// Bytes that the header states, its own included (uncompressed).
+        expected: u64,
+        /// Bytes of the file.
         got: u64,
     },
-    /// The file goes on after its last item.
-    #[error("{} has bytes after the {wanted} its header promises; it is not a plain IDX file", path.display())]
+    /// A file with more bytes after its last item.
+    #[error("{} is longer than the {expected} bytes that its header states; it is not a plain IDX file", path.display())]
     Trailing {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Bytes the header promises, itself included (uncompressed).
-        wanted: u64,
+        /// Bytes that the header states, its own included (uncompressed).
+        expected: u64,
     },
-    /// Not the kind of IDX file that was expected.
-    #[error("{} starts with {got:#010x}, not with {wanted}; it is not an IDX file of that kind", path.display())]
+    /// A file that is not the expected kind of IDX file.
+    #[error("{} is not an IDX file of the expected kind: it starts with {got:#010x}, expected {expected}; check the file", path.display())]
     Magic {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
         /// The file's first four bytes.
         got: u32,
-        /// What would do.
-        wanted: &'static str,
+        /// The expected ones.
+        expected: &'static str,
     },
-    /// The header promises more than we are willing to hold.
-    #[error("{} promises {bytes} bytes, over the limit of {limit}; its header is damaged or not IDX", path.display())]
+    /// A header that states more bytes than are read.
+    #[error("{} states {bytes} bytes in its header; the limit is {limit}; the file is damaged or not IDX", path.display())]
     TooLarge {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
-        /// Bytes the header promises; [`u64::MAX`] where their number overflows.
+        /// Bytes that the header states; [`u64::MAX`] if their number overflows.
         bytes: u64,
-        /// The most we read.
+        /// The limit.
         limit: u64,
     },
     /// A file without a single pixel.
     #[error("{} holds no images ({count} of {height} x {width}); check the file", path.display())]
     Empty {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
         /// Images.
         count: usize,
@@ -140,113 +160,161 @@ pub enum Error {
         /// Columns.
         width: usize,
     },
-    /// Images of one set that differ in size.
-    #[error("{} has {}x{} images, the training images are {}x{}; all parts must agree", path.display(), got.0, got.1, wanted.0, wanted.1)]
+    /// Images of one set with different sizes.
+    #[error("{} has images of {}x{}, expected {}x{} as in the training images; use parts of the same size", path.display(), got.0, got.1, expected.0, expected.1)]
     Shape {
-        /// Which.
+        /// The file or folder.
         path: PathBuf,
         /// (height, width) of this file.
         got: (usize, usize),
         /// (height, width) of the training images.
-        wanted: (usize, usize),
+        expected: (usize, usize),
     },
-    /// Labels and images that do not pair up.
-    #[error("{} has {labels} labels for the {images} images of {}; the two files do not belong together", labels_path.display(), images_path.display())]
+    /// Labels and images of different number.
+    #[error("{} has {labels} labels, expected {images} as {} has images; use files that belong together", labels_path.display(), images_path.display())]
     CountMismatch {
-        /// The images.
+        /// File of the images.
         images_path: PathBuf,
-        /// How many.
+        /// Number of images.
         images: usize,
-        /// The labels.
+        /// File of the labels.
         labels_path: PathBuf,
-        /// How many.
+        /// Number of labels.
         labels: usize,
     },
-    /// A file in a named set's place whose contents are other than published.
-    #[error("{} is not the published {name} file (SHA-256 of its contents {got}, expected {wanted}); fetch {name} again, or give the folder instead of the name to use it as it is", path.display())]
+    /// A file of a named set with other contents than published.
+    #[error("{} is not the published {name} file (SHA-256 of its contents {got}, expected {expected}); run `gumbel data fetch {name}`, or use the folder unchecked with --data DIR", path.display())]
     NotPublished {
         /// The data set.
         name: &'static str,
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// SHA-256 of the uncompressed contents, hexadecimal.
         got: String,
         /// The published one.
-        wanted: &'static str,
+        expected: &'static str,
     },
-    /// A download that was told to stop; no half-written file is left.
+    /// A download that was interrupted; no partial file is left.
     #[error(transparent)]
     Interrupted(Interrupted),
-    /// Nothing to fetch.
-    #[error("{0} is built in: there is nothing to fetch, use it as --data {0}")]
+    /// A set that needs no download.
+    #[error("data set '{0}' is built in and needs no download; use it with --data {0}")]
     BuiltIn(&'static str),
-    /// No folder to keep data in.
-    #[error("no cache folder on this system; choose a folder with --data-dir or GUMBEL_DATA")]
+    /// No folder to store data in.
+    #[error("this system has no cache folder; choose a folder with --data-dir DIR or GUMBEL_DATA")]
     NoCache,
-    /// The server answered with something else than the file.
-    #[error("{url} answered HTTP {status}; try again later or get the file elsewhere and use --data-dir")]
+    /// A response of the server other than the file.
+    #[error(
+        "{url} returned HTTP status {status}; try again later, or get the file elsewhere and use --data-dir DIR"
+    )]
     HttpStatus {
-        /// What was asked for.
+        /// The address requested.
         url: String,
-        /// The answer.
+        /// The status.
         status: u16,
     },
-    /// The server could not be reached or broke off before the file began.
-    #[error("cannot reach {url}: {reason}; check the network, or get the file elsewhere and use --data-dir")]
+    /// A server that cannot be reached, or a connection that failed.
+    #[error(
+        "cannot download {url}: {reason}; check the network, or get the file elsewhere and use --data-dir DIR"
+    )]
     Unreachable {
-        /// What was asked for.
+        /// The address requested.
         url: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The download has another length than the published file.
-    #[error("{url} sent {got} bytes, expected {wanted}{}; try again", if got > wanted { " (stopped there)" } else { "" })]
+    /// A download of another length than published.
+    #[error("{url} sent {}{got} bytes, expected {expected}; try again", if got > expected { "at least " } else { "" })]
     WrongLength {
-        /// What was asked for.
+        /// The address requested.
         url: String,
         /// Bytes published.
-        wanted: u64,
+        expected: u64,
         /// Bytes received, at most one more than published.
         got: u64,
     },
-    /// The download has other contents than the published file.
-    #[error("{url} sent a file with SHA-256 {got}, expected {wanted}; it was discarded, try another source")]
+    /// A download with other contents than published.
+    #[error(
+        "{url} sent a file with SHA-256 {got}, expected {expected}, which was discarded; try another source"
+    )]
     WrongHash {
-        /// What was asked for.
+        /// The address requested.
         url: String,
-        /// Hexadecimal.
-        wanted: String,
-        /// Hexadecimal.
+        /// SHA-256 published, hexadecimal.
+        expected: String,
+        /// SHA-256 received, hexadecimal.
         got: String,
     },
-    /// Every mirror of a file failed.
+    /// A file that no mirror delivered.
     #[error(
-        "no mirror of {file} worked: {}; check the network, or get the file elsewhere and use --data-dir",
+        "cannot download {file} from any mirror: {}; check the network, or get the file elsewhere and use --data-dir DIR",
         joined(attempts)
     )]
     AllMirrors {
         /// The file.
         file: &'static str,
-        /// What each mirror did, in order.
+        /// The error of each mirror, in order.
         attempts: Vec<Error>,
     },
-    /// A downloaded original that does not have the expected inside.
-    #[error("{} cannot be converted: {reason}; report this together with the version", path.display())]
+    /// A downloaded original with unexpected contents.
+    #[error("cannot convert {}: {reason}; please report this with the version of the program", path.display())]
     Convert {
         /// The original.
         path: PathBuf,
         /// What was unexpected.
         reason: String,
     },
+    /// Images without labels, in training that requires them.
+    #[error(
+        "{name} has images without labels; use digits, mnist or fashion-mnist, add a file of labels, or use \
+         --labels-from random"
+    )]
+    NoLabels {
+        /// The data set.
+        name: String,
+    },
+    /// A number of classes other than that of the labels.
+    #[error("--classes must be {expected}, the number of classes of {name}, got {got}")]
+    Classes {
+        /// The data set.
+        name: String,
+        /// As given.
+        got: usize,
+        /// The number of classes of the labels.
+        expected: usize,
+    },
+    /// Fewer images of a class than are to be labelled.
+    #[error(
+        "--labels {count} needs {} images of each of {classes} classes, but {name} has fewer; lower --labels",
+        count / classes
+    )]
+    TooFewOfAClass {
+        /// The data set.
+        name: String,
+        /// Images to be labelled.
+        count: usize,
+        /// Classes.
+        classes: usize,
+    },
 }
 
-fn list(paths: &[PathBuf]) -> String {
+fn unknown(name: &str, known: &[&str]) -> String {
+    let message = suggest::unknown("data set", name, known);
+    if message.ends_with('?') { message } else { message + ", or a folder of IDX files" }
+}
+
+/// The folders of a search, for messages.
+pub(super) fn list(paths: &[PathBuf]) -> String {
     let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-    if shown.is_empty() { "no folder at all".into() } else { shown.join(", ") }
+    if shown.is_empty() { "no folder to search".into() } else { shown.join(", ") }
+}
+
+fn only(files: &[String]) -> String {
+    if files.is_empty() { "no IDX file".into() } else { format!("only {}", files.join(", ")) }
 }
 
 fn joined(errors: &[Error]) -> String {
-    // Each without its remedy: those are much the same, and one line must do.
+    // Each without its remedy, as those are much the same.
     let brief =
         |error: &Error| error.to_string().rsplit_once("; ").map_or_else(String::new, |(what, _)| what.into());
     errors.iter().map(brief).collect::<Vec<_>>().join("; ")

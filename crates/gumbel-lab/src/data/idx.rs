@@ -2,7 +2,7 @@
 //!
 //! A big-endian magic number (`0x0803` images of bytes, `0x0801` labels of bytes, `0x0B01` labels of 16-bit
 //! integers), one big-endian 32-bit size for each dimension, then the items, row after row. Whether a file is
-//! gzipped is seen from its first bytes, not from its name.
+//! gzipped is decided by its first bytes, not by its name.
 
 use super::{Error, Images};
 use crate::support::atomic_file;
@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The most uncompressed bytes a file may promise: a larger header is taken for damage.
+/// The limit on the uncompressed bytes of a file: a header that states more is treated as damage.
 pub const LIMIT: u64 = 1 << 30;
 
 const IMAGES: u32 = 0x0803;
@@ -24,18 +24,18 @@ const WIDE_LABELS: u32 = 0x0B01;
 /// The contents of an IDX file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents<T> {
-    /// What is in it.
+    /// Images or labels.
     pub items: T,
-    /// SHA-256 of the uncompressed file, hexadecimal: the same however it was compressed.
+    /// SHA-256 of the uncompressed file, hexadecimal; it does not depend on the compression.
     pub sha256: String,
 }
 
 /// Reads images of bytes (magic `0x0803`), without labels.
 ///
 /// # Errors
-/// A missing, unreadable, damaged, short, overlong, oversized or empty file, or one of another kind.
+/// A file that is missing, unreadable, damaged, truncated, too long, too large, empty or of another kind.
 pub fn read_images(path: &Path) -> Result<Contents<Images>, Error> {
-    let mut file = Source::open(path)?;
+    let mut file = IdxReader::open(path)?;
     file.magic(&[IMAGES], "0x00000803 (images of bytes)")?;
     let [count, height, width] = file.sizes()?;
     let pixels = file.items(&[count, height, width], 1)?;
@@ -43,17 +43,20 @@ pub fn read_images(path: &Path) -> Result<Contents<Images>, Error> {
     if pixels.is_empty() {
         return Err(Error::Empty { path: path.into(), count, height, width });
     }
-    Ok(Contents { items: Images { pixels, count, height, width, labels: None }, sha256: file.sha256() })
+    Ok(Contents {
+        items: Images { pixels: pixels.into(), count, height, width, labels: None },
+        sha256: file.sha256(),
+    })
 }
 
 /// Reads labels: bytes (`0x0801`) or 16-bit integers (`0x0B01`).
 ///
-/// Labels are returned as integers; [`narrow`] makes bytes of them where they fit.
+/// Labels are returned as integers; [`narrow`] converts them to bytes where they fit.
 ///
 /// # Errors
-/// As [`read_images`], but no labels at all are fine.
+/// As [`read_images`], except that a file of zero labels is valid.
 pub fn read_labels(path: &Path) -> Result<Contents<Vec<i16>>, Error> {
-    let mut file = Source::open(path)?;
+    let mut file = IdxReader::open(path)?;
     let magic = file.magic(&[LABELS, WIDE_LABELS], "0x00000801 or 0x00000b01 (labels)")?;
     let sizes: [u32; 1] = file.sizes()?;
     let items = if magic == LABELS {
@@ -65,23 +68,23 @@ pub fn read_labels(path: &Path) -> Result<Contents<Vec<i16>>, Error> {
     Ok(Contents { items, sha256: file.sha256() })
 }
 
-/// Labels as bytes, or nothing where one of them is outside `0..=255`.
+/// Labels as bytes, or `None` if one of them is outside `0..=255`.
 pub fn narrow(labels: &[i16]) -> Option<Vec<u8>> {
     labels.iter().map(|&label| u8::try_from(label).ok()).collect()
 }
 
-/// Writes images to `path`, gzipped where the name ends in `.gz`; the labels are a file of their own.
+/// Writes images to `path`, gzipped if the name ends in `.gz`; labels are a separate file, by [`write_labels`].
 ///
 /// # Errors
-/// [`Error::Write`]; nothing half-written is left.
+/// [`Error::Write`]; no partial file is left.
 pub fn write_images(path: &Path, images: &Images) -> Result<(), Error> {
     write(path, IMAGES, &[images.count, images.height, images.width], &images.pixels)
 }
 
-/// Writes labels to `path` as bytes, gzipped where the name ends in `.gz`.
+/// Writes labels to `path` as bytes, gzipped if the name ends in `.gz`.
 ///
 /// # Errors
-/// [`Error::Write`]; nothing half-written is left.
+/// [`Error::Write`]; no partial file is left.
 pub fn write_labels(path: &Path, labels: &[u8]) -> Result<(), Error> {
     write(path, LABELS, &[labels.len()], labels)
 }
@@ -95,7 +98,7 @@ fn write(path: &Path, magic: u32, sizes: &[usize], items: &[u8]) -> Result<(), E
 }
 
 fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
-    // No name and no time inside, so that the same images make the same file.
+    // Without a name and a time, so that the same images give the same file.
     let mut gzip = GzBuilder::new().write(Vec::new(), Compression::new(6));
     gzip.write_all(bytes)?;
     gzip.finish()
@@ -104,7 +107,7 @@ fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 fn encode(magic: u32, sizes: &[usize], items: &[u8]) -> Vec<u8> {
     let mut bytes = magic.to_be_bytes().to_vec();
     for &size in sizes {
-        let size = u32::try_from(size).expect("images in memory number fewer than 2^32");
+        let size = u32::try_from(size).expect("fewer than 2^32 images");
         bytes.extend(size.to_be_bytes());
     }
     bytes.extend(items);
@@ -123,7 +126,7 @@ pub(crate) fn labels_sha256(labels: &[u8]) -> String {
 
 /// SHA-256 of a file's uncompressed contents, hexadecimal.
 pub(crate) fn contents_sha256(path: &Path) -> Result<String, Error> {
-    let mut file = Source::open(path)?;
+    let mut file = IdxReader::open(path)?;
     let mut chunk = vec![0; 1 << 16];
     while file.read(&mut chunk)? > 0 {}
     Ok(file.sha256())
@@ -135,7 +138,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// An open file, decompressed, hashed and counted as it is read.
-struct Source {
+struct IdxReader {
     path: PathBuf,
     reader: Box<dyn Read>,
     gzipped: bool,
@@ -143,7 +146,7 @@ struct Source {
     taken: u64,
 }
 
-impl Source {
+impl IdxReader {
     fn open(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::read(path, source);
         let mut file = File::open(path).map_err(failed)?;
@@ -156,7 +159,7 @@ impl Source {
         Ok(Self { path: path.into(), reader, gzipped, hash: Sha256::new(), taken: 0 })
     }
 
-    /// Reads, hashes and counts; 0 at the end.
+    /// Reads, hashes and counts; returns 0 at the end.
     fn read(&mut self, out: &mut [u8]) -> Result<usize, Error> {
         let got = self.reader.read(out).map_err(|source| self.failed(source))?;
         self.hash.update(&out[..got]);
@@ -173,30 +176,30 @@ impl Source {
         }
     }
 
-    /// Fills `out`, or tells that the file ends before byte `wanted`.
-    fn fill(&mut self, mut out: &mut [u8], wanted: u64) -> Result<(), Error> {
+    /// Fills `out`; an error if the file ends before byte `expected`.
+    fn fill(&mut self, mut out: &mut [u8], expected: u64) -> Result<(), Error> {
         while !out.is_empty() {
             let got = self.read(out)?;
             if got == 0 {
-                return Err(Error::Truncated { path: self.path.clone(), wanted, got: self.taken });
+                return Err(Error::Truncated { path: self.path.clone(), expected, got: self.taken });
             }
             out = &mut out[got..];
         }
         Ok(())
     }
 
-    fn word(&mut self, wanted: u64) -> Result<u32, Error> {
+    fn word(&mut self, expected: u64) -> Result<u32, Error> {
         let mut bytes = [0; 4];
-        self.fill(&mut bytes, wanted)?;
+        self.fill(&mut bytes, expected)?;
         Ok(u32::from_be_bytes(bytes))
     }
 
-    fn magic(&mut self, accepted: &[u32], wanted: &'static str) -> Result<u32, Error> {
+    fn magic(&mut self, accepted: &[u32], expected: &'static str) -> Result<u32, Error> {
         let got = self.word(4)?;
         if accepted.contains(&got) {
             Ok(got)
         } else {
-            Err(Error::Magic { path: self.path.clone(), got, wanted })
+            Err(Error::Magic { path: self.path.clone(), got, expected })
         }
     }
 
@@ -208,7 +211,7 @@ impl Source {
         Ok(sizes)
     }
 
-    /// The rest of the file, which must be exactly as long as the sizes say.
+    /// The rest of the file, whose length must be that of the sizes.
     fn items(&mut self, sizes: &[u32], bytes_each: u64) -> Result<Vec<u8>, Error> {
         let product = |total: u64, &size: &u32| total.checked_mul(u64::from(size));
         let bytes = sizes.iter().try_fold(bytes_each, product).unwrap_or(u64::MAX);
@@ -217,7 +220,7 @@ impl Source {
         }
         let end = self.taken + bytes;
         let mut items = Vec::new();
-        // Memory follows the bytes that are there, not those a header promises.
+        // Memory grows with the bytes read, not with those that the header states.
         while (items.len() as u64) < bytes {
             let start = items.len();
             let step = (bytes - start as u64).min(start.max(1 << 16) as u64);
@@ -225,7 +228,7 @@ impl Source {
             self.fill(&mut items[start..], end)?;
         }
         if self.read(&mut [0])? > 0 {
-            return Err(Error::Trailing { path: self.path.clone(), wanted: end });
+            return Err(Error::Trailing { path: self.path.clone(), expected: end });
         }
         Ok(items)
     }

@@ -1,10 +1,9 @@
 //! Images in memory.
 
-use super::idx;
-use crate::data::text::Written;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
-/// Pixels of an image.
+/// Height and width of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageSize {
     /// Rows.
@@ -14,47 +13,47 @@ pub struct ImageSize {
 }
 
 impl ImageSize {
-    /// Of these images.
+    /// The size of these images.
     pub fn of(images: &Images) -> Self {
         Self { height: images.height, width: images.width }
     }
 
-    /// Pixels of an image, or as many as can be counted.
+    /// The number of pixels of an image; `usize::MAX` if it overflows.
     pub fn pixels(self) -> usize {
         self.height.saturating_mul(self.width)
     }
 }
 
-/// Grey images of one size, with labels where the source has them.
+/// Grey images of one size, with labels where the source has them. A clone shares the pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
-    /// `count * height * width` bytes, image after image, row after row; 0 is paper, 255 is ink.
-    pub pixels: Vec<u8>,
-    /// How many images.
+    /// `count * height * width` bytes, image after image, row after row; 0 is background, 255 is ink.
+    pub pixels: Arc<[u8]>,
+    /// Number of images.
     pub count: usize,
     /// Rows of an image.
     pub height: usize,
     /// Columns of an image.
     pub width: usize,
-    /// One class for each image.
-    pub labels: Option<Vec<u8>>,
+    /// Class of each image.
+    pub labels: Option<Arc<[u8]>>,
 }
 
 impl Images {
-    /// Joins pixels and labels.
+    /// Images from pixels and labels.
     ///
     /// # Panics
-    /// If the pixels do not divide into images of `height * width`, or there is not one label for each.
+    /// If the number of pixels is not a multiple of `height * width`, or the number of labels is not that of images.
     pub fn new(pixels: Vec<u8>, height: usize, width: usize, labels: Option<Vec<u8>>) -> Self {
         let size = height * width;
         assert!(size > 0 && pixels.len().is_multiple_of(size), "{} pixels, images of {size}", pixels.len());
         let count = pixels.len() / size;
         let labelled = labels.as_ref().map_or(count, Vec::len);
         assert_eq!(labelled, count, "{labelled} labels for {count} images");
-        Self { pixels, count, height, width, labels }
+        Self { pixels: pixels.into(), count, height, width, labels: labels.map(Arc::from) }
     }
 
-    /// `height * width`.
+    /// The number of pixels of an image, `height * width`.
     pub fn pixels_per_image(&self) -> usize {
         self.height * self.width
     }
@@ -68,7 +67,7 @@ impl Images {
         &self.pixels[index * size..][..size]
     }
 
-    /// The mean of each pixel over the images, from 0 (always paper) to 1 (always ink).
+    /// The mean of each pixel over the images, from 0 (always background) to 1 (always ink).
     ///
     /// ```
     /// # use gumbel_lab::data::Images;
@@ -86,43 +85,31 @@ impl Images {
         sums.into_iter().map(|sum| (sum as f64 * scale) as f32).collect()
     }
 
-    /// The first `count` images, or all where there are fewer.
+    /// Each image with rows and columns exchanged.
+    ///
+    /// ```
+    /// # use gumbel_lab::data::Images;
+    /// let images = Images::new(vec![1, 2, 3, 4, 5, 6], 2, 3, None); // 1 2 3 over 4 5 6
+    /// assert_eq!(images.transposed(), Images::new(vec![1, 4, 2, 5, 3, 6], 3, 2, None));
+    /// ```
+    pub fn transposed(&self) -> Self {
+        let (height, width) = (self.height, self.width);
+        let transpose =
+            |image: &[u8]| (0..height * width).map(|i| image[i % height * width + i / height]).collect();
+        let images = self.pixels.chunks_exact(height * width).map(transpose);
+        let pixels = images.collect::<Vec<Vec<u8>>>().concat().into();
+        Self { pixels, height: width, width: height, labels: self.labels.clone(), ..*self }
+    }
+
+    /// The first `count` images, or all if there are fewer.
     pub fn take(&self, count: usize) -> Self {
         let count = count.min(self.count);
         Self {
-            pixels: self.pixels[..count * self.pixels_per_image()].to_vec(),
+            pixels: self.pixels[..count * self.pixels_per_image()].into(),
             count,
-            labels: self.labels.as_ref().map(|labels| labels[..count].to_vec()),
+            labels: self.labels.as_ref().map(|labels| labels[..count].into()),
             ..*self
         }
-    }
-}
-
-/// A named data set in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dataset {
-    /// The name it was asked for by, or the folder's name.
-    pub name: String,
-    /// Images to learn from.
-    pub train: Images,
-    /// Images to choose settings by, where the source sets some aside.
-    pub valid: Option<Images>,
-    /// Images to report on.
-    pub test: Images,
-    /// Origin and licence in one line, for the report.
-    pub source: String,
-    /// Whether every pixel is 0 or 255 already.
-    pub binary: bool,
-    /// How its images are read as strings, if that is what they are: a row for each symbol, with one dot in it.
-    pub text: Option<Written>,
-}
-
-impl Dataset {
-    /// SHA-256 of the images of each part, one after the other, and the symbols that they stand for.
-    pub fn digest(&self) -> String {
-        let parts = [Some(&self.train), self.valid.as_ref(), Some(&self.test)];
-        let symbols = self.text.as_ref().map(|text| text.alphabet.symbols.iter().collect());
-        parts.into_iter().flatten().map(idx::images_sha256).chain(symbols).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -135,6 +122,14 @@ mod tests {
     }
 
     #[test]
+    fn a_clone_shares_pixels_and_labels() {
+        let (first, second) = (two(), two());
+        let copy = first.clone();
+        assert!(Arc::ptr_eq(&first.pixels, &copy.pixels) && !Arc::ptr_eq(&first.pixels, &second.pixels));
+        assert!(Arc::ptr_eq(first.labels.as_ref().unwrap(), copy.labels.as_ref().unwrap()));
+    }
+
+    #[test]
     fn images_are_cut_in_order() {
         assert_eq!(two().image(1), [7, 8, 9, 10, 11, 12]);
         assert_eq!(two().pixels_per_image(), 6);
@@ -144,7 +139,7 @@ mod tests {
     fn taking_keeps_pixels_and_labels_together() {
         let first = two().take(1);
         assert_eq!((first.count, first.labels.as_deref()), (1, Some(&[7][..])));
-        assert_eq!(first.pixels, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(first.pixels[..], [1, 2, 3, 4, 5, 6]);
         assert_eq!(two().take(5), two());
         assert_eq!(two().take(0).mean(), [0.0; 6]);
     }

@@ -1,110 +1,120 @@
-//! The few images whose class a run may see.
+//! Batches of the few images whose labels a run may see.
 
-use crate::config::{LabelSource, Labelling};
-use crate::data::batches::Batches;
-use crate::data::{Binarisation, Dataset, Images, idx, order};
-use crate::model::Labelled;
-use anyhow::{Result, ensure};
-use burn::tensor::Device;
+use super::batches::Batches;
+use super::{Binarization, Dataset, Error, Images, idx, permutation};
+use burn::tensor::{Device, Tensor};
 use gumbel_kernels::Stream;
+use serde::{Deserialize, Serialize};
 
-/// Labelled images, as many of each class, in batches of their own.
-pub struct LabelledBatches<'a> {
-    batches: Batches<'a>,
-    /// One for each image of the set; those of others than the chosen are never read.
+/// Which images a run may see the labels of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Labelling {
+    /// Number of labelled images, a multiple of the classes.
+    pub count: usize,
+    /// Number of classes K.
+    pub classes: usize,
+    /// Labelled images per step.
+    pub batch: usize,
+    /// Origin of the labels.
+    pub source: LabelSource,
+}
+
+/// Origin of labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelSource {
+    /// Labels of the data set
+    Data,
+    /// Random labels, for timing with any number of classes
+    Random,
+}
+
+/// A batch of images with known classes.
+pub struct Labelled {
+    /// Images of zeros and ones, `[B, P]`.
+    pub images: Tensor<2>,
+    /// Class of each, `[B]`.
+    pub labels: Vec<u8>,
+}
+
+/// Labelled images, equally many of each class, in batches of their own.
+pub struct LabelledBatches {
+    batches: Batches,
+    /// One for each image of the set; only those of the chosen images are read.
     labels: Vec<u8>,
 }
 
-impl<'a> LabelledBatches<'a> {
-    /// The choice of a stream, which also decides the order and the draws.
+impl LabelledBatches {
+    /// Chooses labelled images by a stream, which also determines their order and pixels.
     ///
     /// # Errors
-    /// Data without labels, with other classes, or with too few images of one.
+    /// [`Error::NoLabels`], [`Error::Classes`] and [`Error::TooFewOfAClass`].
     pub fn new(
-        data: &'a Dataset,
+        data: &Dataset,
         labelling: &Labelling,
-        binarise: Binarisation,
+        binarization: Binarization,
         stream: Stream,
-    ) -> Result<Self> {
+    ) -> Result<Self, Error> {
         let images = &data.train;
-        let shuffled = order(stream.split(2), 0, images.count);
+        let shuffled = permutation(stream.split(2), 0, images.count);
         let labels = match labelling.source {
             LabelSource::Data => known(data, labelling)?.to_vec(),
-            LabelSource::Random => drawn(&shuffled, labelling.classes),
+            LabelSource::Random => random(&shuffled, labelling.classes),
         };
         let chosen = choose(&shuffled, &labels, labelling);
-        ensure!(
-            chosen.len() == labelling.count,
-            "--labels {} asks for {} images of each of {} classes, and {} has not as many; lower --labels",
-            labelling.count,
-            labelling.count / labelling.classes,
-            labelling.classes,
-            data.name
-        );
-        Ok(Self { batches: Batches::among(images, chosen, binarise, stream, labelling.batch), labels })
+        if chosen.len() != labelling.count {
+            let Labelling { count, classes, .. } = *labelling;
+            return Err(Error::TooFewOfAClass { name: data.name.clone(), count, classes });
+        }
+        Ok(Self { batches: Batches::among(images, chosen, binarization, stream, labelling.batch), labels })
     }
 
-    /// SHA-256 of the images and of the labels.
+    /// Fingerprint of the data and the labels: [`Dataset::digest`] and SHA-256 of the labels.
     pub fn digest(&self, data: &Dataset) -> String {
         format!("{} {}", data.digest(), idx::labels_sha256(&self.labels))
     }
 
     /// The batch of a step: a pure function of the stream and the step.
     pub fn at(&mut self, step: u64, device: &Device) -> Labelled {
-        let labels = self.batches.places(step).into_iter().map(|place| self.labels[place]).collect();
+        let labels = self.batches.indices(step).into_iter().map(|index| self.labels[index]).collect();
         Labelled { images: self.batches.at(step, device), labels }
     }
 }
 
-/// The labels of the training images.
-fn known<'a>(data: &'a Dataset, labelling: &Labelling) -> Result<&'a [u8]> {
-    check_test(data)?;
+/// The labels of the training images; those of the test images must be known too.
+fn known<'a>(data: &'a Dataset, labelling: &Labelling) -> Result<&'a [u8], Error> {
+    labels(data, &data.test)?;
     let labels = labels(data, &data.train)?;
-    let classes = labels.iter().max().map_or(0, |&largest| usize::from(largest) + 1);
-    ensure!(
-        classes == labelling.classes,
-        "--classes must be the {classes} that the labels of {} have, got {}",
-        data.name,
-        labelling.classes
-    );
+    let expected = labels.iter().max().map_or(0, |&largest| usize::from(largest) + 1);
+    if expected != labelling.classes {
+        return Err(Error::Classes { name: data.name.clone(), got: labelling.classes, expected });
+    }
     Ok(labels)
 }
 
-/// Refuses test images whose classes are not known.
-fn check_test(data: &Dataset) -> Result<()> {
-    labels(data, &data.test).map(drop)
+fn labels<'a>(data: &Dataset, images: &'a Images) -> Result<&'a [u8], Error> {
+    images.labels.as_deref().ok_or_else(|| Error::NoLabels { name: data.name.clone() })
 }
 
-fn labels<'a>(data: &Dataset, images: &'a Images) -> Result<&'a [u8]> {
-    let labels = images.labels.as_deref();
-    labels.ok_or_else(|| {
-        anyhow::anyhow!(
-            "{} has images without labels; use digits, mnist or fashion-mnist, put the labels beside the \
-             images, or try --labels-from random",
-            data.name
-        )
-    })
-}
-
-/// Each class as often as every other, whatever is on the images.
-fn drawn(shuffled: &[u32], classes: usize) -> Vec<u8> {
+/// Random labels, each class equally often, independent of the images.
+fn random(shuffled: &[u32], classes: usize) -> Vec<u8> {
     let mut labels = vec![0; shuffled.len()];
-    for (count, &place) in shuffled.iter().enumerate() {
-        labels[place as usize] = (count % classes) as u8;
+    for (count, &index) in shuffled.iter().enumerate() {
+        labels[index as usize] = (count % classes) as u8;
     }
     labels
 }
 
-/// The first images of each class, as many of each.
+/// The first images of each class, equally many of each.
 fn choose(shuffled: &[u32], labels: &[u8], labelling: &Labelling) -> Vec<usize> {
     let mut missing = vec![labelling.count / labelling.classes; labelling.classes];
-    let taken = |&place: &usize| {
-        let missing = &mut missing[usize::from(labels[place])];
-        let wanted = *missing > 0;
-        *missing -= usize::from(wanted);
-        wanted
+    let taken = |&index: &usize| {
+        let missing = &mut missing[usize::from(labels[index])];
+        let needed = *missing > 0;
+        *missing -= usize::from(needed);
+        needed
     };
-    shuffled.iter().map(|&place| place as usize).filter(taken).collect()
+    shuffled.iter().map(|&index| index as usize).filter(taken).collect()
 }
 
 #[cfg(test)]
@@ -116,22 +126,22 @@ mod tests {
         Labelling { count, classes, batch: count.min(7), source }
     }
 
-    fn made(data: &Dataset, labelling: Labelling) -> Result<LabelledBatches<'_>> {
-        LabelledBatches::new(data, &labelling, Binarisation::Threshold, Stream::new(1))
+    fn made(data: &Dataset, labelling: Labelling) -> Result<LabelledBatches, Error> {
+        LabelledBatches::new(data, &labelling, Binarization::Threshold, Stream::new(1))
     }
 
     #[test]
-    fn an_epoch_has_each_class_as_often_and_every_image_has_its_own_label() {
+    fn an_epoch_has_each_class_equally_often_and_every_image_has_its_label() {
         let data = digits::dataset(0, 400, 10);
         let device = Device::flex();
         for source in [LabelSource::Data, LabelSource::Random] {
             let mut batches = made(&data, Labelling { batch: 30, ..labelling(30, 10, source) }).unwrap();
-            let (places, Labelled { images, mut labels }) =
-                (batches.batches.places(3), batches.at(3, &device));
+            let (indices, Labelled { images, mut labels }) =
+                (batches.batches.indices(3), batches.at(3, &device));
             let true_labels = data.train.labels.as_ref().unwrap();
-            let own: Vec<u8> = places.iter().map(|&place| true_labels[place]).collect();
+            let own: Vec<u8> = indices.iter().map(|&index| true_labels[index]).collect();
             assert_eq!(own == labels, source == LabelSource::Data, "{source:?}");
-            let bits = Binarisation::Threshold.batch(&data.train, &places, Stream::new(0), 0);
+            let bits = Binarization::Threshold.batch(&data.train, &indices, Stream::new(0), 0);
             assert_eq!(images.into_data().try_to_vec::<f32>().unwrap(), bits);
             labels.sort_unstable();
             assert!(labels.iter().enumerate().all(|(i, &label)| usize::from(label) == i / 3), "{labels:?}");
@@ -139,20 +149,20 @@ mod tests {
     }
 
     #[test]
-    fn another_stream_chooses_others() {
+    fn another_stream_chooses_other_images() {
         let data = digits::dataset(0, 400, 10);
-        let places = |seed| {
+        let indices = |seed| {
             let labelling = Labelling { batch: 20, ..labelling(20, 10, LabelSource::Data) };
-            let batches = LabelledBatches::new(&data, &labelling, Binarisation::Dynamic, Stream::new(seed));
-            let mut places = batches.unwrap().batches.places(0);
-            places.sort_unstable();
-            places
+            let batches = LabelledBatches::new(&data, &labelling, Binarization::Dynamic, Stream::new(seed));
+            let mut indices = batches.unwrap().batches.indices(0);
+            indices.sort_unstable();
+            indices
         };
-        assert!(places(1) == places(1) && places(1) != places(2));
+        assert!(indices(1) == indices(1) && indices(1) != indices(2));
     }
 
     #[test]
-    fn data_that_does_not_have_them_is_refused_with_the_remedy() {
+    fn data_without_the_labels_is_rejected_with_the_remedy() {
         let data = digits::dataset(0, 60, 10);
         let mut bare = data.clone();
         bare.test.labels = None;
@@ -161,14 +171,14 @@ mod tests {
             (
                 &data,
                 labelling(12, 12, LabelSource::Data),
-                "--classes must be the 10 that the labels of digits have, got 12",
+                "--classes must be 10, the number of classes of digits, got 12",
             ),
             (
                 &data,
                 labelling(60, 10, LabelSource::Data),
-                "--labels 60 asks for 6 images of each of 10 classes",
+                "--labels 60 needs 6 images of each of 10 classes, but digits has fewer",
             ),
-            (&data, labelling(72, 12, LabelSource::Random), "has not as many; lower --labels"),
+            (&data, labelling(72, 12, LabelSource::Random), "but digits has fewer; lower --labels"),
         ];
         for (data, labelling, part) in cases {
             let error = made(data, labelling).err().unwrap().to_string();

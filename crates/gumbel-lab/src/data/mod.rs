@@ -1,14 +1,18 @@
-//! Image data: where it comes from, how it is checked, and how it becomes batches of zeros and ones.
+//! Data: where it is found, how it is checked, and how it becomes batches of zeros and ones.
 //!
-//! [`load`] takes a name (`digits`, `mnist`, …) or a folder of IDX files and returns a [`Dataset`];
-//! [`order`] and [`Binarisation::batch`] turn it into batches that depend on nothing but a
-//! [`Stream`](gumbel_kernels::Stream), the epoch and the image. [`fetch()`] downloads, [`catalogue`] lists.
+//! [`load()`] takes a name (`digits`, `mnist`, …) or a folder of IDX files and returns a [`Dataset`];
+//! [`permutation()`] and [`Binarization::batch`] turn it into batches that depend only on a
+//! [`Stream`](gumbel_kernels::Stream), the epoch and the image. [`fetch()`] downloads, [`catalogue()`] lists. [`text`]
+//! does the same for strings.
 //!
-//! Only [`fetch()`] uses the network. `digits` needs neither files nor network.
+//! Only [`fetch()`] uses the network. `digits` needs neither files nor network. This module knows nothing of models,
+//! configurations or runs.
 
+mod alphabet;
 pub mod batches;
-mod binarise;
+mod binarize;
 mod catalogue;
+mod dataset;
 pub mod digits;
 mod error;
 pub mod fetch;
@@ -16,17 +20,20 @@ mod folder;
 pub mod idx;
 mod images;
 pub mod labelled;
-mod order;
+mod layout;
+mod load;
+mod permutation;
 mod places;
 pub mod registry;
-mod source;
 pub mod text;
 
-pub use binarise::{Binarisation, UnknownBinarisation};
-pub use catalogue::{Entry, Presence, catalogue};
+pub use binarize::{Binarization, UnknownBinarization};
+pub use catalogue::{Listing, Presence, catalogue};
+pub use dataset::Dataset;
 pub use error::Error;
 pub use fetch::fetch;
-pub use images::{Dataset, ImageSize, Images};
-pub use order::order;
+pub use images::{ImageSize, Images};
+pub use layout::SPELLINGS;
+pub use load::{load, load_from};
+pub use permutation::permutation;
 pub use places::Places;
-pub use source::{load, load_from};

@@ -1,4 +1,4 @@
-//! Numbers as text, a row a line.
+//! Numbers as text, one row per line.
 
 use super::{Error, Number};
 use std::io::Read;
@@ -7,21 +7,21 @@ use std::io::Read;
 pub struct Lines {
     records: ::csv::Reader<Box<dyn Read>>,
     record: ::csv::ByteRecord,
-    /// Numbers of a row; 0 before the first.
+    /// Numbers per row; 0 before the first row.
     categories: usize,
-    /// Rows read. Empty lines are none.
+    /// Rows read so far; empty lines do not count.
     rows: u64,
 }
 
 impl Lines {
     pub(super) fn new(from: Box<dyn Read>) -> Self {
         let mut builder = ::csv::ReaderBuilder::new();
-        // Rows are compared here, to say it in the same words as everything else.
+        // Lengths of rows are compared here, for an error message of our own.
         let records = builder.has_headers(false).flexible(true).trim(::csv::Trim::All).from_reader(from);
         Self { records, record: ::csv::ByteRecord::new(), categories: 0, rows: 0 }
     }
 
-    /// As [`Source::read`](super::Source::read).
+    /// As [`LogitReader::read`](super::LogitReader::read).
     pub(super) fn read<T: Number>(&mut self, numbers: usize, values: &mut Vec<T>) -> Result<usize, Error> {
         while values.len() + self.categories <= numbers.max(self.categories) {
             let more = self.records.read_byte_record(&mut self.record);
@@ -42,9 +42,9 @@ impl Lines {
         if self.categories == 0 {
             self.categories = found;
         }
-        let wanted = self.categories;
-        if found != wanted {
-            return Err(Error::Ragged { row, found, wanted });
+        let expected = self.categories;
+        if found != expected {
+            return Err(Error::Ragged { row, found, expected });
         }
         for (field, bytes) in self.record.iter().enumerate() {
             let number = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_come_in_parts_of_at_most_so_many_numbers_but_one_at_least() {
+    fn rows_come_in_parts_of_a_limited_number_but_at_least_one() {
         let text = "1, 2\r\n3,4\n\n5,-inf";
         let mask = f32::NEG_INFINITY;
         assert_eq!(read(text, 4).unwrap(), [vec![1.0, 2.0, 3.0, 4.0], vec![5.0, mask]]);
@@ -83,9 +83,9 @@ mod tests {
     #[test]
     fn mistakes_name_their_row() {
         let error = |text: &str| read(text, 100).unwrap_err();
-        assert!(error("1,2\n3\n").contains("row 2 has 1 numbers, the first row has 2"));
+        assert!(error("1,2\n3\n").contains("row 2 has 1 numbers, expected 2 as in the first row"));
         assert!(error("1,2\n\n3,x4\n").contains("row 2, field 2: 'x4' is not a number"));
         assert!(error("a,b\n1,2\n").contains("row 1, field 1: 'a' is not a number"));
-        assert!(error("").contains("there are no logits"));
+        assert!(error("").contains("no logits in the file"));
     }
 }

@@ -1,58 +1,68 @@
-//! What can be wrong with a file of logits.
+//! Errors of files of logits, each with its remedy.
 
-/// Why nothing was drawn. Rows and columns count from 0, lines from 1.
+use crate::support::suggest;
+
+/// Why rows of logits could not be read or sampled. Rows and columns count from 0, lines from 1.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // of the fields: each variant's sentence names them
 pub enum Error {
-    /// Neither a name nor the first bytes tell the format.
-    #[error("this is not recognised as npy, csv or safetensors; say which with --format")]
+    /// A format that neither the name nor the first bytes tell.
+    #[error("unknown format; expected npy, csv or safetensors; name it with --format")]
     Unknown,
-    /// A file of one nameless array.
-    #[error("--tensor {0} names a tensor of a safetensors file; leave it out")]
+    /// A tensor name for a file of one array without a name.
+    #[error("--tensor {0} is for safetensors files; leave it out")]
     NoNames(String),
-    /// The header is not what the format asks for.
-    #[error("this is not a sound {format} file: {reason}")]
+    /// A header that does not follow the format.
+    #[error("not a valid {format} file: {reason}; write the file again")]
     Header { format: &'static str, reason: String },
-    /// Numbers of another type.
-    #[error("the numbers are of type {found}; give them in half, single or double precision, little-endian")]
+    /// Numbers of an unsupported type.
+    #[error("the numbers are of type {found}; expected half, single or double precision, little-endian")]
     Type { found: String },
     /// Columns before rows.
     #[error("the array is in Fortran order; save numpy.ascontiguousarray(array) instead")]
     Fortran,
-    /// Neither a row nor rows.
-    #[error("the array has the shape {0:?}; give [rows, categories], or [categories] for one row")]
+    /// Neither one row nor rows.
+    #[error("the array has the shape {0:?}; expected [rows, categories], or [categories] for one row")]
     Shape(Vec<usize>),
-    /// No rows, or rows of nothing.
-    #[error("there are no logits: the file has {rows} rows of {categories} numbers")]
+    /// No rows, or rows without numbers.
+    #[error("no logits in the file: it has {rows} rows of {categories} numbers; check the file")]
     Empty { rows: u64, categories: usize },
-    /// The file ends before its last row.
-    #[error("the file ends within row {row} of {rows}; it was cut short")]
+    /// A file that ends before its last row.
+    #[error("the file ends within row {row} of {rows}: it is truncated; write it again")]
     Truncated { row: u64, rows: u64 },
-    /// Several tensors, and none is named.
-    #[error("there are several tensors, {0}; choose one with --tensor NAME")]
+    /// Several tensors, and no name.
+    #[error("several tensors in the file: {0}; choose one with --tensor NAME")]
     Several(String),
-    /// No tensor of that name.
-    #[error("there is no tensor {name}; there are {known}")]
-    NoTensor { name: String, known: String },
+    /// A name of no tensor.
+    #[error("{}", unknown(name, known))]
+    NoTensor { name: String, known: Vec<String> },
     /// A row with more or fewer numbers than the first.
-    #[error("row {row} has {found} numbers, the first row has {wanted}; rows must have the same length")]
-    Ragged { row: u64, found: usize, wanted: usize },
-    /// A field that is no number.
+    #[error("row {row} has {found} numbers, expected {expected} as in the first row; use rows of one length")]
+    Ragged { row: u64, found: usize, expected: usize },
+    /// A field that is not a number.
     #[error(
-        "row {row}, field {field}: '{text}' is not a number; write numbers such as -1.5, or -inf for a mask"
+        "row {row}, field {field}: '{text}' is not a number; expected numbers such as -1.5, or -inf for a mask"
     )]
     NotANumber { row: u64, field: usize, text: String },
-    /// More categories are wanted than there are.
-    #[error("--top-k {count} of rows of {categories} categories: ask for 1 to {categories}")]
+    /// More indices than categories, or none.
+    #[error("--top-k must be from 1 to {categories}, the number of categories, got {count}")]
     TopK { count: usize, categories: usize },
-    /// The logits cannot be sampled, or the temperature cannot.
+    /// An invalid temperature.
+    #[error("--tau must be positive and finite, got {0}")]
+    Temperature(f64),
+    /// Logits that cannot be sampled.
     #[error(transparent)]
     Kernel(#[from] gumbel_kernels::Error),
-    /// The system's words on reading.
+    /// An error of the system on reading.
     #[error(transparent)]
     System(#[from] std::io::Error),
-    /// Those on writing.
-    #[error("the draws cannot be written: {0}")]
+    /// An error of the system on writing.
+    #[error("cannot write the samples: {0}")]
     Unwritable(std::io::Error),
+}
+
+fn unknown(name: &str, known: &[String]) -> String {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    suggest::unknown("tensor", name, &known)
 }

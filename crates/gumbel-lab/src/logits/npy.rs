@@ -1,75 +1,75 @@
-//! NumPy's array files: a magic word, a Python dictionary, numbers.
+//! NumPy array files: a magic word, a Python dictionary, numbers.
 //!
-//! The format is NumPy Enhancement Proposal 1. Of the dictionary only what NumPy itself writes is read.
+//! The format is NumPy Enhancement Proposal 1. The dictionary is parsed only in the form that NumPy itself writes.
 
 use super::raw::Raw;
-use super::{Error, Kind};
+use super::{Error, Precision};
 use std::io::Read;
 
-/// What such a file begins with.
+/// The first bytes of such a file.
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
-/// Bytes of the headers written here, so that one can be written anew when the rows have been counted.
+/// Length of the headers written here: fixed, so that a header can be replaced once the rows are counted.
 const HEADER: usize = 128;
-/// The longest header read: of an array without named fields it has some hundred bytes.
+/// Limit on the length of a header; that of an array without named fields has about a hundred bytes.
 const LONGEST: usize = 1 << 16;
 
 /// Reads the header.
 pub(super) fn open(mut from: Box<dyn Read>) -> Result<Raw, Error> {
     let begin: [u8; 8] = exactly(&mut from)?;
     if !begin.starts_with(MAGIC) {
-        return Err(unsound("it does not begin with \\x93NUMPY"));
+        return Err(invalid("it does not start with \\x93NUMPY"));
     }
     let length = match begin[6] {
         1 => u16::from_le_bytes(exactly(&mut from)?) as usize,
         2 | 3 => u32::from_le_bytes(exactly(&mut from)?) as usize,
-        version => return Err(unsound(&format!("version {version} is not known"))),
+        version => return Err(invalid(&format!("version {version} is not supported"))),
     };
     if length > LONGEST {
-        return Err(unsound(&format!("a header of {length} bytes")));
+        return Err(invalid(&format!("its header has {length} bytes; the limit is {LONGEST}")));
     }
     let mut header = vec![0; length];
-    from.read_exact(&mut header).map_err(|_| unsound("it ends within its header"))?;
+    from.read_exact(&mut header).map_err(|_| invalid("it ends within its header"))?;
     let header = String::from_utf8_lossy(&header);
     if field(&header, "fortran_order")?.starts_with("True") {
         return Err(Error::Fortran);
     }
-    Raw::new(from, kind(&header)?, &shape(&header)?)
+    Raw::new(from, precision(&header)?, &shape(&header)?)
 }
 
 fn exactly<const N: usize>(from: &mut impl Read) -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
-    from.read_exact(&mut bytes).map_err(|_| unsound("it ends within its header"))?;
+    from.read_exact(&mut bytes).map_err(|_| invalid("it ends within its header"))?;
     Ok(bytes)
 }
 
-fn unsound(reason: &str) -> Error {
+fn invalid(reason: &str) -> Error {
     Error::Header { format: "npy", reason: reason.into() }
 }
 
-/// What follows a key of the dictionary.
+/// The text after a key of the dictionary.
 fn field<'a>(header: &'a str, key: &str) -> Result<&'a str, Error> {
     let found = header.split_once(&format!("'{key}':"));
-    found.map(|(_, rest)| rest.trim_start()).ok_or_else(|| unsound(&format!("its header has no {key}")))
+    found.map(|(_, rest)| rest.trim_start()).ok_or_else(|| invalid(&format!("its header has no {key}")))
 }
 
-fn kind(header: &str) -> Result<Kind, Error> {
+fn precision(header: &str) -> Result<Precision, Error> {
     match field(header, "descr")?.split('\'').nth(1).unwrap_or("a record") {
-        "<f2" => Ok(Kind::Half),
-        "<f4" => Ok(Kind::Single),
-        "<f8" => Ok(Kind::Double),
+        "<f2" => Ok(Precision::Half),
+        "<f4" => Ok(Precision::Single),
+        "<f8" => Ok(Precision::Double),
         other => Err(Error::Type { found: other.into() }),
     }
 }
 
 fn shape(header: &str) -> Result<Vec<usize>, Error> {
     let inside = field(header, "shape")?.strip_prefix('(').and_then(|rest| rest.split_once(')'));
-    let (inside, _) = inside.ok_or_else(|| unsound("its shape is no tuple"))?;
+    let (inside, _) = inside.ok_or_else(|| invalid("its shape is not a tuple"))?;
     let sizes = inside.split(',').map(str::trim).filter(|size| !size.is_empty());
     let sizes = sizes.map(|size| size.trim_end_matches('L').parse());
-    sizes.collect::<Result<_, _>>().map_err(|_| unsound(&format!("its shape is ({inside})")))
+    sizes.collect::<Result<_, _>>().map_err(|_| invalid(&format!("its shape is ({inside})")))
 }
 
-/// A header of [`HEADER`] bytes for an array of that type and shape.
+/// A header of [`HEADER`] bytes for an array of the given type and shape.
 pub(super) fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
     let sizes: String = shape.iter().map(|size| format!("{size},")).collect();
     let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sizes}), }}");
@@ -94,25 +94,25 @@ mod tests {
 
     #[test]
     fn headers_of_every_version_and_type_are_read() {
-        for (version, descr, kind) in
-            [(1, "'<f2'", Kind::Half), (2, "'<f4'", Kind::Single), (3, "'<f8'", Kind::Double)]
+        for (version, descr, precision) in
+            [(1, "'<f2'", Precision::Half), (2, "'<f4'", Precision::Single), (3, "'<f8'", Precision::Double)]
         {
             let raw = open(file(version, &dictionary(descr, "False", "(2, 3)"))).unwrap();
-            assert_eq!((raw.kind, raw.rows), (kind, 2));
+            assert_eq!((raw.precision, raw.rows), (precision, 2));
         }
         assert_eq!(open(file(1, &dictionary("'<f4'", "False", "(5,)"))).unwrap().rows, 1);
     }
 
     #[test]
-    fn what_is_not_rows_of_numbers_is_refused_with_the_reason() {
+    fn arrays_that_are_not_rows_of_numbers_are_rejected_with_the_reason() {
         let cases = [
             (dictionary("'<i8'", "False", "(2, 3)"), "of type <i8"),
-            (dictionary("'>f4'", "False", "(2, 3)"), "of type >f4; give them in half, single or double"),
+            (dictionary("'>f4'", "False", "(2, 3)"), "of type >f4; expected half, single or double"),
             (dictionary("[('a', '<f4')]", "False", "(2,)"), "of type a"),
             (dictionary("'<f4'", "True", "(2, 3)"), "Fortran order; save numpy.ascontiguousarray"),
-            (dictionary("'<f4'", "False", "(2, 3, 4)"), "the shape [2, 3, 4]; give [rows, categories]"),
+            (dictionary("'<f4'", "False", "(2, 3, 4)"), "the shape [2, 3, 4]; expected [rows, categories]"),
             (dictionary("'<f4'", "False", "()"), "the shape []"),
-            (dictionary("'<f4'", "False", "(0, 3)"), "the file has 0 rows of 3 numbers"),
+            (dictionary("'<f4'", "False", "(0, 3)"), "no logits in the file: it has 0 rows of 3 numbers"),
             (dictionary("'<f4'", "False", "(2, -3)"), "its shape is (2, -3)"),
             ("{}".into(), "its header has no fortran_order"),
         ];
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_read_as_written_whatever_it_says() {
+    fn headers_are_read_as_written() {
         for shape in [&[1][..], &[u64::from(u32::MAX), 1000]] {
             let bytes = header("<f4", shape);
             assert_eq!((bytes.len(), bytes.last()), (HEADER, Some(&b'\n')));

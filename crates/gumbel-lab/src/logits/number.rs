@@ -1,4 +1,4 @@
-//! Numbers as files hold them.
+//! Numbers of files.
 
 use gumbel_kernels::{Logit, Real};
 use half::{bf16, f16};
@@ -6,41 +6,41 @@ use safetensors::Dtype;
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// How a number lies in a file.
+/// The precision of the numbers of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Precision {
     /// `f16`.
     Half,
     /// `bf16`.
-    Brain,
+    BFloat,
     /// `f32`.
     Single,
     /// `f64`.
     Double,
 }
 
-impl Kind {
-    /// Bytes of a number.
+impl Precision {
+    /// The bytes of a number.
     pub fn size(self) -> usize {
         match self {
-            Self::Half | Self::Brain => 2,
+            Self::Half | Self::BFloat => 2,
             Self::Single => 4,
             Self::Double => 8,
         }
     }
 }
 
-/// A number that is computed with: single precision, which holds half precision exactly, or double.
+/// A number for computation: single precision, which represents half precision exactly, or double.
 pub trait Number: Real + Logit<Real = Self> + Display + FromStr + 'static {
-    /// NumPy's name of it.
+    /// Type name in NumPy files.
     const NPY: &'static str;
-    /// That of safetensors.
+    /// Type in safetensors files.
     const SAFETENSORS: Dtype;
 
-    /// The number in little-endian bytes; of double precision rounded, where single is asked for.
-    fn from_le(kind: Kind, bytes: &[u8]) -> Self;
+    /// Reads the number from little-endian bytes; rounds double to single precision.
+    fn from_le(precision: Precision, bytes: &[u8]) -> Self;
 
-    /// Appends it in little-endian bytes.
+    /// Appends the number in little-endian bytes.
     fn append_le(self, to: &mut Vec<u8>);
 }
 
@@ -48,12 +48,12 @@ impl Number for f32 {
     const NPY: &'static str = "<f4";
     const SAFETENSORS: Dtype = Dtype::F32;
 
-    fn from_le(kind: Kind, bytes: &[u8]) -> Self {
-        match kind {
-            Kind::Half => f16::from_le_bytes(sized(bytes)).to_f32(),
-            Kind::Brain => bf16::from_le_bytes(sized(bytes)).to_f32(),
-            Kind::Single => Self::from_le_bytes(sized(bytes)),
-            Kind::Double => f64::from_le_bytes(sized(bytes)) as Self,
+    fn from_le(precision: Precision, bytes: &[u8]) -> Self {
+        match precision {
+            Precision::Half => f16::from_le_bytes(sized(bytes)).to_f32(),
+            Precision::BFloat => bf16::from_le_bytes(sized(bytes)).to_f32(),
+            Precision::Single => Self::from_le_bytes(sized(bytes)),
+            Precision::Double => f64::from_le_bytes(sized(bytes)) as Self,
         }
     }
 
@@ -66,9 +66,9 @@ impl Number for f64 {
     const NPY: &'static str = "<f8";
     const SAFETENSORS: Dtype = Dtype::F64;
 
-    fn from_le(kind: Kind, bytes: &[u8]) -> Self {
-        match kind {
-            Kind::Double => Self::from_le_bytes(sized(bytes)),
+    fn from_le(precision: Precision, bytes: &[u8]) -> Self {
+        match precision {
+            Precision::Double => Self::from_le_bytes(sized(bytes)),
             narrower => f32::from_le(narrower, bytes).into(),
         }
     }
@@ -79,7 +79,7 @@ impl Number for f64 {
 }
 
 fn sized<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    bytes.try_into().expect("as many bytes as the kind has")
+    bytes.try_into().expect("the bytes of one number")
 }
 
 #[cfg(test)]
@@ -87,17 +87,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_read_as_written() {
+    fn every_precision_is_read_as_written() {
         for value in [0.0f32, -1.5, 0.25, f32::NEG_INFINITY] {
             let (half, brain) = (f16::from_f32(value).to_le_bytes(), bf16::from_f32(value).to_le_bytes());
-            assert_eq!(f32::from_le(Kind::Half, &half), value);
-            assert_eq!(f64::from_le(Kind::Brain, &brain), f64::from(value));
+            assert_eq!(f32::from_le(Precision::Half, &half), value);
+            assert_eq!(f64::from_le(Precision::BFloat, &brain), f64::from(value));
             let mut bytes = Vec::new();
             value.append_le(&mut bytes);
-            assert_eq!(f32::from_le(Kind::Single, &bytes), value);
+            assert_eq!(f32::from_le(Precision::Single, &bytes), value);
             let mut bytes = Vec::new();
             (f64::from(value) + 1e-12).append_le(&mut bytes);
-            assert_eq!(f64::from_le(Kind::Double, &bytes), f64::from(value) + 1e-12);
+            assert_eq!(f64::from_le(Precision::Double, &bytes), f64::from(value) + 1e-12);
         }
     }
 }

@@ -1,28 +1,28 @@
-//! Rows of binary numbers, whatever header stood before them.
+//! Rows of binary numbers, after the header.
 
-use super::{Error, Kind, Number};
+use super::{Error, Number, Precision};
 use std::io::{ErrorKind, Read};
 
-/// Rows that lie one after another.
+/// Contiguous rows of binary numbers.
 pub struct Raw {
     from: Box<dyn Read>,
-    /// How a number lies there.
-    pub kind: Kind,
-    /// Rows in all.
+    /// Precision of the numbers.
+    pub precision: Precision,
+    /// Number of rows.
     pub rows: u64,
-    /// Numbers of a row.
+    /// Numbers per row.
     categories: usize,
-    /// Rows that were read.
+    /// Rows read so far.
     read: u64,
     bytes: Vec<u8>,
 }
 
 impl Raw {
-    /// Rows of an array of that shape, `[categories]` or `[rows, categories]`.
+    /// Rows of an array of the given shape, `[categories]` or `[rows, categories]`.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Empty`].
-    pub(super) fn new(from: Box<dyn Read>, kind: Kind, shape: &[usize]) -> Result<Self, Error> {
+    pub(super) fn new(from: Box<dyn Read>, precision: Precision, shape: &[usize]) -> Result<Self, Error> {
         let (rows, categories) = match *shape {
             [categories] => (1, categories),
             [rows, categories] => (rows as u64, categories),
@@ -31,24 +31,24 @@ impl Raw {
         if rows == 0 || categories == 0 {
             return Err(Error::Empty { rows, categories });
         }
-        Ok(Self { from, kind, rows, categories, read: 0, bytes: Vec::new() })
+        Ok(Self { from, precision, rows, categories, read: 0, bytes: Vec::new() })
     }
 
-    /// As [`Source::read`](super::Source::read).
+    /// As [`LogitReader::read`](super::LogitReader::read).
     pub(super) fn read<T: Number>(&mut self, numbers: usize, values: &mut Vec<T>) -> Result<usize, Error> {
         let most = (numbers / self.categories).max(1) as u64;
         for _ in 0..most.min(self.rows - self.read) {
-            // A row at a time: a header that promises more than there is must not take the memory for it.
+            // One row at a time, so that a header which states more than there is does not allocate memory for it.
             self.bytes.clear();
-            let wanted = (self.categories as u64).saturating_mul(self.kind.size() as u64);
-            let found = self.from.by_ref().take(wanted).read_to_end(&mut self.bytes);
+            let expected = (self.categories as u64).saturating_mul(self.precision.size() as u64);
+            let found = self.from.by_ref().take(expected).read_to_end(&mut self.bytes);
             match found {
-                Ok(found) if found as u64 == wanted => {}
+                Ok(found) if found as u64 == expected => {}
                 Err(error) if error.kind() != ErrorKind::UnexpectedEof => return Err(error.into()),
                 _ => return Err(Error::Truncated { row: self.read, rows: self.rows }),
             }
-            let each = self.bytes.chunks_exact(self.kind.size());
-            values.extend(each.map(|bytes| T::from_le(self.kind, bytes)));
+            let each = self.bytes.chunks_exact(self.precision.size());
+            values.extend(each.map(|bytes| T::from_le(self.precision, bytes)));
             self.read += 1;
         }
         Ok(self.categories)

@@ -1,69 +1,68 @@
 //! Files of named tensors: the length of a header, the header in JSON, numbers.
 //!
-//! The library reads such a file from memory as a whole; here its header is read by it, and the rows as they are wanted.
+//! The library reads such a file from memory as a whole; here it parses the header only, and the rows are read in parts.
 
 use super::raw::Raw;
-use super::{Error, Kind};
+use super::{Error, Precision};
 use ::safetensors::Dtype;
 use ::safetensors::tensor::{Metadata, TensorInfo};
 use std::io::{self, Read};
 
-/// What the drawn tensor is called.
+/// Name of the tensor of samples.
 pub(super) const NAME: &str = "samples";
-/// Bytes of the headers written here, the length included.
+/// Length of the headers written here, including their length field.
 const HEADER: usize = 160;
-/// The longest header that the format allows.
+/// Limit of the format on the length of a header.
 const LONGEST: u64 = 100_000_000;
 
-/// Reads the header and goes to the tensor of that name, or to the only one.
+/// Reads the header and skips to the tensor of the given name, or to the only one.
 pub(super) fn open(mut from: Box<dyn Read>, name: Option<&str>) -> Result<Raw, Error> {
     let mut length = [0; 8];
-    from.read_exact(&mut length).map_err(|_| unsound("it ends within its header"))?;
+    from.read_exact(&mut length).map_err(|_| invalid("it ends within its header"))?;
     let length = u64::from_le_bytes(length);
     if length > LONGEST {
-        return Err(unsound(&format!("a header of {length} bytes")));
+        return Err(invalid(&format!("its header has {length} bytes; the limit is {LONGEST}")));
     }
     let mut header = Vec::new();
     from.by_ref().take(length).read_to_end(&mut header)?;
-    let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| unsound(&error.to_string()))?;
+    let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| invalid(&error.to_string()))?;
     let info = chosen(&metadata, name)?;
-    let kind = kind(info.dtype)?;
+    let precision = precision(info.dtype)?;
     let before = info.data_offsets.0 as u64;
     let skipped = io::copy(&mut from.by_ref().take(before), &mut io::sink())?;
     if skipped < before {
-        return Err(unsound("it ends before the tensor"));
+        return Err(invalid("it ends before the tensor"));
     }
-    Raw::new(from, kind, &info.shape)
+    Raw::new(from, precision, &info.shape)
 }
 
 fn chosen<'a>(metadata: &'a Metadata, name: Option<&str>) -> Result<&'a TensorInfo, Error> {
     let names = metadata.offset_keys();
-    let known = || names.join(", ");
     match (name, names.as_slice()) {
         (Some(name), _) => {
-            metadata.info(name).ok_or_else(|| Error::NoTensor { name: name.into(), known: known() })
+            metadata.info(name).ok_or_else(|| Error::NoTensor { name: name.into(), known: names.clone() })
         }
         (None, []) => Err(Error::Empty { rows: 0, categories: 0 }),
         (None, [only]) => Ok(metadata.info(only).expect("one of its names")),
-        (None, _) => Err(Error::Several(known())),
+        (None, _) => Err(Error::Several(names.join(", "))),
     }
 }
 
-fn kind(dtype: Dtype) -> Result<Kind, Error> {
+fn precision(dtype: Dtype) -> Result<Precision, Error> {
     match dtype {
-        Dtype::F16 => Ok(Kind::Half),
-        Dtype::BF16 => Ok(Kind::Brain),
-        Dtype::F32 => Ok(Kind::Single),
-        Dtype::F64 => Ok(Kind::Double),
+        Dtype::F16 => Ok(Precision::Half),
+        Dtype::BF16 => Ok(Precision::BFloat),
+        Dtype::F32 => Ok(Precision::Single),
+        Dtype::F64 => Ok(Precision::Double),
         other => Err(Error::Type { found: format!("{other:?}") }),
     }
 }
 
-fn unsound(reason: &str) -> Error {
+fn invalid(reason: &str) -> Error {
     Error::Header { format: "safetensors", reason: reason.into() }
 }
 
-/// A header of [`HEADER`] bytes for one tensor of that shape, of numbers of `size` bytes.
+/// A header of [`HEADER`] bytes for one tensor of the given type and shape; its numbers have `size` bytes.
 pub(super) fn header(dtype: Dtype, size: u64, shape: &[u64]) -> Vec<u8> {
     let end = size * shape.iter().product::<u64>();
     let text = serde_json::json!({ NAME: { "dtype": dtype, "shape": shape, "data_offsets": [0, end] } });
@@ -93,17 +92,23 @@ mod tests {
     #[test]
     fn a_tensor_is_found_by_its_name() {
         let (logits, bias) = (from(file(), Some("logits")).unwrap(), from(file(), Some("bias")).unwrap());
-        assert_eq!((logits.kind, logits.rows, bias.kind, bias.rows), (Kind::Double, 2, Kind::Half, 1));
+        assert_eq!(
+            (logits.precision, logits.rows, bias.precision, bias.rows),
+            (Precision::Double, 2, Precision::Half, 1)
+        );
     }
 
     #[test]
-    fn a_choice_that_cannot_be_made_names_what_there_is() {
+    fn a_missing_choice_names_the_tensors() {
         let error = |name| from(file(), name).err().unwrap();
-        assert!(error(None).contains("several tensors, logits, bias, codes; choose one with --tensor NAME"));
-        assert!(error(Some("logit")).contains("no tensor logit; there are logits"));
+        assert!(
+            error(None)
+                .contains("several tensors in the file: logits, bias, codes; choose one with --tensor NAME")
+        );
+        assert!(error(Some("logit")).contains("unknown tensor 'logit'; did you mean 'logits'?"));
         assert!(error(Some("codes")).contains("of type U8"));
         let short = from(file()[..40].to_vec(), None).err().unwrap();
-        assert!(short.contains("not a sound safetensors file"), "{short}");
+        assert!(short.contains("not a valid safetensors file"), "{short}");
     }
 
     #[test]

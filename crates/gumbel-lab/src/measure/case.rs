@@ -1,6 +1,6 @@
-//! One problem that estimators are measured on.
+//! The measurement of an estimator on one problem.
 
-use super::Row;
+use super::MeasureRow;
 use crate::measure::problem::Problem;
 use crate::support::interrupt::Watch;
 use anyhow::Result;
@@ -9,7 +9,7 @@ use gumbel::estimator::{Estimator, EstimatorSpec};
 use gumbel::measure::{Measurement, warm_up};
 use gumbel::{Error, Noise};
 
-/// A problem with its exact gradient, where that is known.
+/// A problem with its exact gradient, if that is known.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The problem.
@@ -17,40 +17,40 @@ pub struct Case {
     reference: Option<Vec<f64>>,
 }
 
-/// How to measure.
+/// Settings of a measurement.
 #[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Independent estimates.
+pub struct MeasureSettings {
+    /// Number of independent estimates.
     pub replicates: usize,
-    /// Steps of learning before.
+    /// Warm-up steps before the measurement.
     pub warm_up: u64,
-    /// Evaluations that errors are compared at.
+    /// Evaluations of f at which errors are compared.
     pub budget: u64,
-    /// Of the noise: the same for every estimator, so that no row depends on which others are asked for.
+    /// Random seed, the same for every estimator: a row does not depend on the choice of other rows.
     pub seed: u64,
 }
 
 impl Case {
-    /// Finds the exact gradient, if there are not too many states.
+    /// Computes the exact gradient, unless there are too many states.
     pub fn new(problem: Problem) -> Self {
         Self { reference: problem.exact().ok(), problem }
     }
 
-    /// Such as `mlp-4x2`.
+    /// Name of the problem with its shape, such as `mlp-4x2`.
     pub fn name(&self) -> String {
         let [latents, categories] = self.problem.shape();
         format!("{}-{latents}x{categories}", self.problem.kind())
     }
 
-    /// Whether a bias can be told.
+    /// Whether the exact gradient, and so a bias, is known.
     pub fn has_reference(&self) -> bool {
         self.reference.is_some()
     }
 
-    /// Tries an estimator once.
+    /// Makes one estimate, to check that the estimator supports the problem.
     ///
     /// # Errors
-    /// Why it does not support the problem.
+    /// The property of the problem that the estimator does not support.
     pub fn check(&self, choice: &EstimatorSpec) -> Result<(), Error> {
         let (estimator, objective) = (choice.build()?, self.problem.objective());
         self.measurement(estimator.as_ref(), &objective).draw(1, &mut Noise::from_seed(0))
@@ -68,11 +68,16 @@ impl Case {
         }
     }
 
-    /// Measures an estimator; counts replicates on the bar.
+    /// Measures an estimator; counts the replicates on the progress bar.
     ///
     /// # Errors
-    /// What the estimator cannot serve; [`Interrupted`](crate::support::interrupt::Interrupted).
-    pub fn measure(&self, choice: &EstimatorSpec, settings: &Settings, watch: &Watch) -> Result<Row> {
+    /// A problem that the estimator does not support; [`Interrupted`](crate::support::interrupt::Interrupted).
+    pub fn measure(
+        &self,
+        choice: &EstimatorSpec,
+        settings: &MeasureSettings,
+        watch: &Watch,
+    ) -> Result<MeasureRow> {
         let (mut estimator, objective) = (choice.build()?, self.problem.objective());
         let (learning, draws) =
             (Noise::from_seed(settings.seed).split(0), Noise::from_seed(settings.seed).split(1));
@@ -85,6 +90,12 @@ impl Case {
         }
         let [latents, categories] = self.problem.shape().map(|size| size as u64);
         let evaluations = choice.evaluations(latents, categories).unwrap_or(u64::MAX);
-        Ok(Row::new(choice.to_string(), self.name(), &measurement.measured(), evaluations, settings.budget))
+        Ok(MeasureRow::new(
+            choice.to_string(),
+            self.name(),
+            &measurement.measured(),
+            evaluations,
+            settings.budget,
+        ))
     }
 }

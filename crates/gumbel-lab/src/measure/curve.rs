@@ -1,72 +1,73 @@
-//! Variance and bias along a temperature or a number of latents.
+//! Variance and bias against a temperature or a number of latents.
 
-use super::{Case, Options, Row};
-use crate::measure::problem::Kind;
+use super::{Case, MeasureOptions, MeasureRow};
+use crate::measure::problem::ProblemKind;
 use crate::support::interrupt::{Interrupted, Watch};
 use anyhow::Result;
 use gumbel::estimator::EstimatorSpec;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a curve runs along.
+/// The quantity that a curve varies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Curve {
     /// The temperature of the estimator.
     Tau,
     /// The number of latents of the problem.
-    Dims,
+    Latents,
 }
 
 impl fmt::Display for Curve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Tau => "tau",
-            Self::Dims => "dims",
+            Self::Latents => "latents",
         })
     }
 }
 
-/// A line of `curves.csv`: a place on a curve and what was measured there.
+/// A line of `curves.csv`: a point of a curve and the measurement there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// Which curve.
+pub struct CurvePoint {
+    /// The quantity that varies.
     pub curve: Curve,
-    /// The estimator, without the temperature that the curve runs along.
+    /// The estimator, without the temperature if that varies.
     pub series: String,
-    /// The problem, without the number of latents that the curve runs along.
+    /// The problem, without its shape.
     pub kind: String,
     /// The temperature or the number of latents.
     pub x: f64,
-    /// What was measured.
-    pub row: Row,
+    /// The measurement.
+    pub row: MeasureRow,
 }
 
-impl Options {
-    /// The number of points of all curves, if every estimator serves them.
+impl MeasureOptions {
+    /// Number of points of all curves, if every estimator supports them.
     pub fn points(&self, choices: &[EstimatorSpec]) -> usize {
         let tempered = choices.iter().filter(|choice| choice.entry.tempered()).count();
-        self.problem.len() * (tempered * self.taus.0.len() + choices.len() * self.curve_dims.0.len())
+        self.problem.len() * (tempered * self.taus.0.len() + choices.len() * self.curve_latents.0.len())
     }
 
-    /// The points of all curves of one problem. What an estimator cannot serve is left out, and counted on the bar.
+    /// The points of all curves of one problem. Points that an estimator does not support are left out, and counted on
+    /// the progress bar.
     ///
     /// # Errors
     /// [`Interrupted`].
     pub fn curves(
         &self,
-        kind: Kind,
+        kind: ProblemKind,
         case: &Case,
         choices: &[EstimatorSpec],
         watch: &Watch,
-    ) -> Result<Vec<Point>> {
+    ) -> Result<Vec<CurvePoint>> {
         let mut points = Vec::new();
         for &tau in &self.taus.0 {
             for choice in choices.iter().filter(|choice| choice.entry.tempered()) {
                 let cooled = choice.clone().with("tau", tau);
                 let series = cooled.to_string().replace(&format!(":tau={tau}"), "");
                 let row = self.point(case, &cooled, watch)?;
-                points.extend(row.map(|row| Point {
+                points.extend(row.map(|row| CurvePoint {
                     curve: Curve::Tau,
                     series,
                     kind: kind.to_string(),
@@ -75,19 +76,19 @@ impl Options {
                 }));
             }
         }
-        for &dims in &self.curve_dims.0 {
-            let case = self.case(kind, dims)?;
+        for &latents in &self.curve_latents.0 {
+            let case = self.case(kind, latents)?;
             for choice in choices {
                 let row = self.point(&case, choice, watch)?;
-                let (series, kind, x) = (choice.to_string(), kind.to_string(), f64::from(dims));
-                points.extend(row.map(|row| Point { curve: Curve::Dims, series, kind, x, row }));
+                let (series, kind, x) = (choice.to_string(), kind.to_string(), f64::from(latents));
+                points.extend(row.map(|row| CurvePoint { curve: Curve::Latents, series, kind, x, row }));
             }
         }
         Ok(points)
     }
 
-    /// What was measured at a point, if the estimator serves it.
-    fn point(&self, case: &Case, choice: &EstimatorSpec, watch: &Watch) -> Result<Option<Row>> {
+    /// The measurement at a point, if the estimator supports it.
+    fn point(&self, case: &Case, choice: &EstimatorSpec, watch: &Watch) -> Result<Option<MeasureRow>> {
         let settings = self.curve_settings();
         watch.bar.set_message(format!("{choice}, {}", case.name()));
         let before = watch.bar.position();
@@ -106,7 +107,7 @@ impl Options {
     }
 }
 
-/// The temperatures up to which a power law is fitted: beyond, the relaxation is no longer close to a hard sample.
+/// Highest temperature of the fitted power law: above it, a relaxed sample is no longer close to a hard one.
 const COOL: f64 = 0.1;
 
 /// A power law of the variance in the temperature.
@@ -121,10 +122,10 @@ pub struct Fit {
 }
 
 /// The slope of every curve along the temperature that has at least three points.
-pub fn fits(points: &[Point]) -> Vec<Fit> {
-    let cool = |point: &&Point| point.curve == Curve::Tau && point.x <= COOL && point.row.std > 0.0;
+pub fn fits(points: &[CurvePoint]) -> Vec<Fit> {
+    let cool = |point: &&CurvePoint| point.curve == Curve::Tau && point.x <= COOL && point.row.std > 0.0;
     let mut fits: Vec<Fit> = Vec::new();
-    for Point { series, kind, .. } in points.iter().filter(cool) {
+    for CurvePoint { series, kind, .. } in points.iter().filter(cool) {
         if fits.iter().any(|fit| (&fit.series, &fit.kind) == (series, kind)) {
             continue;
         }
@@ -137,7 +138,7 @@ pub fn fits(points: &[Point]) -> Vec<Fit> {
     fits
 }
 
-/// Of the least-squares line.
+/// Slope of the least-squares line.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 / n, sum.1 + point.1 / n));
@@ -158,8 +159,8 @@ mod tests {
             let variance = if x <= COOL { vec![3.0 / x] } else { vec![100.0] };
             let measured =
                 Measured { replicates: 9, mean: vec![0.0], variance, bias: None, nanoseconds: 1.0 };
-            let row = Row::new("zgr".into(), "mlp-1x2".into(), &measured, 1, 1);
-            Point { curve: Curve::Tau, series: "zgr".into(), kind: "mlp".into(), x, row }
+            let row = MeasureRow::new("zgr".into(), "mlp-1x2".into(), &measured, 1, 1);
+            CurvePoint { curve: Curve::Tau, series: "zgr".into(), kind: "mlp".into(), x, row }
         };
         let fits = fits(&[0.01, 0.03, 0.1, 2.0].map(at));
         assert_eq!(fits.len(), 1);

@@ -1,12 +1,12 @@
-//! `docs/choosing.md`: which estimator, from the table of estimators and from what was measured.
+//! `docs/choosing.md`: a guide to choosing an estimator, from the table of estimators and the measurements.
 
-use super::Row;
-use crate::report::bias_against_variance;
+use super::page::bias_against_variance;
+use super::row::MeasureRow;
 use anyhow::{Context, Result};
 use gumbel::estimator::{ALL, Entry, Properties, Reduction, SampleKind};
 use std::path::Path;
 
-/// The page and its pictures.
+/// The page and its figures.
 #[derive(Clone, Debug)]
 pub struct Guide {
     /// Markdown.
@@ -15,7 +15,7 @@ pub struct Guide {
     pub figures: Vec<(String, String)>,
 }
 
-/// The measurement that a branch quotes.
+/// The problem whose measurements a branch quotes.
 const PROBLEM: &str = "mlp";
 
 /// The answers that lead to a group of estimators.
@@ -63,16 +63,16 @@ const BRANCHES: [Branch; 5] = [
 ];
 
 impl Guide {
-    /// From the `categorical.csv` and `binary.csv` of a folder.
+    /// The guide from the `categorical.csv` and `binary.csv` of a folder.
     ///
     /// # Errors
-    /// A file that is missing or not a table.
+    /// A file that is missing or not such a table.
     pub fn read(folder: &Path) -> Result<Self> {
         let [categorical, binary] = ["categorical.csv", "binary.csv"].map(|name| rows(&folder.join(name)));
         Ok(Self::new(&categorical?, &binary?))
     }
 
-    fn new(categorical: &[Row], binary: &[Row]) -> Self {
+    fn new(categorical: &[MeasureRow], binary: &[MeasureRow]) -> Self {
         let branches: String = BRANCHES.iter().map(|branch| branch.text(categorical, binary)).collect();
         let bound: Vec<&str> =
             ALL.iter().filter(|info| !info.properties.supports(Reduction::Mean)).map(|i| i.name()).collect();
@@ -88,7 +88,7 @@ impl Guide {
             bound.join("`, `")
         );
         let figures = [("categorical", categorical), ("binary", binary)].map(|(name, rows)| {
-            let rows: Vec<Row> =
+            let rows: Vec<MeasureRow> =
                 rows.iter().filter(|row| row.problem.starts_with(PROBLEM)).cloned().collect();
             (format!("choosing-{name}.svg"), bias_against_variance(&rows).draw().file())
         });
@@ -96,14 +96,14 @@ impl Guide {
     }
 }
 
-fn rows(path: &Path) -> Result<Vec<Row>> {
-    let cannot = || format!("cannot read {}; results/measure/run.sh makes it", path.display());
+fn rows(path: &Path) -> Result<Vec<MeasureRow>> {
+    let cannot = || format!("cannot read {}; make it with results/measure/run.sh", path.display());
     let mut reader = csv::Reader::from_path(path).with_context(cannot)?;
     reader.deserialize().collect::<Result<_, _>>().with_context(cannot)
 }
 
 impl Branch {
-    fn text(&self, categorical: &[Row], binary: &[Row]) -> String {
+    fn text(&self, categorical: &[MeasureRow], binary: &[MeasureRow]) -> String {
         let mut members: Vec<&Entry> =
             ALL.iter().copied().filter(|info| (self.holds)(&info.properties)).collect();
         let error = |info: &Entry| find(binary, info).and_then(|row| row.rmse).unwrap_or(f64::INFINITY);
@@ -117,11 +117,11 @@ impl Branch {
     }
 }
 
-fn find<'a>(rows: &'a [Row], info: &Entry) -> Option<&'a Row> {
+fn find<'a>(rows: &'a [MeasureRow], info: &Entry) -> Option<&'a MeasureRow> {
     rows.iter().find(|row| row.estimator == info.name() && row.problem.starts_with(PROBLEM))
 }
 
-fn line(info: &Entry, categorical: &[Row], binary: &[Row]) -> String {
+fn line(info: &Entry, categorical: &[MeasureRow], binary: &[MeasureRow]) -> String {
     let cells = |rows| match find(rows, info) {
         Some(row) => {
             let number =

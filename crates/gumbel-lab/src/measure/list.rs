@@ -1,9 +1,9 @@
-//! Numbers on the command line.
+//! Lists of numbers on the command line.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-/// Numbers divided by commas, or `none`.
+/// Numbers separated by commas, or `none`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct List<T>(pub Vec<T>);
 
@@ -15,7 +15,9 @@ impl<T: FromStr<Err: Display>> FromStr for List<T> {
             return Ok(Self(Vec::new()));
         }
         let number = |part: &str| {
-            part.trim().parse().map_err(|error| format!("'{part}': {error}; write none for none"))
+            part.trim()
+                .parse()
+                .map_err(|error| format!("'{part}': {error}; expected numbers separated by commas, or none"))
         };
         text.split(',').map(number).collect::<Result<_, _>>().map(Self)
     }

@@ -1,18 +1,21 @@
-//! `gumbel measure`: bias, variance, error at equal cost and time of estimators on problems whose gradient is known.
+//! `gumbel measure`: bias, variance, error at equal cost and time of gradient estimators on problems with a known
+//! gradient.
 
 mod case;
 mod curve;
 mod guide;
 mod list;
 mod options;
+mod page;
 pub mod problem;
 mod row;
 mod toy;
 
-pub use case::{Case, Settings};
-pub use curve::{Curve, Fit, Point, fits};
+pub use case::{Case, MeasureSettings};
+pub use curve::{Curve, CurvePoint, Fit, fits};
 pub use guide::Guide;
 pub use list::List;
-pub use options::Options;
-pub use row::{Row, head};
+pub use options::MeasureOptions;
+pub use page::{MeasurePage, TrainingPage};
+pub use row::{MeasureRow, head};
 pub use toy::{Toy, TrainingPoint};

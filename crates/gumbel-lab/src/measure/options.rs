@@ -1,144 +1,168 @@
-//! The options of `gumbel measure`.
+//! Options of `gumbel measure`.
 
-use super::{Case, List, Settings};
-use crate::measure::problem::{Kind, Problem};
+use super::{Case, List, MeasureSettings};
+use crate::measure::problem::{Problem, ProblemKind};
 use anyhow::{Result, ensure};
 use clap::Args;
+use clap::builder::RangedI64ValueParser;
 use gumbel::estimator::{ALL, EstimatorSpec};
 use std::path::PathBuf;
 
-/// `gumbel measure`.
+/// Options of `gumbel measure`.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
-  gumbel measure                                            every estimator on a curved problem, seconds
-  gumbel measure --estimator rloo:samples=4,zgr --problem linear,quadratic --dims 3 --categories 4
-  gumbel measure --all --samples 1000000                    one more digit, minutes
-  gumbel measure --problem tucker --train                   learning curves of (b - 0.499)^2")]
-pub struct Options {
-    /// Estimators divided by commas, with parameters as in rloo:samples=4,zgr [default: all]
-    #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "all", help_heading = "What")]
+  gumbel measure                                            all estimators on mlp, in seconds
+  gumbel measure --estimator rloo:samples=4,zgr --problem linear,quadratic --latents 3
+  gumbel measure --all --replicates 1000000                 one more digit, in minutes
+  gumbel measure --problem tucker --train                   learning curves on (b - 0.499)^2")]
+pub struct MeasureOptions {
+    /// Estimators, separated by commas, with parameters as in rloo:samples=4,zgr [default: all]
+    #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "all", help_heading = "Problem")]
     pub estimator: Vec<EstimatorSpec>,
-    /// Every estimator that serves the problem; the same as naming none
-    #[arg(long, help_heading = "What")]
+    /// Every estimator that supports the problem; the same as without --estimator
+    #[arg(long, help_heading = "Problem")]
     pub all: bool,
-    /// linear, quadratic, mlp or tucker; several divided by commas
-    #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "mlp", help_heading = "What")]
-    pub problem: Vec<Kind>,
-    /// Latents, D [default: 4, of tucker 1]
-    #[arg(long, value_name = "D", value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "What")]
-    pub dims: Option<u32>,
-    /// Categories of each latent, K
+    /// Problems, separated by commas: linear, quadratic, mlp, tucker
+    #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "mlp", help_heading = "Problem")]
+    pub problem: Vec<ProblemKind>,
+    /// Number of latent variables (D) [default: 4, for tucker 1]
+    #[arg(long, alias = "dims", value_name = "D", help_heading = "Problem", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub latents: Option<u32>,
+    /// Number of categories of each latent variable (K)
     #[arg(long, value_name = "K", default_value_t = 2, value_parser = clap::value_parser!(u32).range(2..=10_000))]
-    #[arg(help_heading = "What")]
+    #[arg(help_heading = "Problem", allow_negative_numbers = true)]
     pub categories: u32,
 
-    /// Independent estimates of each estimator
-    #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = "How")]
-    #[arg(value_parser = clap::value_parser!(u64).range(32..=1_000_000_000_000))]
-    pub samples: u64,
-    /// Steps in which baselines and coefficients are learned before they are held fixed
-    #[arg(long, value_name = "N", default_value_t = gumbel::measure::WARM_UP, help_heading = "How")]
+    /// Independent estimates by each estimator
+    #[arg(
+        long,
+        alias = "samples",
+        value_name = "N",
+        default_value_t = 100_000,
+        help_heading = "Measurement"
+    )]
+    #[arg(value_parser = Whole::new().range(32..=1_000_000_000_000), allow_negative_numbers = true)]
+    pub replicates: u64,
+    /// Warm-up steps, in which baselines and coefficients are learned before they are held fixed
+    #[arg(long, value_name = "N", default_value_t = gumbel::measure::WARM_UP, help_heading = "Measurement")]
+    #[arg(value_parser = Whole::new().range(0..), allow_negative_numbers = true)]
     pub warm_up: u64,
-    /// Evaluations of f that the root mean square error is compared at
-    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "How")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
+    /// Evaluations of f at which the root-mean-square errors are compared
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Measurement")]
+    #[arg(value_parser = Whole::new().range(1..), allow_negative_numbers = true)]
     pub budget: u64,
-    /// Temperatures of the curve, for estimators that have one, or none
-    #[arg(long, value_name = "LIST", default_value = "0.01,0.03,0.1,0.3,1,3", help_heading = "How")]
+    /// Temperatures of the curve, for estimators that have a temperature, or none
+    #[arg(long, value_name = "LIST", default_value = "0.01,0.03,0.1,0.3,1,3", help_heading = "Measurement")]
+    #[arg(allow_hyphen_values = true)]
     pub taus: List<f64>,
-    /// Latents of the curve, or none
-    #[arg(long, value_name = "LIST", default_value = "1,10,100", help_heading = "How")]
-    pub curve_dims: List<u32>,
-    /// Estimates at each point of the curves [default: a tenth of --samples, from 1000 to 10000]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(32..=1_000_000_000_000))]
-    #[arg(help_heading = "How")]
-    pub curve_samples: Option<u64>,
+    /// Numbers of latent variables of the curve, or none
+    #[arg(long, alias = "curve-dims", value_name = "LIST", default_value = "1,10,100")]
+    #[arg(help_heading = "Measurement", allow_hyphen_values = true)]
+    pub curve_latents: List<u32>,
+    /// Independent estimates at each point of the curves [default: a tenth of --replicates, from 1000 to 10000]
+    #[arg(long, alias = "curve-samples", value_name = "N", help_heading = "Measurement")]
+    #[arg(value_parser = Whole::new().range(32..=1_000_000_000_000), allow_negative_numbers = true)]
+    pub curve_replicates: Option<u64>,
 
-    /// Train instead: learning curves and variance along the way, with --problem tucker
+    /// Training instead of a measurement: learning curves and gradient variance, with --problem tucker
     #[arg(long, help_heading = "Training")]
     pub train: bool,
     /// Steps of Adam
     #[arg(long, value_name = "N", default_value_t = 2000, help_heading = "Training")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(value_parser = Whole::new().range(1..=1_000_000_000), allow_negative_numbers = true)]
     pub steps: u64,
-    /// Its learning rate
-    #[arg(long, value_name = "X", default_value_t = 0.01, help_heading = "Training")]
+    /// Learning rate of Adam
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.01,
+        help_heading = "Training",
+        allow_negative_numbers = true
+    )]
     pub lr: f64,
-    /// Independent runs that a curve is the mean of
+    /// Independent training runs, over which a curve is averaged
     #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Training")]
-    #[arg(value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    #[arg(value_parser = clap::value_parser!(u32).range(2..=100_000), allow_negative_numbers = true)]
     pub runs: u32,
 
-    /// Write choosing.md and its pictures to --out instead, from the results in a folder
+    /// Folder of results from which choosing.md and its figures are written to --out
     #[arg(long, value_name = "DIR", hide = true, requires = "out")]
     pub guide: Option<PathBuf>,
-    /// Decides every number but the times
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Running")]
+    /// Random seed; it determines every number except the times
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Execution")]
+    #[arg(value_parser = Whole::new().range(0..), allow_negative_numbers = true)]
     pub seed: u64,
-    /// Threads, 0 for one per core; the numbers do not depend on it
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Running")]
-    #[arg(value_parser = clap::value_parser!(u32).range(0..=1024))]
+    /// Number of threads, 0 for one per core; the numbers do not depend on it
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Execution")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=1024), allow_negative_numbers = true)]
     pub threads: u32,
     /// Folder for the results [default: the first free runs/measure-N]
-    #[arg(long, value_name = "DIR", help_heading = "Running")]
+    #[arg(long, value_name = "DIR", help_heading = "Execution")]
     pub out: Option<PathBuf>,
 }
 
-impl Options {
-    /// Refuses what does not go together.
+/// A whole number in a range, from text that may have a minus sign.
+type Whole = RangedI64ValueParser<u64>;
+
+impl MeasureOptions {
+    /// Checks values and combinations that the parser cannot check.
     ///
     /// # Errors
-    /// The option with its remedy.
+    /// An option out of range or without one that it needs.
     pub fn check(&self) -> Result<()> {
         for tau in &self.taus.0 {
             ensure!(*tau > 0.0 && tau.is_finite(), "--taus must be positive and finite, got {tau}");
         }
-        for dims in &self.curve_dims.0 {
-            ensure!((1..=10_000).contains(dims), "--curve-dims must be from 1 to 10000, got {dims}");
+        for latents in &self.curve_latents.0 {
+            ensure!((1..=10_000).contains(latents), "--curve-latents must be from 1 to 10000, got {latents}");
         }
         ensure!(self.lr > 0.0 && self.lr.is_finite(), "--lr must be positive and finite, got {}", self.lr);
         ensure!(
-            !self.train || self.problem == [Kind::Tucker],
-            "--train is for the toy problem; use it with --problem tucker"
+            !self.train || self.problem == [ProblemKind::Tucker],
+            "--train supports the toy problem only; add --problem tucker"
         );
         Ok(())
     }
 
-    /// The estimators asked for, or all, with every parameter written out as far as it was given.
+    /// The estimators of `--estimator`, or all.
     pub fn choices(&self) -> Vec<EstimatorSpec> {
         let all = || ALL.iter().map(|entry| EstimatorSpec::new(entry)).collect();
         if self.estimator.is_empty() { all() } else { self.estimator.clone() }
     }
 
-    /// The problems asked for.
+    /// The problems of `--problem` with their exact gradients.
     ///
     /// # Errors
-    /// A problem that cannot have the shape asked for.
+    /// A problem that does not support the number of categories.
     pub fn cases(&self) -> Result<Vec<Case>> {
-        self.problem.iter().map(|&kind| self.case(kind, self.dims.unwrap_or(default_dims(kind)))).collect()
+        self.problem
+            .iter()
+            .map(|&kind| self.case(kind, self.latents.unwrap_or(default_latents(kind))))
+            .collect()
     }
 
-    /// A problem with another number of latents.
+    /// A problem with a given number of latents.
     ///
     /// # Errors
-    /// A problem that cannot have the shape asked for.
-    pub fn case(&self, kind: Kind, dims: u32) -> Result<Case> {
-        Ok(Case::new(Problem::new(kind, dims as usize, self.categories as usize)?))
+    /// A problem that does not support the number of categories.
+    pub fn case(&self, kind: ProblemKind, latents: u32) -> Result<Case> {
+        Ok(Case::new(Problem::new(kind, latents as usize, self.categories as usize)?))
     }
 
-    /// How to measure the table.
-    pub fn settings(&self) -> Settings {
-        let Self { samples, warm_up, budget, seed, .. } = *self;
-        Settings { replicates: samples as usize, warm_up, budget, seed }
+    /// Settings of the rows of the table.
+    pub fn settings(&self) -> MeasureSettings {
+        let Self { replicates, warm_up, budget, seed, .. } = *self;
+        MeasureSettings { replicates: replicates as usize, warm_up, budget, seed }
     }
 
-    /// How to measure a point of a curve.
-    pub fn curve_settings(&self) -> Settings {
-        let replicates = self.curve_samples.unwrap_or((self.samples / 10).clamp(1000, 10_000)) as usize;
-        Settings { replicates, ..self.settings() }
+    /// Settings of the points of the curves.
+    pub fn curve_settings(&self) -> MeasureSettings {
+        let replicates = self.curve_replicates.unwrap_or((self.replicates / 10).clamp(1000, 10_000)) as usize;
+        MeasureSettings { replicates, ..self.settings() }
     }
 }
 
-fn default_dims(kind: Kind) -> u32 {
-    if kind == Kind::Tucker { 1 } else { 4 }
+fn default_latents(kind: ProblemKind) -> u32 {
+    if kind == ProblemKind::Tucker { 1 } else { 4 }
 }

@@ -1,4 +1,4 @@
-//! Small problems whose exact gradient is known, to measure estimators on.
+//! Small problems with a known exact gradient, on which estimators are measured.
 //!
 //! ```text
 //! linear      f(z) = Σ_d w_d·z_d / √D
@@ -7,10 +7,11 @@
 //! tucker      f(b) = (1/D) Σ_d (b_d − 0.499)²,   b_d in {0, 1}
 //! ```
 //!
-//! `tucker` is the toy of Tucker et al. 2017 (section 5.1) with the target of Grathwohl et al. 2018. Weights and logits
-//! are uniform with mean 0 and variance 1, drawn once and for ever; those of the first latents do not depend on how many
-//! follow. `tucker` starts from even odds instead. The loss keeps its size as D grows, so variances for
-//! different D can be compared. All are defined inside the simplex too, so that every estimator can be measured.
+//! `tucker` is the toy problem of Tucker et al. 2017 (section 5.1) with the target of Grathwohl et al. 2018. Weights and
+//! logits are uniform with mean 0 and variance 1, from a fixed seed; those of the first latents do not depend on the
+//! number of latents. The logits of `tucker` are zero instead. The scale of the loss does not depend on D, so variances
+//! for different D can be compared. All problems are defined inside the simplex too, so that every estimator can be
+//! measured.
 
 use crate::support::suggest::nearest;
 use anyhow::{Context, Error, Result, ensure};
@@ -20,24 +21,24 @@ use gumbel::measure;
 use gumbel_kernels::{Stream, noise};
 use std::{fmt, str::FromStr};
 
-/// Which problem.
+/// The kind of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A line: what a straight-through gradient has neither bias nor variance on.
+pub enum ProblemKind {
+    /// A linear function: straight-through gradients have neither bias nor variance.
     Linear,
-    /// A square of a line, with terms between latents: what estimators of second order have no bias on.
+    /// The square of a linear function, with interactions of latents: second-order estimators have no bias.
     Quadratic,
-    /// A small network: curved everywhere.
+    /// A small network, curved everywhere.
     Mlp,
-    /// Two values that hardly differ, for binary latents.
+    /// Two nearly equal values, for binary latents.
     Tucker,
 }
 
-impl Kind {
-    /// All, in the order of the documentation.
+impl ProblemKind {
+    /// All kinds, in the order of the documentation.
     pub const ALL: [Self; 4] = [Self::Linear, Self::Quadratic, Self::Mlp, Self::Tucker];
 
-    /// The name for the command line.
+    /// Name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Linear => "linear",
@@ -48,13 +49,13 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ProblemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
     }
 }
 
-impl FromStr for Kind {
+impl FromStr for ProblemKind {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
@@ -69,24 +70,24 @@ impl FromStr for Kind {
 
 /// Hidden units of the network.
 const HIDDEN: usize = 16;
-/// What `tucker` compares a bit with.
+/// The target of a bit in `tucker`.
 const TARGET: f64 = 0.499;
 
 /// A problem with D latents of K categories.
 ///
 /// ```
 /// use burn::tensor::Device;
-/// use gumbel_lab::measure::problem::{Kind, Problem};
-/// let toy = Problem::new(Kind::Tucker, 1, 2)?;
+/// use gumbel_lab::measure::problem::{ProblemKind, Problem};
+/// let toy = Problem::new(ProblemKind::Tucker, 1, 2)?;
 /// assert_eq!(toy.logits(&Device::flex()).dims(), [1, 2]);
 /// let gradient = toy.exact()?; // (1 − 2 · 0.499) p (1 − p) at even odds
 /// assert!((gradient[1] - 0.0005).abs() < 1e-15 && (gradient[0] + 0.0005).abs() < 1e-15);
-/// assert!(Problem::new(Kind::Tucker, 1, 3).unwrap_err().to_string().contains("must be 2, got 3"));
+/// assert!(Problem::new(ProblemKind::Tucker, 1, 3).unwrap_err().to_string().contains("must be 2, got 3"));
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
-    kind: Kind,
+    kind: ProblemKind,
     latents: usize,
     categories: usize,
     logits: Vec<f64>,
@@ -97,58 +98,60 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// With `latents` latents of `categories` categories.
+    /// A problem with `latents` latents of `categories` categories.
     ///
     /// # Errors
-    /// No latents; fewer than two categories, or other than two for `tucker`.
-    pub fn new(kind: Kind, latents: usize, categories: usize) -> Result<Self> {
+    /// No latents; fewer than two categories, or for `tucker` not exactly two.
+    pub fn new(kind: ProblemKind, latents: usize, categories: usize) -> Result<Self> {
         ensure!(latents > 0, "{kind}: the number of latents must be at least 1, got 0");
         let (range, fits) = match kind {
-            Kind::Tucker => ("2", categories == 2),
+            ProblemKind::Tucker => ("2", categories == 2),
             _ => ("at least 2", categories >= 2),
         };
         ensure!(fits, "{kind}: the number of categories must be {range}, got {categories}");
         let size = latents * categories;
         let weights = match kind {
-            Kind::Linear | Kind::Quadratic => size,
-            Kind::Mlp => size * HIDDEN,
-            Kind::Tucker => 0,
+            ProblemKind::Linear | ProblemKind::Quadratic => size,
+            ProblemKind::Mlp => size * HIDDEN,
+            ProblemKind::Tucker => 0,
         };
-        let logits = if kind == Kind::Tucker { vec![0.0; size] } else { numbers(0, size) };
+        let logits = if kind == ProblemKind::Tucker { vec![0.0; size] } else { numbers(0, size) };
         let hidden = [numbers(2, HIDDEN), numbers(3, HIDDEN)];
         Ok(Self { kind, latents, categories, logits, weights: numbers(1, weights), hidden })
     }
 
-    /// Which it is.
-    pub fn kind(&self) -> Kind {
+    /// Kind of the problem.
+    pub fn kind(&self) -> ProblemKind {
         self.kind
     }
 
-    /// D and K.
+    /// Numbers of latents D and of categories K.
     pub fn shape(&self) -> [usize; 2] {
         [self.latents, self.categories]
     }
 
-    /// Where the gradient is taken, `[D, K]` in single precision.
+    /// Logits at which the gradient is estimated, `[D, K]` in single precision.
     pub fn logits(&self, device: &Device) -> Tensor<2> {
         Tensor::from_data(TensorData::new(self.logits.clone(), self.shape()), (device, DType::F32))
     }
 
-    /// The loss, `[S, B]`, in the precision of the sample.
+    /// Values of the loss, `[S, B]`, in the precision of the sample.
     pub fn losses(&self, sample: &Sample) -> Tensor<2> {
         let z = sample.z.clone();
         let [samples, rows, latents, categories] = z.dims();
-        assert_eq!([latents, categories], self.shape(), "z is of another shape than the problem");
+        assert_eq!([latents, categories], self.shape(), "z must have the shape of the problem");
         let mean = (self.latents as f64).sqrt();
         let losses = match self.kind {
-            Kind::Linear => self.score(z, 1) / mean,
-            Kind::Quadratic => (self.score(z, 1) / mean).square(),
-            Kind::Mlp => {
+            ProblemKind::Linear => self.score(z, 1) / mean,
+            ProblemKind::Quadratic => (self.score(z, 1) / mean).square(),
+            ProblemKind::Mlp => {
                 let [biases, outputs] = self.hidden.each_ref().map(|numbers| constant(numbers, &z));
                 let hidden = self.score(z, HIDDEN) * (2.0 / mean) + biases.reshape([1, HIDDEN]);
                 hidden.tanh().matmul(outputs.reshape([HIDDEN, 1])) / (HIDDEN as f64).sqrt()
             }
-            Kind::Tucker => (z.narrow(3, 1, 1) - TARGET).square().mean_dim(2).reshape([samples * rows, 1]),
+            ProblemKind::Tucker => {
+                (z.narrow(3, 1, 1) - TARGET).square().mean_dim(2).reshape([samples * rows, 1])
+            }
         };
         losses.reshape([samples, rows])
     }
@@ -163,9 +166,9 @@ impl Problem {
     /// The loss as an objective.
     ///
     /// ```
-    /// use gumbel_lab::measure::problem::{Kind, Problem};
+    /// use gumbel_lab::measure::problem::{ProblemKind, Problem};
     /// use gumbel::{Noise, estimator::{Estimator, Exact}};
-    /// let toy = Problem::new(Kind::Tucker, 3, 2)?;
+    /// let toy = Problem::new(ProblemKind::Tucker, 3, 2)?;
     /// let logits = toy.logits(&burn::tensor::Device::flex()).unsqueeze::<3>();
     /// let estimate = Exact::new(1)?.estimate(logits, &toy.objective(), &mut Noise::from_seed(0), 0)?;
     /// assert!((estimate.loss.into_scalar::<f32>() - 0.250001).abs() < 1e-6); // (0.501² + 0.499²) / 2
@@ -182,14 +185,14 @@ impl Problem {
     pub fn exact(&self) -> Result<Vec<f64>> {
         let latents = self.logits.chunks(self.categories).map(softmax).collect::<Vec<_>>();
         match self.kind {
-            Kind::Linear => Ok(separable(&latents, &self.scaled())),
-            Kind::Quadratic => Ok(square(&latents, &self.scaled())),
-            Kind::Tucker => {
+            ProblemKind::Linear => Ok(separable(&latents, &self.scaled())),
+            ProblemKind::Quadratic => Ok(square(&latents, &self.scaled())),
+            ProblemKind::Tucker => {
                 let values = [TARGET * TARGET, (1.0 - TARGET) * (1.0 - TARGET)];
                 let values = values.map(|value| value / self.latents as f64).repeat(self.latents);
                 Ok(separable(&latents, &values))
             }
-            Kind::Mlp => {
+            ProblemKind::Mlp => {
                 let logits = TensorData::new(self.logits.clone(), self.shape());
                 let logits = Tensor::from_data(logits, (&Device::flex(), DType::F64));
                 Ok(measure::exact(logits, &self.objective())?)
@@ -203,14 +206,14 @@ impl Problem {
     }
 }
 
-/// Numbers `label` of the fixed seed: uniform, of mean 0 and variance 1.
+/// Uniform numbers with mean 0 and variance 1, from the stream `label` of a fixed seed.
 fn numbers(label: u64, count: usize) -> Vec<f64> {
     let mut numbers = vec![0f64; count];
     noise::uniform(Stream::new(2017).split(label), &mut numbers);
     numbers.iter().map(|u| (u - 0.5) * 12f64.sqrt()).collect()
 }
 
-/// Constants beside z: on its device, in its precision.
+/// Constants on the device and in the precision of z.
 fn constant(numbers: &[f64], z: &Tensor<4>) -> Tensor<1> {
     Tensor::from_data(TensorData::new(numbers.to_vec(), [numbers.len()]), (&z.device(), z.dtype()))
 }
@@ -251,7 +254,9 @@ mod tests {
 
     #[test]
     fn closed_forms_agree_with_enumeration() {
-        for (kind, shape) in [(Kind::Linear, [3, 4]), (Kind::Quadratic, [3, 4]), (Kind::Tucker, [5, 2])] {
+        for (kind, shape) in
+            [(ProblemKind::Linear, [3, 4]), (ProblemKind::Quadratic, [3, 4]), (ProblemKind::Tucker, [5, 2])]
+        {
             let problem = Problem::new(kind, shape[0], shape[1]).unwrap();
             let logits = TensorData::new(problem.logits.clone(), shape);
             let logits = Tensor::from_data(logits, (&Device::flex(), DType::F64));
@@ -263,8 +268,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_latents_do_not_depend_on_how_many_follow() {
-        for kind in Kind::ALL {
+    fn the_first_latents_do_not_depend_on_the_number_of_latents() {
+        for kind in ProblemKind::ALL {
             let [few, many] = [2, 9].map(|latents| Problem::new(kind, latents, 2).unwrap());
             assert_eq!(few.logits, many.logits[..few.logits.len()], "{kind}");
             assert_eq!(few.weights, many.weights[..few.weights.len()], "{kind}");
@@ -275,12 +280,12 @@ mod tests {
     fn mistakes_name_the_value() {
         let refuse =
             |kind, latents, categories| Problem::new(kind, latents, categories).unwrap_err().to_string();
-        assert!(refuse(Kind::Linear, 0, 2).contains("latents must be at least 1, got 0"));
-        assert!(refuse(Kind::Mlp, 1, 1).contains("categories must be at least 2, got 1"));
-        assert!(refuse(Kind::Tucker, 1, 3).contains("categories must be 2, got 3"));
-        assert!("tuker".parse::<Kind>().unwrap_err().to_string().contains("did you mean 'tucker'?"));
-        let wide = Problem::new(Kind::Mlp, 20, 10).unwrap();
+        assert!(refuse(ProblemKind::Linear, 0, 2).contains("latents must be at least 1, got 0"));
+        assert!(refuse(ProblemKind::Mlp, 1, 1).contains("categories must be at least 2, got 1"));
+        assert!(refuse(ProblemKind::Tucker, 1, 3).contains("categories must be 2, got 3"));
+        assert!("tuker".parse::<ProblemKind>().unwrap_err().to_string().contains("did you mean 'tucker'?"));
+        let wide = Problem::new(ProblemKind::Mlp, 20, 10).unwrap();
         assert!(wide.exact().unwrap_err().to_string().contains("10^20 states"));
-        assert_eq!(Problem::new(Kind::Linear, 200, 10).unwrap().exact().unwrap().len(), 2000);
+        assert_eq!(Problem::new(ProblemKind::Linear, 200, 10).unwrap().exact().unwrap().len(), 2000);
     }
 }

@@ -1,33 +1,34 @@
 //! A line of `measure.csv`.
 
+use crate::page::number::significant;
 use gumbel::measure::Measured;
 use serde::{Deserialize, Serialize};
 
-/// What was measured of one estimator on one problem. Without the exact gradient there is no bias.
+/// The measurement of one estimator on one problem. Without the exact gradient there is no bias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct MeasureRow {
     /// The estimator with its parameters.
     pub estimator: String,
     /// The problem and its shape.
     pub problem: String,
-    /// See [`gumbel::measure::Bias`].
+    /// Bias, as defined by [`gumbel::measure::Bias`].
     pub bias: Option<f64>,
-    /// Its standard error.
-    pub bias_se: Option<f64>,
-    /// Their ratio: standard normal if there is no bias.
+    /// Standard error of the bias.
+    pub bias_standard_error: Option<f64>,
+    /// Bias over its standard error: standard normal if there is no bias.
     pub bias_z: Option<f64>,
-    /// Root of the summed variances of one estimate.
+    /// Square root of the summed variances of one estimate.
     pub std: f64,
-    /// Root mean square error at equal evaluations of f.
+    /// Root-mean-square error at equal evaluations of f.
     pub rmse: Option<f64>,
-    /// Evaluations of f for one estimate.
+    /// Evaluations of f per estimate.
     pub evaluations: u64,
-    /// Time of one estimate.
+    /// Time of one estimate in nanoseconds.
     pub nanoseconds: f64,
 }
 
-impl Row {
-    /// From what was measured.
+impl MeasureRow {
+    /// The row of a measurement.
     pub fn new(
         estimator: String,
         problem: String,
@@ -40,7 +41,7 @@ impl Row {
             estimator,
             problem,
             bias: of(|bias| bias.value),
-            bias_se: of(|bias| bias.standard_error),
+            bias_standard_error: of(|bias| bias.standard_error),
             bias_z: of(|bias| bias.z()),
             std: rounded(measured.std()),
             rmse: measured.rmse(evaluations, budget).map(rounded),
@@ -59,13 +60,13 @@ impl Row {
         self.estimator.split(':').next().expect("text has a first part")
     }
 
-    /// A line of the table on screen.
+    /// The line of the table on the terminal.
     pub fn line(&self) -> String {
         let Self { estimator, bias_z, std, evaluations, nanoseconds, .. } = self;
         let text = |number: Option<f64>| number.map_or("-".into(), short);
-        let bias = match (self.bias, self.bias_se) {
+        let bias = match (self.bias, self.bias_standard_error) {
             (Some(bias), Some(se)) => format!("{} ± {}", short(bias), short(se)),
-            _ => "not known".into(),
+            _ => "unknown".into(),
         };
         let z = bias_z.map_or("-".into(), |z| format!("{z:.1}"));
         let (std, rmse) = (short(*std), text(self.rmse));
@@ -73,27 +74,20 @@ impl Row {
     }
 }
 
-/// The head of the table on screen.
+/// The heading of the table on the terminal.
 pub fn head() -> String {
     format!(
         "{:<34} {:>21} {:>7} {:>9} {:>9} {:>5} {:>7}\n",
-        "estimator", "bias ± se", "z", "std", "rmse", "evals", "ns"
+        "estimator", "bias ± std. error", "z", "std", "rmse", "evals", "ns"
     )
 }
 
-/// Four digits.
+/// Four digits, with a hyphen as minus sign, so that the number can be copied.
 fn short(number: f64) -> String {
-    match number.abs() {
-        0.0 => "0".into(),
-        size if (1e-4..1e5).contains(&size) => {
-            let decimals = (3.0 - size.log10().floor()).clamp(0.0, 7.0);
-            format!("{number:.0$}", decimals as usize)
-        }
-        _ => format!("{number:.1e}"),
-    }
+    significant(number, 4).replace('−', "-")
 }
 
-/// Six digits: more would be noise.
+/// Six digits; further ones would be noise.
 fn rounded(number: f64) -> f64 {
     format!("{number:.5e}").parse().expect("a number as it was written")
 }
@@ -104,7 +98,7 @@ mod tests {
     use gumbel::measure::Bias;
 
     #[test]
-    fn a_line_says_what_is_known() {
+    fn a_line_has_the_known_numbers() {
         let measured = Measured {
             replicates: 100,
             mean: vec![0.1, -0.1],
@@ -112,7 +106,7 @@ mod tests {
             bias: Some(Bias { value: 0.123_456_789, standard_error: 0.01 }),
             nanoseconds: 51.3,
         };
-        let row = Row::new("rloo:samples=4".into(), "mlp-1x2".into(), &measured, 4, 100);
+        let row = MeasureRow::new("rloo:samples=4".into(), "mlp-1x2".into(), &measured, 4, 100);
         assert_eq!((row.bias, row.std, row.name()), (Some(0.123_457), 0.4, "rloo"));
         let line = row.line();
         assert!(
@@ -120,13 +114,8 @@ mod tests {
             "{line}"
         );
         let unknown =
-            Row::new("rloo".into(), "mlp-99x2".into(), &Measured { bias: None, ..measured }, 2, 100);
-        assert!(unknown.line().contains("not known") && unknown.rmse.is_none());
+            MeasureRow::new("rloo".into(), "mlp-99x2".into(), &Measured { bias: None, ..measured }, 2, 100);
+        assert!(unknown.line().contains("unknown") && unknown.rmse.is_none());
         assert_eq!(line.chars().count(), head().chars().count());
-    }
-
-    #[test]
-    fn numbers_keep_four_digits() {
-        assert_eq!([0.0, 1234.56, 0.001_234_56, 5.6e-9].map(short), ["0", "1235", "0.001235", "5.6e-9"]);
     }
 }

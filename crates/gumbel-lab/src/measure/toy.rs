@@ -1,10 +1,10 @@
-//! The toy experiment of Tucker et al. 2017 and Grathwohl et al. 2018: learning to choose the bit that costs less.
+//! The toy problem of Tucker et al. 2017 and Grathwohl et al. 2018: learning the value of a bit with the lower cost.
 //!
-//! Many runs are trained at once, each a row of logits with noise of its own. What an estimator learns besides, a
-//! baseline or a coefficient, it learns from all of them.
+//! Many runs are trained at once, each a row of logits with its own noise. Baselines and coefficients of an estimator are
+//! learned from all runs together.
 
 use super::Case;
-use crate::adam::FusedAdam;
+use crate::run::FusedAdam;
 use crate::support::interrupt::Watch;
 use anyhow::Result;
 use burn::optim::Optimizer;
@@ -13,21 +13,21 @@ use gumbel::Noise;
 use gumbel::estimator::{Estimator, EstimatorSpec, Exact, Objective};
 use serde::{Deserialize, Serialize};
 
-/// Records of a run, besides the first.
+/// Number of records of a run after the first.
 const RECORDS: u64 = 50;
-/// Pairs of estimates for each run that a variance is taken from.
+/// Pairs of estimates per run for the variance.
 const PAIRS: usize = 10;
 
-/// How to train.
+/// Settings of the training runs.
 #[derive(Clone, Copy, Debug)]
 pub struct Toy {
     /// Steps of Adam.
     pub steps: u64,
-    /// Its learning rate.
+    /// Learning rate of Adam.
     pub lr: f64,
-    /// Runs.
+    /// Number of runs.
     pub runs: usize,
-    /// Of all noise.
+    /// Random seed.
     pub seed: u64,
 }
 
@@ -36,21 +36,21 @@ pub struct Toy {
 pub struct TrainingPoint {
     /// The estimator.
     pub estimator: String,
-    /// Steps done.
+    /// Steps before the record.
     pub step: u64,
-    /// `E f(b)`, exact, in the mean over runs.
+    /// Exact `E f(b)`, averaged over runs.
     pub expected_loss: f64,
-    /// Its standard error over runs.
-    pub expected_loss_se: f64,
-    /// The summed variances of one gradient estimate, in the mean over runs.
+    /// Standard error of the expected loss over runs.
+    pub expected_loss_standard_error: f64,
+    /// Summed variances of one gradient estimate, averaged over runs.
     pub gradient_variance: f64,
 }
 
 impl Toy {
-    /// Trains from the problem's logits on.
+    /// Trains, starting from the problem's logits.
     ///
     /// # Errors
-    /// What the estimator cannot serve; [`Interrupted`](crate::support::interrupt::Interrupted).
+    /// A problem that the estimator does not support; [`Interrupted`](crate::support::interrupt::Interrupted).
     pub fn train(&self, case: &Case, choice: &EstimatorSpec, watch: &Watch) -> Result<Vec<TrainingPoint>> {
         let (mut estimator, objective) = (choice.build()?, case.problem.objective());
         let noise = Noise::from_seed(self.seed);
@@ -76,7 +76,7 @@ impl Toy {
     }
 }
 
-/// What is recorded, and when.
+/// The state from which a record is computed.
 struct Record<'a> {
     estimator: &'a dyn Estimator,
     objective: &'a Objective<'a>,
@@ -92,7 +92,7 @@ impl Record<'_> {
             estimator: choice.to_string(),
             step: self.step,
             expected_loss,
-            expected_loss_se: (variance / losses.len() as f64).sqrt(),
+            expected_loss_standard_error: (variance / losses.len() as f64).sqrt(),
             gradient_variance: self.variance(logits, noise)?,
         })
     }
@@ -119,17 +119,17 @@ fn moments(numbers: &[f64]) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::problem::{Kind, Problem};
+    use crate::measure::problem::{Problem, ProblemKind};
 
     #[test]
-    fn the_exact_gradient_learns_the_cheaper_bit_and_has_no_variance() {
-        let case = Case::new(Problem::new(Kind::Tucker, 1, 2).unwrap());
+    fn the_exact_gradient_learns_the_better_bit_and_has_no_variance() {
+        let case = Case::new(Problem::new(ProblemKind::Tucker, 1, 2).unwrap());
         let toy = Toy { steps: 300, lr: 0.05, runs: 3, seed: 0 };
         let train = |name: &str| toy.train(&case, &name.parse().unwrap(), &Watch::nothing()).unwrap();
         let exact = train("exact");
         assert_eq!((exact[0].step, exact.last().unwrap().step, exact.len()), (0, 300, 51));
         assert!((exact[0].expected_loss - 0.250_001).abs() < 1e-7);
-        // Of the way from 0.250001 down to 0.249001, less than a hundredth is left.
+        // Less than a hundredth of the distance from 0.250001 to 0.249001 is left.
         assert!((exact[50].expected_loss - 0.499f64.powi(2)).abs() < 1e-5, "{:?}", exact[50]);
         assert!(exact.iter().all(|point| point.gradient_variance < 1e-12));
         let noisy = train("reinforce:baseline=none");

@@ -91,7 +91,7 @@ fn layer(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::numbers;
+    use crate::experiment::bound::numbers;
 
     const SIZE: ImageSize = ImageSize { height: 3, width: 4 };
 

@@ -33,7 +33,7 @@ impl Gaussian {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::numbers;
+    use crate::experiment::bound::numbers;
     use crate::support::stats::Mean;
     use burn::tensor::Device;
     use gumbel::Noise;

@@ -31,6 +31,11 @@ impl Mlp {
         last.forward(input)
     }
 
+    /// Where its parameters are.
+    pub(super) fn device(&self) -> Device {
+        self.layers[0].weight.val().device()
+    }
+
     /// The bias of the last layer.
     #[cfg(test)]
     pub(crate) fn output_bias(&self) -> Tensor<1> {

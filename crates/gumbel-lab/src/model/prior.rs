@@ -4,6 +4,27 @@ use super::mlp::{next_id, trainable};
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use gumbel::kl;
+use serde::{Deserialize, Serialize};
+
+/// The prior of the latents, of the topmost layer if there are several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prior {
+    /// Every category equally likely
+    Uniform,
+    /// Its logits are trained
+    Learned,
+}
+
+impl Prior {
+    /// As part of a sentence.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Uniform => "the uniform prior",
+            Self::Learned => "the learned prior",
+        }
+    }
+}
 
 /// Logits to be trained, uniform at first.
 pub(super) fn uniform(

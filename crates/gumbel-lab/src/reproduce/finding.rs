@@ -1,27 +1,27 @@
-//! What the runs have found so far.
+//! The results of the runs so far.
 
-use super::{Cell, Content, Number, Place, Plan, Run, Table};
+use super::{Cell, Content, Number, Place, Plan, PlannedRun, ResultTable};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value as Json;
 use std::path::Path;
 
-/// A cell with what each seed found.
+/// A cell with the result of each seed.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The cell.
     pub cell: Cell,
-    /// One for each seed, from 0.
+    /// The results, for seeds from 0.
     pub seeds: Vec<State>,
 }
 
-/// What a seed found.
+/// The result of a seed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// Its number.
+    /// A number.
     Done(Value),
-    /// Why there is none.
+    /// The reason of a failure.
     Failed(String),
-    /// It has not been run to its end.
+    /// Not finished.
     Waiting,
 }
 
@@ -30,7 +30,7 @@ pub enum State {
 pub struct Value {
     /// The number.
     pub number: f64,
-    /// Its standard error, where it is a mean.
+    /// Standard error, where the number is a mean.
     pub error: Option<f64>,
     /// Gradient steps of the run.
     pub steps: Option<u64>,
@@ -39,12 +39,12 @@ pub struct Value {
 }
 
 impl Entry {
-    /// The numbers there are, by seed.
+    /// The numbers of the finished seeds, in order.
     pub fn numbers(&self) -> Vec<f64> {
         values(&self.seeds).map(|(_, value)| value.number).collect()
     }
 
-    /// Their median.
+    /// The median of the numbers.
     pub fn median(&self) -> Option<f64> {
         let mut numbers = self.numbers();
         numbers.sort_by(f64::total_cmp);
@@ -52,7 +52,7 @@ impl Entry {
         Some((numbers[last / 2] + numbers[last.div_ceil(2)]) / 2.0)
     }
 
-    /// The lowest and the highest, where there are two.
+    /// The lowest and the highest number, where there are at least two.
     pub fn spread(&self) -> Option<(f64, f64)> {
         let numbers = self.numbers();
         let (low, high) =
@@ -61,7 +61,7 @@ impl Entry {
     }
 }
 
-/// The finished ones with their seeds.
+/// The finished seeds with their values.
 pub fn values(seeds: &[State]) -> impl Iterator<Item = (usize, Value)> {
     seeds.iter().enumerate().filter_map(|(seed, state)| match state {
         State::Done(value) => Some((seed, *value)),
@@ -69,19 +69,19 @@ pub fn values(seeds: &[State]) -> impl Iterator<Item = (usize, Value)> {
     })
 }
 
-/// What each cell of a table holds, where `run` says where a run of a seed is, or why it failed.
+/// The results of each cell of a table, given the folder of each run and seed, or why it failed.
 ///
 /// # Errors
-/// A file of a finished run that cannot be read, or lacks the number.
+/// A file of a finished run that cannot be read, or without the number.
 pub fn found(
     plan: &Plan,
-    table: &Table,
+    table: &ResultTable,
     seeds: u64,
-    run: impl Fn(&Run, u64) -> Result<std::path::PathBuf, String>,
+    run: impl Fn(&PlannedRun, u64) -> Result<std::path::PathBuf, String>,
 ) -> Result<Vec<Entry>> {
     let state = |number: &Number, seed| {
         let known = plan.runs.iter().find(|known| known.name == number.run);
-        let known = known.expect("a cell is of a run of its plan");
+        let known = known.expect("cells refer to runs of their plan");
         match run(known, seed) {
             Ok(folder) if folder.join(known.last_file()).is_file() => {
                 read(&folder, number.place).map(State::Done)
@@ -111,7 +111,7 @@ fn ratio(above: State, below: State) -> State {
     }
 }
 
-/// The number at a place of a finished run.
+/// The number at a place in the files of a finished run.
 fn read(folder: &Path, place: Place) -> Result<Value> {
     match place {
         Place::Summary(number, error) => {
@@ -138,13 +138,13 @@ fn read(folder: &Path, place: Place) -> Result<Value> {
     }
 }
 
-/// Head and line of a table that has one.
+/// The heading and the only line of a table.
 fn only_line(path: &Path) -> Result<(csv::StringRecord, csv::StringRecord)> {
     let text = bytes(path)?;
     let mut reader = csv::Reader::from_reader(text.as_slice());
     let head = reader.headers()?.clone();
     let lines = reader.records().collect::<Result<Vec<_>, _>>()?;
-    ensure!(lines.len() == 1, "{} has {} lines, not one", path.display(), lines.len());
+    ensure!(lines.len() == 1, "{} must have one line, got {}", path.display(), lines.len());
     Ok((head, lines[0].clone()))
 }
 
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_from_where_they_stand() {
+    fn numbers_are_read_from_their_places() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         std::fs::write(path.join("summary.json"), r#"{"steps": 7, "test": {"nats": 2.5, "se": 0.25}}"#)
@@ -191,7 +191,7 @@ mod tests {
             read(path, Place::Measured("bias", None))
                 .unwrap_err()
                 .to_string()
-                .contains("has 2 lines, not one")
+                .contains("must have one line, got 2")
         );
     }
 

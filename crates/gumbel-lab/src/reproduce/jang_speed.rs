@@ -1,22 +1,22 @@
-//! Figure 5 of Jang, Gu and Poole: what marginalising over the class costs.
+//! Figure 5 of Jang, Gu and Poole: the cost of marginalising over the class.
 
-use super::{Axes, Budget, Cell, Content, Experiment, Number, Place, Plan, Run, Table};
+use super::{Axes, Budget, Cell, Content, Number, Place, Plan, PlannedRun, Reproduction, ResultTable};
 
-pub(super) static EXPERIMENT: Experiment = Experiment {
+pub(super) static EXPERIMENT: Reproduction = Reproduction {
     name: "jang-speed",
-    title: "Steps per second, the class summed over or sampled",
+    title: "Steps per second: the class marginalised or sampled",
     source: "Jang, Gu and Poole 2017, figure 5",
-    question: "How much faster is a step that samples the class than one that sums over all of them?",
+    question: "How much faster is a step that samples the class than one that sums over all classes?",
     costs: ["half a minute", "ten minutes", "an hour"],
     data: Some("mnist"),
     timed: true,
     plan,
     differences: &[
-        "One thread of a processor. The paper's are on a graphics card, where evaluations for several classes run side by side.",
-        "Perceptrons with a hidden layer of 500 instead of the paper's convolutions. What does not depend on the class is \
-         computed once for all of them.",
-        "Labels are random, as in the paper: any number of classes costs what it would with true ones. The runs take turns, one \
-         at a time, and evaluations are left out of the time.",
+        "One CPU thread. The paper uses a GPU, which evaluates several classes in parallel.",
+        "Perceptrons with a hidden layer of 500 instead of the paper's convolutions. Everything that does not depend on the \
+         class is computed once for all classes.",
+        "Labels are random, as in the paper: the cost is the same as with true labels, for any number of classes. The runs are \
+         made one at a time, and the time excludes evaluations.",
     ],
 };
 
@@ -35,13 +35,13 @@ fn options(budget: Budget) -> &'static str {
 
 fn method(budget: Budget) -> &'static str {
     match budget {
-        Budget::Smoke => "5 steps of a small model.",
+        Budget::Smoke => "5 steps of a small model each.",
         Budget::Short => "100 steps each.",
         Budget::Full => "1000 steps each.",
     }
 }
 
-/// How many times faster a sampled class is in the paper.
+/// The speedup of sampling in the paper.
 fn paper(classes: &str) -> Option<f64> {
     match classes {
         "10" => Some(2.0),
@@ -51,9 +51,9 @@ fn paper(classes: &str) -> Option<f64> {
 }
 
 fn plan(budget: Budget) -> Plan {
-    // For each number of classes one after the other, so that both meet the same machine.
+    // Both estimators one after the other for each number of classes, so that the machine is in the same state.
     let pairs = || CLASSES.into_iter().flat_map(|classes| ESTIMATORS.map(|estimator| (classes, estimator)));
-    let run = |(classes, (name, _, estimator)): (&str, (&str, &str, &str))| Run {
+    let run = |(classes, (name, _, estimator)): (&str, (&str, &str, &str))| PlannedRun {
         name: format!("{name}-{classes}"),
         command: format!(
             "train semi --classes {classes} --labels-from random --estimator {estimator} --importance-samples 1 \
@@ -61,42 +61,29 @@ fn plan(budget: Budget) -> Plan {
             options(budget)
         ),
     };
-    let pace = |name: &str, classes: &str| Number {
-        run: format!("{name}-{classes}"),
-        place: Place::Summary("/steps_per_second", None),
+    let steps = |(row, (name, column, _)): (&'static str, (&str, &'static str, &str))| {
+        Cell::new(row, column, Content::Of(pace(name, row)), 1)
     };
-    let paces = pairs().map(|(row, (name, column, _))| Cell {
-        row,
-        column,
-        content: Content::Of(pace(name, row)),
-        paper: None,
-        decimals: 1,
-    });
-    let ratios = CLASSES.into_iter().map(|row| Cell {
-        row,
-        column: "times as fast",
-        content: Content::Ratio(pace("gs", row), pace("marginalised", row)),
-        paper: paper(row),
-        decimals: 2,
-    });
+    let ratio = |row| {
+        let content = Content::Ratio(pace("gs", row), pace("marginalised", row));
+        Cell::new(row, "speedup", content, 2).beside(paper(row))
+    };
+    let (ratios, paces) = (CLASSES.map(ratio).into(), pairs().map(steps).collect());
     Plan {
         method: method(budget).into(),
         runs: pairs().map(run).collect(),
         tables: vec![
-            table(
-                "How many times as fast sampling is",
-                "Steps per second with Gumbel-Softmax over those marginalised.",
-                RATIO,
-                ratios.collect(),
-            ),
-            table("Steps per second", "Of training alone.", PACE, paces.collect()),
+            ResultTable::new("Speedup of sampling", SPEEDUP, "classes", ratios).chart(RATIO),
+            ResultTable::new("Steps per second", STEPS, "classes", paces).chart(PACE),
         ],
     }
 }
 
-const RATIO: Axes = Axes { name: "ratio", x_label: "classes K", y_label: "times as fast", log_y: true };
+const SPEEDUP: &str = "Steps per second with Gumbel-Softmax, divided by those with the class marginalised.";
+const STEPS: &str = "Training steps per second, without evaluations.";
+const RATIO: Axes = Axes { name: "ratio", x_label: "classes K", y_label: "speedup", log_y: true };
 const PACE: Axes = Axes { name: "pace", x_label: "classes K", y_label: "steps per second", log_y: true };
 
-fn table(title: &'static str, meaning: &'static str, axes: Axes, cells: Vec<Cell>) -> Table {
-    Table { title, meaning, rows_are: "classes", ordered: false, chart: Some(axes), cells }
+fn pace(name: &str, classes: &str) -> Number {
+    Number { run: format!("{name}-{classes}"), place: Place::Summary("/steps_per_second", None) }
 }

@@ -1,32 +1,33 @@
-//! Table 1 of Jang, Gu and Poole: two models with two kinds of latents, by seven estimators.
+//! Table 1 of Jang, Gu and Poole: two models with two kinds of latents, trained with seven estimators.
 
-use super::{Budget, Cell, Content, Experiment, Number, Place, Plan, Run, Table};
+use super::{Budget, Cell, Content, Place, Plan, PlannedRun, Reproduction, ResultTable};
 
-pub(super) static EXPERIMENT: Experiment = Experiment {
+pub(super) static EXPERIMENT: Reproduction = Reproduction {
     name: "jang-table-1",
-    title: "Two models by seven estimators",
+    title: "Two models trained with seven estimators",
     source: "Jang, Gu and Poole 2017, table 1",
-    question: "Does Gumbel-Softmax train discrete latents better than the score function, its kin, and straight-through?",
+    question: "Does Gumbel-Softmax train discrete latents better than the score function, its relatives and straight-through?",
     costs: ["a quarter of a minute", "an hour", "five hours"],
     data: Some("mnist"),
     timed: false,
     plan,
     differences: &[
-        "Adam with one learning rate for all, from 3e-3 to 1e-4 along half a cosine, and 100 images a step. The paper has SGD with momentum 0.9 and chooses the \
-         rate for each estimator on validation data; it gives neither batch size nor steps nor initialisation.",
-        "MNIST is binarised once, by our own draw; the paper's draw is another.",
-        "The paper writes the bound of m samples of the SBN as a mean of logarithms, which more samples would not \
-         tighten. Here both models have the logarithm of a mean.",
-        "SF has a moving average of the loss as its baseline, and MuProp none. The paper's SF, DARN and MuProp have \
-         their variance normalised.",
-        "MuProp is not run on the SBN: it takes a further evaluation at the mean-field point, which a chain of layers does \
-         not serve here. DARN is not run on categories: ours is of bits.",
-        "ST is straight-through with the softmax's own slope. Annealed ST multiplies that slope by 1/τ, from 1 to 2 \
+        "Adam with one learning rate for all estimators, from 3e-3 to 1e-4 along half a cosine, and 100 images per step. The \
+         paper uses SGD with momentum 0.9 and chooses the rate for each estimator on validation data; it gives neither \
+         batch size nor steps nor initialisation.",
+        "MNIST is binarised once, with a different draw from the paper's.",
+        "The paper writes the bound of the SBN with m samples as a mean of logarithms, which more samples would not \
+         tighten. Here the bound of both models is the logarithm of a mean.",
+        "SF has a moving average of the loss as its baseline, MuProp has none. The paper normalises the variance of SF, \
+         DARN and MuProp.",
+        "MuProp is not run on the SBN: it requires an evaluation at the mean-field point, which this implementation does not \
+         support for a chain of layers. DARN is not run on categories: this implementation supports binary latents only.",
+        "ST is straight-through with the gradient of the softmax. Annealed ST multiplies that gradient by 1/τ, from 1 to 2 \
          along the schedule of the VAE's τ, in the backward pass only; the paper does not give its schedule.",
-        "In the VAE τ goes from 1 to 0.5 by exp(−1e-4 t), changed every 500 steps: one of the paper's settings, chosen \
-         beforehand. In the SBN it is 1, as in the paper. The prior is learned, the training objective has the discrete KL.",
-        "NVIL, RLOO, VIMCO, ReinMax and Gumbel-Rao have no number in the paper's table: they came before or since and are here to \
-         be compared. RLOO takes four samples a step and VIMCO five, which it trains the bound of; the others take one.",
+        "In the VAE τ decreases from 1 to 0.5 as exp(−1e-4 t), updated every 500 steps: one of the paper's settings, chosen \
+         beforehand. In the SBN it is 1, as in the paper. The prior is learned; the training objective has the discrete KL.",
+        "NVIL, RLOO, VIMCO, ReinMax and Gumbel-Rao are not in the paper's table; they are added for comparison. RLOO uses four \
+         samples per step, VIMCO five and trains their bound; the others use one.",
     ],
 };
 
@@ -80,18 +81,18 @@ const ESTIMATORS: [Estimator; 12] = [
     estimator("gumbel-rao", "Gumbel-Rao (10 draws)", "gumbel-rao", true, None),
 ];
 
-/// What the runs of a budget have in common.
+/// Options common to the runs of a budget.
 fn options(budget: Budget) -> &'static str {
     match budget {
         Budget::Smoke => {
             "--data digits --steps 20 --batch 50 --evaluate-every 20 --importance-samples 10 --importance-images 50"
         }
         Budget::Short => {
-            "--data mnist --binarise fixed --steps 10000 --lr cosine:3e-3:1e-4:10000 --evaluate-every 2000 --importance-samples 1000 \
+            "--data mnist --binarize fixed --steps 10000 --lr cosine:3e-3:1e-4:10000 --evaluate-every 2000 --importance-samples 1000 \
              --importance-images 2000"
         }
         Budget::Full => {
-            "--data mnist --binarise fixed --steps 50000 --lr cosine:3e-3:1e-4:50000 --evaluate-every 5000 --importance-samples 1000"
+            "--data mnist --binarize fixed --steps 50000 --lr cosine:3e-3:1e-4:50000 --evaluate-every 5000 --importance-samples 1000"
         }
     }
 }
@@ -99,8 +100,8 @@ fn options(budget: Budget) -> &'static str {
 fn method(budget: Budget) -> &'static str {
     match budget {
         Budget::Smoke => "20 steps on the built-in digits.",
-        Budget::Short => "10 000 steps each; the bound over 2000 of the test images.",
-        Budget::Full => "50 000 steps each; the bound over all 10 000 test images.",
+        Budget::Short => "10 000 steps each; the bound on 2000 test images.",
+        Budget::Full => "50 000 steps each; the bound on all 10 000 test images.",
     }
 }
 
@@ -117,41 +118,38 @@ fn plan(budget: Budget) -> Plan {
             |&(estimator, model): &(&Estimator, usize)| cell(estimator, model, place, with_paper, budget);
         pairs.iter().map(cell).collect()
     };
+    let (bounds, objectives) = (cells(Place::BOUND, true), cells(Place::ONE_SAMPLE, false));
     Plan {
         method: method(budget).into(),
         runs: runs
-            .map(|(estimator, model)| Run {
+            .map(|(estimator, model)| PlannedRun {
                 name: name(estimator, *model),
                 command: command(estimator, *model, budget),
             })
             .collect(),
         tables: vec![
-            table("The bound of many samples", BOUND, cells(Place::BOUND, true)),
-            table("One sample", ONE, cells(Place::ONE_SAMPLE, false)),
+            ResultTable::new("Bound with many samples", BOUND, "estimator", bounds).ordered(),
+            ResultTable::new("Objective with one sample", ONE, "estimator", objectives).ordered(),
         ],
     }
 }
 
 const BOUND: &str = "Nats per test image with hard samples, lower is better: the importance-weighted bound of the VAE, and for \
-     the SBN −ln of the mean likelihood of the lower half, both of m samples (m = 1000 but for smoke). This is the paper's measure; \
-     its table is turned on its side.";
-const ONE: &str = "The same models with one hard sample for each image of the test set. The paper does not have this. It is what \
-     one must pay to code an image, and it can order the estimators otherwise.";
-
-fn table(title: &'static str, meaning: &'static str, cells: Vec<Cell>) -> Table {
-    Table { title, meaning, rows_are: "estimator", ordered: true, chart: None, cells }
-}
+     the SBN −ln of the mean likelihood of the lower half, both with m samples (m = 1000, for smoke 10). This is the paper's \
+     measure; rows and columns of its table are exchanged.";
+const ONE: &str = "The same models with one hard sample per test image: the cost of coding an image. The paper does not report \
+     it, and it can rank the estimators differently.";
 
 fn cell(estimator: &Estimator, model: usize, place: Place, with_paper: bool, budget: Budget) -> Cell {
     let content = match refusal(estimator, model) {
         Some(reason) => Content::Refused { command: command(estimator, model, budget), reason },
-        None => Content::Of(Number { run: name(estimator, model), place }),
+        None => Content::of(name(estimator, model), place),
     };
     let paper = estimator.paper.filter(|_| with_paper).map(|paper| paper[model]);
-    Cell { row: estimator.heading, column: MODELS[model].1, content, paper, decimals: 2 }
+    Cell::new(estimator.heading, MODELS[model].1, content, 2).beside(paper)
 }
 
-/// Why the program refuses to train a model so, if it does.
+/// Why the program does not train a model with an estimator, if it does not.
 fn refusal(estimator: &Estimator, model: usize) -> Option<&'static str> {
     match (estimator.name, MODELS[model].0) {
         ("darn", "sbn-categorical" | "vae-categorical") => Some("supports binary latents only"),

@@ -1,27 +1,28 @@
-//! Table 2 of Jang, Gu and Poole: a hundred labels, and the class marginalised or sampled.
+//! Table 2 of Jang, Gu and Poole: semi-supervised learning, the class marginalised or sampled.
 
-use super::{Budget, Cell, Content, Experiment, Number, Place, Plan, Run, Table};
+use super::{Budget, Cell, Content, Place, Plan, PlannedRun, Reproduction, ResultTable};
 
-pub(super) static EXPERIMENT: Experiment = Experiment {
+pub(super) static EXPERIMENT: Reproduction = Reproduction {
     name: "jang-table-2",
-    title: "A hundred labels: the class marginalised or sampled",
+    title: "Learning from a hundred labels: the class marginalised or sampled",
     source: "Jang, Gu and Poole 2017, table 2",
-    question: "Does a semi-supervised model lose anything if its class is sampled instead of summed over?",
+    question: "Does a semi-supervised model lose accuracy or likelihood if its class is sampled instead of summed over?",
     costs: ["seconds", "twenty minutes", "two hours"],
     data: Some("mnist"),
     timed: false,
     plan,
     differences: &[
-        "Two convolutions of 5x5 pixels, of 16 and 32 channels, and a hidden layer of 200 before the classifier and before the encoder, where \
-         the paper has three; the decoder is a perceptron, the paper's is convolutional. A style of 50 numbers, Adam from 6e-3 falling \
-         to 1e-3 on a line, 100 images and 100 labelled ones a step.",
-        "The loss of the classifier weighs 50 beside the bound of an unlabelled image, and the bound of a labelled one 0.1. The \
-         paper chooses its weight from 0.1 to 1; how it weighs labelled images besides, it does not say.",
-        "The 100 labels, ten of each class, are drawn anew for each seed. All training images are learned from without their \
-         labels, in the paper 50 000 of them. Binarisation is dynamic, as there.",
-        "τ = 0.5 throughout; the paper's falls to that from 1.",
-        "The negative ELBO is of test images without their labels, the class summed over and one style for each class: the \
-         same bound for every row. The paper does not say how its ELBO of a sampled class is taken.",
+        "Two convolutions of 5x5 pixels with 16 and 32 channels and a hidden layer of 200, before the classifier and before the \
+         encoder; the paper has three convolutions. The decoder is a perceptron, the paper's is convolutional. A style of 50 \
+         numbers; Adam with a learning rate that decreases linearly from 6e-3 to 1e-3; 100 unlabelled and 100 labelled images \
+         per step.",
+        "Relative to the bound of an unlabelled image, the loss of the classifier has weight 50 and the bound of a labelled image \
+         0.1. The paper chooses the weight of the classifier from 0.1 to 1 and does not give that of labelled images.",
+        "The 100 labels, ten of each class, are drawn for each seed. All training images are used without their labels; \
+         the paper uses 50 000 of them. Binarisation is dynamic, as in the paper.",
+        "τ = 0.5 throughout; in the paper it decreases from 1 to 0.5.",
+        "The negative ELBO is that of test images without their labels, summed over the classes, with one style per class: the \
+         same bound for every row. The paper does not say how it computes the ELBO of a sampled class.",
     ],
 };
 
@@ -57,50 +58,31 @@ fn method(budget: Budget) -> &'static str {
 }
 
 fn plan(budget: Budget) -> Plan {
-    let command = |estimator| {
-        format!(
+    let run = |(name, _, estimator, _): (&str, _, &str, _)| PlannedRun {
+        name: name.into(),
+        command: format!(
             "train semi --labels 100 --alpha 50 --labelled-weight 0.1 --estimator {estimator} {}",
             options(budget)
-        )
+        ),
     };
-    let accuracy = Place::Summary("/test/accuracy/share", Some("/test/accuracy/standard_error"));
-    let cells = |column, place: Place, paper: usize, decimals| {
-        let of = |name: &str| Content::Of(Number { run: name.into(), place });
-        let cell = |(name, row, _, papers): (&str, _, _, [f64; 2])| Cell {
-            row,
-            column,
-            content: of(name),
-            paper: Some(papers[paper]),
-            decimals,
+    let cells = |column, place, paper: usize, decimals| {
+        let cell = |(name, row, _, papers): (&str, _, _, [f64; 2])| {
+            Cell::new(row, column, Content::of(name, place), decimals).beside(papers[paper])
         };
         ROWS.map(cell).into()
     };
-    let table = |title, meaning, ordered, cells| Table {
-        title,
-        meaning,
-        rows_are: "the class",
-        ordered,
-        chart: None,
-        cells,
-    };
+    let accuracy = Place::Summary("/test/accuracy/share", Some("/test/accuracy/standard_error"));
+    let accuracies = cells("accuracy", accuracy, 1, 4);
+    let elbos = cells("negative ELBO", Place::ONE_SAMPLE, 0, 2);
     Plan {
         method: method(budget).into(),
-        runs: ROWS
-            .map(|(name, _, estimator, _)| Run { name: name.into(), command: command(estimator) })
-            .into(),
+        runs: ROWS.map(run).into(),
         tables: vec![
-            table(
-                "Accuracy",
-                "The share of test images whose class is named rightly.",
-                false,
-                cells("accuracy", accuracy, 1, 4),
-            ),
-            table(
-                "Negative ELBO",
-                "Nats per test image without its label; lower is better.",
-                true,
-                cells("negative ELBO", Place::ONE_SAMPLE, 0, 2),
-            ),
+            ResultTable::new("Accuracy", ACCURACY, "class", accuracies),
+            ResultTable::new("Negative ELBO", ELBO, "class", elbos).ordered(),
         ],
     }
 }
+
+const ACCURACY: &str = "Share of test images that are classified correctly; higher is better.";
+const ELBO: &str = "Nats per test image without its label; lower is better.";

@@ -1,10 +1,10 @@
-//! The grammar of Kusner and Hernández-Lobato: strings by a game, and by maximum likelihood.
+//! The grammar of Kusner and Hernández-Lobato: adversarial training of a string generator, and maximum likelihood.
 
-use super::{Budget, Cell, Content, Experiment, Number, Place, Plan, Run, Table};
+use super::{Budget, Cell, Content, Place, Plan, PlannedRun, Reproduction, ResultTable};
 
-pub(super) static EXPERIMENT: Experiment = Experiment {
+pub(super) static EXPERIMENT: Reproduction = Reproduction {
     name: "kusner-grammar",
-    title: "Arithmetic expressions by a game",
+    title: "Adversarial generation of arithmetic expressions",
     source: "Kusner and Hernández-Lobato 2016",
     question: "Can a recurrent generator learn discrete strings from a discriminator alone, through relaxed samples?",
     costs: ["seconds", "a quarter of an hour", "an hour"],
@@ -12,17 +12,17 @@ pub(super) static EXPERIMENT: Experiment = Experiment {
     timed: false,
     plan,
     differences: &[
-        "The paper reports loss curves and sample strings and no measure at all: there is no number of its to stand beside \
-         ours. True strings and maximum likelihood stand there instead.",
-        "The lengths have a law that is stated, x(op x)^k with k uniform on 0 to 5. Productions drawn uniformly, as the \
-         paper may be read, would give x four times in five.",
-        "The original loss is the paper's, without a penalty: with relaxed samples and by the score function it collapses to one \
-         string, with straight-through ones it does not. The relativistic loss has a penalty γ/2 ‖∇ₓ D(x)‖² at true strings \
+        "The paper reports loss curves and sample strings, but no measure of quality: it has no number to compare with. True \
+         strings and maximum likelihood are the references instead.",
+        "The distribution of the lengths is explicit: x(op x)^k with k uniform on 0 to 5. Uniform productions, a possible \
+         reading of the paper, would give the string x with probability four fifths.",
+        "The original loss is the paper's, without a penalty: with relaxed samples and with the score function it collapses to one \
+         string, with straight-through samples it does not. The relativistic loss has a penalty γ/2 ‖∇ₓ D(x)‖² at true strings \
          (Mescheder, Geiger and Nowozin 2018), and it is the penalty that prevents the collapse.",
-        "The discriminator is a perceptron on the whole string instead of a recurrent network, true strings are not softened, \
-         and the generator that is judged is a running average.",
-        "Adam at 1e-3 and 200 strings a step as in the paper, which has some 20 000 steps; the temperature falls linearly \
-         from 1 to 0.3.",
+        "The discriminator is a perceptron on the full string instead of a recurrent network, true strings are not softened, and \
+         the evaluated generator is a running average.",
+        "Adam at 1e-3 and 200 strings per step, as in the paper, which has about 20 000 steps; the temperature decreases \
+         linearly from 1 to 0.3.",
     ],
 };
 
@@ -33,10 +33,10 @@ const WAYS: [(&str, [&str; 2]); 3] = [
     ("score-function", ["score function, relativistic", "score function, original"]),
 ];
 const LOSSES: [&str; 2] = ["relativistic", "original"];
-/// Whose baseline and true strings are shown.
+/// The run whose baseline and true strings are in the table.
 const FIRST: &str = "relaxed-relativistic";
 
-/// A column, with where it stands for the game, for maximum likelihood and for true strings.
+/// A column, with its places for the adversarial generator, for maximum likelihood and for true strings.
 type Column = (&'static str, [(&'static str, Option<&'static str>); 3]);
 
 const COLUMNS: [Column; 4] = [
@@ -87,12 +87,12 @@ fn options(budget: Budget) -> &'static str {
 fn method(budget: Budget) -> &'static str {
     match budget {
         Budget::Smoke => "20 steps of small networks.",
-        Budget::Short => "4000 steps of the game each, 1500 of maximum likelihood.",
-        Budget::Full => "20 000 steps of the game each, 1500 of maximum likelihood.",
+        Budget::Short => "4000 adversarial steps each, 1500 of maximum likelihood.",
+        Budget::Full => "20 000 adversarial steps each, 1500 of maximum likelihood.",
     }
 }
 
-/// The baseline is the same beside every game of a seed, so it is trained beside one.
+/// The baseline of a seed is the same in every run, so it is trained in one of them.
 fn baseline_steps(name: &str, budget: Budget) -> u32 {
     match (name, budget) {
         (FIRST, Budget::Smoke) => 20,
@@ -108,38 +108,27 @@ fn plan(budget: Budget) -> Plan {
     let run = |(way, loss, _)| {
         let (name, likelihood) = (name(way, loss), baseline_steps(&name(way, loss), budget));
         let game = format!("train gan --generator {way} --loss {}", LOSSES[loss]);
-        Run { name, command: format!("{game} --baseline-steps {likelihood} {}", options(budget)) }
+        PlannedRun { name, command: format!("{game} --baseline-steps {likelihood} {}", options(budget)) }
     };
     let mut cells: Vec<Cell> =
         games().flat_map(|(way, loss, heading)| row(heading, &name(way, loss), 0)).collect();
     cells.extend(row("maximum likelihood", FIRST, 1));
     cells.extend(row("true strings", FIRST, 2));
-    let table = Table {
-        title: "Strings",
-        meaning: "Of 5000 hard samples (200 in smoke): the share that the grammar accepts, how many of those are distinct, \
-                  and how far their lengths are from the true ones, in total variation. Last, what a held-out string \
-                  costs in nats: exact for maximum likelihood and for true strings, an upper bound for a game. Being \
-                  valid is worth nothing by itself: a generator that writes x for ever is.",
-        rows_are: "generator, loss",
-        ordered: false,
-        chart: None,
-        cells,
-    };
+    let table = ResultTable::new("Generated strings", STRINGS, "generator, loss", cells);
     Plan { method: method(budget).into(), runs: games().map(run).collect(), tables: vec![table] }
 }
 
-/// The cells of a heading, at a place of each column.
+const STRINGS: &str = "For 5000 hard samples (200 for smoke): the share that the grammar accepts, the number of distinct strings \
+     among those, and the total variation distance of their lengths from the true ones. Last, the cost of a \
+     held-out string in nats: exact for maximum likelihood and for true strings, an upper bound for an \
+     adversarial generator. Validity alone is meaningless: a generator that only ever writes x is valid.";
+
+/// The cells of a row, each from one of the places of its column.
 fn row(heading: &'static str, run: &str, place: usize) -> Vec<Cell> {
     let cell = |(column, places): &Column| {
         let (number, error) = places[place];
-        let content = Content::Of(Number { run: run.into(), place: Place::Summary(number, error) });
-        Cell {
-            row: heading,
-            column,
-            content,
-            paper: None,
-            decimals: if *column == "distinct" { 0 } else { 3 },
-        }
+        let decimals = if *column == "distinct" { 0 } else { 3 };
+        Cell::new(heading, column, Content::of(run, Place::Summary(number, error)), decimals)
     };
     COLUMNS.iter().map(cell).collect()
 }

@@ -1,7 +1,7 @@
-//! Published results, made again: what to run, what to read from it, and what the paper says.
+//! Reproductions of published results: the runs, the numbers read from them, and the paper's numbers.
 //!
-//! An experiment is data: commands as a user would type them, and tables of which number of which run stands beside
-//! which of the paper. [`found`] reads the runs' files; nothing here trains.
+//! A reproduction is data: commands as a user would type them, and tables that compare a number of a run with one of the
+//! paper. [`found`] reads the files of the runs; nothing here trains.
 //!
 //! ```
 //! use gumbel_lab::reproduce::{Budget, find};
@@ -12,48 +12,31 @@
 //! # anyhow::Ok(())
 //! ```
 
+mod budget;
 mod finding;
 mod jang_speed;
 mod jang_table_1;
 mod jang_table_2;
 mod kusner_grammar;
 mod maddison_structured;
-mod order;
+mod options;
+mod page;
 mod plan;
+mod ranking;
 mod tau_tradeoff;
 
+pub use budget::Budget;
 pub use finding::{Entry, State, Value, found, values};
-pub use order::Order;
-pub use plan::{Axes, Cell, Content, Number, Place, Plan, Run, Table};
+pub use options::ReproduceOptions;
+pub use page::ReproductionPage;
+pub use plan::{Axes, Cell, Content, Number, Place, Plan, PlannedRun, Reproduction, ResultTable};
+pub use ranking::Ranking;
 
-use crate::support::suggest::{meant, nearest};
+use crate::support::suggest::nearest;
 use anyhow::{Result, anyhow};
 
-/// A published result that can be made again.
-#[derive(Debug)]
-pub struct Experiment {
-    /// What it is called on the command line.
-    pub name: &'static str,
-    /// Heading of its page.
-    pub title: &'static str,
-    /// Paper and place in it.
-    pub source: &'static str,
-    /// What it asks, in a sentence.
-    pub question: &'static str,
-    /// What it takes on two cores, for each budget.
-    pub costs: [&'static str; 3],
-    /// The data set that all but the smallest budget needs, unless it is built in.
-    pub data: Option<&'static str>,
-    /// Whether it measures time, so that its runs must take turns.
-    pub timed: bool,
-    /// What is run and what is read from it.
-    pub plan: fn(Budget) -> Plan,
-    /// What differs from the paper whatever the budget, in plain words.
-    pub differences: &'static [&'static str],
-}
-
-/// All of them.
-pub static ALL: [&Experiment; 6] = [
+/// All reproductions, in the order of the list.
+pub static ALL: [&Reproduction; 6] = [
     &jang_table_1::EXPERIMENT,
     &jang_table_2::EXPERIMENT,
     &jang_speed::EXPERIMENT,
@@ -62,39 +45,18 @@ pub static ALL: [&Experiment; 6] = [
     &tau_tradeoff::EXPERIMENT,
 ];
 
-/// How much work to spend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Budget {
-    /// Seconds on built-in data: shows that it runs, says nothing about the paper
-    Smoke,
-    /// Fewer steps and a part of the test set
-    Short,
-    /// As far as a small machine reasonably goes
-    Full,
-}
-
-impl Budget {
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        ["smoke", "short", "full"][self as usize]
-    }
-
-    /// Seeds, unless the user chooses.
-    pub fn seeds(self) -> u64 {
-        if self == Self::Smoke { 1 } else { 3 }
-    }
-}
-
-/// An experiment by its name.
+/// A reproduction by its name.
 ///
 /// # Errors
-/// An unknown name, with those it may have meant.
-pub fn find(name: &str) -> Result<&'static Experiment> {
-    let names = || ALL.iter().map(|experiment| experiment.name);
-    ALL.iter().find(|experiment| experiment.name == name).copied().ok_or_else(|| {
-        let near = nearest(name, names());
-        let known = names().collect::<Vec<_>>().join(", ");
-        anyhow!("no reproduction is called {name}{}; known are {known}", meant(&near))
+/// An unknown name, with the closest one or the list.
+pub fn find(name: &str) -> Result<&'static Reproduction> {
+    let names = || ALL.iter().map(|known| known.name);
+    ALL.iter().find(|known| known.name == name).copied().ok_or_else(|| match nearest(name, names()).first() {
+        Some(near) => anyhow!("unknown reproduction '{name}'; did you mean '{near}'?"),
+        None => {
+            let all = names().collect::<Vec<_>>().join(", ");
+            anyhow!("unknown reproduction '{name}'; expected one of: {all}")
+        }
     })
 }
 
@@ -106,14 +68,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn plans() -> impl Iterator<Item = (&'static str, Plan)> {
-        let every = |experiment: &'static Experiment| {
+        let every = |experiment: &'static Reproduction| {
             Budget::value_variants().iter().map(|&budget| (experiment.name, (experiment.plan)(budget)))
         };
         ALL.into_iter().flat_map(every)
     }
 
     #[test]
-    fn every_command_is_one_that_a_user_could_type() {
+    fn every_command_is_valid() {
         for (name, plan) in plans() {
             for run in &plan.runs {
                 let words = std::iter::once("gumbel").chain(run.command.split(' '));
@@ -124,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_have_names_of_their_own_and_cells_are_of_runs_that_there_are() {
+    fn names_of_runs_are_unique_and_all_of_them_are_used() {
         for (experiment, plan) in plans() {
             let names: BTreeSet<&str> = plan.runs.iter().map(|run| run.name.as_str()).collect();
             assert_eq!(names.len(), plan.runs.len(), "{experiment}");
@@ -148,11 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_told_what_it_may_have_meant() {
+    fn an_unknown_name_gets_the_closest_one() {
         let message = find("jang-tabel-1").unwrap_err().to_string();
-        assert!(
-            message.contains("did you mean jang-table-1") && message.contains("tau-tradeoff"),
-            "{message}"
-        );
+        assert_eq!(message, "unknown reproduction 'jang-tabel-1'; did you mean 'jang-table-1'?");
+        assert!(find("x").unwrap_err().to_string().contains("expected one of: jang-table-1, "));
     }
 }

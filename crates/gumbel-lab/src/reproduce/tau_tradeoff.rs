@@ -1,29 +1,29 @@
-//! Bias against variance along the temperature.
+//! Bias and variance against the temperature.
 
-use super::{Axes, Budget, Cell, Content, Experiment, Number, Place, Plan, Run, Table};
+use super::{Axes, Budget, Cell, Content, Place, Plan, PlannedRun, Reproduction, ResultTable};
 
-pub(super) static EXPERIMENT: Experiment = Experiment {
+pub(super) static EXPERIMENT: Reproduction = Reproduction {
     name: "tau-tradeoff",
     title: "The temperature trades bias for variance",
     source: "Jang, Gu and Poole 2017, section 2.1; Maddison, Mnih and Teh 2017",
-    question: "Does a low temperature give gradients of little bias and much variance, and a high one the opposite?",
+    question: "Does a low temperature give gradients with low bias and high variance, and a high one the opposite?",
     costs: ["seconds", "a minute", "five minutes"],
     data: None,
     timed: false,
     plan,
     differences: &[
-        "The papers say so in words and have no number. Here the gradient of a small network of two latents with four categories \
-         is measured against the exact one, by enumeration.",
-        "The bias is the mean error of single estimates along the direction in which earlier estimates erred, the deviation the \
-         root of their summed variances: one unit, so the two can be compared.",
-        "A bias that is not seen beyond its standard error may have either sign.",
+        "The papers state this without numbers. Here the gradient of a small network of two latents with four categories is \
+         measured against the exact one, by enumeration.",
+        "The bias is the mean error of single estimates along the direction of the mean error of earlier estimates; the standard \
+         deviation is the square root of the summed variances. Both have the same unit, so they can be compared.",
+        "A measured bias within its standard error of zero may have either sign.",
     ],
 };
 
 const TAUS: [&str; 8] = ["0.01", "0.03", "0.1", "0.3", "0.6667", "1", "2", "3"];
 const ESTIMATORS: [&str; 3] = ["gumbel-softmax", "straight-through-gumbel", "gumbel-rao"];
 
-fn samples(budget: Budget) -> u32 {
+fn replicates(budget: Budget) -> u32 {
     match budget {
         Budget::Smoke => 1000,
         Budget::Short => 100_000,
@@ -33,66 +33,60 @@ fn samples(budget: Budget) -> u32 {
 
 fn plan(budget: Budget) -> Plan {
     let taus = if budget == Budget::Smoke { &TAUS[2..5] } else { &TAUS };
-    let pairs: Vec<_> = taus.iter().flat_map(|&tau| ESTIMATORS.map(|estimator| (estimator, tau))).collect();
-    let run = |&(estimator, tau): &(&str, &str)| Run {
+    let pairs: Vec<Pair> =
+        taus.iter().flat_map(|&tau| ESTIMATORS.map(|estimator| (estimator, tau))).collect();
+    let run = |&(estimator, tau): &Pair| PlannedRun {
         name: name(estimator, tau),
         command: command(estimator, tau, budget),
     };
-    let cells = |place| {
-        let cell = |&(estimator, tau): &(&str, &'static str)| {
-            let content = match served(estimator, tau) {
-                true => Content::Of(Number { run: name(estimator, tau), place }),
-                false => Content::Refused {
-                    command: command(estimator, tau, budget),
-                    reason: "takes a temperature of 1 at most",
-                },
-            };
-            Cell {
-                row: tau,
-                column: ESTIMATORS.iter().find(|known| **known == estimator).expect("one of them"),
-                content,
-                paper: None,
-                decimals: 4,
-            }
-        };
-        pairs.iter().map(cell).collect()
+    let table = |title, meaning, place, axes| {
+        let cells = pairs.iter().map(|&pair| cell(pair, place, budget)).collect();
+        ResultTable::new(title, meaning, "τ", cells).chart(axes)
     };
-    let bias = Axes { name: "bias", x_label: "temperature τ", y_label: "bias", log_y: false };
-    let deviation = Axes {
-        name: "deviation",
-        x_label: "temperature τ",
-        y_label: "standard deviation of one estimate",
-        log_y: true,
-    };
+    let bias = Place::Measured("bias", Some("bias_standard_error"));
+    let deviation = Place::Measured("std", None);
     Plan {
-        method: format!("{} estimates at each temperature.", samples(budget)),
-        runs: pairs.iter().filter(|(estimator, tau)| served(estimator, tau)).map(run).collect(),
+        method: format!("{} independent estimates at each temperature.", replicates(budget)),
+        runs: pairs.iter().filter(|(estimator, tau)| supported(estimator, tau)).map(run).collect(),
         tables: vec![
-            table("Bias", "In units of the gradient.", bias, cells(Place::Measured("bias", Some("bias_se")))),
-            table(
-                "Standard deviation of one estimate",
-                "In the same units.",
-                deviation,
-                cells(Place::Measured("std", None)),
-            ),
+            table("Bias", "In the unit of the gradient.", bias, BIAS),
+            table("Standard deviation of one estimate", "In the same unit.", deviation, DEVIATION),
         ],
     }
 }
 
-fn table(title: &'static str, meaning: &'static str, chart: Axes, cells: Vec<Cell>) -> Table {
-    Table { title, meaning, rows_are: "τ", ordered: false, chart: Some(chart), cells }
+/// Estimator and temperature.
+type Pair = (&'static str, &'static str);
+
+const BIAS: Axes = Axes { name: "bias", x_label: "temperature τ", y_label: "bias", log_y: false };
+const DEVIATION: Axes = Axes {
+    name: "deviation",
+    x_label: "temperature τ",
+    y_label: "standard deviation of one estimate",
+    log_y: true,
+};
+
+fn cell((estimator, tau): Pair, place: Place, budget: Budget) -> Cell {
+    let content = match supported(estimator, tau) {
+        true => Content::of(name(estimator, tau), place),
+        false => Content::Refused {
+            command: command(estimator, tau, budget),
+            reason: "takes a temperature of 1 at most",
+        },
+    };
+    Cell::new(tau, estimator, content, 4)
 }
 
 fn command(estimator: &str, tau: &str, budget: Budget) -> String {
     format!(
-        "measure --problem mlp --dims 2 --categories 4 --estimator {estimator}:tau={tau} --samples {} --taus none \
-         --curve-dims none",
-        samples(budget)
+        "measure --problem mlp --latents 2 --categories 4 --estimator {estimator}:tau={tau} --replicates {} --taus none \
+         --curve-latents none",
+        replicates(budget)
     )
 }
 
-/// Whether the estimator takes that temperature.
-fn served(estimator: &str, tau: &str) -> bool {
+/// Whether the estimator supports the temperature.
+fn supported(estimator: &str, tau: &str) -> bool {
     estimator != "straight-through-gumbel" || !["2", "3"].contains(&tau)
 }
 

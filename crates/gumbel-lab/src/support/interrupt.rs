@@ -1,10 +1,10 @@
-//! What long work shows, and how it learns that it should stop.
+//! The progress bar of long work, and the request to stop it.
 
 use indicatif::ProgressBar;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The wish to stop, shared between a signal's handler and the work.
+/// The request to stop, shared between a signal's handler and the work.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
@@ -20,17 +20,17 @@ impl Stop {
     /// One that Ctrl-C or a termination signal sets; a second such signal ends the program at once.
     pub fn at_a_signal() -> Self {
         let stop = Self::default();
-        let wish = stop.clone();
+        let request = stop.clone();
         // The first handler of a process stays: there is one command in each.
         let _ = ctrlc::set_handler(move || {
-            if wish.0.swap(true, Ordering::SeqCst) {
+            if request.0.swap(true, Ordering::SeqCst) {
                 std::process::exit(i32::from(INTERRUPTED));
             }
         });
         stop
     }
 
-    /// Asks for a stop.
+    /// Requests a stop.
     pub fn request(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
@@ -40,7 +40,7 @@ impl Stop {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// An error once a stop is wished.
+    /// An error once a stop is requested.
     ///
     /// # Errors
     /// [`Interrupted`].
@@ -49,7 +49,7 @@ impl Stop {
     }
 }
 
-/// A progress bar and the wish to stop.
+/// A progress bar and the request to stop.
 #[derive(Clone, Debug)]
 pub struct Watch {
     /// Shows how far the work is.

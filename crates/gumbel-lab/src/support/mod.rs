@@ -2,8 +2,11 @@
 //! statistics, shell words and spelling suggestions.
 
 pub mod atomic_file;
+pub mod csv_table;
 pub mod interrupt;
+pub mod number;
 pub mod shell;
 pub mod stats;
 pub mod stdout;
 pub mod suggest;
+pub mod text;

@@ -13,3 +13,18 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<
 pub fn meant(near: &[&str]) -> String {
     if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(" or ")) }
 }
+
+/// An error message for an unknown word: what it may have meant, or else everything that is known.
+///
+/// ```
+/// use gumbel_lab::support::suggest::unknown;
+/// assert_eq!(unknown("data set", "mnits", &["digits", "mnist"]), "unknown data set 'mnits'; did you mean 'mnist'?");
+/// assert_eq!(unknown("data set", "x", &["digits", "mnist"]), "unknown data set 'x'; expected one of: digits, mnist");
+/// ```
+pub fn unknown(kind: &str, word: &str, known: &[&str]) -> String {
+    let near = nearest(word, known.iter().copied());
+    match near.is_empty() {
+        true => format!("unknown {kind} '{word}'; expected one of: {}", known.join(", ")),
+        false => format!("unknown {kind} '{word}'; did you mean '{}'?", near.join("' or '")),
+    }
+}

@@ -89,10 +89,10 @@ fn options_out_of_range_are_refused_by_name() {
         (&["--config", "/nonexistent.toml"], &["cannot read /nonexistent.toml"]),
         (&["--resume", "/nonexistent"], &["cannot be used with"]),
         (&["--steps", "-1"], &["'-1' for '--steps <N>'", "a whole number from 0"]),
-        (&["--binarise", "dynamc"], &["did you mean dynamic?"]),
+        (&["--binarize", "dynamc"], &["did you mean 'dynamic'?"]),
         (&["--batch", "20000"], &["--batch must be at most the 10000 training images", "got 20000"]),
         (&["--threads", "1000000"], &["--threads must be at most 1024"]),
-        (&["--latents", "9223372036854775807"], &["parameters, of at most 250000000"]),
+        (&["--latents", "9223372036854775807"], &["parameters; the limit is 250000000"]),
         (&["--hidden", "100000,100000"], &["the model would have 20162000832 parameters"]),
         (
             &["--estimator", "exact", "--latents", "20"],
@@ -145,7 +145,7 @@ fn broken_image_files_are_refused() {
         [[0, 0, 8, 3], count.to_be_bytes(), side.to_be_bytes(), side.to_be_bytes()].concat()
     };
     let attempt = || train(&run, &["--data", data.to_str().expect("UTF-8"), "--steps", "20"]);
-    fail(&attempt(), &["has no train images"]);
+    fail(&attempt(), &["has no training images"]);
     write("train-images-idx3-ubyte", &[header(2, 4), vec![9; 31]].concat());
     write("t10k-images-idx3-ubyte", &[header(1, 4), vec![9; 16]].concat());
     fail(&attempt(), &["train-images-idx3-ubyte"]);
@@ -172,7 +172,8 @@ fn a_full_disk_is_an_error_that_leaves_nothing_half_written() {
 #[test]
 fn help_shows_every_default_and_completions_name_the_commands() {
     let help = succeed(&gumbel(&["train", "vae", "--help"]));
-    for (name, value) in gumbel_lab::config::Typed::typed(&gumbel_lab::config::VaeConfig::default()) {
+    use gumbel_lab::{experiment::bound::Config, model::VaeConfig, run::RunConfig};
+    for (name, value) in Config::<VaeConfig>::defaults().typed() {
         assert!(help.contains(&format!("--{name} ")), "--{name} is missing from {help}");
         assert!(help.contains(&format!("[default: {value}]")), "--{name}: {value} is missing from {help}");
     }

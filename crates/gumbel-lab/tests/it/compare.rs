@@ -45,8 +45,8 @@ fn each_estimator_gets_the_run_it_would_have_alone_and_all_get_one_report() {
     let elbo: f64 = ends[1][4].parse().expect("a number");
     assert_eq!(Some(elbo), summary(&alone)["test"]["hard_negative_elbo"].as_f64());
     let page = read(&all.join("report.html"));
-    assert!(page.contains("rloo:samples=3") && page.contains("How much their gradients vary"));
-    for figure in ["steps", "seconds", "variance"] {
+    assert!(page.contains("rloo:samples=3") && page.contains("Gradient variance"));
+    for figure in ["hard_negative_elbo", "hard_negative_elbo-seconds", "gradient_variance"] {
         assert!(all.join(format!("figures/{figure}.svg")).is_file(), "{figure} is missing");
     }
 }
@@ -101,7 +101,7 @@ fn an_interrupted_comparison_goes_on_where_it_stopped() {
     let first =
         std::fs::metadata(parts.join("zgr/summary.json")).and_then(|file| file.modified()).expect("done");
     let out = succeed(&resume(&parts));
-    assert!(out.contains("[1 of 2] zgr: done before"), "{out}");
+    assert!(out.contains("[1 of 2] zgr: finished earlier"), "{out}");
     let kept =
         std::fs::metadata(parts.join("zgr/summary.json")).and_then(|file| file.modified()).expect("done");
     assert_eq!(first, kept);
@@ -120,7 +120,7 @@ fn a_comparison_takes_another_estimator_but_no_other_options() {
     let (_folder, all) = folder();
     succeed(&compare("zgr,rloo", &all, &["--steps", "20"]));
     let out = succeed(&compare("zgr,straight-through", &all, &["--steps", "20", "--threads", "1"]));
-    assert!(out.contains("[1 of 2] zgr: done before") && !out.contains("rloo"), "{out}");
+    assert!(out.contains("[1 of 2] zgr: finished earlier") && !out.contains("rloo"), "{out}");
     fail(&compare("zgr,rloo", &all, &["--steps", "30"]), &["other options", "choose another --out"]);
     fail(&compare("zgr,rloo", &all, &["--steps", "20", "--gradient-variance", "0"]), &["other options"]);
     assert_eq!(rows(&all.join("summary.csv"))[1][0], "straight-through");
@@ -152,14 +152,14 @@ fn mistakes_are_told_before_anything_is_trained() {
     let cases: &[(&str, &[&str], &[&str])] = &[
         ("zgr,rlo", &[], &["did you mean 'rloo'?"]),
         ("zgr,rloo:samples=1", &[], &["rloo: samples must be at least 2, got 1"]),
-        ("zgr", &[], &["at least two to compare, got zgr", "gumbel train takes --estimator zgr"]),
+        ("zgr", &[], &["at least two values, got zgr", "gumbel train vae --estimator zgr"]),
         ("rloo,zgr,rloo:samples=2", &[], &["rloo and rloo:samples=2, which are the same"]),
         ("zgr,disarm", &[], &["disarm supports binary latents only; use --categories 2"]),
         ("zgr,exact", &["--latents", "20"], &["samples of each of 50 images", "use --estimator reinforce"]),
-        ("zgr,rloo", &["--estimator", "zgr"], &["name them in --estimators instead"]),
+        ("zgr,rloo", &["--estimator", "zgr"], &["name the values in --estimators instead"]),
         ("zgr,rloo", &["--tau", "0.5"], &["--tau is a parameter of single estimators", "NAME:tau=VALUE"]),
         ("zgr,rloo", &["--samples", "2"], &["--samples is a parameter of single estimators"]),
-        ("zgr,rloo", &["--out", "elsewhere"], &["--out of a single run has no place here"]),
+        ("zgr,rloo", &["--out", "elsewhere"], &["--out is for a single run; give it before train"]),
         ("zgr,rloo", &["--gradient-variance", "1"], &["must be at least 2 draws, or 0 for none"]),
         ("zgr,rloo", &["--data", "mnst"], &["unknown data set"]),
         ("zgr,rloo", &["--batch", "20000"], &["--batch must be at most the 10000 training images"]),
@@ -169,12 +169,15 @@ fn mistakes_are_told_before_anything_is_trained() {
         fail(&compare(estimators, &all, options), parts);
         assert!(!all.exists(), "{estimators} {options:?} left a folder behind");
     }
-    fail(&gumbel(&["compare", "train", "vae"]), &["--estimators <A,B,...>"]);
-    fail(&gumbel(&["compare", "--estimators", "zgr,rloo"]), &["say what to train: gumbel compare"]);
+    fail(&gumbel(&["compare", "train", "vae"]), &["--estimators is missing"]);
+    fail(
+        &gumbel(&["compare", "--estimators", "zgr,rloo"]),
+        &["no model to train; append it: gumbel compare"],
+    );
     fail(&resume(Path::new("/")), &["is not the folder of a comparison"]);
     fail(
         &gumbel(&["compare", "--resume", "/", "train", "vae"]),
-        &["--resume takes no command: a comparison knows what it trains"],
+        &["--resume takes no command: the comparison records what it trains"],
     );
 }
 

@@ -1,10 +1,10 @@
-//! Fetching from a server of our own: what arrives, what is refused, and that nothing half-written stays.
+//! Downloads from a local server: what is accepted, what is rejected, and that no partial file stays.
 
 use gumbel_lab::data::{
     Error, Images,
     fetch::fetch_set,
     idx,
-    registry::{DataFile, Kind, Original, Packing, Part, Set},
+    registry::{DataFile, FileKind, Original, Packing, Part, Set},
 };
 use gumbel_lab::support::interrupt::Watch;
 use sha2::{Digest, Sha256};
@@ -18,7 +18,7 @@ use std::{
     },
 };
 
-/// What the server says for a path.
+/// The response of the server for a path.
 #[derive(Clone)]
 enum Answer {
     Body(Vec<u8>),
@@ -27,7 +27,7 @@ enum Answer {
     Status(u16),
 }
 
-/// Serves the answers until the test process ends; counts requests.
+/// Runs a server with these responses until the test process ends; counts requests.
 fn serve(answers: Vec<(&'static str, Answer)>) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
@@ -78,7 +78,7 @@ fn plain_set() -> (Set, [Vec<u8>; 2]) {
         let path = folder.path().join(name);
         idx::write_images(&path, &Images::new(vec![pixel; 12], 3, 4, None)).unwrap();
         let contents = sha256(&idx_bytes(0x0803, &[1, 3, 4], &[pixel; 12]));
-        files.push(DataFile { part, kind: Kind::Images, name, sha256: contents });
+        files.push(DataFile { part, kind: FileKind::Images, name, sha256: contents });
         std::fs::read(path).unwrap()
     });
     let originals = files.iter().zip(&bodies).map(|(file, body)| original(file.name, body)).collect();
@@ -133,7 +133,7 @@ fn a_set_arrives_and_is_not_fetched_twice() {
 }
 
 #[test]
-fn a_status_is_told() {
+fn a_status_is_reported() {
     let error = failing(Answer::Status(404));
     assert!(matches!(&error, Error::HttpStatus { status: 404, url } if url.ends_with(TEST)), "{error}");
     assert!(matches!(failing(Answer::Status(503)), Error::HttpStatus { status: 503, .. }));
@@ -146,20 +146,20 @@ fn wrong_contents_are_discarded() {
     *test.last_mut().unwrap() ^= 1;
     let error = failing(Answer::Body(test.clone()));
     assert!(
-        matches!(&error, Error::WrongHash { wanted, got, .. } if wanted == right && got == sha256(&test))
+        matches!(&error, Error::WrongHash { expected, got, .. } if expected == right && got == sha256(&test))
     );
 }
 
 #[test]
-fn wrong_lengths_are_told() {
+fn wrong_lengths_are_reported() {
     let (_, [_, test]) = plain_set();
     let full = test.len() as u64;
     let error = failing(Answer::CutTo(10, test.clone()));
-    assert!(matches!(error, Error::WrongLength { wanted, got: 10, .. } if wanted == full), "{error}");
+    assert!(matches!(error, Error::WrongLength { expected, got: 10, .. } if expected == full), "{error}");
     let short = failing(Answer::Body(test[..5].to_vec()));
     assert!(matches!(short, Error::WrongLength { got: 5, .. }), "{short}");
     let long = failing(Answer::Body([test, vec![0; 1 << 20]].concat()));
-    assert!(matches!(long, Error::WrongLength { wanted, got, .. } if got == wanted + 1), "{long}");
+    assert!(matches!(long, Error::WrongLength { expected, got, .. } if got == expected + 1), "{long}");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn mirrors_are_tried_in_turn() {
 }
 
 #[test]
-fn a_target_that_cannot_be_written_is_told_before_any_request() {
+fn a_target_that_cannot_be_written_is_reported_before_any_request() {
     let (set, [train, test]) = plain_set();
     let (base, count) = serve(vec![(TRAIN, Answer::Body(train)), (TEST, Answer::Body(test))]);
     let root = tempfile::tempdir().unwrap();
@@ -222,13 +222,13 @@ fn text_becomes_images() {
     let text = format!("{}1\n{}0\n", "0 ".repeat(783), "1 ".repeat(783)).into_bytes();
     let pixels: Vec<u8> = [vec![0; 783], vec![1; 784], vec![0]].concat();
     let contents = sha256(&idx_bytes(0x0803, &[2, 28, 28], &pixels));
-    let files = |sha256| vec![DataFile { part: Part::Train, kind: Kind::Images, name: TRAIN, sha256 }];
+    let files = |sha256| vec![DataFile { part: Part::Train, kind: FileKind::Images, name: TRAIN, sha256 }];
     let originals = || vec![original("train.amat", &text)];
     let (base, _) = serve(vec![("train.amat", Answer::Body(text.clone()))]);
     let folder = tempfile::tempdir().unwrap();
     get(&set(files(contents), originals(), Packing::BinaryText), folder.path(), &base).unwrap();
     assert_eq!(listing(folder.path()), [TRAIN]);
-    assert_eq!(idx::read_images(&folder.path().join(TRAIN)).unwrap().items.pixels, pixels);
+    assert_eq!(idx::read_images(&folder.path().join(TRAIN)).unwrap().items.pixels[..], pixels);
 
     let other = tempfile::tempdir().unwrap();
     let error =
@@ -237,7 +237,7 @@ fn text_becomes_images() {
     assert!(listing(other.path()).is_empty());
 }
 
-/// A 105 x 105 drawing, all paper but for the given rows, as a PNG of one bit a pixel.
+/// A 105 x 105 drawing with ink in the given rows only, as a PNG of one bit per pixel.
 fn drawing(inked: std::ops::Range<usize>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, 105, 105);
@@ -271,10 +271,15 @@ fn drawings_in_zips_become_ordered_parts() {
     let test = idx_bytes(0x0803, &[2, 28, 28], &[vec![0; 784], bottom].concat());
     let file = |part, kind, name, bytes: &[u8]| DataFile { part, kind, name, sha256: sha256(bytes) };
     let files = vec![
-        file(Part::Train, Kind::Images, TRAIN, &train),
-        file(Part::Train, Kind::Labels, "train-alphabets-idx1-ubyte.gz", &idx_bytes(0x0801, &[2], &[0, 1])),
-        file(Part::Test, Kind::Images, TEST, &test),
-        file(Part::Test, Kind::Labels, "test-alphabets-idx1-ubyte.gz", &idx_bytes(0x0801, &[2], &[1, 2])),
+        file(Part::Train, FileKind::Images, TRAIN, &train),
+        file(
+            Part::Train,
+            FileKind::Labels,
+            "train-alphabets-idx1-ubyte.gz",
+            &idx_bytes(0x0801, &[2], &[0, 1]),
+        ),
+        file(Part::Test, FileKind::Images, TEST, &test),
+        file(Part::Test, FileKind::Labels, "test-alphabets-idx1-ubyte.gz", &idx_bytes(0x0801, &[2], &[1, 2])),
     ];
     let originals = vec![original("b.zip", &background), original("e.zip", &evaluation)];
     let toy = set(files, originals, Packing::OmniglotZips);
@@ -286,9 +291,9 @@ fn drawings_in_zips_become_ordered_parts() {
 }
 
 #[test]
-fn a_broken_zip_is_told() {
+fn a_broken_zip_is_reported() {
     let body = b"PK but no zip".to_vec();
-    let file = DataFile { part: Part::Train, kind: Kind::Images, name: TRAIN, sha256: sha256(b"") };
+    let file = DataFile { part: Part::Train, kind: FileKind::Images, name: TRAIN, sha256: sha256(b"") };
     let toy = set(vec![file], vec![original("b.zip", &body)], Packing::OmniglotZips);
     let (base, _) = serve(vec![("b.zip", Answer::Body(body))]);
     let folder = tempfile::tempdir().unwrap();
@@ -298,7 +303,7 @@ fn a_broken_zip_is_told() {
 }
 
 #[test]
-fn a_wish_to_stop_ends_the_download_and_leaves_nothing() {
+fn a_requested_stop_ends_the_download_and_leaves_nothing() {
     let (set, [train, _]) = plain_set();
     let folder = tempfile::tempdir().unwrap();
     let (base, requests) = serve(vec![(TRAIN, Answer::Body(train))]);
@@ -326,7 +331,7 @@ fn trickle() -> String {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_fetch_leaves_nothing_half_written() {
+fn an_interrupted_fetch_leaves_no_partial_file() {
     use nix::sys::signal::{Signal, kill};
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("mnist");

@@ -1,4 +1,4 @@
-//! IDX files: what is written is read back, and whatever else is there is a typed error, never a panic.
+//! IDX files: what is written is read back, and anything else is a typed error, never a panic.
 
 use gumbel_lab::data::{Error, Images, idx};
 use proptest::prelude::*;
@@ -33,15 +33,15 @@ fn lengths_are_checked_against_the_header() {
     let mut bytes = header(0x0803, &[2, 1, 3]);
     bytes.extend([1, 2, 3, 4, 5]);
     let error = read(&bytes).unwrap_err();
-    assert!(matches!(error, Error::Truncated { wanted: 22, got: 21, .. }), "{error}");
+    assert!(matches!(error, Error::Truncated { expected: 22, got: 21, .. }), "{error}");
     bytes.push(6);
     assert_eq!(read(&bytes).unwrap().image(1), [4, 5, 6]);
     bytes.push(7);
-    assert!(matches!(read(&bytes), Err(Error::Trailing { wanted: 22, .. })));
+    assert!(matches!(read(&bytes), Err(Error::Trailing { expected: 22, .. })));
 }
 
 #[test]
-fn the_magic_number_tells_the_kind() {
+fn the_magic_number_decides_the_kind() {
     let error = read(&header(0x0801, &[0])).unwrap_err();
     assert!(matches!(error, Error::Magic { got: 0x0801, .. }));
     assert!(error.to_string().contains("0x00000801"), "{error}");
@@ -60,7 +60,7 @@ fn absurd_headers_allocate_nothing() {
 }
 
 #[test]
-fn files_without_images_are_refused() {
+fn files_without_images_are_rejected() {
     assert!(matches!(read(&header(0x0803, &[0, 28, 28])), Err(Error::Empty { count: 0, .. })));
     assert!(matches!(read(&header(0x0803, &[u32::MAX, 0, 28])), Err(Error::Empty { height: 0, .. })));
 }
@@ -77,7 +77,7 @@ fn wide_labels_are_read_and_narrowed_where_they_fit() {
 }
 
 #[test]
-fn damage_to_a_gzip_is_told() {
+fn damage_to_a_gzip_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.gz");
     idx::write_images(&path, &Images::new((0..=255).collect(), 16, 16, None)).unwrap();
@@ -94,7 +94,7 @@ fn damage_to_a_gzip_is_told() {
 }
 
 #[test]
-fn the_hash_is_of_the_contents_whatever_the_compression() {
+fn the_hash_does_not_depend_on_the_compression() {
     let folder = tempfile::tempdir().unwrap();
     let images = Images::new(vec![1, 2, 3, 4], 2, 2, None);
     let hash = |name: &str| {
@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..60), begin in 0..4usize) {
+    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), begin in 0..4usize) {
         let starts: [&[u8]; 4] = [&[], &[0x1f, 0x8b], &[0, 0, 8, 3], &[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1]];
         let (_folder, path) = file("x", &[starts[begin], &bytes].concat());
         let _ = idx::read_images(&path);

@@ -100,7 +100,7 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (with("rloo"), &["a mean over samples only", "use vimco"]),
         (with("vimco:samples=4"), &["and --train-samples 3 both give samples"]),
         (vec!["--kl", "density", "--estimator", "rloo"], &["needs relaxed samples"]),
-        (vec!["--latents", "6000"], &["parameters, of at most 250000000; lower --latents"]),
+        (vec!["--latents", "6000"], &["parameters; the limit is 250000000; lower --latents"]),
     ];
     for (options, parts) in cases {
         let (_folder, run) = folder();

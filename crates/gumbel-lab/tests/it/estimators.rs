@@ -6,10 +6,10 @@ use gumbel::estimator::{
 };
 use gumbel::measure::{Measured, Measurement, exact, measure};
 use gumbel::{Error, Noise};
-use gumbel_lab::measure::problem::{Kind, Problem};
+use gumbel_lab::measure::problem::{Problem, ProblemKind};
 
 fn problem() -> Problem {
-    Problem::new(Kind::Mlp, 3, 2).expect("a shape")
+    Problem::new(ProblemKind::Mlp, 3, 2).expect("a shape")
 }
 
 fn run(choice: &str, problem: &Problem, replicates: usize) -> Measured {
@@ -38,7 +38,7 @@ fn unbiased_rows_pass_and_biased_rows_are_caught() {
 
 #[test]
 fn enumeration_has_neither_bias_nor_variance_beyond_rounding() {
-    for kind in Kind::ALL {
+    for kind in ProblemKind::ALL {
         let measured = run("exact", &Problem::new(kind, 3, 2).expect("a shape"), 1000);
         assert!(measured.std() < 1e-6 && z(&measured).abs() < 4.0, "{kind}: {measured:?}");
     }
@@ -60,7 +60,7 @@ fn the_bias_of_gumbel_softmax_falls_with_the_temperature_and_its_variance_grows(
 /// The score function at D = 1, K = 2: ĝ = f(z) (z − p), so its moments are sums of two terms.
 #[test]
 fn mean_and_variance_are_those_of_a_sum_by_hand() {
-    let problem = Problem::new(Kind::Tucker, 1, 2).expect("a shape");
+    let problem = Problem::new(ProblemKind::Tucker, 1, 2).expect("a shape");
     let measured = run("reinforce:baseline=none", &problem, 200_000);
     let (f, p) = ([0.499f64.powi(2), 0.501f64.powi(2)], 0.5);
     let slope = [f[0] * (0.0 - p), f[1] * (1.0 - p)];
@@ -166,7 +166,7 @@ fn what_cannot_be_measured_is_an_error_with_the_remedy() {
     };
     let toy = problem();
     assert!(attempt("rloo", &toy, &toy.objective(), 31).contains("at least 32, got 31"));
-    let wide = Problem::new(Kind::Linear, 20, 10).expect("a shape");
+    let wide = Problem::new(ProblemKind::Linear, 20, 10).expect("a shape");
     assert!(attempt("rloo", &wide, &wide.objective(), 100).contains("10^20 states"));
     let broken = Objective::mean(|sample| toy.losses(sample) / 0.0 * 0.0);
     assert!(
@@ -175,7 +175,7 @@ fn what_cannot_be_measured_is_an_error_with_the_remedy() {
     let bound = Objective::log_mean_exp(|sample| toy.losses(sample));
     assert!(attempt("vimco", &toy, &bound, 100).contains("Measurement::against"));
     let binary = estimator::ALL.iter().find(|info| info.properties.latents == Latents::Binary).expect("one");
-    let many = Problem::new(Kind::Linear, 2, 3).expect("a shape");
+    let many = Problem::new(ProblemKind::Linear, 2, 3).expect("a shape");
     assert!(attempt(binary.name(), &many, &many.objective(), 100).contains("only binary latents"));
 }
 

@@ -117,19 +117,19 @@ fn any_text_is_learned_by_character() {
     // Another text under the same name is another run.
     std::fs::write(&book, "whether it is nobler in the mind to suffer.\n".repeat(40)).expect("written");
     let resume = ["train", "gan", "--resume", run.to_str().expect("UTF-8"), "--steps", "30"];
-    fail(&gumbel(&resume), &["was trained on other strings than", "start a new run"]);
+    fail(&gumbel(&resume), &["was trained on different strings than", "start a new run"]);
 }
 
 #[test]
 fn mistakes_are_one_line_with_the_remedy() {
     let (_folder, run) = folder();
     let cases: &[(&[&str], &[&str])] = &[
-        (&["--data", "gramar"], &["did you mean grammar?"]),
+        (&["--data", "gramar"], &["did you mean 'grammar'?"]),
         (
             &["--data", "names", "--data-dir", "/nonexistent"],
-            &["no names.txt in /nonexistent/names", "--data FILE"],
+            &["looked for names.txt in /nonexistent/names", "--data FILE"],
         ),
-        (&["--length", "5"], &["--length 5 cuts running text"]),
+        (&["--length", "5"], &["--length 5 is for running text"]),
         (&["--batch", "1"], &["--batch must be at least 2, got 1"]),
         (&["--loss", "wasserstein"], &["original, relativistic"]),
         (&["--tau", "-1"], &["must be positive and finite, got -1"]),
@@ -140,7 +140,7 @@ fn mistakes_are_one_line_with_the_remedy() {
         assert!(!run.exists(), "{options:?} left a folder");
     }
     let compare = ["compare", "--estimators", "rloo,reinforce", "train", "gan"];
-    fail(&gumbel(&compare), &["train gan has no --estimator to compare by", "--generator"]);
+    fail(&gumbel(&compare), &["compare it by --generators"]);
     succeed(&play(&run, &["--steps", "20"]));
     let resume =
         |more: &[&str]| gumbel(&[&["train", "gan", "--resume", run.to_str().expect("UTF-8")], more].concat());
@@ -149,10 +149,38 @@ fn mistakes_are_one_line_with_the_remedy() {
 }
 
 #[test]
+fn gradients_of_the_generator_are_compared() {
+    let (_folder, all) = folder();
+    let out = ["compare", "--generators", "relaxed,score-function", "--out", all.to_str().expect("UTF-8")];
+    let compare = |more: &[&str]| {
+        gumbel(&[&out[..], GAME, &["--steps", "40", "--evaluate-every", "20"], more].concat())
+    };
+    let said = succeed(&compare(&[]));
+    assert!(said.contains("[2 of 2] score-function") && said.contains("valid, %"), "{said}");
+    let rows = |name: &str| {
+        let mut reader = csv::Reader::from_path(all.join(name)).expect(name);
+        let head: Vec<String> = reader.headers().expect("heads").iter().map(str::to_string).collect();
+        let rows: Vec<_> = reader.records().map(|row| row.expect("a row")).collect();
+        (head, rows)
+    };
+    let (head, curves) = rows("curves.csv");
+    assert_eq!(head[..5], ["generator", "step", "seconds", "valid", "distinct"]);
+    assert_eq!(curves.len(), 6, "steps 1, 20 and 40 of two runs");
+    let (head, ends) = rows("summary.csv");
+    assert_eq!(head[4..7], ["valid", "distinct", "length_distance"]);
+    let relaxed = summary(&all.join("relaxed"))["test"]["generator"].clone();
+    assert_eq!(ends[0][5].parse::<u64>().ok(), relaxed["distinct"].as_u64());
+    assert!(all.join("report.html").is_file() && all.join("figures/distinct.svg").is_file());
+    let again = succeed(&compare(&[]));
+    assert!(again.contains("relaxed: finished earlier"), "{again}");
+    fail(&compare(&["--generator", "relaxed"]), &["name the values in --generators instead"]);
+}
+
+#[test]
 fn help_shows_every_default() {
-    use gumbel_lab::config::{GanConfig, Typed};
+    use gumbel_lab::{experiment::gan::Config, run::RunConfig};
     let help = succeed(&gumbel(&["train", "gan", "--help"]));
-    for (name, value) in GanConfig::defaults().typed() {
+    for (name, value) in Config::defaults().typed() {
         assert!(help.contains(&format!("--{name} ")), "--{name} is missing from {help}");
         assert!(help.contains(&format!("[default: {value}]")), "--{name}: {value} is missing from {help}");
     }

@@ -1,4 +1,4 @@
-//! `gumbel reproduce`: runs in processes of their own, resumed and put beside the paper's numbers.
+//! `gumbel reproduce`: runs in separate processes, resumed and compared with the paper's numbers.
 
 use crate::program::*;
 use gumbel_lab::reproduce::{ALL, Budget, Content, find};
@@ -22,7 +22,7 @@ fn results(out: &Path) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn a_table_is_made_from_the_runs_that_a_user_would_type() {
+fn a_table_is_made_from_its_runs() {
     let (_folder, out) = folder();
     let only = ["--only", "bernoulli-gs,categorical-gs", "--jobs", "2"];
     let said = succeed(&reproduce("jang-table-1", &out, &only));
@@ -36,9 +36,14 @@ fn a_table_is_made_from_the_runs_that_a_user_would_type() {
     assert_eq!(line[8].parse::<f64>().ok(), bound["nats"].as_f64());
     assert_eq!(line[9].parse::<f64>().ok(), bound["standard_error"].as_f64());
     let page = read(&out.join("report.html"));
-    for part in
-        ["paper 101.5", "paper 128.8", "supports binary latents only", "not yet run", "So far 4 of", "smoke"]
-    {
+    for part in [
+        "paper 101.5",
+        "paper 128.8",
+        "supports binary latents only",
+        "not yet run",
+        "4 of 24 runs have finished",
+        "smoke",
+    ] {
         assert!(page.contains(part), "{part} is missing from the page");
     }
     for mark in ["://", "url(", "<script", "src=", "NaN"] {
@@ -47,7 +52,7 @@ fn a_table_is_made_from_the_runs_that_a_user_would_type() {
 }
 
 #[test]
-fn what_has_finished_is_not_made_again_and_another_seed_is_added() {
+fn finished_runs_are_kept_and_another_seed_is_added() {
     let (_folder, out) = folder();
     let only = ["--only", "gumbel-softmax-0.3"];
     succeed(&reproduce("tau-tradeoff", &out, &only));
@@ -55,7 +60,7 @@ fn what_has_finished_is_not_made_again_and_another_seed_is_added() {
     let (before, first) =
         (std::fs::metadata(&made).expect("a file").modified().expect("a time"), results(&out));
     let said = succeed(&reproduce("tau-tradeoff", &out, &[&only[..], &["--seeds", "2"]].concat()));
-    assert!(said.contains("1 of 2 runs have been made before"), "{said}");
+    assert!(said.contains("1 of 2 runs had finished before"), "{said}");
     assert_eq!(std::fs::metadata(&made).expect("a file").modified().expect("a time"), before);
     let lines = results(&out);
     assert_eq!((first.len(), lines.len()), (2, 4));
@@ -64,7 +69,7 @@ fn what_has_finished_is_not_made_again_and_another_seed_is_added() {
 }
 
 #[test]
-fn a_game_is_judged_beside_maximum_likelihood_and_true_strings() {
+fn an_adversarial_run_is_compared_with_maximum_likelihood_and_true_strings() {
     let (_folder, out) = folder();
     succeed(&reproduce("kusner-grammar", &out, &["--only", "relaxed"]));
     let lines = results(&out);
@@ -73,11 +78,11 @@ fn a_game_is_judged_beside_maximum_likelihood_and_true_strings() {
     assert_eq!(rows, ["relaxed, relativistic", "relaxed, original", "maximum likelihood", "true strings"]);
     let truth = lines.iter().find(|line| line[3] == "true strings" && line[4] == "valid").expect("a line");
     assert_eq!(truth[8], "1.0");
-    assert!(read(&out.join("report.html")).contains("no measure at all"));
+    assert!(read(&out.join("report.html")).contains("no measure of quality"));
 }
 
 #[test]
-fn a_run_that_fails_is_told_at_the_end_and_the_others_are_made() {
+fn a_failed_run_is_reported_at_the_end_and_the_others_are_made() {
     let (_folder, out) = folder();
     std::fs::create_dir_all(out.join("gumbel-rao-0.3-seed-0/in-the-way")).expect("a folder");
     std::fs::write(
@@ -98,7 +103,7 @@ fn a_run_that_fails_is_told_at_the_end_and_the_others_are_made() {
 }
 
 #[test]
-fn a_run_that_was_cut_off_goes_on_from_its_checkpoint() {
+fn an_interrupted_run_resumes_from_its_checkpoint() {
     let ((_a, whole), (_b, parts)) = (folder(), folder());
     let (only, name) = (["--only", "vae-categorical-st-gs"], "vae-categorical-st-gs-seed-0");
     succeed(&reproduce("jang-table-1", &whole, &only));
@@ -124,7 +129,7 @@ fn a_run_that_was_cut_off_goes_on_from_its_checkpoint() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_is_passed_on_and_the_same_command_makes_the_rest() {
+fn a_signal_is_passed_on_and_the_same_command_resumes() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     let (_folder, out) = folder();
@@ -142,7 +147,7 @@ fn a_signal_is_passed_on_and_the_same_command_makes_the_rest() {
     let output = child.wait_with_output().expect("a child");
     let said = text(&output.stdout);
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("go on with: gumbel reproduce jang-table-1 --budget smoke --seeds 4"), "{said}");
+    assert!(said.contains("resume with: gumbel reproduce jang-table-1 --budget smoke --seeds 4"), "{said}");
     assert!(run(0).join("summary.json").is_file() && !run(3).exists());
     let first = std::fs::read(run(0).join("summary.json")).expect("a summary");
     succeed(&gumbel(&words));
@@ -151,7 +156,7 @@ fn a_signal_is_passed_on_and_the_same_command_makes_the_rest() {
 }
 
 #[test]
-fn what_a_table_says_is_refused_is_refused_in_these_words() {
+fn unsupported_cells_are_rejected_with_their_reason() {
     let (_folder, out) = folder();
     let cells = ALL
         .iter()
@@ -166,27 +171,31 @@ fn what_a_table_says_is_refused_is_refused_in_these_words() {
 }
 
 #[test]
-fn mistakes_are_told_before_anything_is_made() {
+fn mistakes_are_errors_before_anything_is_written() {
     let (_folder, out) = folder();
     let place = out.to_str().expect("UTF-8");
     fail(
         &gumbel(&["reproduce", "jang-tabel-1"]),
-        &["no reproduction is called jang-tabel-1 (did you mean jang-table-1"],
+        &["unknown reproduction 'jang-tabel-1'; did you mean 'jang-table-1'?"],
     );
-    fail(&reproduce("tau-tradeoff", &out, &["--only", "rebar"]), &["--only rebar is in the name of no run"]);
-    fail(&reproduce("tau-tradeoff", &out, &["--seeds", "0"]), &["0 is not in 1..=1000"]);
+    fail(&reproduce("tau-tradeoff", &out, &["--only", "rebar"]), &["--only rebar matches no run"]);
+    for number in ["0", "-1"] {
+        let range = format!("{number} is not in 1..=1000");
+        fail(&reproduce("tau-tradeoff", &out, &["--seeds", number]), &[&range]);
+    }
+    fail(&reproduce("tau-tradeoff", &out, &["--jobs", "-1"]), &["-1 is not in 1..=1024"]);
     let missing = Command::new(GUMBEL)
         .args(["reproduce", "jang-table-1", "--data-dir", place, "--out", place])
         .env_remove("GUMBEL_DATA")
         .env("XDG_CACHE_HOME", place)
         .output()
         .expect("starts");
-    fail(&missing, &["mnist not found", "gumbel data fetch mnist", "--data-dir"]);
+    fail(&missing, &["data set 'mnist' not found", "gumbel data fetch mnist", "--data-dir"]);
     assert!(!out.exists());
 }
 
 #[test]
-fn without_a_name_it_says_what_there_is() {
+fn without_a_name_it_prints_the_list() {
     for words in [&["reproduce"][..], &["reproduce", "--list"]] {
         let said = succeed(&gumbel(words));
         for experiment in ALL {
@@ -196,17 +205,17 @@ fn without_a_name_it_says_what_there_is() {
 }
 
 #[test]
-fn runs_that_are_timed_take_turns_and_a_ratio_is_of_two_of_them() {
+fn timed_runs_are_made_one_at_a_time_and_their_ratio_is_reported() {
     let (_folder, out) = folder();
     let only = ["--only", "gs-2,marginalised-2"];
     fail(
         &reproduce("jang-speed", &out, &["--jobs", "2"]),
-        &["measures time, so its runs take turns; leave --jobs out"],
+        &["measures time, so its runs are made one at a time; remove --jobs"],
     );
     succeed(&reproduce("jang-speed", &out, &only));
     let pace = |name: &str| summary(&out.join(name))["steps_per_second"].as_f64().expect("a number");
     let lines = results(&out);
-    let ratio = lines.iter().find(|line| line[3] == "20" && line[4] == "times as fast").expect("a line");
+    let ratio = lines.iter().find(|line| line[3] == "20" && line[4] == "speedup").expect("a line");
     let expected = pace("gs-20-seed-0") / pace("marginalised-20-seed-0");
     assert!((ratio[8].parse::<f64>().expect("a number") / expected - 1.0).abs() < 1e-12, "{ratio:?}");
     assert!(out.join("figures/ratio.svg").is_file() && read(&out.join("report.html")).contains("paper 9.9"));

@@ -8,7 +8,7 @@ use std::process::Command;
 fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
     for estimator in ["gumbel-softmax", "reinforce"] {
         let ((_a, whole), (_b, parts)) = (folder(), folder());
-        let options = ["--estimator", estimator, "--binarise", "dynamic", "--steps"];
+        let options = ["--estimator", estimator, "--binarize", "dynamic", "--steps"];
         succeed(&train(&whole, &[&options[..], &["60"]].concat()));
         // Between evaluations and between lines of metrics.
         succeed(&train(&parts, &[&options[..], &["33"]].concat()));
@@ -63,7 +63,7 @@ fn an_interrupt_stops_the_final_evaluation_which_a_resumed_run_repeats() {
     let output = child.wait_with_output().expect("a child");
     assert_eq!(output.status.code(), Some(130));
     assert!(
-        text(&output.stdout).contains("go on with: gumbel train vae --resume"),
+        text(&output.stdout).contains("resume with: gumbel train vae --resume"),
         "{}",
         text(&output.stdout)
     );
@@ -142,7 +142,7 @@ fn a_run_on_a_folder_is_resumed_from_anywhere_but_not_on_other_images() {
     let resume = ["train", "vae", "--resume", run.to_str().expect("UTF-8"), "--steps", "30"];
     images(&folder.path().join("my data"), 91);
     let before = std::fs::read(run.join("config.toml")).expect("a configuration");
-    fail(&program(&resume, Path::new("/")), &["was trained on other images than", "start a new run"]);
+    fail(&program(&resume, Path::new("/")), &["was trained on different images than", "start a new run"]);
     assert_eq!(before, std::fs::read(run.join("config.toml")).expect("a configuration"));
     images(&folder.path().join("my data"), 90);
     succeed(&program(&resume, Path::new("/")));

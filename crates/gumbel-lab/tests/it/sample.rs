@@ -1,8 +1,8 @@
-//! `gumbel sample`: the same draws as the kernels', whatever the format, the parts and the threads.
+//! `gumbel sample`: the samples of the kernels, independent of the format, the parts and the threads.
 
 use crate::program::*;
 use gumbel_kernels::{Stream, gumbel_max, gumbel_softmax, gumbel_top_k, noise};
-use gumbel_lab::logits::{Format, How, Sink, Source, draw};
+use gumbel_lab::logits::{Format, LogitReader, SampleWriter, Sampler, draw};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -41,11 +41,11 @@ fn indices(text: &str) -> Vec<u32> {
         .collect()
 }
 
-/// What is written for one part size, as csv.
-fn drawn(bytes: &[u8], how: How, part: usize) -> Vec<u8> {
-    let mut source = Source::open(Cursor::new(bytes.to_vec()), None, None).expect("a source");
+/// The output for one part size, as csv.
+fn drawn(bytes: &[u8], sampler: Sampler, part: usize) -> Vec<u8> {
+    let mut reader = LogitReader::open(Cursor::new(bytes.to_vec()), None, None).expect("logits");
     let mut text = Vec::new();
-    draw(&mut source, how, Stream::new(4), part, &mut Sink::text(&mut text)).expect("draws");
+    draw(&mut reader, sampler, Stream::new(4), part, &mut SampleWriter::text(&mut text)).expect("draws");
     text
 }
 
@@ -56,16 +56,19 @@ fn neither_parts_nor_precision_of_the_file_change_a_draw() {
         let single = npy("<f4", &format!("({rows}, {k})"), &singles(&numbers));
         let double: Vec<u8> = numbers.iter().flat_map(|&number| f64::from(number).to_le_bytes()).collect();
         let double = npy("<f8", &format!("({rows}, {k})"), &double);
-        for how in [How::Index, How::TopK(3), How::Relaxed(0.7)] {
+        for sampler in [Sampler::Index, Sampler::TopK(3), Sampler::Relaxed(0.7)] {
             for bytes in [&single, &double] {
-                let whole = drawn(bytes, how, usize::MAX);
+                let whole = drawn(bytes, sampler, usize::MAX);
                 for part in [1, k, 3 * k + 1, 20 * k] {
-                    assert!(drawn(bytes, how, part) == whole, "{how:?}, {k} categories in parts of {part}");
+                    assert!(
+                        drawn(bytes, sampler, part) == whole,
+                        "{sampler:?}, {k} categories in parts of {part}"
+                    );
                 }
             }
             assert!(
-                drawn(csv(&numbers, k).as_bytes(), how, 2 * k) == drawn(&single, how, usize::MAX),
-                "{how:?}"
+                drawn(csv(&numbers, k).as_bytes(), sampler, 2 * k) == drawn(&single, sampler, usize::MAX),
+                "{sampler:?}"
             );
         }
     }
@@ -80,11 +83,11 @@ fn draws_are_those_of_the_kernels() {
     gumbel_max(&numbers, k, stream, &mut one).expect("indices");
     gumbel_top_k(&numbers, k, 3, stream, &mut three).expect("indices");
     gumbel_softmax(&numbers, k, 0.7, stream, &mut soft).expect("relaxed samples");
-    let text = |how| text(&drawn(&bytes, how, 5 * k));
-    assert_eq!(indices(&text(How::Index)), one);
-    assert_eq!((indices(&text(How::TopK(3))), text(How::TopK(3)).lines().count()), (three, rows));
+    let text = |sampler| text(&drawn(&bytes, sampler, 5 * k));
+    assert_eq!(indices(&text(Sampler::Index)), one);
+    assert_eq!((indices(&text(Sampler::TopK(3))), text(Sampler::TopK(3)).lines().count()), (three, rows));
     let relaxed: Vec<f32> =
-        text(How::Relaxed(0.7)).split([',', '\n']).filter_map(|field| field.parse().ok()).collect();
+        text(Sampler::Relaxed(0.7)).split([',', '\n']).filter_map(|field| field.parse().ok()).collect();
     assert_eq!(relaxed, soft);
 }
 
@@ -103,6 +106,7 @@ fn a_file_larger_than_a_part_gives_the_same_draws_on_one_thread_and_two_in_every
         assert_eq!(succeed(&sample(&file, &options)), "");
         std::fs::read(path).expect("draws")
     };
+    assert_eq!(indices(&succeed(&sample(&file, &["--seed", "3", "--out", "-"]))), direct);
     let array = out("one.npy", "1");
     assert!(array == out("two.npy", "2"));
     let bytes: Vec<u8> = direct.iter().flat_map(|index| index.to_le_bytes()).collect();
@@ -134,7 +138,7 @@ fn relaxed_samples_and_several_indices_keep_their_rows() {
 }
 
 #[test]
-fn standard_input_is_told_by_its_first_bytes() {
+fn standard_input_is_recognised_by_its_first_bytes() {
     let numbers = logits(12);
     let piped = |bytes: &[u8], more: &[&str]| {
         let mut command = Command::new(GUMBEL);
@@ -152,11 +156,11 @@ fn standard_input_is_told_by_its_first_bytes() {
     for bytes in [&array, csv(&numbers, 4).as_bytes(), &tensors] {
         assert_eq!(indices(&succeed(&piped(bytes, &[]))), direct);
     }
-    fail(&piped(b"hello, world", &[]), &["standard input: this is not recognised", "--format"]);
+    fail(&piped(b"hello, world", &[]), &["standard input: unknown format", "--format"]);
     fail(&piped(b"hello, world", &["--format", "csv"]), &["row 1, field 1: 'hello' is not a number"]);
 }
 
-/// Writes a file and says what is wrong with it.
+/// Writes a file, and asserts that sampling it fails with these parts in the error.
 fn refused(name: &str, bytes: &[u8], options: &[&str], parts: &[&str]) {
     let folder = tempfile::tempdir().expect("a folder");
     let (file, out): (PathBuf, PathBuf) = (folder.path().join(name), folder.path().join("out.npy"));
@@ -183,16 +187,34 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
     );
     refused("a.npy", &array(&many)[..4_000_000], &[], &["the file ends within row 2499 of 3000"]);
     refused("a.npy", &npy("<i4", "(1, 2)", &[0; 8]), &[], &["of type <i4"]);
-    refused("a.csv", b"1,2\n3,4\n5\n", &[], &["row 3 has 1 numbers, the first row has 2"]);
-    refused("a.csv", b"1,2\n", &["--top-k", "3"], &["--top-k 3 of rows of 2 categories: ask for 1 to 2"]);
-    refused("a.csv", b"1,2\n", &["--top-k", "0"], &["--top-k 0"]);
-    refused("a.csv", b"1,2\n", &["--tau", "-1"], &["temperature must be positive and finite, got -1"]);
+    refused("a.csv", b"1,2\n3,4\n5\n", &[], &["row 3 has 1 numbers, expected 2 as in the first row"]);
+    refused(
+        "a.csv",
+        b"1,2\n",
+        &["--top-k", "3"],
+        &["--top-k must be from 1 to 2, the number of categories, got 3"],
+    );
+    refused(
+        "a.csv",
+        b"1,2\n",
+        &["--top-k", "0"],
+        &["'0' for '--top-k <N>': it must be a whole number from 1"],
+    );
+    refused("a.csv", b"1,2\n", &["--tau", "-1"], &["--tau must be positive and finite, got -1"]);
     refused("a.csv", b"1,2\n", &["--tau", "1e-60"], &["temperature must be positive and finite"]);
     refused("a.csv", b"1,2\n", &["--tensor", "x"], &["leave it out"]);
-    refused("a.csv", b"", &[], &["there are no logits"]);
+    refused("a.csv", b"", &[], &["no logits in the file"]);
     refused("a.csv", b"1,2\n", &["--top-k", "1", "--tau", "1"], &["cannot be used with"]);
-    refused("a.txt", b"hello, you", &[], &["not recognised as npy, csv or safetensors"]);
-    fail(&sample(Path::new("/nonexistent.npy"), &[]), &["/nonexistent.npy: cannot be read"]);
-    fail(&sample(Path::new("-"), &["--out", "x.parquet"]), &["--out x.parquet must end in .npy, .csv or"]);
+    refused("a.txt", b"hello, you", &[], &["unknown format; expected npy, csv or safetensors"]);
+    let negative = |option: &str, part: &str| refused("a.csv", b"1,2\n", &[option, "-1"], &[option, part]);
+    negative("--top-k", "'-1' for '--top-k <N>': it must be a whole number from 1");
+    negative("--seed", "'-1' for '--seed <N>': it must be a whole number from 0 to 18446744073709551615");
+    negative("--threads", "-1 is not in 0..=1024");
+    fail(&sample(&std::env::temp_dir(), &[]), &["expected a file, got a folder"]);
+    fail(&sample(Path::new("/nonexistent.npy"), &[]), &["/nonexistent.npy: cannot read the file: "]);
+    fail(
+        &sample(Path::new("-"), &["--out", "x.parquet"]),
+        &["--out must end in .npy, .csv or .safetensors, or be -, got x.parquet"],
+    );
     assert_eq!(Format::of(Path::new("x.NPY")), Some(Format::Npy));
 }

@@ -71,7 +71,7 @@ fn convolutions_learn_classes_and_resume_bit_for_bit() {
     let convolved = |run: &Path, steps| semi(run, &["--convolutions", "4,8", "--steps", steps]);
     succeed(&convolved(&begun, "1"));
     let out = succeed(&convolved(&run, "120"));
-    assert!(out.contains("a style of 10 numbers behind convolutions of 4,8 channels on digits"), "{out}");
+    assert!(out.contains("a style of 10 numbers, behind convolutions of 4,8 channels on digits"), "{out}");
     classifies_better(&begun, &run);
     succeed(&convolved(&parts, "70"));
     let path = parts.to_str().expect("UTF-8");
@@ -128,10 +128,10 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--labels", "0"], &["--labels must be at least 1, got 0", "use train vae"]),
         (
             &["--labels", "20000"],
-            &["--labels 20000 asks for 2000 images of each of 10 classes", "lower --labels"],
+            &["--labels 20000 needs 2000 images of each of 10 classes", "lower --labels"],
         ),
         (&["--classes", "1", "--labels", "10"], &["--classes must be from 2 to 256, got 1"]),
-        (&["--classes", "20"], &["--classes must be the 10 that the labels of digits have, got 20"]),
+        (&["--classes", "20"], &["--classes must be 10, the number of classes of digits, got 20"]),
         (&["--labelled-batch", "0"], &["--labelled-batch must be at least 1, got 0"]),
         (&["--alpha", "-1"], &["--alpha must be finite and not negative, got -1"]),
         (&["--labelled-weight", "inf"], &["--labelled-weight must be finite and not negative, got inf"]),
@@ -141,9 +141,9 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--convolutions", "16,0"], &["--convolutions", "0"]),
         (
             &["--style", "3000000"],
-            &["parameters, of at most 250000000; lower --hidden, --convolutions, --style or --classes"],
+            &["parameters; the limit is 250000000; lower --hidden, --convolutions, --style or --classes"],
         ),
-        (&["--convolutions", "9000000"], &["parameters, of at most", "lower --hidden, --convolutions"]),
+        (&["--convolutions", "9000000"], &["parameters; the limit is", "lower --hidden, --convolutions"]),
         (&["--lr", "1e38"], &["training broke down at step", "lower --lr or raise --tau"]),
     ];
     for (options, parts) in cases {
@@ -185,5 +185,5 @@ fn data_without_labels_is_refused_and_other_labels_are_no_way_to_go_on() {
     succeed(&semi(&run, &[&small[..], &[&labelled]].concat()));
     images(folder.path(), Some(1));
     let resume = ["train", "semi", "--resume", run.to_str().expect("UTF-8"), "--steps", "40"];
-    fail(&gumbel(&resume), &["was trained on other images or labels than"]);
+    fail(&gumbel(&resume), &["was trained on different images or labels than"]);
 }

@@ -1,4 +1,4 @@
-//! `gumbel show` as a user meets it.
+//! `gumbel show` from the command line.
 
 use crate::program::*;
 use gumbel_lab::claims::ALL;
@@ -27,7 +27,7 @@ fn every_claim_holds_and_is_on_the_page() {
         assert!(said.contains(&format!("holds  {}", claim.name)), "{said}");
         assert!(page.contains(&format!("section id=\"{}\"", claim.name)), "{}", claim.name);
     }
-    // What is claimed equal is so by its z, and not by having none.
+    // Equality is tested by a z, which is never missing.
     for row in rows.iter().filter(|row| &row[8] == "equal") {
         assert!(row[6].parse::<f64>().expect("a z").abs() <= 4.0, "{row:?}");
     }
@@ -47,7 +47,7 @@ fn every_claim_holds_and_is_on_the_page() {
 }
 
 #[test]
-fn a_seed_decides_every_number_whatever_the_threads_and_the_other_claims() {
+fn numbers_depend_on_the_seed_and_not_on_threads_or_other_claims() {
     let run = |more: &[&str]| {
         let (_folder, out) = folder();
         succeed(&show(&out, &[&["--samples", "100000"], more].concat()));
@@ -61,15 +61,19 @@ fn a_seed_decides_every_number_whatever_the_threads_and_the_other_claims() {
 }
 
 #[test]
-fn the_list_names_every_claim_and_an_unknown_one_gets_it() {
+fn the_list_names_every_claim_and_unknown_names_are_errors() {
     let list = succeed(&gumbel(&["show", "--list"]));
     let (_folder, out) = folder();
-    let refused = show(&out, &["--only", "density,convexety"]);
+    let unknown = show(&out, &["--only", "density,xyz"]);
     for claim in ALL {
         assert!(list.lines().any(|line| line.starts_with(&format!("{} ", claim.name))), "{list}");
-        fail(&refused, &[claim.name]);
+        fail(&unknown, &[claim.name]);
     }
-    fail(&refused, &["'convexety' (did you mean convexity?)"]);
-    fail(&show(&out, &["--samples", "99"]), &["99"]);
+    let mistyped = show(&out, &["--only", "density,convexety"]);
+    fail(&mistyped, &["unknown claim 'convexety'; did you mean 'convexity'?"]);
+    for number in ["99", "-1"] {
+        let range = format!("{number} is not in 100000..=1000000000");
+        fail(&show(&out, &["--samples", number]), &[&range]);
+    }
     assert!(!out.exists(), "a folder was left behind");
 }

@@ -1,8 +1,8 @@
 //! `gumbel train text`: learning, resuming, writing, comparing, and what it refuses.
 
 use crate::program::*;
-use gumbel_lab::config::{Config, TextOptions, Typed};
 use gumbel_lab::data::text::sentences;
+use gumbel_lab::{experiment::bound::Config, model::TextConfig, run::RunConfig};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
@@ -39,7 +39,9 @@ fn it_learns_what_binds_the_characters_and_says_what_it_reached() {
     let out =
         succeed(&text_run(&run, &["--steps", "600", "--hidden", "64", "--lr", "3e-3", "--kl-warmup", "100"]));
     assert!(out.contains("8 latents of 8 categories on sentences (20000 training strings)"), "{out}");
-    for part in ["the law's entropy", "bits per character", "are reconstructed", "(2000 test strings)"] {
+    for part in
+        ["entropy of the true distribution", "bits per character", "reconstructs", "(2000 test strings)"]
+    {
         assert!(out.contains(part), "'{part}' is missing from {out}");
     }
     let summary = summary(&run);
@@ -109,7 +111,7 @@ fn it_writes_one_string_a_line_and_windows_of_any_text() {
     std::fs::write(&book, "To be or noT To be,\nThaT is The quesTion.\n".repeat(60)).expect("written");
     fail(
         &gumbel(&["train", "text", "--resume", name, "--steps", "30"]),
-        &["was trained on other strings than"],
+        &["was trained on different strings than"],
     );
 }
 
@@ -129,18 +131,18 @@ fn estimators_are_compared_on_it() {
 #[test]
 fn what_cannot_be_trained_is_refused_before_it_begins() {
     let cases: &[(&[&str], &[&str])] = &[
-        (&["--data", "sentence"], &["no corpus or file is called sentence (did you mean sentences?)"]),
+        (&["--data", "sentence"], &["unknown corpus 'sentence'; did you mean 'sentences'?"]),
         (
             &["--data", "shakespeare", "--data-dir", "/nonexistent"],
-            &["no input.txt", "/nonexistent/tiny-shakespeare"],
+            &["looked for input.txt in /nonexistent/tiny-shakespeare"],
         ),
-        (&["--length", "8"], &["--length 8 cuts running text", "leave it out"]),
+        (&["--length", "8"], &["--length 8 is for running text", "leave it out"]),
         (&["--data", "Cargo.toml", "--length", "1"], &["--length must be from 2 to 64, got 1"]),
         (
             &["--data", "Cargo.toml", "--length", "64", "--batch", "50"],
             &["--batch must be at most the", "strings"],
         ),
-        (&["--estimator", "vimco"], &["serves a log-mean-exp only", "use rloo"]),
+        (&["--estimator", "vimco"], &["supports a log-mean-exp only", "use rloo"]),
         (&["--estimator", "disarm"], &["use --categories 2"]),
         (&["--embedding", "0"], &["--embedding must be at least 1, got 0"]),
         (&["--kl", "density"], &["unexpected argument '--kl'"]),
@@ -156,12 +158,14 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
 #[test]
 fn help_shows_its_own_defaults_and_speaks_of_strings() {
     let help = succeed(&gumbel(&["train", "text", "--help"]));
-    for (name, value) in Config::<TextOptions>::defaults().typed() {
+    for (name, value) in Config::<TextConfig>::defaults().typed() {
         let shown = help.contains(&format!("--{name} ")) && help.contains(&format!("[default: {value}]"));
-        assert!(shown == (name != "binarise"), "--{name}: {value} in {help}");
+        assert!(shown == (name != "binarize"), "--{name}: {value} in {help}");
     }
     assert!(
-        help.contains("Strings per step") && !help.contains("Images") && !help.contains("test images"),
+        help.contains("Number of strings per step")
+            && !help.contains("Images")
+            && !help.contains("test images"),
         "{help}"
     );
 }

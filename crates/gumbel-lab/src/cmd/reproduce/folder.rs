@@ -1,6 +1,6 @@
 //! The folder of a reproduction.
 
-use crate::reproduce::{Budget, Experiment, Plan, Run};
+use crate::reproduce::{Budget, Plan, PlannedRun, Reproduction};
 use crate::run::RunFolder;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -9,19 +9,19 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-/// `reproduce.toml`: what is reproduced.
+/// `reproduce.toml`: the name, the budget and the commands.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
     experiment: String,
     budget: String,
-    /// The command of each run that was ever planned here.
+    /// The command of each run planned in this folder so far.
     commands: BTreeMap<String, String>,
 }
 
 const RECORD: &str = "reproduce.toml";
 
-/// A run with a seed, by its place in the plan.
+/// A run, by its index in the plan, with a seed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Task {
     pub(super) run: usize,
@@ -31,30 +31,30 @@ pub(super) struct Task {
 /// The folder, with a folder for each run and seed.
 pub(super) struct Folder {
     folder: RunFolder,
-    pub(super) experiment: &'static Experiment,
+    pub(super) experiment: &'static Reproduction,
     pub(super) budget: Budget,
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Vec<PlannedRun>,
 }
 
 impl Folder {
-    /// A new one, or that of the same reproduction.
+    /// Creates the folder, or opens that of the same reproduction.
     ///
     /// # Errors
-    /// A folder with something else in it, or runs in it that were made by other commands.
+    /// A folder with other contents, or with runs made by other commands.
     pub(super) fn begin(
         path: &Path,
-        experiment: &'static Experiment,
+        experiment: &'static Reproduction,
         budget: Budget,
         plan: &Plan,
     ) -> Result<Self> {
         let known = path.join(RECORD).is_file();
         let folder = if known { RunFolder::at(path) } else { RunFolder::create(Some(path), "reproduce")? };
         let mut commands = if known { earlier(path, experiment, budget)? } else { BTreeMap::new() };
-        for Run { name, command } in &plan.runs {
+        for PlannedRun { name, command } in &plan.runs {
             let before = commands.insert(name.clone(), command.clone());
             ensure!(
                 before.as_ref().is_none_or(|before| before == command),
-                "{} has runs of {name} by another command, gumbel {}; choose another --out",
+                "{} contains runs of {name} made by a different command, gumbel {}; choose another --out",
                 path.display(),
                 before.unwrap_or_default()
             );
@@ -68,7 +68,7 @@ impl Folder {
         self.folder.path()
     }
 
-    /// Writes a file of the reproduction, in full or not at all.
+    /// Writes a file, completely or not at all.
     pub(super) fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> Result<()> {
         self.folder.write(name, contents)
     }
@@ -86,22 +86,22 @@ impl Folder {
         self.folder.file(&format!("logs/{}.txt", self.name(task)))
     }
 
-    /// Whether the run has come to its end.
+    /// Whether the run has finished.
     pub(super) fn finished(&self, task: Task) -> bool {
         self.place(task).join(self.runs[task.run].last_file()).is_file()
     }
 
-    /// Why the run failed, if it did: the last line it wrote.
+    /// The reason of a failure: the last line of the log.
     pub(super) fn failure(&self, task: Task) -> Option<String> {
         let text = std::fs::read_to_string(self.log(task)).ok()?;
         let error = text.lines().next_back()?.strip_prefix("error: ")?;
         (!self.finished(task)).then(|| error.to_owned())
     }
 
-    /// The log of a run that is about to begin, locked until its process ends.
+    /// Opens the log of a new run, locked until its process ends.
     ///
     /// # Errors
-    /// A run that another process is still at.
+    /// A run that another process is making.
     pub(super) fn open_log(&self, task: Task) -> Result<File> {
         let path = self.log(task);
         let opened = std::fs::create_dir_all(self.folder.file("logs"))
@@ -109,20 +109,20 @@ impl Folder {
         let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                bail!("it is still being made by another process; wait for its end")
+                bail!("another process is making this run; wait until it has finished")
             }
-            // Where files cannot be locked there is no such guard.
+            // Some file systems cannot lock files: the log is then not guarded.
             Err(TryLockError::Error(_)) | Ok(()) => file.set_len(0)?,
         }
         Ok(file)
     }
 
-    /// The words that start a run or go on with it.
+    /// The arguments that start a run or resume it.
     pub(super) fn words(&self, task: Task, data_dir: Option<&Path>) -> Vec<OsString> {
         let path = self.place(task);
         let begun = RunFolder::open(&path).ok();
         let resumed = begun.as_ref().is_some_and(|run| run.checkpoint().is_file());
-        // Nothing can be used of a run that ended before its first checkpoint.
+        // A run that ended before its first checkpoint starts again from nothing.
         begun.iter().filter(|run| !run.checkpoint().is_file()).for_each(RunFolder::discard);
         let command = self.runs[task.run].command.split(' ').map(OsString::from);
         let data = data_dir.map(|folder| option("--data-dir=", folder));
@@ -144,14 +144,14 @@ fn option(name: &str, value: &Path) -> OsString {
     word
 }
 
-/// The commands of an earlier part of the same reproduction.
-fn earlier(path: &Path, experiment: &Experiment, budget: Budget) -> Result<BTreeMap<String, String>> {
+/// The commands recorded earlier for the same reproduction.
+fn earlier(path: &Path, experiment: &Reproduction, budget: Budget) -> Result<BTreeMap<String, String>> {
     let file = path.join(RECORD);
     let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    let record: Record = toml::from_str(&text).with_context(|| format!("{} is damaged", file.display()))?;
+    let record: Record = toml::from_str(&text).with_context(|| format!("cannot read {}", file.display()))?;
     ensure!(
         record.experiment == experiment.name && record.budget == budget.name(),
-        "{} holds {} with --budget {}; choose another --out",
+        "{} contains {} with --budget {}; choose another --out",
         path.display(),
         record.experiment,
         record.budget
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_goes_on_with_the_same_and_refuses_what_is_not() {
+    fn a_folder_accepts_the_same_reproduction_only() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("here");
         begin(&path, "tau-tradeoff", Budget::Smoke, |plan| plan.runs.truncate(1)).unwrap();
@@ -185,13 +185,14 @@ mod tests {
         let refused = |name, budget, change| begin(&path, name, budget, change).err().unwrap().to_string();
         let message = refused("tau-tradeoff", Budget::Full, |_| {});
         assert!(
-            message.ends_with("holds tau-tradeoff with --budget smoke; choose another --out"),
+            message.ends_with("contains tau-tradeoff with --budget smoke; choose another --out"),
             "{message}"
         );
-        assert!(refused("kusner-grammar", Budget::Smoke, |_| {}).contains("holds tau-tradeoff"));
+        assert!(refused("kusner-grammar", Budget::Smoke, |_| {}).contains("contains tau-tradeoff"));
         let message = refused("tau-tradeoff", Budget::Smoke, |plan| plan.runs[0].command += " --warm-up 1");
         assert!(
-            message.contains("has runs of gumbel-softmax-0.1 by another command, gumbel measure"),
+            message
+                .contains("contains runs of gumbel-softmax-0.1 made by a different command, gumbel measure"),
             "{message}"
         );
         std::fs::remove_file(path.join(RECORD)).unwrap();
@@ -234,13 +235,13 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_run_that_another_process_is_at_is_left_to_it() {
+    fn a_run_of_another_process_is_not_started() {
         let scratch = tempfile::tempdir().unwrap();
         let folder = begin(&scratch.path().join("here"), "tau-tradeoff", Budget::Smoke, |_| {}).unwrap();
         let task = Task { run: 0, seed: 0 };
         let held = folder.open_log(task).unwrap();
         let message = folder.open_log(task).unwrap_err().to_string();
-        assert!(message.contains("still being made by another process"), "{message}");
+        assert!(message.contains("another process is making this run"), "{message}");
         drop(held);
         folder.open_log(task).unwrap();
     }

@@ -1,15 +1,14 @@
 //! `gumbel reproduce`: a published result from one command.
 //!
-//! A reproduction is a folder with a run for each cell and seed, each made by this program in a process of its own with
-//! the words a user would type, as many at once as there are cores.
+//! A reproduction is a folder with a run for each cell and seed. Each run is a process of this program with the arguments
+//! that a user would type; by default one runs on each core.
 
 mod children;
 mod folder;
 mod results;
 
-use crate::cli::Reproduce;
 use crate::data;
-use crate::reproduce::{ALL, Budget, Experiment, Plan, find};
+use crate::reproduce::{ALL, Budget, Plan, ReproduceOptions, Reproduction, find};
 use crate::support::interrupt::{INTERRUPTED, Stop};
 use crate::support::shell::quoted;
 use crate::support::stdout::print;
@@ -19,11 +18,11 @@ use folder::{Folder, Task};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Makes the runs that have not been made, and the page. Interrupted, it leaves checkpoints and returns 130.
+/// Makes the runs that have not finished, and the page. Interrupted, it leaves checkpoints and returns 130.
 ///
 /// # Errors
-/// A name or a filter that is unknown, data that is missing; the runs that failed, after the others.
-pub(super) fn run(options: &Reproduce) -> Result<ExitCode> {
+/// An unknown name, a filter that matches nothing, missing data; after the other runs, those that failed.
+pub fn run(options: &ReproduceOptions) -> Result<ExitCode> {
     let Some(name) = options.name.as_ref().filter(|_| !options.list) else {
         return list().map(|()| ExitCode::SUCCESS);
     };
@@ -45,11 +44,11 @@ pub(super) fn run(options: &Reproduce) -> Result<ExitCode> {
     finish(&folder, &ended, &stop, &command(options))
 }
 
-/// Says how it ended.
+/// Reports the outcome.
 fn finish(folder: &Folder, ended: &Ended, stop: &Stop, command: &str) -> Result<ExitCode> {
     print(&format!("report: {}\n", folder.path().join("report.html").display()))?;
     if stop.requested() {
-        print(&format!("reproduction stopped; go on with: {command}\n"))?;
+        print(&format!("reproduction stopped; resume with: {command}\n"))?;
         return Ok(ExitCode::from(INTERRUPTED));
     }
     let failures = &ended.failures;
@@ -57,43 +56,45 @@ fn finish(folder: &Folder, ended: &Ended, stop: &Stop, command: &str) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// What there is, where it comes from and what it costs.
+/// Prints names, sources, questions and costs.
 fn list() -> Result<()> {
     let width = ALL.iter().map(|experiment| experiment.name.len()).max().unwrap_or(0);
-    for Experiment { name, source, question, costs: [smoke, short, full], .. } in ALL {
+    for Reproduction { name, source, question, costs: [smoke, short, full], .. } in ALL {
         print(&format!(
             "{name:<width$}  {source}\n{:width$}  {question}\n{:width$}  smoke {smoke}; short {short}; full {full}\n\n",
             "", ""
         ))?;
     }
-    print("Times are rough, of two cores. gumbel reproduce NAME makes one; see gumbel reproduce --help.\n")
+    print(
+        "Times are approximate, on two cores. Run one with gumbel reproduce NAME; for options see gumbel reproduce --help.\n",
+    )
 }
 
-/// Runs at a time.
-fn jobs(experiment: &Experiment, options: &Reproduce) -> Result<usize> {
+/// Number of simultaneous runs.
+fn jobs(experiment: &Reproduction, options: &ReproduceOptions) -> Result<usize> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     match (experiment.timed, options.jobs) {
         (true, Some(2..)) => {
-            bail!("{} measures time, so its runs take turns; leave --jobs out", experiment.name)
+            bail!("{} measures time, so its runs are made one at a time; remove --jobs", experiment.name)
         }
         (true, _) => Ok(1),
         (false, jobs) => Ok(jobs.map_or(cores, usize::from)),
     }
 }
 
-/// Refuses to begin without the data that every run needs.
-fn check_data(experiment: &Experiment, options: &Reproduce) -> Result<()> {
+/// Checks that the data of the runs can be loaded.
+fn check_data(experiment: &Reproduction, options: &ReproduceOptions) -> Result<()> {
     let needed = experiment.data.filter(|_| options.budget != Budget::Smoke);
     needed.map_or(Ok(()), |name| Ok(data::load(name, options.data_dir.as_deref(), 0).map(drop)?))
 }
 
-/// The places in the plan of the runs that the filter lets through.
+/// Indices in the plan of the runs that match the filter.
 fn wanted(plan: &Plan, only: &[String]) -> Result<Vec<usize>> {
     let names: Vec<&str> = plan.runs.iter().map(|run| run.name.as_str()).collect();
     for filter in only {
         ensure!(
             names.iter().any(|name| name.contains(filter.as_str())),
-            "--only {} is in the name of no run; there are {}",
+            "--only {} matches no run; available: {}",
             quoted(filter),
             names.join(", ")
         );
@@ -102,8 +103,8 @@ fn wanted(plan: &Plan, only: &[String]) -> Result<Vec<usize>> {
     Ok((0..names.len()).filter(|&run| through(names[run])).collect())
 }
 
-/// The folder: each budget has its own.
-fn place(experiment: &Experiment, options: &Reproduce) -> PathBuf {
+/// The folder; each budget has its own.
+fn place(experiment: &Reproduction, options: &ReproduceOptions) -> PathBuf {
     let suffix = match options.budget {
         Budget::Short => String::new(),
         budget => format!("-{}", budget.name()),
@@ -112,8 +113,8 @@ fn place(experiment: &Experiment, options: &Reproduce) -> PathBuf {
     options.out.clone().unwrap_or_else(unless_chosen)
 }
 
-/// What goes on with it.
-fn command(options: &Reproduce) -> String {
+/// The command that resumes it.
+fn command(options: &ReproduceOptions) -> String {
     let path = |name: &str, path: &Option<PathBuf>| {
         let text = |path: &PathBuf| format!(" --{name} {}", quoted(&Path::to_string_lossy(path)));
         path.as_ref().map_or(String::new(), text)
@@ -141,15 +142,15 @@ mod tests {
     use crate::cli::{Cli, Command};
     use clap::Parser;
 
-    fn options(words: &[&str]) -> Reproduce {
+    fn options(words: &[&str]) -> ReproduceOptions {
         match Cli::try_parse_from([&["gumbel", "reproduce"], words].concat()).unwrap().command {
             Command::Reproduce(options) => options,
-            _ => unreachable!("the words begin with reproduce"),
+            _ => unreachable!("the first argument is reproduce"),
         }
     }
 
     #[test]
-    fn the_command_says_what_was_chosen() {
+    fn the_command_has_the_options() {
         let words = [
             "tau-tradeoff",
             "--budget",
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_lets_through_what_has_it_in_its_name() {
+    fn a_filter_matches_parts_of_names() {
         let plan = (find("tau-tradeoff").unwrap().plan)(Budget::Smoke);
         let names = |only: &[&str]| {
             let only: Vec<String> = only.iter().map(|filter| filter.to_string()).collect();
@@ -182,10 +183,7 @@ mod tests {
         assert_eq!(names(&[]).unwrap().len(), 9);
         assert_eq!(names(&["rao-0.3", "softmax-0.1"]).unwrap(), ["gumbel-softmax-0.1", "gumbel-rao-0.3"]);
         let message = names(&["rebar"]).unwrap_err().to_string();
-        assert!(
-            message.contains("--only rebar is in the name of no run; there are gumbel-softmax-0.1"),
-            "{message}"
-        );
+        assert!(message.contains("--only rebar matches no run; available: gumbel-softmax-0.1"), "{message}");
     }
 
     #[test]

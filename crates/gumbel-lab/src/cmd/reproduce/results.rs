@@ -1,8 +1,7 @@
-//! What a reproduction has found so far: `report.html`, `figures/` and `results.csv`.
+//! The results of a reproduction so far: `report.html`, `figures/` and `results.csv`.
 
 use super::folder::{Folder, Task};
-use crate::report::Reproduction;
-use crate::reproduce::{Budget, Content, Entry, Plan, Table, found, values};
+use crate::reproduce::{Budget, Content, Entry, Plan, ReproductionPage, ResultTable, found, values};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -23,34 +22,31 @@ struct Line<'a> {
     run: String,
 }
 
-/// Writes all of it, from the files of the runs.
+/// Writes all files from those of the runs.
 ///
 /// # Errors
 /// A file that cannot be read or written.
 pub(super) fn write(folder: &Folder, plan: &Plan, seeds: u64, command: &str) -> Result<()> {
-    let with_entries = |table: &Table| Ok((table.clone(), entries(folder, plan, table, seeds)?));
+    let with_entries = |table: &ResultTable| Ok((table.clone(), entries(folder, plan, table, seeds)?));
     let tables = plan.tables.iter().map(with_entries).collect::<Result<Vec<_>>>()?;
     folder.write("results.csv", csv(folder, &tables)?)?;
     let tasks = (0..seeds).flat_map(|seed| (0..plan.runs.len()).map(move |run| Task { run, seed }));
     let finished = tasks.filter(|&task| folder.finished(task)).count();
-    let rendered = Reproduction {
+    let rendered = ReproductionPage {
         experiment: folder.experiment,
         method: plan.method.clone(),
         comparable: folder.budget != Budget::Smoke,
         command: command.into(),
         tables,
-        runs: plan.runs.iter().map(|run| (run.name.clone(), format!("gumbel {}", run.command))).collect(),
+        runs: plan.runs.iter().map(|run| format!("gumbel {}", run.command)).collect(),
         finished: (finished, plan.runs.len() * seeds as usize),
         environment: environment(),
     }
     .render();
-    for (name, svg) in &rendered.figures {
-        folder.write(&format!("figures/{name}"), svg)?;
-    }
-    folder.write("report.html", rendered.html)
+    rendered.files().try_for_each(|(name, text)| folder.write(&name, text))
 }
 
-fn entries(folder: &Folder, plan: &Plan, table: &Table, seeds: u64) -> Result<Vec<Entry>> {
+fn entries(folder: &Folder, plan: &Plan, table: &ResultTable, seeds: u64) -> Result<Vec<Entry>> {
     found(plan, table, seeds, |run, seed| {
         let place = plan.runs.iter().position(|known| known == run).expect("a run of the plan");
         let task = Task { run: place, seed };
@@ -58,7 +54,7 @@ fn entries(folder: &Folder, plan: &Plan, table: &Table, seeds: u64) -> Result<Ve
     })
 }
 
-fn csv(folder: &Folder, tables: &[(Table, Vec<Entry>)]) -> Result<Vec<u8>> {
+fn csv(folder: &Folder, tables: &[(ResultTable, Vec<Entry>)]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for (table, entries) in tables {
         for entry in entries {
@@ -83,13 +79,13 @@ fn csv(folder: &Folder, tables: &[(Table, Vec<Entry>)]) -> Result<Vec<u8>> {
     Ok(writer.into_inner()?)
 }
 
-/// The runs that a number comes from.
+/// Names of the runs that a number comes from.
 fn made_of(content: &Content) -> String {
     content.numbers().iter().map(|number| number.run.as_str()).collect::<Vec<_>>().join(" / ")
 }
 
 fn environment() -> Vec<(&'static str, String)> {
-    let cores = std::thread::available_parallelism().map_or("not known".into(), |cores| cores.to_string());
+    let cores = std::thread::available_parallelism().map_or("unknown".into(), |cores| cores.to_string());
     vec![
         ("version", env!("CARGO_PKG_VERSION").into()),
         ("cores", cores),

@@ -1,15 +1,15 @@
-//! The shapes of the digits: pen strokes in a unit box, `y` downwards.
+//! Shapes of the digits: pen strokes in a unit box, `y` downwards.
 
 /// A point that a stroke passes through.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Knot {
     pub(super) x: f32,
     pub(super) y: f32,
-    /// Whether the pen turns sharply here, rather than in a curve.
+    /// Whether the stroke has a corner here instead of a curve.
     pub(super) corner: bool,
 }
 
-/// The strokes of one way to write a digit.
+/// Strokes of one shape of a digit.
 pub(super) type Glyph = &'static [&'static [Knot]];
 
 const fn s(x: f32, y: f32) -> Knot {
@@ -20,7 +20,7 @@ const fn c(x: f32, y: f32) -> Knot {
     Knot { x, y, corner: true }
 }
 
-/// The ways to write each digit.
+/// Shapes of each digit.
 pub(super) const GLYPHS: [&[Glyph]; 10] =
     [&ZERO, &ONE, &TWO, &THREE, &FOUR, &FIVE, &SIX, &SEVEN, &EIGHT, &NINE];
 

@@ -1,17 +1,14 @@
-//! How one writer on one occasion deforms a glyph.
+//! Random handwriting: how one drawing deforms a glyph.
 
-use super::{
-    SIDE,
-    glyphs::{Glyph, Knot},
-    pen::Dot,
-};
+use super::glyphs::{Glyph, Knot};
+use super::pen::{Dot, SIDE};
 use gumbel_kernels::{Stream, StreamRng};
 use rand_core::Rng;
 
 /// Dots on the curve between two neighbouring knots.
 const STEPS: u32 = 5;
 
-/// Random numbers that are the same on every machine: integers, sums and products only.
+/// Random numbers by integers, sums and products only, so that they are the same on every machine.
 pub(super) struct Chance(StreamRng);
 
 impl Chance {
@@ -19,7 +16,7 @@ impl Chance {
         Self(StreamRng::new(stream))
     }
 
-    /// An index below `count`, uniform to within 2^-32 of it.
+    /// An index below `count`, uniform to within 2^-32.
     pub(super) fn index(&mut self, count: usize) -> usize {
         ((u64::from(self.0.next_u32()) * count as u64) >> 32) as usize
     }
@@ -35,8 +32,8 @@ impl Chance {
     }
 }
 
-/// The manner of a writer: how the unit box is bent and laid on paper.
-struct Manner {
+/// The parameters of a handwriting: how the unit box of a glyph is deformed.
+struct Style {
     aspect: f32,
     /// How much wider the bottom is than the top.
     taper: f32,
@@ -49,7 +46,7 @@ struct Manner {
     shake: f32,
 }
 
-impl Manner {
+impl Style {
     fn new(chance: &mut Chance) -> Self {
         Self {
             aspect: chance.between(0.55, 1.1),
@@ -66,20 +63,20 @@ impl Manner {
         let (x, y) = (knot.x + chance.normal(self.shake) - 0.5, knot.y + chance.normal(self.shake) - 0.5);
         let y = y + self.sag * (0.25 - y * y);
         let x = x * self.aspect * (1.0 + self.taper * 2.0 * y) - self.slant * y + self.bend * y * y;
-        // Sine and cosine by half the angle's tangent need no library whose last bit may differ.
+        // Sine and cosine from the tangent of half the angle: library versions may differ in the last bit.
         let t = self.half_turn;
         let (sine, cosine) = (2.0 * t / (1.0 + t * t), (1.0 - t * t) / (1.0 + t * t));
         Knot { x: cosine * x - sine * y, y: sine * x + cosine * y, corner: knot.corner }
     }
 }
 
-/// Writes a glyph: each stroke as dots in pixels, centred by their mass, 20 pixels in the longer direction.
+/// Draws a glyph: each stroke as dots in pixels, centred by mass, 20 pixels in the longer direction.
 pub(super) fn write(glyph: Glyph, chance: &mut Chance) -> Vec<Vec<Dot>> {
-    let manner = Manner::new(chance);
+    let style = Style::new(chance);
     let width = chance.between(0.75, 1.65);
     let mut strokes = Vec::with_capacity(glyph.len());
     for stroke in glyph {
-        let knots: Vec<Knot> = stroke.iter().map(|&knot| manner.apply(knot, chance)).collect();
+        let knots: Vec<Knot> = stroke.iter().map(|&knot| style.apply(knot, chance)).collect();
         strokes.push(press(&curve(&knots), width, chance.normal(0.14)));
     }
     fit(&mut strokes, 20.0 + chance.normal(0.5), width);
@@ -107,14 +104,14 @@ fn spline(a: f32, b: f32, c: f32, d: f32, t: f32) -> f32 {
     b + 0.5 * t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * (b - c) + d - a)))
 }
 
-/// Gives each point the pen's radius, which grows or shrinks along the stroke by the share `change`.
+/// Gives each point the pen's radius, which changes linearly along the stroke by the fraction `change`.
 fn press(points: &[(f32, f32)], width: f32, change: f32) -> Vec<Dot> {
     let last = (points.len() - 1) as f32;
     let radius = |index: usize| width * (1.0 + change * (2.0 * index as f32 / last - 1.0));
     points.iter().enumerate().map(|(index, &(x, y))| Dot { x, y, radius: radius(index) }).collect()
 }
 
-/// Scales so that the ink's longer side is `size` pixels.
+/// Scales the drawing so that its longer side is `size` pixels.
 fn fit(strokes: &mut [Vec<Dot>], size: f32, width: f32) {
     let (mut low, mut high) = ([f32::INFINITY; 2], [f32::NEG_INFINITY; 2]);
     for dot in strokes.iter().flatten() {
@@ -129,7 +126,7 @@ fn fit(strokes: &mut [Vec<Dot>], size: f32, width: f32) {
     }
 }
 
-/// Moves the centre of the ink's mass to the image's centre plus `offset`.
+/// Moves the centre of mass to the centre of the image plus `offset`.
 fn centre(strokes: &mut [Vec<Dot>], offset: [f32; 2]) {
     let mut mass = [0.0; 3];
     for pair in strokes.iter().flat_map(|stroke| stroke.windows(2)) {

@@ -1,8 +1,8 @@
-//! Digits drawn by the program: a data set for trying things out, without files or network.
+//! Generated images of digits: a data set for first experiments, without files or network.
 //!
-//! Each image is one of several ways to write its digit as pen strokes, slanted, bent, shaken and drawn with
-//! a pen of varying width, then sized and centred as in MNIST (20 pixels, centre of mass in the middle). It
-//! looks like MNIST but is not: numbers measured on it compare with nothing else.
+//! Each image is one of several shapes of its digit as pen strokes, randomly slanted, bent and perturbed, with a
+//! random pen width, then scaled and centred as in MNIST (20 pixels, centre of mass in the middle). It resembles
+//! MNIST but is not MNIST: results on it are not comparable with results on any other data set.
 
 mod glyphs;
 mod hand;
@@ -13,17 +13,16 @@ use super::{
     registry::{self, Part},
 };
 use gumbel_kernels::Stream;
+use pen::PIXELS;
 
-/// Rows, and columns, of an image.
-pub const SIDE: usize = 28;
-/// Images to learn from in the set that [`load`](super::load) gives.
+pub use pen::SIDE;
+
+/// Training images of the set that [`load`](super::load()) returns.
 pub const TRAIN: usize = 10_000;
-/// Images to report on in that set.
+/// Test images of that set.
 pub const TEST: usize = 1_000;
 
-const PIXELS: usize = SIDE * SIDE;
-
-/// The data set `digits` with the given numbers of images.
+/// Generates the data set `digits` with the given numbers of images.
 pub fn dataset(seed: u64, train: usize, test: usize) -> Dataset {
     let set = registry::find("digits").expect("digits is in the registry");
     Dataset {
@@ -37,7 +36,7 @@ pub fn dataset(seed: u64, train: usize, test: usize) -> Dataset {
     }
 }
 
-/// Labelled images of one part.
+/// Generates labelled images of one part.
 ///
 /// Image `i` is a function of (`seed`, `part`, `i`), so a larger set begins with the smaller one.
 ///
@@ -58,13 +57,13 @@ pub fn images(seed: u64, part: Part, count: usize) -> Images {
     Images::new(pixels, SIDE, SIDE, Some(labels))
 }
 
-/// A random digit and its picture.
+/// Draws a random digit: its label and its image.
 fn draw(stream: Stream) -> (u8, [u8; PIXELS]) {
     let mut chance = hand::Chance::new(stream);
     let label = chance.index(glyphs::GLYPHS.len());
-    let ways = glyphs::GLYPHS[label];
-    let way = chance.index(ways.len());
-    (label as u8, pen::draw(&hand::write(ways[way], &mut chance)))
+    let shapes = glyphs::GLYPHS[label];
+    let shape = chance.index(shapes.len());
+    (label as u8, pen::draw(&hand::write(shapes[shape], &mut chance)))
 }
 
 #[cfg(test)]
@@ -93,7 +92,7 @@ mod tests {
     fn labels_are_balanced_and_images_all_differ() {
         let images = images(0, Part::Train, 5000);
         let mut counts = [0; 10];
-        images.labels.iter().flatten().for_each(|&label| counts[usize::from(label)] += 1);
+        images.labels.as_deref().unwrap().iter().for_each(|&label| counts[usize::from(label)] += 1);
         let sd = (5000.0 * 0.1 * 0.9f64).sqrt();
         assert!(counts.iter().all(|&n| (f64::from(n) - 500.0).abs() < 4.0 * sd), "{counts:?}");
         let mut distinct: Vec<&[u8]> = (0..5000).map(|index| images.image(index)).collect();

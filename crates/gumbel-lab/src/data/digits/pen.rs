@@ -1,6 +1,9 @@
-//! Ink from strokes, with smooth edges.
+//! Rasterises pen strokes with smooth edges.
 
-use super::{PIXELS, SIDE};
+/// Rows, and columns, of an image.
+pub const SIDE: usize = 28;
+/// Pixels of an image.
+pub(super) const PIXELS: usize = SIDE * SIDE;
 
 /// A point of a stroke, in pixels from the image's upper left corner.
 #[derive(Clone, Copy, Debug)]
@@ -11,17 +14,17 @@ pub(super) struct Dot {
     pub(super) radius: f32,
 }
 
-/// Draws strokes with a round pen: a pixel's ink falls from 255 to 0 over one pixel across the line's edge.
+/// Rasterises strokes of a round pen: values fall from 255 to 0 over one pixel across the line's edge.
 pub(super) fn draw(strokes: &[Vec<Dot>]) -> [u8; PIXELS] {
     let mut depth = [-1.0; PIXELS];
     for pair in strokes.iter().flat_map(|stroke| stroke.windows(2)) {
-        press(&mut depth, pair[0], pair[1]);
+        stroke(&mut depth, pair[0], pair[1]);
     }
     depth.map(|depth| ((depth + 0.5).clamp(0.0, 1.0) * 255.0 + 0.5) as u8)
 }
 
-/// Deepens each pixel near the segment to its distance inside the line's edge.
-fn press(depth: &mut [f32; PIXELS], from: Dot, to: Dot) {
+/// Raises each pixel near the segment to its distance inside the line's edge.
+fn stroke(depth: &mut [f32; PIXELS], from: Dot, to: Dot) {
     let (dx, dy) = (to.x - from.x, to.y - from.y);
     let inverse = 1.0 / (dx * dx + dy * dy).max(1e-12); // the two dots may coincide
     let reach = from.radius.max(to.radius) + 0.5;
@@ -38,9 +41,9 @@ fn press(depth: &mut [f32; PIXELS], from: Dot, to: Dot) {
     }
 }
 
-/// The rows or columns that an interval touches, cut off at the image's edges.
+/// The rows or columns that an interval touches, clipped to the image.
 fn pixels(low: f32, high: f32) -> std::ops::Range<usize> {
-    // A cast from a float saturates, so a negative one is 0.
+    // A cast from a float saturates, so a negative value becomes 0.
     let end = high.ceil() as usize;
     (low.floor() as usize).min(SIDE)..end.min(SIDE)
 }
@@ -54,11 +57,11 @@ mod tests {
         let dot = |x| Dot { x, y: 10.0, radius: 1.25 };
         let image = draw(&[vec![dot(5.0), dot(20.0)]]);
         let column: Vec<u8> = (7..13).map(|row| image[row * SIDE + 12]).collect();
-        assert_eq!(column, [0, 64, 255, 255, 64, 0]); // 0.25 pixels of ink on either side
+        assert_eq!(column, [0, 64, 255, 255, 64, 0]); // a quarter of a pixel on either side
     }
 
     #[test]
-    fn ink_beyond_the_paper_is_cut_off() {
+    fn strokes_outside_the_image_are_clipped() {
         let far = Dot { x: -50.0, y: 90.0, radius: 2.0 };
         assert_eq!(draw(&[vec![far, far]]), [0; PIXELS]);
     }

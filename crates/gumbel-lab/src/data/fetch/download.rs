@@ -1,4 +1,4 @@
-//! One file over HTTP, checked as it arrives.
+//! Downloads one file over HTTP and checks it on arrival.
 
 use crate::data::{Error, idx, registry::Original};
 use crate::support::atomic_file;
@@ -12,7 +12,7 @@ use std::{
 use tempfile::NamedTempFile;
 use ureq::Agent;
 
-/// Downloads to a temporary file in `folder`, from the first mirror that has the right contents.
+/// Downloads to a temporary file in `folder`, from the first mirror with the published contents.
 pub(super) fn download(
     original: &Original,
     folder: &Path,
@@ -24,7 +24,7 @@ pub(super) fn download(
     for mirror in mirrors {
         let url = format!("{}/{}", mirror.trim_end_matches('/'), original.name);
         match attempt(&url, original, folder, watch) {
-            // No other mirror would make room on the disk, or is wanted after an interrupt.
+            // Another mirror neither frees disk space nor is needed after an interrupt.
             Err(failed @ (Error::Write { .. } | Error::Interrupted(_))) => return Err(failed),
             Err(failed) => attempts.push(failed),
             done => return done,
@@ -36,22 +36,22 @@ pub(super) fn download(
 
 fn attempt(url: &str, original: &Original, folder: &Path, watch: &Watch) -> Result<NamedTempFile, Error> {
     watch.stop.check().map_err(Error::Interrupted)?;
-    // Before the request: an unwritable folder should cost no traffic.
+    // Before the request, so that an unwritable folder causes no traffic.
     let unwritable = |source| Error::write(&folder.join(original.name), source);
     let mut file = atomic_file::beside(&folder.join(original.name)).map_err(unwritable)?;
-    let response = agent().get(url).call().map_err(|source| refused(url, source))?;
+    let response = agent().get(url).call().map_err(|source| unreachable(url, source))?;
     watch.bar.set_length(original.bytes);
     watch.bar.set_position(0);
     watch.bar.set_message(original.name);
-    // One byte more than published is enough to know.
+    // One byte more than published suffices to reject it.
     let body = response.into_body().into_reader().take(original.bytes + 1);
     let write = |chunk: &[u8]| file.write_all(chunk).map_err(unwritable);
     let (got, sha256) = copy(body, write, url, original, watch)?;
     if got != original.bytes {
-        return Err(Error::WrongLength { url: url.into(), wanted: original.bytes, got });
+        return Err(Error::WrongLength { url: url.into(), expected: original.bytes, got });
     }
     if sha256 != original.sha256 {
-        return Err(Error::WrongHash { url: url.into(), wanted: original.sha256.into(), got: sha256 });
+        return Err(Error::WrongHash { url: url.into(), expected: original.sha256.into(), got: sha256 });
     }
     Ok(file)
 }
@@ -70,10 +70,10 @@ fn copy(
             Ok(0) => return Ok((got, idx::hex(&hash.finalize()))),
             Ok(count) => count,
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                return Err(Error::WrongLength { url: url.into(), wanted: original.bytes, got });
+                return Err(Error::WrongLength { url: url.into(), expected: original.bytes, got });
             }
             Err(error) => {
-                let reason = format!("broke off after {got} bytes ({error})");
+                let reason = format!("connection lost after {got} bytes ({error})");
                 return Err(Error::Unreachable { url: url.into(), reason });
             }
         };
@@ -93,7 +93,7 @@ fn agent() -> Agent {
     config.build().new_agent()
 }
 
-fn refused(url: &str, error: ureq::Error) -> Error {
+fn unreachable(url: &str, error: ureq::Error) -> Error {
     let url = url.into();
     match error {
         ureq::Error::StatusCode(status) => Error::HttpStatus { url, status },

@@ -1,7 +1,7 @@
-//! Downloading data sets.
+//! Downloads data sets.
 //!
-//! Every download is checked against its published length and SHA-256 before it gets its name; whatever goes
-//! wrong, no half-written file is left.
+//! Every download is checked against its published length and SHA-256 before it is renamed to its final name, so that
+//! no failure leaves a partial file.
 
 mod convert;
 mod download;
@@ -9,7 +9,7 @@ mod omniglot;
 
 use super::{
     Error, Places, idx,
-    places::present,
+    layout::present,
     registry::{self, DataFile, Packing, Set},
 };
 use crate::support::atomic_file;
@@ -18,15 +18,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Downloads a named set into DIR/NAME for `data_dir`, else for `GUMBEL_DATA`, else in the system's cache folder.
+/// Downloads a named set to DIR/NAME for `data_dir`, else for `GUMBEL_DATA`, else in the cache folder of the system.
 ///
-/// Returns that folder. Files that are there with the right contents are kept. `base_url` names a folder to
-/// download from instead of the known mirrors. The bar of `watch` shows one file after the other; see
+/// Returns that folder. Existing files with the published contents are kept. `base_url` names a folder to
+/// download from instead of the known mirrors. The bar of `watch` shows the progress of each file; see
 /// [`progress_bar`].
 ///
 /// # Errors
-/// An unknown or built-in name, a folder that cannot be written, a server that does not answer as it should, or
-/// contents other than published.
+/// An unknown or built-in name, a folder that cannot be written, a server that fails, or contents other than published.
 pub fn fetch(
     name: &str,
     data_dir: Option<&Path>,
@@ -55,13 +54,13 @@ pub fn fetch_set(set: &Set, folder: &Path, base_url: Option<&str>, watch: &Watch
     let created = std::fs::create_dir_all(folder).map_err(|source| Error::write(folder, source));
     let filled = created.and_then(|()| fill(set, folder, base_url, watch));
     if filled.is_err() {
-        // Refused, rightly, where some files arrived before the failure.
+        // Fails for a folder that holds files which arrived before the failure, as it should.
         made.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
     }
     filled
 }
 
-/// A bar on standard error with the file's name, bytes and remaining time; silent where that is no terminal.
+/// A progress bar on standard error with file name, bytes and remaining time; hidden if that is not a terminal.
 pub fn progress_bar() -> ProgressBar {
     let template = "{msg:30} {bar:30} {bytes:>10}/{total_bytes} {eta:>4}";
     let style = ProgressStyle::with_template(template).expect("the template is well formed");
@@ -88,10 +87,10 @@ fn fill(set: &Set, folder: &Path, base_url: Option<&str>, watch: &Watch) -> Resu
     Ok(())
 }
 
-/// Unfinished files that nobody has written to for this long belong to a download that was killed.
+/// The age from which a partial file belongs to a download that was killed.
 const STALE: Duration = Duration::from_secs(3600);
 
-/// Removes what killed downloads left, as far as it can be: a leftover is no reason to fail.
+/// Removes the partial files of killed downloads; a failure to do so is ignored.
 fn remove_stale(folder: &Path) {
     for entry in folder.read_dir().into_iter().flatten().flatten() {
         let unfinished = entry.file_name().to_string_lossy().starts_with(atomic_file::PREFIX);
@@ -107,7 +106,7 @@ fn place(file: tempfile::NamedTempFile, path: &Path) -> Result<(), Error> {
     atomic_file::place(file, path).map_err(|source| Error::write(path, source))
 }
 
-/// Whether the file is there with the published contents.
+/// Whether the folder has the file with the published contents.
 fn intact(folder: &Path, file: &DataFile) -> bool {
     let contents = present(folder, file.name).map(|path| idx::contents_sha256(&path));
     matches!(contents, Some(Ok(sha256)) if sha256 == file.sha256)

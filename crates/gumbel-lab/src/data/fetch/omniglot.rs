@@ -1,4 +1,4 @@
-//! Omniglot's zips of 105 x 105 drawings to 28 x 28 images.
+//! Converts the zip archives of Omniglot, 105 x 105 drawings, to 28 x 28 images.
 
 use super::convert;
 use crate::data::{
@@ -16,9 +16,9 @@ use zip::{ZipArchive, result::ZipError};
 const LARGE: usize = 105;
 /// Rows, and columns, of the result.
 const SMALL: usize = 28;
-/// Drawings 1 to 15 of a character are to learn from, the rest to report on.
+/// Drawings 1 to 15 of a character are training images, the others test images.
 const LAST_TRAIN: u32 = 15;
-/// More than any drawing takes; a larger entry is not one.
+/// The limit on the bytes read of an entry, more than any drawing has.
 const ENTRY_LIMIT: u64 = 1 << 20;
 
 /// One person's drawing of one character.
@@ -32,13 +32,13 @@ struct Drawing {
 }
 
 /// The two parts, labelled by alphabet.
-pub(super) struct Parts {
+pub(super) struct Omniglot {
     train: Images,
     test: Images,
 }
 
-impl Parts {
-    /// Writes the part and kind that `file` is.
+impl Omniglot {
+    /// Writes the part and kind of `file`.
     pub(super) fn write(&self, file: &DataFile, folder: &Path) -> Result<(), Error> {
         let images = if file.part == Part::Train { &self.train } else { &self.test };
         convert::write(file, folder, images)
@@ -46,7 +46,7 @@ impl Parts {
 }
 
 /// Reads all drawings of the zips, ordered by character, then drawing.
-pub(super) fn convert<'a>(zips: impl Iterator<Item = &'a Path>) -> Result<Parts, Error> {
+pub(super) fn convert<'a>(zips: impl Iterator<Item = &'a Path>) -> Result<Omniglot, Error> {
     let mut drawings = Vec::new();
     for path in zips {
         read(path, &mut drawings)?;
@@ -58,10 +58,10 @@ pub(super) fn convert<'a>(zips: impl Iterator<Item = &'a Path>) -> Result<Parts,
         let pixels = chosen().flat_map(|(drawing, _)| drawing.pixels.iter().copied()).collect();
         Images::new(pixels, SMALL, SMALL, Some(chosen().map(|(_, &alphabet)| alphabet).collect()))
     };
-    Ok(Parts { train: part(true), test: part(false) })
+    Ok(Omniglot { train: part(true), test: part(false) })
 }
 
-/// Numbers the alphabets as they first appear among the ordered characters.
+/// Numbers the alphabets in the order of their first character.
 fn number_alphabets(drawings: &[Drawing]) -> Vec<u8> {
     let mut names: Vec<&str> = Vec::new();
     let number = |drawing| {
@@ -102,7 +102,7 @@ fn parse(name: &str) -> Option<(String, u32, u32)> {
     Some((alphabet.into(), character.parse().ok()?, drawing.parse().ok()?))
 }
 
-/// Whether each pixel is ink, that is dark.
+/// Whether each pixel is ink, that is, dark.
 fn ink(png: &[u8], path: &Path) -> Result<Vec<bool>, Error> {
     let failed = |error: png::DecodingError| Error::Damaged {
         path: path.into(),
@@ -114,7 +114,7 @@ fn ink(png: &[u8], path: &Path) -> Result<Vec<bool>, Error> {
     let mut reader = decoder.read_info().map_err(failed)?;
     let (width, height) = (reader.info().width, reader.info().height);
     if (width, height) != (LARGE as u32, LARGE as u32) {
-        let reason = format!("it has {height} x {width} pixels instead of {LARGE} x {LARGE}");
+        let reason = format!("it has {height} x {width} pixels, expected {LARGE} x {LARGE}");
         return Err(Error::Convert { path: path.into(), reason });
     }
     let mut samples = vec![0; reader.output_buffer_size().unwrap_or_default()];
@@ -122,7 +122,7 @@ fn ink(png: &[u8], path: &Path) -> Result<Vec<bool>, Error> {
     Ok(samples.chunks_exact(channels).map(|pixel| pixel[0] < 128).collect())
 }
 
-/// The exact area average: 3.75 x 3.75 source pixels each, all ink = 255, rounded to the nearest.
+/// Area average over 3.75 x 3.75 source pixels, exact and then rounded; full ink is 255.
 fn shrink(ink: &[bool]) -> Vec<u8> {
     let mut pixels = Vec::with_capacity(SMALL * SMALL);
     for row in 0..SMALL {

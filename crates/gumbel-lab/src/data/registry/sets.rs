@@ -1,11 +1,11 @@
 //! The published data sets: files, checksums, mirrors and licences.
 //!
-//! The checksums of MNIST, Fashion-MNIST, binarised MNIST and Omniglot's zips are those that
+//! The checksums of MNIST, Fashion-MNIST, binarised MNIST and the zips of Omniglot are those that
 //! `tensorflow_datasets` lists under `url_checksums`.
 
-use super::{
+use super::set::{
     DataFile,
-    Kind::{self, Images, Labels},
+    FileKind::{self, Images, Labels},
     Original, Packing,
     Part::{self, Test, Train, Valid},
     Set,
@@ -13,7 +13,7 @@ use super::{
 
 pub(super) const DIGITS: Set = Set {
     name: "digits",
-    note: "built-in drawn digits, 10000 train and 1000 test of 28x28; not MNIST, numbers are not comparable",
+    note: "generated digits, 10000 train and 1000 test of 28x28; not MNIST, results are not comparable",
     licence: "that of this program",
     files: &[],
     originals: &[],
@@ -84,7 +84,7 @@ pub(super) const MNIST: Set = Set {
     packing: Packing::Plain,
 };
 
-// The checksum, not the transport, is what vouches for the contents: plain HTTP will do as a last resort.
+// The checksum, not the transport, guarantees the contents, so plain HTTP is acceptable as a last resort.
 const TORONTO: &[&str] = &[
     "https://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/",
     "http://www.cs.toronto.edu/~larocheh/public/datasets/binarized_mnist/",
@@ -209,8 +209,8 @@ const LAKE: &[&str] = &[
 
 pub(super) const OMNIGLOT: Set = Set {
     name: "omniglot",
-    note: "Omniglot (Lake et al. 2015) as our own 28x28 area average, drawings 1-15 train and 16-20 test, labelled \
-           by alphabet; not the file of Burda et al., so not comparable with published likelihoods",
+    note: "Omniglot (Lake et al. 2015) reduced to 28x28 by area averaging, drawings 1-15 train and 16-20 test, labelled by \
+           alphabet; not the file of Burda et al., so not comparable with published likelihoods",
     licence: "MIT; (c) 2015 Brenden Lake",
     files: &[
         file(
@@ -255,7 +255,7 @@ pub(super) const OMNIGLOT: Set = Set {
     packing: Packing::OmniglotZips,
 };
 
-const fn file(part: Part, kind: Kind, name: &'static str, sha256: &'static str) -> DataFile {
+const fn file(part: Part, kind: FileKind, name: &'static str, sha256: &'static str) -> DataFile {
     DataFile { part, kind, name, sha256 }
 }
 

@@ -1,103 +1,110 @@
-//! What can be wrong with a corpus.
+//! Errors of corpora, each with its remedy.
 
+use crate::data::error::list;
+use crate::support::suggest;
 use std::path::PathBuf;
 
-/// Why there is no corpus.
+/// Why a corpus could not be found or read. Every message is one line with the problem, the value and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The list of names is nowhere.
+    /// A named corpus whose file is in none of the folders searched.
     #[error(
-        "there is no names.txt in {}; put one there, a name a line, or give --data FILE or --data grammar",
-        .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+        "corpus '{name}' not found: looked for {file} in {}; put the file there, give another folder with --data-dir \
+         DIR, or use a text file with --data FILE",
+        list(searched)
     )]
-    NoNames(Vec<PathBuf>),
-    /// Shakespeare is nowhere.
-    #[error(
-        "there is no input.txt of Tiny Shakespeare in {}; put it there, or give --data FILE or --data sentences",
-        .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
-    )]
-    NoShakespeare(Vec<PathBuf>),
-    /// Neither a name nor a file.
-    #[error(
-        "no corpus or file is called {name}{question}; give grammar, sentences, names, shakespeare or the path of a \
-         text file"
-    )]
+    NotFound {
+        /// The corpus.
+        name: &'static str,
+        /// Its file.
+        file: &'static str,
+        /// Folders searched, in order.
+        searched: Vec<PathBuf>,
+    },
+    /// A word that is neither the name of a corpus nor a file.
+    #[error("{}", unknown(name, known))]
     Unknown {
-        /// As given.
+        /// The word.
         name: String,
-        /// What it may have meant, in brackets.
-        question: String,
+        /// All known names.
+        known: &'static [&'static str],
     },
     /// A file that cannot be read as text.
-    #[error("cannot read {path}: {reason}", path = .path.display())]
+    #[error("cannot read {}: {reason}; expected a text file in UTF-8", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the system.
         reason: String,
     },
-    /// A line that is too long for a string of its own.
+    /// A line that is too long for a string.
     #[error(
-        "{path}, line {line}: {symbols} characters, of at most {most}; for running text give --length, such as \
+        "{}, line {line}: {symbols} characters; the limit is {limit}; for running text use --length, such as \
          --length 16",
-        path = .path.display()
+        path.display()
     )]
     LongLine {
         /// The file.
         path: PathBuf,
-        /// Its line, from 1.
+        /// The line, from 1.
         line: usize,
-        /// Characters it has.
+        /// Characters of the line.
         symbols: usize,
-        /// Characters it may have.
-        most: usize,
+        /// Limit on its characters.
+        limit: usize,
     },
-    /// Too few strings to learn from and to compare with.
-    #[error("{source_of} has {strings} strings, of at least {least}")]
+    /// Too few strings for training and comparison.
+    #[error("{source_of} has {strings} strings; at least {minimum} are needed; use a larger file")]
     TooFew {
         /// The file or the corpus.
         source_of: String,
-        /// Strings there are.
+        /// Number of strings.
         strings: usize,
-        /// Strings there must be.
-        least: usize,
+        /// Minimum number of strings.
+        minimum: usize,
     },
-    /// More symbols than a code can name.
-    #[error("{path} has {symbols} different characters, of at most {most}", path = .path.display())]
+    /// More symbols than codes.
+    #[error("{} has {symbols} different characters; the limit is {limit}; use a file with fewer", path.display())]
     ManySymbols {
         /// The file.
         path: PathBuf,
-        /// Different characters there are.
+        /// Number of different characters.
         symbols: usize,
-        /// Different characters there may be.
-        most: usize,
+        /// Limit on that number.
+        limit: usize,
     },
-    /// More than a data set of dots holds.
+    /// More characters than a data set in memory holds.
     #[error(
-        "{source_of} has {characters} characters of {symbols} symbols, of at most {most}; give a part of it"
+        "{source_of} has {characters} characters of {symbols} symbols; the limit is {limit} characters; use a part of \
+         the file"
     )]
     TooLarge {
         /// The file or the corpus.
         source_of: String,
-        /// Characters there are.
+        /// Number of characters.
         characters: usize,
-        /// Different characters there are.
+        /// Number of different characters.
         symbols: usize,
-        /// Characters there may be.
-        most: usize,
+        /// Limit on the characters.
+        limit: usize,
     },
-    /// A length given to a corpus that has its own.
+    /// A length for a corpus whose strings have their own.
     #[error(
-        "--length {0} cuts running text; grammar, sentences and names have strings of their own, leave it out"
+        "--length {0} is for running text; grammar, sentences and names have strings of their own; leave it out"
     )]
     Length(usize),
     /// Windows that are too short or too long.
-    #[error("--length must be from 2 to {most}, got {got}")]
+    #[error("--length must be from 2 to {limit}, got {got}")]
     LengthRange {
         /// As given.
         got: usize,
         /// The longest.
-        most: usize,
+        limit: usize,
     },
+}
+
+fn unknown(name: &str, known: &[&str]) -> String {
+    let message = suggest::unknown("corpus", name, known);
+    if message.ends_with('?') { message } else { message + ", or the path of a text file" }
 }

@@ -1,7 +1,7 @@
-//! Kusner and Hernández-Lobato's arithmetic grammar, S → x | S+S | S−S | S∗S | S/S, with a length law that is stated.
+//! Kusner and Hernández-Lobato's arithmetic grammar, S → x | S+S | S−S | S∗S | S/S, with a known distribution of lengths.
 //!
-//! Its strings are x(op x)^k. The productions chosen uniformly would give k = 0 to four strings of five, so here k is
-//! uniform on 0..=5 and each operator uniform on the four. There are 4^k strings for each k, 1365 in all, and the
+//! Its strings are x(op x)^k. Uniform productions would give k = 0 for four strings of five, so here k is uniform on
+//! 0..=5 and each operator is uniform on the four. There are 4^k strings for each k, 1365 in all, and the
 //! entropy of the law is ln 6 + (0 + … + 5)/6 · ln 4 = 5.2575 nats.
 
 use gumbel_kernels::{Stream, StreamRng};
@@ -9,12 +9,12 @@ use rand_core::Rng;
 
 /// The operators.
 pub const OPERATORS: [char; 4] = ['+', '-', '*', '/'];
-/// The most operators of a string.
+/// The largest number of operators in a string.
 pub const MOST: usize = 5;
-/// Symbols of the longest string.
+/// The number of symbols of the longest string.
 pub const LONGEST: usize = 2 * MOST + 1;
 
-/// Strings of the law, one after another from the stream.
+/// Draws strings, one after another from the stream.
 ///
 /// ```
 /// # use gumbel_kernels::Stream;
@@ -39,7 +39,7 @@ fn below(rng: &mut StreamRng, bound: u64) -> u64 {
     (u64::from(rng.next_u32()) * bound) >> 32
 }
 
-/// The number of operators of a string of the grammar that the law can give; `None` for any other.
+/// The number of operators of a string that the law supports; `None` for any other string.
 ///
 /// ```
 /// use gumbel_lab::data::text::grammar::operators;
@@ -59,24 +59,24 @@ pub fn operators(string: &str) -> Option<usize> {
     (!expects_x && length <= LONGEST).then_some(length / 2)
 }
 
-/// `ln p(string)` under the law, `−ln 6 − k ln 4`; `None` for a string it never gives.
+/// `ln p(string)` under the law, `−ln 6 − k ln 4`; `None` for a string that it does not support.
 ///
 /// ```
-/// let log_mass = gumbel_lab::data::text::grammar::log_prob("x+x").unwrap();
-/// assert!((log_mass + 24f64.ln()).abs() < 1e-12);
+/// let log_prob = gumbel_lab::data::text::grammar::log_prob("x+x").unwrap();
+/// assert!((log_prob + 24f64.ln()).abs() < 1e-12);
 /// ```
 pub fn log_prob(string: &str) -> Option<f64> {
     let operators = operators(string)?;
     Some(-((MOST + 1) as f64).ln() - operators as f64 * 4f64.ln())
 }
 
-/// How often each length 0, 1, 2, … occurs.
+/// The probability of each length 0, 1, 2, …
 pub fn lengths() -> Vec<f64> {
     let share = 1.0 / (MOST + 1) as f64;
     (0..=LONGEST).map(|length| if length % 2 == 1 { share } else { 0.0 }).collect()
 }
 
-/// Each symbol with its share of all symbols: k + 1 of x and k operators, averaged over k.
+/// Each symbol with its frequency among all symbols: k + 1 of x and k operators, averaged over k.
 pub fn symbols() -> Vec<(char, f64)> {
     let (operands, each) = (MOST as f64 / 2.0 + 1.0, MOST as f64 / 8.0);
     let total = operands + 4.0 * each;
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    /// Every string of the law.
+    /// Every string that the law supports.
     fn all() -> Vec<String> {
         let longer = |strings: &Vec<String>| -> Vec<String> {
             strings.iter().flat_map(|s| OPERATORS.map(|operator| format!("{s}{operator}x"))).collect()
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn draws_follow_the_law_and_the_shares_of_symbols_are_those_of_its_strings() {
+    fn draws_follow_the_law_and_symbol_frequencies_are_those_of_its_strings() {
         let (count, strings) = (60_000, draw(Stream::new(3), 60_000));
         let mut counts = BTreeMap::<&str, f64>::new();
         strings.iter().for_each(|string| *counts.entry(string).or_default() += 1.0);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_the_grammar_is_refused() {
+    fn strings_outside_the_grammar_are_rejected() {
         for string in ["", "+", "x+", "xx", "x++x", "y", "x x", "x+x ", "x+x+x+x+x+x+x"] {
             assert_eq!(operators(string), None, "{string:?}");
         }

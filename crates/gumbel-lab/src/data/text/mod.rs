@@ -1,20 +1,22 @@
-//! Discrete sequences: where they come from, how they become codes, and how generated ones are judged.
+//! Discrete sequences: their sources, their codes, and the evaluation of generated strings.
 //!
-//! [`load`] makes a [`Corpus`] of the arithmetic [`grammar`], of [`sentences`], of a list of strings or of text;
-//! [`measure`] compares strings with one, and a [`Baseline`] says what they cost by counting.
+//! [`load()`] makes a [`Corpus`] from the arithmetic [`grammar`], from [`sentences`], or from a file of strings or text;
+//! [`measure`] compares strings with a corpus, and [`Baseline`] gives their cost under models that count.
 
 mod baseline;
 mod corpus;
 mod error;
 pub mod grammar;
+mod load;
+mod named;
 pub mod ngrams;
 mod quality;
 pub mod sentences;
-mod source;
 
+pub use super::alphabet::{Alphabet, Law, TextEncoding};
 pub use baseline::Baseline;
-pub(crate) use corpus::codes_of;
-pub use corpus::{Alphabet, Corpus, Law, Written, codes};
+pub use corpus::{Corpus, codes};
 pub use error::Error;
+pub use load::{WINDOW, load};
+pub use named::{KNOWN, NAMED, NamedCorpus};
 pub use quality::{Quality, Runs, law_nats, measure};
-pub use source::{KNOWN, WINDOW, load};

@@ -1,19 +1,19 @@
-//! Runs of n symbols, and how two sets of strings differ in them.
+//! Runs of n symbols (n-grams), and the difference between two sets of strings in them.
 
 use std::collections::HashMap;
 
-/// How often each run of n symbols occurs in some strings.
+/// The number of occurrences of each run of n symbols in a set of strings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
     counts: HashMap<Vec<char>, u64>,
     total: u64,
 }
 
-/// Stands before and after a string whose ends mean something.
+/// Marks the start and the end of a string.
 const EDGE: char = '\0';
 
 impl Counts {
-    /// The runs of `n` symbols; with `edges`, a string's ends are symbols too.
+    /// Counts the runs of `n` symbols; with `edges`, the start and the end of a string count as symbols.
     pub fn new<'a>(strings: impl IntoIterator<Item = &'a String>, n: usize, edges: bool) -> Self {
         let mut all = Self::default();
         for string in strings {
@@ -28,10 +28,10 @@ impl Counts {
         all
     }
 
-    /// The share of these occurrences whose run never occurs in `other`, 0 to 1.
+    /// The fraction of occurrences whose run does not occur in `other`, 0 to 1.
     ///
-    /// From generated strings to true ones: how much is made up. From true ones to generated ones: how much is never
-    /// made. A collapsed generator does well on the first and badly on the second.
+    /// From generated to true strings it is the fraction that is invented, from true to generated strings the fraction
+    /// that is missed. A collapsed generator is good at the first and bad at the second.
     ///
     /// ```
     /// use gumbel_lab::data::text::ngrams::Counts;
@@ -44,7 +44,7 @@ impl Counts {
         self.share(absent.map(|(_, count)| *count).sum())
     }
 
-    /// The total variation distance `½ Σ |p − q|` between the two distributions over runs, 0 to 1.
+    /// Total variation distance `½ Σ |p − q|` between the two distributions of runs, 0 to 1.
     ///
     /// ```
     /// use gumbel_lab::data::text::ngrams::Counts;
@@ -56,7 +56,7 @@ impl Counts {
             let theirs = other.share(other.counts.get(run).copied().unwrap_or(0));
             (self.share(*count) - theirs).max(0.0)
         };
-        // In the order of the runs: a sum in the order of a hash would differ in its last bits from run to run.
+        // In sorted order: a sum in the order of a hash map would differ in its last bits between executions.
         let mut runs: Vec<_> = self.counts.iter().collect();
         runs.sort();
         if self.total == 0 { f64::from(other.total > 0) } else { runs.into_iter().map(excess).sum() }
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_are_symbols_where_they_mean_something() {
+    fn edges_count_as_symbols_on_request() {
         // ^a a$ against ^a ab b$.
         let (short, long) = (counts(&["a"], 2, true), counts(&["ab"], 2, true));
         assert_eq!((short.absent_from(&long), long.absent_from(&short)), (0.5, 2.0 / 3.0));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_distance_is_symmetric_and_one_between_strangers() {
+    fn the_distance_is_symmetric_and_one_between_disjoint_sets() {
         let (one, other) = (counts(&["aab", "ba"], 1, false), counts(&["abbb"], 1, false));
         assert!((one.distance(&other) - 0.35).abs() < 1e-12); // 3/5 and 1/4 of a
         assert!((other.distance(&one) - 0.35).abs() < 1e-12);

@@ -1,45 +1,46 @@
-//! What generated strings are worth beside true ones.
+//! Evaluation of generated strings against true ones.
 
 use super::ngrams::Counts;
 use super::{Corpus, grammar};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashSet};
 
-/// Figures of some strings, in which a collapsed generator cannot hide: being valid is not enough.
+/// Statistics of generated strings. Validity alone is meaningless, so they include what a collapsed generator fails:
+/// distinct strings, distances and runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
-    /// Strings that were judged.
+    /// Number of strings.
     pub strings: usize,
-    /// The share of them that is of the grammar, where there is one.
+    /// Fraction of strings that follow the grammar, where there is one.
     pub valid: Option<f64>,
-    /// Different strings among the valid ones, or among all.
+    /// Number of distinct valid strings; of all strings where there is no grammar.
     pub distinct: usize,
-    /// The share that is not among the training strings.
+    /// Fraction of strings that are not among the training strings.
     pub novel: f64,
-    /// Total variation between the lengths and those of the law, or of the held-out strings.
+    /// Total variation distance of the lengths to those of the law, or of the held-out strings.
     pub length_distance: f64,
-    /// Total variation between the shares of the symbols and those of the law, or of the held-out strings.
+    /// Total variation distance of the symbol frequencies to those of the law, or of the held-out strings.
     pub symbol_distance: f64,
-    /// Mean of −ln p under the grammar's law, in nats, of the valid strings; true ones have 5.2575.
+    /// Mean of −ln p of the valid strings under the law of the grammar, in nats; 5.2575 for true strings.
     pub law_nats: Option<f64>,
-    /// Figures for runs of two, three and four symbols, against the held-out strings.
+    /// Statistics of runs of two, three and four symbols, against the held-out strings.
     pub runs: [Runs; 3],
 }
 
-/// How runs of n symbols differ from those of held-out strings.
+/// Differences between runs of n symbols in generated and in held-out strings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Runs {
-    /// n.
+    /// Length of a run.
     pub n: usize,
-    /// The share of generated runs that no held-out string has.
+    /// Fraction of generated runs that no held-out string contains.
     pub made_up: f64,
-    /// The share of held-out runs that no generated string has.
+    /// Fraction of held-out runs that no generated string contains.
     pub missed: f64,
-    /// Total variation.
+    /// Total variation distance.
     pub distance: f64,
 }
 
-/// Judges strings by a corpus.
+/// Evaluates strings against a corpus.
 ///
 /// ```
 /// use gumbel_lab::data::text::{Corpus, measure};
@@ -69,7 +70,7 @@ pub fn measure(corpus: &Corpus, strings: &[String]) -> Quality {
     }
 }
 
-/// Mean of −ln p under the grammar's law, of those strings that it can give; `None` if there are none.
+/// Mean of −ln p under the law of the grammar, over the strings that it supports; `None` if there are none.
 ///
 /// ```
 /// let nats = gumbel_lab::data::text::law_nats(&[&"x".to_string(), &"x+".to_string()]);
@@ -87,8 +88,8 @@ fn length_distance(corpus: &Corpus, strings: &[String]) -> f64 {
         strings.iter().for_each(|string| shares[string.chars().count()] += each);
         shares
     };
-    let wanted = if corpus.arithmetic() { grammar::lengths() } else { lengths(&corpus.test) };
-    total_variation(lengths(strings).into_iter().zip(wanted))
+    let expected = if corpus.arithmetic() { grammar::lengths() } else { lengths(&corpus.test) };
+    total_variation(lengths(strings).into_iter().zip(expected))
 }
 
 fn symbol_distance(corpus: &Corpus, strings: &[String]) -> f64 {
@@ -98,8 +99,8 @@ fn symbol_distance(corpus: &Corpus, strings: &[String]) -> f64 {
     let (law, all) = (grammar::symbols(), strings.iter().flat_map(|string| string.chars()));
     let total = all.clone().count().max(1) as f64;
     let share = |symbol: char| all.clone().filter(|c| *c == symbol).count() as f64 / total;
-    let known: Vec<(f64, f64)> = law.iter().map(|&(symbol, wanted)| (share(symbol), wanted)).collect();
-    // Padding inside a string is a symbol that the law never gives.
+    let known: Vec<(f64, f64)> = law.iter().map(|&(symbol, expected)| (share(symbol), expected)).collect();
+    // Padding inside a string is a symbol with probability 0 under the law.
     let other = 1.0 - known.iter().map(|(got, _)| got).sum::<f64>();
     total_variation(known.into_iter().chain([(other, 0.0)]))
 }
@@ -128,23 +129,23 @@ mod tests {
     }
 
     #[test]
-    fn figures_of_a_few_strings_are_those_made_by_hand() {
+    fn statistics_of_a_few_strings_are_those_by_hand() {
         let corpus = Corpus::grammar();
         let quality = measure(&corpus, &strings(&["x", "x+x", "x+x", "x x"]));
         assert_eq!((quality.valid, quality.distinct), (Some(0.75), 2));
         assert_eq!(quality.novel, 0.25);
-        // A quarter of length 1 and three of length 3, of which the law has a sixth each.
+        // A quarter of length 1 and three quarters of length 3; under the law a sixth each.
         assert!((quality.length_distance - 4.0 / 6.0).abs() < 1e-12);
-        // Seven x of ten symbols, two +, one blank; the law has 7/12 and 5/48 each.
+        // Seven x of ten symbols, two +, one blank; under the law 7/12 and 5/48.
         let excess = (0.7 - 7.0 / 12.0) + (0.2 - 5.0 / 48.0) + 0.1;
         assert!((quality.symbol_distance - excess).abs() < 1e-12);
         assert!((quality.law_nats.unwrap() - (6f64.ln() + 2.0 / 3.0 * 4f64.ln())).abs() < 1e-12);
         assert!(quality.runs[0].made_up > 0.0 && quality.runs[0].missed > 0.0);
     }
 
-    /// True strings differ from the law by what 5000 draws differ from it.
+    /// True strings differ from the law by no more than sampling error.
     #[test]
-    fn true_strings_are_as_good_as_their_number_allows() {
+    fn true_strings_differ_by_sampling_error() {
         let corpus = Corpus::grammar();
         let quality = measure(&corpus, &grammar::draw(gumbel_kernels::Stream::new(5), 5000));
         // The standard deviation of k ln 4 is 1.7078 ln 4.

@@ -1,24 +1,24 @@
-//! Simple English sentences by a law that is stated: a determiner, an adjective, a noun and a verb, which agree in
+//! Simple English sentences from a known distribution: a determiner, an adjective, a noun and a verb that agree in
 //! number, such as `this old dog sings` and `two old dogs sing`.
 //!
-//! The number is one or many with probability ½, and each word is uniform on its list: 2 · 3 · 8 · 8 · 8 = 3072
-//! sentences, each as likely, so that the entropy is ln 3072 = 8.0301 nats. No word depends on its neighbour alone: the
-//! verb must agree with a determiner that stands two words before it.
+//! The number is singular or plural with probability ½, and each word is uniform on its list: 2 · 3 · 8 · 8 · 8 = 3072
+//! equally likely sentences, so that the entropy is ln 3072 = 8.0301 nats. Dependence reaches beyond neighbours: the
+//! noun must agree with the determiner two words before it.
 
 use gumbel_kernels::{Stream, StreamRng};
 use rand_core::Rng;
 use std::fmt::Write;
 
-/// Of one, then of many.
+/// Singular, then plural.
 const DETERMINERS: [[&str; 3]; 2] = [["the", "this", "one"], ["all", "these", "two"]];
 const ADJECTIVES: [&str; 8] = ["old", "young", "small", "tall", "happy", "tired", "clever", "grey"];
 const NOUNS: [&str; 8] = ["dog", "cat", "bird", "horse", "king", "queen", "boy", "girl"];
 const VERBS: [&str; 8] = ["sing", "run", "sleep", "wait", "walk", "read", "laugh", "speak"];
 
-/// Sentences of the law.
+/// The number of sentences.
 pub const COUNT: usize = 2 * 3 * 8 * 8 * 8;
 
-/// Sentences of the law, one after another from the stream.
+/// Draws sentences, one after another from the stream.
 ///
 /// ```
 /// # use gumbel_kernels::Stream;
@@ -33,7 +33,7 @@ pub fn draw(stream: Stream, count: usize) -> Vec<String> {
     (0..count).map(|_| sentence(((u64::from(rng.next_u32()) * COUNT as u64) >> 32) as usize)).collect()
 }
 
-/// The sentence of a number below [`COUNT`].
+/// The sentence with a number below [`COUNT`].
 fn sentence(number: usize) -> String {
     let (many, number) = (number % 2, number / 2);
     let (determiner, number) = (number % 3, number / 3);
@@ -42,25 +42,25 @@ fn sentence(number: usize) -> String {
     let mut text = String::new();
     let words = (DETERMINERS[many][determiner], ADJECTIVES[adjective], NOUNS[noun], VERBS[verb]);
     write!(text, "{} {} {}{of_many} {}{of_one}", words.0, words.1, words.2, words.3)
-        .expect("a string takes all");
+        .expect("writing to a string succeeds");
     text
 }
 
-/// Every sentence, in the order of their numbers.
+/// Every sentence, in the order of its number.
 pub fn all() -> impl Iterator<Item = String> {
     (0..COUNT).map(sentence)
 }
 
-/// Symbols of the longest sentence.
+/// The number of symbols of the longest sentence.
 ///
 /// ```
 /// assert_eq!(gumbel_lab::data::text::sentences::longest(), "these clever horses laugh".len());
 /// ```
 pub fn longest() -> usize {
-    all().map(|sentence| sentence.len()).max().expect("there are some")
+    all().map(|sentence| sentence.len()).max().expect("COUNT is positive")
 }
 
-/// −ln p of any sentence, the entropy of the law: ln 3072 nats.
+/// −ln p of any sentence, which is the entropy: ln 3072 nats.
 ///
 /// ```
 /// assert!((gumbel_lab::data::text::sentences::nats() - 8.0301).abs() < 5e-5);
@@ -75,7 +75,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     #[test]
-    fn each_number_is_another_sentence_and_they_agree_in_number() {
+    fn sentences_are_distinct_and_agree_in_number() {
         let known: std::collections::BTreeSet<String> = all().collect();
         assert_eq!(known.len(), COUNT);
         for right in ["the old dog sings", "these clever queens laugh", "one grey cat speaks"] {

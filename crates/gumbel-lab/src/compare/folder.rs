@@ -1,0 +1,205 @@
+//! The folder of a comparison.
+
+use crate::run::RunFolder;
+use crate::support::shell::quoted;
+use anyhow::{Context, Result, anyhow, ensure};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// `compare.toml`: what is compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The experiment, as `gumbel train` calls it.
+    pub model: String,
+    /// How its options were chosen: `train vae --steps 2000`.
+    pub train: String,
+    /// The values of the option that is compared, in the order of the report.
+    #[serde(alias = "estimators")]
+    pub values: Vec<String>,
+}
+
+impl Record {
+    /// The command that makes the comparison; `option` is what is compared.
+    pub fn command(&self, option: &str) -> String {
+        format!("gumbel compare --{option}s {} {}", quoted(&self.values.join(",")), self.train)
+    }
+}
+
+/// A comparison's folder: its record, the options that all runs share, and a folder for each run.
+pub struct Comparison {
+    folder: RunFolder,
+    /// What is compared.
+    pub record: Record,
+}
+
+const RECORD: &str = "compare.toml";
+const OPTIONS: &str = "options.toml";
+/// Options that may differ when a comparison is resumed: no result depends on them.
+const FREE: [&str; 4] = ["threads", "data-dir", "device", "tensorboard"];
+
+impl Comparison {
+    /// The folder of a comparison.
+    ///
+    /// # Errors
+    /// A path that is not one.
+    pub fn open(path: &Path) -> Result<Self> {
+        let folder = RunFolder::at(path);
+        let record = folder.file(RECORD);
+        ensure!(record.is_file(), "{} is not the folder of a comparison: it has no {RECORD}", path.display());
+        Ok(Self { record: read(&record)?, folder })
+    }
+
+    /// A new comparison, or one with the same options and other values of `option`; `recorded` reads the options that an
+    /// earlier one has recorded.
+    ///
+    /// # Errors
+    /// A folder with something else in it, or that cannot be written.
+    pub fn begin(
+        out: Option<&Path>,
+        record: Record,
+        option: &str,
+        options: &toml::Table,
+        recorded: fn(&Path) -> Result<toml::Table>,
+    ) -> Result<Self> {
+        let known = out.filter(|path| path.join(RECORD).is_file());
+        let folder = match known {
+            Some(path) => {
+                let earlier = Self::open(path)?;
+                let before = recorded(&earlier.folder.file(OPTIONS))?;
+                let same = decisive(before, option) == decisive(options.clone(), option);
+                ensure!(
+                    same && earlier.record.model == record.model,
+                    "{} holds a comparison with other options: gumbel {}; choose another --out",
+                    path.display(),
+                    earlier.record.train
+                );
+                earlier.folder
+            }
+            None => RunFolder::create(out, "compare")?,
+        };
+        folder.write(OPTIONS, toml::to_string(options)?)?;
+        folder.write(RECORD, toml::to_string(&record)?)?;
+        Ok(Self { folder, record })
+    }
+
+    /// Where the comparison is.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file of the comparison, in full or not at all.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> Result<()> {
+        self.folder.write(name, contents)
+    }
+
+    /// The run of a value. A comma cannot be part of the name, and a colon is no letter of a file everywhere.
+    pub fn run(&self, value: &str) -> PathBuf {
+        self.folder.file(&value.replace(':', ","))
+    }
+
+    /// Whether that run has come to its end.
+    pub fn finished(&self, value: &str) -> bool {
+        self.run(value).join("summary.json").is_file()
+    }
+
+    /// Clears the place of a run that ended before its first checkpoint: nothing of it can be used.
+    pub fn clear(&self, value: &str) {
+        let begun = RunFolder::open(&self.run(value)).ok();
+        begun.filter(|run| !run.checkpoint().is_file()).iter().for_each(RunFolder::discard);
+    }
+
+    /// The options that start the run of a value, or that resume it; `option` is what is compared.
+    pub fn words(&self, option: &str, value: &str) -> Vec<OsString> {
+        let word = |name: &str, value: &Path| {
+            let mut word = OsString::from(name);
+            word.push(value);
+            word
+        };
+        let path = self.run(value);
+        match RunFolder::open(&path) {
+            Ok(run) if run.checkpoint().is_file() => vec![word("--resume=", &path)],
+            _ => {
+                let options = word("--config=", &self.folder.file(OPTIONS));
+                vec![options, format!("--{option}={value}").into(), word("--out=", &path)]
+            }
+        }
+    }
+}
+
+/// The options that results depend on, without the one that is compared.
+fn decisive(mut options: toml::Table, compared: &str) -> toml::Table {
+    for name in FREE.into_iter().chain([compared]) {
+        options.remove(name);
+    }
+    options
+}
+
+fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let told =
+        |error: toml::de::Error| anyhow!("{}: {}", path.display(), error.message().replace('\n', ", "));
+    toml::from_str(&text).map_err(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begin(path: &Path, values: &[&str], options: &str) -> Result<Comparison> {
+        let values = values.iter().map(|name| name.to_string()).collect();
+        let record = Record { model: "vae".into(), train: "train vae".into(), values };
+        Comparison::begin(Some(path), record, "estimator", &toml::from_str(options).unwrap(), |path| {
+            read(path)
+        })
+    }
+
+    #[test]
+    fn a_comparison_is_resumed_with_other_estimators_but_not_with_other_options() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("here");
+        begin(&path, &["zgr", "rloo:samples=3"], "lr = 0.1\nthreads = 1").unwrap();
+        assert_eq!(Comparison::open(&path).unwrap().record.values, ["zgr", "rloo:samples=3"]);
+        begin(&path, &["zgr", "reinforce"], "lr = 0.1\nthreads = 2").unwrap();
+        assert_eq!(Comparison::open(&path).unwrap().record.values, ["zgr", "reinforce"]);
+        let error = begin(&path, &["zgr"], "lr = 0.2").err().unwrap().to_string();
+        assert!(error.contains("other options: gumbel train vae; choose another --out"), "{error}");
+    }
+
+    #[test]
+    fn a_run_is_started_once_and_resumed_from_its_checkpoint() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = begin(&scratch.path().join("here"), &["zgr"], "").unwrap();
+        let name = "rloo:samples=3";
+        let words = |folder: &Comparison| {
+            let words =
+                folder.words("estimator", name).into_iter().map(|word| word.to_string_lossy().into_owned());
+            words.collect::<Vec<_>>().join(" ")
+        };
+        assert!(folder.run(name).ends_with("rloo,samples=3"));
+        assert!(words(&folder).contains(" --estimator=rloo:samples=3 --out="), "{}", words(&folder));
+        let run = RunFolder::create(Some(&folder.run(name)), "x").unwrap();
+        run.write("config.toml", "").unwrap();
+        assert!(words(&folder).contains("--out="));
+        folder.clear(name);
+        assert!(!run.file("config.toml").exists());
+        run.write("config.toml", "").unwrap();
+        run.write("checkpoint/training.safetensors", "").unwrap();
+        folder.clear(name);
+        assert!(words(&folder).starts_with("--resume="), "{}", words(&folder));
+        assert!(!folder.finished(name));
+        run.write("summary.json", "").unwrap();
+        assert!(folder.finished(name));
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_told_in_one_line() {
+        let scratch = tempfile::tempdir().unwrap();
+        let missing = Comparison::open(scratch.path()).err().unwrap().to_string();
+        assert!(missing.contains("is not the folder of a comparison: it has no compare.toml"), "{missing}");
+        std::fs::write(scratch.path().join(RECORD), "model = 3").unwrap();
+        let broken = Comparison::open(scratch.path()).err().unwrap().to_string();
+        assert!(broken.contains("compare.toml: invalid type") && !broken.contains('\n'), "{broken}");
+    }
+}

@@ -1,0 +1,162 @@
+//! Binarization of grey images.
+
+use super::Images;
+use crate::support::suggest::unknown;
+use gumbel_kernels::Stream;
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// How a grey pixel `p` in `0..=255` becomes 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Binarization {
+    /// 1 with probability `p / 255`, redrawn in every epoch (Burda et al. 2016).
+    #[default]
+    Dynamic,
+    /// 1 with probability `p / 255`, drawn once: the same in every epoch.
+    Fixed,
+    /// 1 where `p > 127`.
+    Threshold,
+}
+
+/// Names, in the order of [`Binarization::ALL`].
+const NAMES: [&str; 3] = ["dynamic", "fixed", "threshold"];
+
+impl Binarization {
+    /// All variants, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Dynamic, Self::Fixed, Self::Threshold];
+
+    /// The images with the given `indices` as 0.0 and 1.0.
+    ///
+    /// An image's bits are a function of the stream, its index and, for [`Dynamic`](Self::Dynamic), the
+    /// epoch: they do not depend on which images share the batch. `P(1)` is `p / 255` to within 2^-32, and
+    /// exact for 0 and 255.
+    ///
+    /// ```
+    /// # use gumbel_kernels::Stream;
+    /// # use gumbel_lab::data::{Binarization, Images};
+    /// let images = Images::new(vec![0, 255, 128, 127], 1, 2, None);
+    /// let bits = Binarization::Threshold.batch(&images, &[1, 0], Stream::new(0), 0);
+    /// assert_eq!(bits, [1.0, 0.0, 0.0, 1.0]);
+    /// ```
+    ///
+    /// # Shapes
+    /// `[indices.len(), height * width]`, row after row.
+    ///
+    /// # Panics
+    /// If an index is not below `images.count`.
+    pub fn batch(self, images: &Images, indices: &[usize], stream: Stream, epoch: u64) -> Vec<f32> {
+        let mut bits = Vec::with_capacity(indices.len() * images.pixels_per_image());
+        let mut words = vec![0; images.pixels_per_image()];
+        let draws = self.draws(stream, epoch);
+        for &index in indices {
+            let image = images.image(index);
+            if let Some(draws) = draws {
+                draws.skip((index * image.len()) as u64).words(&mut words);
+                bits.extend(image.iter().zip(&words).map(|(&pixel, &word)| drawn(pixel, word)));
+            } else {
+                bits.extend(image.iter().map(|&pixel| f32::from(u8::from(pixel > 127))));
+            }
+        }
+        bits
+    }
+
+    fn draws(self, stream: Stream, epoch: u64) -> Option<Stream> {
+        match self {
+            Self::Dynamic => Some(stream.split(1).split(epoch)),
+            Self::Fixed => Some(stream.split(0)),
+            Self::Threshold => None,
+        }
+    }
+}
+
+/// 1 where `word / 2^32 < pixel / 255`, in integers so that every machine agrees.
+fn drawn(pixel: u8, word: u32) -> f32 {
+    f32::from(u8::from(u64::from(word) * 255 < u64::from(pixel) << 32))
+}
+
+impl fmt::Display for Binarization {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(NAMES[*self as usize])
+    }
+}
+
+/// The error for a word that is no [`Binarization`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", unknown("binarization", .0, &NAMES))]
+pub struct UnknownBinarization(pub String);
+
+impl FromStr for Binarization {
+    type Err = UnknownBinarization;
+
+    fn from_str(word: &str) -> Result<Self, UnknownBinarization> {
+        let named = |kind: &Self| kind.to_string() == word;
+        Self::ALL.into_iter().find(named).ok_or_else(|| UnknownBinarization(word.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Binarization::{Dynamic, Fixed, Threshold};
+
+    fn grey() -> Images {
+        Images::new((0..5 * 12).map(|i| (i * 37 % 256) as u8).collect(), 3, 4, None)
+    }
+
+    #[test]
+    fn bits_do_not_depend_on_the_batch() {
+        let (images, stream) = (grey(), Stream::new(4));
+        for kind in Binarization::ALL {
+            let alone = kind.batch(&images, &[3], stream, 9);
+            assert_eq!(alone, kind.batch(&images, &[0, 4, 3, 3], stream, 9)[24..36], "{kind}");
+            assert_eq!(alone, kind.batch(&images, &[0, 4, 3, 3], stream, 9)[36..], "{kind}");
+            assert_eq!(alone, kind.batch(&images.take(4), &[3], stream, 9), "{kind}");
+        }
+    }
+
+    #[test]
+    fn only_dynamic_changes_with_the_epoch() {
+        let (images, all) = (grey(), [0, 1, 2, 3, 4]);
+        let same = |kind: Binarization| {
+            kind.batch(&images, &all, Stream::new(4), 0) == kind.batch(&images, &all, Stream::new(4), 1)
+        };
+        assert!(same(Fixed) && same(Threshold) && !same(Dynamic));
+    }
+
+    #[test]
+    fn seeds_images_and_kinds_draw_differently() {
+        let images = Images::new(vec![128; 2 * 64], 8, 8, None);
+        let first = Fixed.batch(&images, &[0], Stream::new(1), 0);
+        assert_ne!(first, Fixed.batch(&images, &[1], Stream::new(1), 0));
+        assert_ne!(first, Fixed.batch(&images, &[0], Stream::new(2), 0));
+        assert_ne!(first, Dynamic.batch(&images, &[0], Stream::new(1), 0));
+    }
+
+    #[test]
+    fn the_chance_of_ink_is_the_grey_value() {
+        let (stream, epochs) = (Stream::new(8), 4000u32);
+        for pixel in [0u8, 1, 64, 128, 254, 255] {
+            let images = Images::new(vec![pixel; 4], 2, 2, None);
+            let draw = |epoch| Dynamic.batch(&images, &[0], stream, epoch).iter().sum::<f32>();
+            let ones: f32 = (0..u64::from(epochs)).map(draw).sum();
+            let (n, p) = (f64::from(4 * epochs), f64::from(pixel) / 255.0);
+            let error = (f64::from(ones) - n * p).abs();
+            assert!(error <= 4.0 * (n * p * (1.0 - p)).sqrt(), "pixel {pixel}: {ones} ones of {n}");
+        }
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for kind in Binarization::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
+        }
+        let message = |word: &str| word.parse::<Binarization>().unwrap_err().to_string();
+        assert_eq!(
+            message("otsu"),
+            "unknown binarization 'otsu'; expected one of: dynamic, fixed, threshold"
+        );
+        assert_eq!(message("dynamc"), "unknown binarization 'dynamc'; did you mean 'dynamic'?");
+    }
+}

@@ -1,0 +1,299 @@
+//! The page of an adversarial run: the generator, the maximum-likelihood baseline and true strings side by side.
+
+use super::{Evaluated, GeneratorGradient, Metrics, Results, STARTS};
+use crate::data::text::Quality;
+use crate::experiment::bound::TEMPERATURE;
+use crate::page::number::{fixed, grouped, measured, percent, with_error};
+use crate::page::{LineChart, Page, Rendered, Series, Table};
+
+/// The data of the page.
+#[derive(Clone, Debug)]
+pub struct Adversarial {
+    /// The exact command line that reproduces the run.
+    pub command: String,
+    /// The name of the data.
+    pub data: String,
+    /// Source of the strings.
+    pub source: String,
+    /// Settings of the run, in the order to show them.
+    pub configuration: Vec<(String, String)>,
+    /// The generator's gradient.
+    pub gradient: GeneratorGradient,
+    /// Number of steps of the run.
+    pub steps: u64,
+    /// Trainable parameters of both players.
+    pub parameters: usize,
+    /// Random seed.
+    pub seed: u64,
+    /// Whether the strings are of the arithmetic grammar.
+    pub grammar: bool,
+    /// Records of training, in order of steps.
+    pub rows: Vec<Metrics>,
+    /// What a finished run has.
+    pub ending: Option<Ending>,
+}
+
+/// What the page of a finished run has.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// Results on hard samples.
+    pub results: Results,
+    /// Other facts: parameters, seconds, memory, data source, version.
+    pub facts: Vec<(String, String)>,
+    /// Strings of the generator, of the baseline, and true ones.
+    pub strings: [Vec<String>; 3],
+}
+
+const NAMES: [&str; 3] = ["adversarial", "maximum likelihood", "true strings"];
+
+/// A row of the table of results.
+type Measure = (&'static str, fn(&Quality) -> String);
+type Value = fn(&Metrics) -> Option<f64>;
+
+impl Adversarial {
+    /// Renders the page and its figures.
+    pub fn render(&self) -> Rendered {
+        let mut page =
+            Page::new("adversarial", format!("Adversarial training of discrete sequences: {}", self.data));
+        page.lede(self.lede());
+        if let Some(ending) = &self.ending {
+            let results = &ending.results;
+            page.section("Final results").add(self.results(results)).paragraph(self.caution(results));
+            let strings = NAMES.into_iter().zip(ending.strings.iter().map(Vec::as_slice));
+            page.section("Samples").paragraph(SAMPLES).columns(strings);
+        }
+        let curves = page.section("Training curves");
+        for (file, chart, caption) in self.evaluations() {
+            curves.chart(file, &chart, caption);
+        }
+        page.section("Adversarial losses").paragraph(LOSSES).pair(&self.game());
+        if let Some(Ending { results, .. }) = self.ending.as_ref().filter(|_| !self.grammar) {
+            page.section("Runs of symbols").add(runs(results)).paragraph(RUNS);
+        }
+        let facts = self.ending.as_ref().map_or(&[][..], |ending| &ending.facts);
+        let (configuration, facts) = (Table::facts(&self.configuration), Table::facts(facts));
+        page.reproduce(&self.command).sides(&[("Configuration", configuration), ("Facts", facts)]);
+        page.render()
+    }
+
+    fn lede(&self) -> String {
+        let (steps, parameters) = (grouped(self.steps as f64), grouped(self.parameters as f64));
+        let gradient = match self.gradient {
+            GeneratorGradient::Relaxed => "relaxed samples",
+            GeneratorGradient::StraightThrough => "one-hot samples with the gradient of relaxed ones",
+            GeneratorGradient::ScoreFunction => "the score function, from hard samples",
+        };
+        format!(
+            "{}. {steps} steps of a generator and a discriminator with {parameters} parameters in total; gradient of \
+             the generator: {gradient}.",
+            self.source
+        )
+    }
+
+    fn results(&self, results: &Results) -> Table {
+        let mut table = Table::new(["hard samples"].into_iter().chain(NAMES));
+        for (name, value) in self.measures() {
+            table.row(name, qualities(results).map(value));
+        }
+        let nats = |one: &Evaluated| with_error(one.nats, one.nats_standard_error);
+        let [game, likely] = [&results.generator, &results.maximum_likelihood].map(nats);
+        let truth = results.truth_nats.map_or(String::new(), measured);
+        table.row("held-out strings, nats", [format!("≤ {game}"), likely, truth]);
+        table
+    }
+
+    fn measures(&self) -> Vec<Measure> {
+        let common: [Measure; 3] = [
+            ("distinct", |q| format!("{} of {}", grouped(q.distinct as f64), grouped(q.strings as f64))),
+            ("distance of the lengths", |q| fixed(q.length_distance, 3)),
+            ("distance of the symbols", |q| fixed(q.symbol_distance, 3)),
+        ];
+        let (first, last): (Measure, Option<Measure>) = if self.grammar {
+            let nats = |q: &Quality| q.law_nats.map_or("none valid".into(), measured);
+            let valid = |q: &Quality| q.valid.map_or(String::new(), percent);
+            (("valid", valid), Some(("−ln p of the valid ones under the grammar’s distribution", nats)))
+        } else {
+            (("not among the training strings", |q| percent(q.novel)), None)
+        };
+        [first].into_iter().chain(common).chain(last).collect()
+    }
+
+    fn caution(&self, results: &Results) -> String {
+        let (valid, measure) = match self.grammar {
+            true => (
+                "A generator that only ever writes x is valid, but it has one distinct string and assigns a high cost \
+                 to true ones. ",
+                "the grammar’s distribution",
+            ),
+            false => ("", "held-out strings"),
+        };
+        format!(
+            "{valid}Distances are total variation, 0 to 1, from the frequencies of {measure}; those of true strings are \
+             above 0 because their number is finite. The last row is −ln p(x) of {} held-out strings: exact for maximum \
+             likelihood, an upper bound from {STARTS} noise vectors for the adversarial generator. One run with seed {}.",
+            grouped(results.held_out as f64),
+            self.seed
+        )
+    }
+
+    /// Evaluations during training: file, chart and caption.
+    fn evaluations(&self) -> Vec<(&'static str, LineChart, &'static str)> {
+        let truth = self.ending.as_ref().map(|ending| &ending.results.truth);
+        let distinct = self.compared(
+            "distinct strings",
+            [|row| row.distinct.map(|n| n as f64), |row| row.baseline_distinct.map(|n| n as f64)],
+            truth.map(|truth| truth.distinct as f64),
+        );
+        if self.grammar {
+            let valid = self.compared(
+                "share of valid strings",
+                [|row| row.valid, |row| row.baseline_valid],
+                Some(1.0),
+            );
+            let lengths = self.compared(
+                "distance of the lengths",
+                [|row| row.length_distance, |row| row.baseline_length_distance],
+                truth.map(|truth| truth.length_distance),
+            );
+            return vec![
+                ("valid", valid, VALID),
+                ("distinct", distinct, DISTINCT),
+                ("lengths", lengths, LENGTHS),
+            ];
+        }
+        let trigrams = truth.map(|truth| truth.runs[1]);
+        let made_up = self.compared(
+            "share of generated trigrams absent from held-out strings",
+            [|row| row.made_up, |row| row.baseline_made_up],
+            trigrams.map(|runs| runs.made_up),
+        );
+        let missed = self.compared(
+            "share of held-out trigrams absent from generated strings",
+            [|row| row.missed, |row| row.baseline_missed],
+            trigrams.map(|runs| runs.missed),
+        );
+        vec![("made-up", made_up, MADE_UP), ("missed", missed, MISSED), ("distinct", distinct, DISTINCT)]
+    }
+
+    /// Both generators over steps, and the level of true strings, where it is known.
+    fn compared(&self, title: &str, [game, likely]: [Value; 2], truth: Option<f64>) -> LineChart {
+        let ends = [self.rows.first(), self.rows.last()].into_iter().flatten();
+        let level = ends.filter_map(|row| Some((row.step as f64, truth?)));
+        let truth = Series::new(NAMES[2], level).dashed();
+        let series = [self.series(NAMES[0], game), self.series(NAMES[1], likely), truth];
+        LineChart::new(title, "step", title, series)
+    }
+
+    fn series(&self, name: &str, value: Value) -> Series {
+        Series::new(name, self.rows.iter().filter_map(|row| Some((row.step as f64, value(row)?))))
+    }
+
+    /// Losses of both networks, and the temperature, if there is one.
+    fn game(&self) -> Vec<(&'static str, LineChart, &'static str)> {
+        let losses = [
+            self.series("generator", |row| Some(row.generator_loss)),
+            self.series("discriminator", |row| Some(row.discriminator_loss)),
+        ];
+        let tau = self.series("τ", |row| row.tau);
+        let losses = LineChart::new("Losses over steps", "step", "loss (nats)", losses).robust();
+        let mut charts = vec![("losses", losses, "The two losses.")];
+        if !tau.points.is_empty() {
+            let chart = LineChart::new("Temperature over steps", "step", "temperature τ", [tau]);
+            charts.push(("temperature", chart, TEMPERATURE));
+        }
+        charts
+    }
+}
+
+/// Quality of the samples of both generators and of true strings.
+fn qualities(results: &Results) -> [&Quality; 3] {
+    [&results.generator.quality, &results.maximum_likelihood.quality, &results.truth]
+}
+
+fn runs(results: &Results) -> Table {
+    let mut table = Table::new(["strings", "n", "made up", "missed", "distance"]);
+    for n in 0..3 {
+        for (name, quality) in NAMES.into_iter().zip(qualities(results)) {
+            let runs = &quality.runs[n];
+            let shares = [percent(runs.made_up), percent(runs.missed), fixed(runs.distance, 3)];
+            table.row(name, [runs.n.to_string()].into_iter().chain(shares));
+        }
+    }
+    table
+}
+
+const SAMPLES: &str =
+    "The first strings of each, not selected. A blank within a string is padding before its end.";
+const LOSSES: &str =
+    "The losses do not measure the quality of the strings, only how one network does against the other.";
+const VALID: &str = "Share of hard samples that the grammar accepts.";
+const DISTINCT: &str = "Number of different strings, only valid ones where there is a grammar. Far below the dashed line the \
+     generator has collapsed; above it, it is more uniform than the grammar’s distribution.";
+const LENGTHS: &str = "Total variation between the lengths and their true distribution. Lower is better.";
+const MADE_UP: &str = "From the generated strings to the held-out ones: the lower, the more pronounceable.";
+const MISSED: &str = "From the held-out strings to the generated ones: the lower, the more varied.";
+const RUNS: &str = "Runs of n symbols; the ends of a string count as symbols. Made up: share of the generated runs that no \
+     held-out string contains. Missed: share of the held-out runs that no generated string contains. A collapsed \
+     generator makes nothing up and misses nearly everything. Distance: total variation between the two.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::text::{Corpus, measure};
+
+    fn report(gradient: GeneratorGradient) -> Adversarial {
+        let quality = measure(&Corpus::grammar(), &["x".to_string(), "x<x".to_string()]);
+        let evaluated = Evaluated { quality: quality.clone(), nats: 5.5, nats_standard_error: 0.25 };
+        let results = Results {
+            generator: evaluated.clone(),
+            maximum_likelihood: evaluated,
+            truth: quality.clone(),
+            truth_nats: Some(5.2575),
+            held_out: 1000,
+        };
+        let tau = (gradient != GeneratorGradient::ScoreFunction).then_some(0.5);
+        let row =
+            |i: u64| Metrics { step: 10 * i, tau, ..Metrics::default() }.with_quality(&quality, &quality);
+        let strings = [vec!["x<x".into()], vec!["x".into()], vec!["x+x".into()]];
+        Adversarial {
+            command: "gumbel train gan".into(),
+            data: "grammar".into(),
+            source: "strings".into(),
+            configuration: vec![],
+            gradient,
+            steps: 3000,
+            parameters: 12_345,
+            seed: 0,
+            grammar: true,
+            rows: (0..5).map(row).collect(),
+            ending: Some(Ending { results, facts: vec![], strings }),
+        }
+    }
+
+    #[test]
+    fn the_page_has_the_figures_of_all_three_and_strings_are_escaped() {
+        let page = report(GeneratorGradient::Relaxed).render();
+        for part in ["<td>50.00\u{a0}%</td>", "<td>1 of 2</td>", "<td>≤ 5.50 ± 0.25</td>", "x&lt;x"] {
+            assert!(page.html.contains(part), "{part}");
+        }
+        assert_eq!(
+            page.checked(),
+            ["valid.svg", "distinct.svg", "lengths.svg", "losses.svg", "temperature.svg"]
+        );
+    }
+
+    #[test]
+    fn text_without_a_grammar_has_runs_and_hard_samples_have_no_temperature() {
+        let report = Adversarial { grammar: false, ..report(GeneratorGradient::ScoreFunction) };
+        let page = report.render();
+        assert_eq!(page.checked(), ["made-up.svg", "missed.svg", "distinct.svg", "losses.svg"]);
+        assert!(page.html.contains("Runs of symbols") && !page.html.contains("only ever writes x"));
+    }
+
+    #[test]
+    fn a_run_that_has_not_finished_has_its_curves_alone() {
+        let page = Adversarial { ending: None, ..report(GeneratorGradient::Relaxed) }.render();
+        assert!(page.html.contains("Training curves") && !page.html.contains("Final results"));
+        assert_eq!(page.figures.len(), 5);
+    }
+}

@@ -1,0 +1,66 @@
+//! `test` in `summary.json` of an adversarial game.
+
+use super::{GeneratorGradient, Loss};
+use crate::data::text::Quality;
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+
+/// What distinguishes games.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setup {
+    /// How the generator's gradient passes its samples.
+    pub generator: GeneratorGradient,
+    /// The adversarial loss.
+    pub loss: Loss,
+    /// Weight of the gradient penalty.
+    pub penalty: f64,
+    /// Steps of maximum likelihood.
+    pub baseline_steps: u64,
+}
+
+/// Results on hard samples, and beside them those of true strings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// The generator of the game.
+    pub generator: Evaluated,
+    /// That of maximum likelihood.
+    pub maximum_likelihood: Evaluated,
+    /// True strings: drawn from the grammar; for other corpora, the same number of training strings.
+    pub truth: Quality,
+    /// −ln p(x) of the same held-out strings under the grammar's distribution, where there is one.
+    pub truth_nats: Option<f64>,
+    /// Number of held-out strings whose cost is averaged.
+    pub held_out: usize,
+}
+
+/// The quality of a generator's strings, and the cost of held-out strings under it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluated {
+    /// Quality of its strings.
+    #[serde(flatten)]
+    pub quality: Quality,
+    /// −ln p(x) of held-out strings in nats per string; an upper bound for the generator of the game.
+    pub nats: f64,
+    /// Its standard error over strings.
+    pub nats_standard_error: f64,
+}
+
+impl Results {
+    /// Rejects numbers that JSON cannot hold and nobody can use.
+    ///
+    /// # Errors
+    /// The first that is not finite, with the remedy.
+    pub fn check(&self) -> Result<()> {
+        let (game, likelihood) = (&self.generator, &self.maximum_likelihood);
+        for (name, rate, nats) in
+            [("generator", "--lr", game.nats), ("baseline", "--baseline-lr", likelihood.nats)]
+        {
+            ensure!(
+                nats.is_finite(),
+                "a held-out string costs {nats} nats under the {name}: it has diverged; start a new run with a lower \
+                 {rate}"
+            );
+        }
+        Ok(())
+    }
+}

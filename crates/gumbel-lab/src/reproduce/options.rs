@@ -1,0 +1,44 @@
+//! Options of `gumbel reproduce`.
+
+use super::Budget;
+use clap::Args;
+use clap::builder::RangedI64ValueParser;
+use std::path::PathBuf;
+
+/// Options of `gumbel reproduce`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  gumbel reproduce                                          the published results and what they cost
+  gumbel reproduce jang-table-1 --data-dir DIR              three seeds of every run, short runs
+  gumbel reproduce jang-table-1 --budget full --jobs 8      as far as a small machine reasonably goes
+  gumbel reproduce tau-tradeoff --only gumbel-softmax       some of the runs
+
+The same command resumes where it stopped; finished runs are kept.")]
+pub struct ReproduceOptions {
+    /// Name of the published result; without it, the list
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// List of the published results with their sources and costs
+    #[arg(long)]
+    pub list: bool,
+    /// Amount of work
+    #[arg(long, value_enum, default_value_t = Budget::Short, value_name = "BUDGET")]
+    pub budget: Budget,
+    /// Runs of each cell, with seeds 0 to N - 1 [default: 3, for smoke 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = RangedI64ValueParser::<u64>::new().range(1..=1000))]
+    pub seeds: Option<u64>,
+    /// Folder; one that exists is resumed [default: runs/reproduce-NAME, with -smoke or -full after it]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Folder of the data sets [default: $GUMBEL_DATA, then the platform's cache]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Simultaneous runs, each on one thread [default: one per core; 1 where time is measured]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Parts of run names, separated by commas: only runs that contain one of them
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub only: Vec<String>,
+}

@@ -1,0 +1,217 @@
+//! `gumbel train NAME`, whatever the experiment: a new run or a resumed one, from its options to its report.
+
+use super::events::Events;
+use super::progress::TrainingBar;
+use super::{End, MetricsFile, Outcome, RunConfig, RunFolder, Summary, SummaryOf, Trainer};
+use super::{peak_memory_bytes, pool, read_config};
+use crate::support::interrupt::{INTERRUPTED, Interrupted, Stop};
+use crate::support::shell::quoted;
+use crate::support::stdout::print;
+use anyhow::{Context, Result, ensure};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, FromArgMatches};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Options that are not part of a run's configuration.
+#[derive(Clone, Debug, Args)]
+pub struct RunFiles {
+    /// Folder of the run [default: the first free runs/MODEL-N]
+    #[arg(long, value_name = "DIR", help_heading = "Files")]
+    pub out: Option<PathBuf>,
+    /// TOML file with options, such as the config.toml of a run; the command line takes precedence
+    #[arg(long, value_name = "FILE", help_heading = "Files")]
+    pub config: Option<PathBuf>,
+    /// Folder of a stopped run to resume, exactly as if it had not stopped; accepts --steps, --threads,
+    /// --device, --tensorboard and --data-dir only
+    #[arg(long, value_name = "DIR", help_heading = "Files", conflicts_with_all = ["out", "config"])]
+    pub resume: Option<PathBuf>,
+}
+
+/// Options that may change when a run is resumed.
+const FREE: [&str; 6] = ["steps", "threads", "device", "tensorboard", "data_dir", "resume"];
+
+/// The command line of `gumbel train NAME`, not yet merged with a file.
+#[derive(Debug)]
+pub struct Arguments<C> {
+    /// The options of the run.
+    pub matches: ArgMatches,
+    /// Where it goes and comes from.
+    pub files: RunFiles,
+    config: PhantomData<C>,
+}
+
+impl<C: RunConfig> Arguments<C> {
+    /// Adds the options to a command.
+    pub fn add_to(command: clap::Command) -> clap::Command {
+        RunFiles::augment_args(C::add_options(command)).args_override_self(true)
+    }
+
+    /// The options that were given.
+    ///
+    /// # Errors
+    /// Those of clap.
+    pub fn of(matches: &ArgMatches) -> Result<Self> {
+        let files = RunFiles::from_arg_matches(matches)?;
+        Ok(Self { matches: matches.clone(), files, config: PhantomData })
+    }
+
+    /// The configuration, and the folder of a run to resume.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is malformed; a folder that is not a run; an option that cannot change.
+    pub fn configuration(&self) -> Result<(C, Option<RunFolder>)> {
+        let folder = self.files.resume.as_deref().map(RunFolder::open).transpose()?;
+        if let Some(folder) = &folder {
+            check_resumable(&self.matches, folder)?;
+        }
+        let file = folder.as_ref().map(|folder| folder.file(RunFolder::CONFIG)).or(self.files.config.clone());
+        let mut config = read_config::<C>(&self.matches, file.as_deref())?;
+        config.make_absolute()?;
+        Ok((config, folder))
+    }
+}
+
+/// Rejects options that would make it another run.
+fn check_resumable(matches: &ArgMatches, folder: &RunFolder) -> Result<()> {
+    for id in matches.ids() {
+        let given = matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        // The groups that clap makes of structs.
+        let group = id.as_str().starts_with(char::is_uppercase);
+        ensure!(
+            !given || FREE.contains(&id.as_str()) || group,
+            "--{} cannot change in a resumed run: it would not be the same run; start a new one with --config {}",
+            id.as_str().replace('_', "-"),
+            folder.file(RunFolder::CONFIG).display()
+        );
+    }
+    Ok(())
+}
+
+/// Trains, evaluates, reports. Interrupted, it leaves a checkpoint and returns 130.
+///
+/// # Errors
+/// Options that are incompatible, data that are missing, a disk that is full.
+pub fn train<E: Outcome>(arguments: &ArgMatches, started: Instant, stop: &Stop) -> Result<ExitCode> {
+    let arguments = Arguments::of(arguments)?;
+    let (config, resumed): (E::Config, _) = arguments.configuration()?;
+    config.check()?;
+    let out = arguments.files.out.as_deref();
+    pool(config.common().threads)?.install(|| begin::<E>(&config, out, resumed, started, stop))
+}
+
+/// Trains in a new folder or in that of a run to resume.
+fn begin<E: Outcome>(
+    config: &E::Config,
+    out: Option<&Path>,
+    resumed: Option<RunFolder>,
+    started: Instant,
+    stop: &Stop,
+) -> Result<ExitCode> {
+    let trainer = Trainer::<E>::new(config, &E::load(config)?)?;
+    if let Some(folder) = resumed {
+        let cannot = || format!("cannot resume {}", folder.path().display());
+        let trainer = trainer.resume(&folder.file(RunFolder::CHECKPOINT)).with_context(cannot)?;
+        return Run::<E> { config, folder: &folder, stop, started }.complete(trainer);
+    }
+    let folder = RunFolder::create(out, E::Config::NAME)?;
+    let outcome = Run::<E> { config, folder: &folder, stop, started }.complete(trainer);
+    if outcome.is_err() && !folder.file(RunFolder::CHECKPOINT).exists() {
+        folder.discard();
+    }
+    outcome
+}
+
+/// A run and where it goes.
+struct Run<'a, E: Outcome> {
+    config: &'a E::Config,
+    folder: &'a RunFolder,
+    stop: &'a Stop,
+    started: Instant,
+}
+
+impl<E: Outcome> Run<'_, E> {
+    /// Trains, evaluates and reports.
+    fn complete(&self, mut trainer: Trainer<E>) -> Result<ExitCode> {
+        let (first, steps) = (trainer.step(), self.config.common().steps);
+        // Before the configuration, so that a run that cannot be resumed stays as it was.
+        let mut metrics = MetricsFile::open(self.folder, first)?;
+        self.folder.write(RunFolder::CONFIG, self.config.record()?)?;
+        if first < steps {
+            self.folder.reopen()?;
+        }
+        print(&format!("{}\n", trainer.experiment().describe()))?;
+        let mut bar = TrainingBar::new(first, steps, self.stop.clone())?;
+        let mut events = Events::open(self.config.common().tensorboard, self.folder, first)?;
+        let end = trainer.run(self.folder, &mut metrics, &mut |experiment, step, row| {
+            row.map_or(Ok(()), |row| events.add(experiment, row))?;
+            Ok(bar.observe(step, row))
+        })?;
+        bar.end();
+        if end == End::Stopped {
+            return self.stopped(&trainer);
+        }
+        let from_start = trainer.first_step().filter(|_| first == 0);
+        let seconds_to_first_step = from_start.map(|done| (done - self.started).as_secs_f64());
+        match self.finish(&trainer, &metrics.rows, seconds_to_first_step) {
+            Err(error) if error.is::<Interrupted>() => self.stopped(&trainer),
+            finished => finished.map(|()| ExitCode::SUCCESS),
+        }
+    }
+
+    fn stopped(&self, trainer: &Trainer<E>) -> Result<ExitCode> {
+        print(&format!(
+            "stopped at step {} of {}; resume with: gumbel train {} --resume {}\n",
+            trainer.step(),
+            self.config.common().steps,
+            E::Config::NAME,
+            quoted(&self.folder.path().to_string_lossy())
+        ))?;
+        Ok(ExitCode::from(INTERRUPTED))
+    }
+
+    /// Evaluates on the test set and writes everything that a finished run has.
+    fn finish(
+        &self,
+        trainer: &Trainer<E>,
+        rows: &[E::Metrics],
+        seconds_to_first_step: Option<f64>,
+    ) -> Result<()> {
+        let experiment = trainer.experiment();
+        self.folder.write(RunFolder::MODEL, experiment.saved()?)?;
+        let test = experiment.test(self.stop)?;
+        E::check(&test)?;
+        let summary = self.summary(trainer, test, seconds_to_first_step);
+        self.folder.write(RunFolder::SUMMARY, serde_json::to_string_pretty(&summary)? + "\n")?;
+        self.folder.write_page(&experiment.report(rows, Some(&summary))?)?;
+        let ending = format!("{} steps in {:.1} s", summary.steps, summary.seconds);
+        let report = self.folder.file(RunFolder::REPORT);
+        print(&format!("{ending}\n{}report: {}\n", E::announce(&summary.test), report.display()))
+    }
+
+    fn summary(
+        &self,
+        trainer: &Trainer<E>,
+        test: E::Results,
+        seconds_to_first_step: Option<f64>,
+    ) -> SummaryOf<E> {
+        let experiment = trainer.experiment();
+        let summary = Summary {
+            model: E::Config::NAME.into(),
+            data: experiment.data_name().into(),
+            setup: experiment.setup(trainer.step()),
+            steps: trainer.step(),
+            seed: self.config.common().seed,
+            parameters: experiment.parameters(),
+            seconds: trainer.seconds(),
+            steps_per_second: trainer.step() as f64 / trainer.seconds(),
+            seconds_to_first_step,
+            test,
+            peak_memory_bytes: peak_memory_bytes(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        summary.rounded()
+    }
+}

@@ -1,0 +1,176 @@
+//! What a trainer needs of an experiment, and what a finished run leaves.
+
+use super::{Learner, Record, RunConfig, RunFolder, Summary};
+use crate::page::{Images, Rendered};
+use crate::support::interrupt::Stop;
+use anyhow::Result;
+use burn::module::Module;
+use burn::tensor::Device;
+use gumbel::Noise;
+use gumbel::estimator::State;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What `gumbel train NAME` trains: data, parameters, a step and an evaluation. The [`Trainer`](super::Trainer) does the
+/// rest: cadence, seconds, metrics, checkpoints, stopping and resuming.
+pub trait Experiment: Sized {
+    /// Its options; NAME is theirs.
+    type Config: RunConfig;
+    /// What it is trained and tested on, cheap to clone.
+    type Data: Clone;
+    /// Its networks.
+    type Model: Module + Default;
+    /// A row of `metrics.csv`.
+    type Metrics: Record;
+
+    /// The data that a configuration names.
+    ///
+    /// # Errors
+    /// Data that are missing or damaged.
+    fn load(config: &Self::Config) -> Result<Self::Data>;
+
+    /// New networks, for training if the device has gradients.
+    ///
+    /// # Errors
+    /// Data that do not fit the configuration, networks that do not fit in memory.
+    fn new(config: &Self::Config, data: &Self::Data, device: &Device) -> Result<Self>;
+
+    /// Prepares what only training needs, and rejects what would fail at the first step.
+    ///
+    /// # Errors
+    /// Labels that are missing, an estimator that cannot be used.
+    fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Its networks and their optimiser.
+    fn learner(&self) -> &Learner<Self::Model>;
+
+    /// The same, to be changed.
+    fn learner_mut(&mut self) -> &mut Learner<Self::Model>;
+
+    /// What must be the same when a run is resumed.
+    fn identity(&self) -> Identity;
+
+    /// What estimators have learned, by layer of latents.
+    fn states(&self) -> Vec<State> {
+        Vec::new()
+    }
+
+    /// Goes back to what estimators had learned.
+    ///
+    /// # Errors
+    /// States of another number, or of other estimators.
+    fn restore(&mut self, _states: &[State]) -> Result<()> {
+        Ok(())
+    }
+
+    /// One gradient step, after `step` of them. The trainer adds step and seconds to the row.
+    ///
+    /// # Errors
+    /// A loss that is not finite.
+    fn step(&mut self, step: u64) -> Result<Self::Metrics>;
+
+    /// Adds to the row of the step just done what hard samples say.
+    ///
+    /// # Errors
+    /// NaN among the parameters.
+    fn evaluate(&self, metrics: &mut Self::Metrics) -> Result<()>;
+
+    /// The options to change where training breaks down.
+    fn remedy(&self) -> &'static str;
+}
+
+/// What must be the same when a run is resumed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The estimator, or what stands in its place.
+    pub estimator: String,
+    /// A digest of the data.
+    pub data: String,
+    /// What the data are, in the plural: images, strings.
+    pub examples: String,
+}
+
+/// What a finished run of an experiment leaves: files, a line, a page; and what can be made from them later.
+pub trait Outcome: Experiment {
+    /// The experiment in a line, for `gumbel train --help`.
+    const ABOUT: &'static str;
+    /// Commands to start from, for `gumbel train NAME --help`.
+    const EXAMPLES: &'static str;
+    /// What distinguishes runs, such as the estimator.
+    type Setup: Serialize + DeserializeOwned;
+    /// Results on the test set.
+    type Results: Serialize + DeserializeOwned;
+
+    /// The name of the data.
+    fn data_name(&self) -> &str;
+
+    /// Model, data and estimator in a line.
+    fn describe(&self) -> String;
+
+    /// Trainable parameters.
+    fn parameters(&self) -> usize;
+
+    /// What distinguishes the run, after `steps` steps.
+    fn setup(&self, steps: u64) -> Self::Setup;
+
+    /// The trained networks as `model.safetensors`.
+    ///
+    /// # Errors
+    /// Only if the format refuses its own names.
+    fn saved(&self) -> Result<Vec<u8>>;
+
+    /// Takes the parameters that a finished run has saved, for its own data or for other data of the same form.
+    ///
+    /// # Errors
+    /// A file that is missing or damaged; data of another form, such as images of another size.
+    fn load_saved(&mut self, run: &RunFolder) -> Result<()>;
+
+    /// Evaluates on the test set.
+    ///
+    /// # Errors
+    /// NaN among the parameters; [`Interrupted`](crate::support::interrupt::Interrupted).
+    fn test(&self, stop: &Stop) -> Result<Self::Results>;
+
+    /// Rejects results that JSON cannot hold and nobody can use.
+    ///
+    /// # Errors
+    /// The first number that is not finite, with the remedy.
+    fn check(results: &Self::Results) -> Result<()>;
+
+    /// The results in a few lines.
+    fn announce(results: &Self::Results) -> String;
+
+    /// Images that show the model, by name; none for a model of strings.
+    ///
+    /// # Errors
+    /// NaN among the parameters.
+    fn pictures(&self) -> Result<Vec<(&'static str, Images)>> {
+        Ok(Vec::new())
+    }
+
+    /// The page of a run: of one that still runs without a summary.
+    ///
+    /// # Errors
+    /// NaN among the parameters.
+    fn report(&self, rows: &[Self::Metrics], summary: Option<&SummaryOf<Self>>) -> Result<Rendered>;
+
+    /// New images or strings from the saved networks of a run.
+    ///
+    /// # Errors
+    /// Files that are missing or damaged; data that are missing.
+    fn generate(run: &RunFolder, count: usize, noise: &mut Noise) -> Result<Generated>;
+}
+
+/// `summary.json` of an experiment.
+pub type SummaryOf<E> = Summary<<E as Outcome>::Setup, <E as Outcome>::Results>;
+
+/// What a trained model draws.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Generated {
+    /// Images.
+    Images(Images),
+    /// Strings.
+    Strings(Vec<String>),
+}

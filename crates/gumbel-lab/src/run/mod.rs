@@ -1,0 +1,40 @@
+//! A run: its configuration, its folder and the files in it, and the trainer of any [`Experiment`].
+
+mod adam;
+pub mod checkpoint;
+mod command;
+mod common;
+mod compared;
+mod config;
+mod config_file;
+mod device;
+mod events;
+mod experiment;
+mod folder;
+mod learner;
+mod metrics;
+mod progress;
+mod randomness;
+mod saved;
+mod summary;
+mod trainer;
+
+pub use adam::FusedAdam;
+pub use checkpoint::Progress;
+pub use command::{Arguments, RunFiles, train};
+pub use common::{Common, check_threads, pool};
+pub use compared::{
+    Compared, ComparedRun, Curve, Measure, Point, Shared, ValueOf, check_values, compared_run, recorded,
+    shared,
+};
+pub use config::RunConfig;
+pub use config_file::{config_of, read_config};
+pub use device::DeviceName;
+pub use experiment::{Experiment, Generated, Identity, Outcome, SummaryOf};
+pub use folder::RunFolder;
+pub use learner::Learner;
+pub use metrics::{MetricsFile, Record, milliseconds, plain, plain_if_any, read_metrics};
+pub use randomness::{Use, noise};
+pub use saved::{Evaluation, Live, evaluate, finished, live};
+pub use summary::{Summary, peak_memory_bytes};
+pub use trainer::{End, Trainer, remaining};

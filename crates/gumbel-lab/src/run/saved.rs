@@ -1,0 +1,55 @@
+//! What is made of a run's folder later: draws, an evaluation, the page of a run that still runs.
+
+use super::{MetricsFile, Outcome, RunConfig, RunFolder, config_of, read_metrics};
+use crate::page::Rendered;
+use crate::support::interrupt::Stop;
+use anyhow::{Result, ensure};
+
+/// Results of a saved model.
+pub struct Evaluation {
+    /// In a few lines.
+    pub announced: String,
+    /// As in `summary.json`.
+    pub results: serde_json::Value,
+}
+
+/// Evaluates a saved model with some options in place of those of its run.
+///
+/// # Errors
+/// An option that the experiment does not have; a run that has not finished; data of another form.
+pub fn evaluate<E: Outcome>(run: &RunFolder, options: &toml::Table, stop: &Stop) -> Result<Evaluation> {
+    let config = config_of::<E::Config>(&run.file(RunFolder::CONFIG))?;
+    let mut table = toml::Table::try_from(&config)?;
+    let command = E::Config::command_line();
+    for (name, value) in options {
+        let known = command.get_arguments().any(|option| option.get_long() == Some(name));
+        ensure!(known, "--{name} is not an option of gumbel train {}", E::Config::NAME);
+        table.insert(name.clone(), value.clone());
+    }
+    let config: E::Config = table.try_into()?;
+    config.check()?;
+    let mut experiment = E::new(&config, &E::load(&config)?, &config.common().device.for_training())?;
+    experiment.load_saved(run)?;
+    let results = experiment.test(stop)?;
+    E::check(&results)?;
+    Ok(Evaluation { announced: E::announce(&results), results: serde_json::to_value(&results)? })
+}
+
+/// The page of a run as far as it has come, made anew at each call.
+pub type Live = Box<dyn Fn() -> Result<Rendered>>;
+
+/// What makes the page of a run that still runs.
+///
+/// # Errors
+/// A configuration or data that cannot be read.
+pub fn live<E: Outcome + 'static>(run: &RunFolder) -> Result<Live> {
+    let config = config_of::<E::Config>(&run.file(RunFolder::CONFIG))?;
+    let experiment = E::new(&config, &E::load(&config)?, &config.common().device.for_training())?;
+    let path = run.file(MetricsFile::<E::Metrics>::NAME);
+    Ok(Box::new(move || experiment.report(&read_metrics(&path, u64::MAX)?, None)))
+}
+
+/// Whether a run has finished.
+pub fn finished(run: &RunFolder) -> bool {
+    run.file(RunFolder::SUMMARY).is_file()
+}

@@ -1,0 +1,156 @@
+//! The training loop of any experiment.
+
+use super::checkpoint::{self, Progress};
+use super::{Experiment, Identity, MetricsFile, Record, RunConfig, RunFolder};
+use anyhow::{Context, Result, ensure};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Steps between rows of `metrics.csv`. Not a share of all steps: a run that is made longer later has the same rows.
+const ROW_EVERY: u64 = 10;
+
+/// An experiment in training.
+pub struct Trainer<E: Experiment> {
+    config: E::Config,
+    experiment: E,
+    step: u64,
+    seconds: f64,
+    first_step: Option<Instant>,
+}
+
+/// Sees the experiment after every step, and its row of metrics if it has one; returns whether to continue.
+pub type Observer<'a, E> = dyn FnMut(&E, u64, Option<&<E as Experiment>::Metrics>) -> Result<bool> + 'a;
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All steps were done.
+    Finished,
+    /// The caller requested it; there is a checkpoint.
+    Stopped,
+}
+
+impl<E: Experiment> Trainer<E> {
+    /// A run from its start.
+    ///
+    /// # Errors
+    /// A configuration that cannot be trained.
+    pub fn new(config: &E::Config, data: &E::Data) -> Result<Self> {
+        config.check()?;
+        let mut experiment = E::new(config, data, &config.common().device.for_training())?;
+        experiment.prepare()?;
+        Ok(Self { config: config.clone(), experiment, step: 0, seconds: 0.0, first_step: None })
+    }
+
+    /// Goes back to the checkpoint of a run.
+    ///
+    /// # Errors
+    /// A checkpoint that is missing, corrupt, or of another model, estimator or data.
+    pub fn resume(mut self, path: &Path) -> Result<Self> {
+        // Before the parameters: those of other data may have another shape.
+        self.check(path, &checkpoint::progress(path)?)?;
+        let progress = self.experiment.learner_mut().resume(path)?;
+        self.experiment.restore(&progress.states).with_context(|| path.display().to_string())?;
+        (self.step, self.seconds) = (progress.step, progress.seconds);
+        Ok(self)
+    }
+
+    fn check(&self, path: &Path, progress: &Progress) -> Result<()> {
+        let Identity { estimator, data, examples } = self.experiment.identity();
+        ensure!(
+            progress.estimator == estimator,
+            "{} was trained by {}, not by {estimator}",
+            path.display(),
+            progress.estimator
+        );
+        ensure!(
+            progress.data == data,
+            "{} was trained on different {examples} than {} contains now; restore them, or start a new run",
+            path.display(),
+            self.config.common().data
+        );
+        progress.allows(self.config.common().steps)
+    }
+
+    /// What is trained.
+    pub fn experiment(&self) -> &E {
+        &self.experiment
+    }
+
+    /// Steps done.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Seconds of training, evaluations left out.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// When this process finished its first step.
+    pub fn first_step(&self) -> Option<Instant> {
+        self.first_step
+    }
+
+    /// Trains to the last step, or until `observe` returns false; it sees every row of metrics and is called after every
+    /// step. Evaluates after the first step, so that a short run has a held-out point too, and every `evaluate-every`
+    /// steps; saves then, at the end and on stopping. Rows and evaluations do not depend on the number of steps.
+    ///
+    /// # Errors
+    /// A loss that is no longer finite; a full disk.
+    pub fn run(
+        &mut self,
+        folder: &RunFolder,
+        metrics: &mut MetricsFile<E::Metrics>,
+        observe: &mut Observer<E>,
+    ) -> Result<End> {
+        let (steps, every) = (self.config.common().steps, self.config.common().evaluate_every);
+        while self.step < steps {
+            let row = self.advance(every)?;
+            row.iter().try_for_each(|row| metrics.add(row.clone()))?;
+            let go_on = observe(&self.experiment, self.step, row.as_ref())?;
+            if self.step.is_multiple_of(every) || self.step == steps || !go_on {
+                self.save(folder)?;
+            }
+            if !go_on && self.step < steps {
+                return Ok(End::Stopped);
+            }
+        }
+        Ok(End::Finished)
+    }
+
+    /// One step, and its row if it has one.
+    fn advance(&mut self, evaluate_every: u64) -> Result<Option<E::Metrics>> {
+        let started = Instant::now();
+        let row = self.experiment.step(self.step).with_context(|| self.breakdown(self.step + 1))?;
+        self.step += 1;
+        self.first_step.get_or_insert_with(Instant::now);
+        self.seconds += started.elapsed().as_secs_f64();
+        let evaluate = self.step.is_multiple_of(evaluate_every) || self.step == 1;
+        if !evaluate && !self.step.is_multiple_of(ROW_EVERY) {
+            return Ok(None);
+        }
+        let mut row = row;
+        row.stamp(self.step, self.seconds);
+        if evaluate {
+            self.experiment.evaluate(&mut row).with_context(|| self.breakdown(self.step))?;
+        }
+        Ok(Some(row))
+    }
+
+    /// What to do about a step without a finite result.
+    fn breakdown(&self, step: u64) -> String {
+        format!("training broke down at step {step}, {}", self.experiment.remedy())
+    }
+
+    fn save(&self, folder: &RunFolder) -> Result<()> {
+        let Identity { estimator, data, .. } = self.experiment.identity();
+        let progress = Progress::new(self.step, &estimator, self.experiment.states(), data, self.seconds);
+        folder.write(RunFolder::CHECKPOINT, self.experiment.learner().checkpoint(&progress)?)
+    }
+}
+
+/// Time left at the pace so far.
+pub fn remaining(done: u64, total: u64, seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds / done.max(1) as f64 * total.saturating_sub(done) as f64)
+}
