@@ -1,6 +1,6 @@
 //! The categorical distribution over the last axis, from unnormalised logits. `-inf` masks a category.
 
-use crate::tensor::masked;
+use crate::tensor::{at_least_single, restored};
 use burn::tensor::{Tensor, activation};
 
 /// Log-probability in nats of one-hot rows; `-inf` where `z` picks a masked category.
@@ -23,12 +23,14 @@ use burn::tensor::{Tensor, activation};
 /// assert!((log_prob - 0.75f32.ln()).abs() < 1e-6);
 /// ```
 pub fn log_prob<const D: usize>(logits: Tensor<D>, z: Tensor<D>) -> Tensor<D> {
-    let log_p = activation::log_softmax(logits, D - 1);
+    let dtype = logits.dtype();
+    let log_p = activation::log_softmax(at_least_single(logits), D - 1);
+    let z = at_least_single(z);
     // 0 · ln 0 is 0, in the gradient too.
     let picked = z.clone().not_equal_elem(0.0);
     let shape: [usize; D] = std::array::from_fn(|axis| z.dims()[axis].max(log_p.dims()[axis]));
     let log_p = log_p.expand(shape).mask_fill(picked.expand(shape).bool_not(), 0.0);
-    (z.expand(shape) * log_p).sum_dim(D - 1)
+    restored((z.expand(shape) * log_p).sum_dim(D - 1), dtype)
 }
 
 /// Entropy in nats.
@@ -46,7 +48,9 @@ pub fn log_prob<const D: usize>(logits: Tensor<D>, z: Tensor<D>) -> Tensor<D> {
 /// assert!((entropy.into_scalar::<f32>() - 8f32.ln()).abs() < 1e-6);
 /// ```
 pub fn entropy<const D: usize>(logits: Tensor<D>) -> Tensor<D> {
-    let masked = masked(&logits);
-    let log_p = activation::log_softmax(logits, D - 1);
-    (log_p.clone().exp() * log_p.mask_fill(masked, 0.0)).sum_dim(D - 1).neg()
+    let dtype = logits.dtype();
+    let log_p = activation::log_softmax(at_least_single(logits), D - 1);
+    // By the log-probability and not by the logit: a finite logit far below the others has probability zero too.
+    let impossible = log_p.clone().equal_elem(f32::NEG_INFINITY);
+    restored((log_p.clone().exp() * log_p.mask_fill(impossible, 0.0)).sum_dim(D - 1).neg(), dtype)
 }

@@ -1,7 +1,7 @@
 //! The ExpConcrete distribution: the Concrete (Gumbel-Softmax) distribution in log space.
 
 use crate::Error;
-use crate::tensor::masked;
+use crate::tensor::{at_least_single, masked, restored};
 use burn::tensor::{Tensor, TensorData, activation};
 use gumbel_kernels::check_temperature;
 
@@ -35,10 +35,12 @@ use gumbel_kernels::check_temperature;
 #[doc(alias = "relaxed categorical")]
 pub fn log_prob<const D: usize>(logits: Tensor<D>, tau: f64, y: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_temperature(tau)?;
+    let dtype = logits.dtype();
+    let (logits, y) = (at_least_single(logits), at_least_single(y));
     let masked = masked(&logits);
     let tilted = (logits.clone() - y * tau).mask_fill(masked.clone(), f32::NEG_INFINITY);
     let normalized = activation::log_softmax(tilted, D - 1).mask_fill(masked, 0.0);
-    Ok(normalized.sum_dim(D - 1) + per_count(&logits, |n| log_volume(n, tau)))
+    Ok(restored(normalized.sum_dim(D - 1) + per_count(&logits, |n| log_volume(n, tau)), dtype))
 }
 
 /// `ln Γ(n) + (n−1) ln τ`.

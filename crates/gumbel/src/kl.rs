@@ -5,9 +5,9 @@
 //! for the discrete model, that is on hard samples: with relaxed samples they bound nothing, and
 //! the training objective can exceed the log-likelihood. Report the hard objective beside any of them.
 
-use crate::tensor::masked;
+use crate::tensor::{at_least_single, restored};
 use crate::{Error, exp_concrete};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Bool, Tensor, activation};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -59,7 +59,8 @@ impl FromStr for Kl {
 }
 
 /// Kullback-Leibler divergence in nats between the **discrete** distributions. Exact for hard samples; no bound with
-/// relaxed ones. `+inf` where `p` masks what `q` does not.
+/// relaxed ones. `+inf` where `p` gives probability zero to a category and `q` does not; half precision is computed in
+/// single.
 ///
 /// ```text
 /// KL(q ‖ p) = Σₖ qₖ (ln qₖ − ln pₖ)
@@ -77,10 +78,23 @@ impl FromStr for Kl {
 /// assert!((kl - 0.142912).abs() < 1e-6);
 /// ```
 pub fn categorical<const D: usize>(q: Tensor<D>, p: Tensor<D>) -> Tensor<D> {
-    let masked = masked(&q);
-    let log_q = activation::log_softmax(q, D - 1);
-    let ratio = log_q.clone() - activation::log_softmax(p, D - 1);
-    (log_q.exp() * ratio.mask_fill(masked, 0.0)).sum_dim(D - 1)
+    let dtype = q.dtype();
+    let (log_q, log_p) = (log_probabilities(q), log_probabilities(p));
+    // By the log-probabilities and not by the logits: a finite logit far below the others has probability zero too.
+    let (absent, infinite) = (impossible(&log_q), impossible(&log_p).bool_and(impossible(&log_q).bool_not()));
+    let ratio = (log_q.clone() - log_p).mask_fill(absent.bool_or(infinite.clone()), 0.0);
+    let kl = (log_q.exp() * ratio).sum_dim(D - 1);
+    restored(kl.mask_fill(infinite.any_dim(D - 1), f32::INFINITY), dtype)
+}
+
+/// In single precision or better.
+fn log_probabilities<const D: usize>(logits: Tensor<D>) -> Tensor<D> {
+    activation::log_softmax(at_least_single(logits), D - 1)
+}
+
+/// Where a category has probability zero.
+fn impossible<const D: usize>(log_probabilities: &Tensor<D>) -> Tensor<D, Bool> {
+    log_probabilities.clone().equal_elem(f32::NEG_INFINITY)
 }
 
 /// Log-ratio in nats of the discrete distributions at a sample `z`, hard or relaxed. Its mean over
@@ -103,9 +117,15 @@ pub fn categorical<const D: usize>(q: Tensor<D>, p: Tensor<D>) -> Tensor<D> {
 /// assert!((ratio - (6f32 / 3.5).ln()).abs() < 1e-6); // q of 4/7 against 1/3
 /// ```
 pub fn mass_at_sample<const D: usize>(q: Tensor<D>, p: Tensor<D>, z: Tensor<D>) -> Tensor<D> {
-    let masked = masked(&q);
-    let ratio = activation::log_softmax(q, D - 1) - activation::log_softmax(p, D - 1);
-    (z * ratio.mask_fill(masked, 0.0)).sum_dim(D - 1)
+    let dtype = q.dtype();
+    let (log_q, log_p) = (log_probabilities(q), log_probabilities(p));
+    let absent = impossible(&log_q);
+    let ratio = log_q - log_p;
+    let z = at_least_single(z);
+    let shape: [usize; D] = std::array::from_fn(|axis| z.dims()[axis].max(ratio.dims()[axis]));
+    // 0 · ∞ is 0, in the gradient too.
+    let unused = z.clone().equal_elem(0.0).expand(shape).bool_or(absent.expand(shape));
+    restored((z.expand(shape) * ratio.expand(shape).mask_fill(unused, 0.0)).sum_dim(D - 1), dtype)
 }
 
 /// Log-ratio in nats of the ExpConcrete densities at a sample `y ~ q` in log space. **The only one that makes a relaxed

@@ -68,7 +68,9 @@ impl Schedule {
             // Written so that the end is reached exactly.
             Self::Linear { start, end, steps } => start * (1.0 - share(steps)) + end * share(steps),
             Self::Cosine { start, end, steps } => {
-                end + (start - end) * 0.5 * (1.0 + (std::f64::consts::PI * share(steps)).cos())
+                let value = end + (start - end) * 0.5 * (1.0 + (std::f64::consts::PI * share(steps)).cos());
+                // Where one end is far below the other, rounding must not lead beyond it, to zero.
+                value.clamp(start.min(end), start.max(end))
             }
         }
     }

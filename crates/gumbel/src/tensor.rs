@@ -38,6 +38,16 @@ pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.inner().into_data().convert::<f64>().try_to_vec().expect("converted")
 }
 
+/// The rows of a tensor that a property holds for, `[.., K]` to `[.., 1]`.
+pub(crate) fn rows_where<const D: usize>(
+    tensor: &Tensor<D>,
+    holds: impl Fn(&[f64]) -> bool,
+) -> Tensor<D, Bool> {
+    let shape = with_last(tensor.dims(), 1);
+    let rows: Vec<bool> = numbers(tensor.clone()).chunks(tensor.dims()[D - 1].max(1)).map(holds).collect();
+    Tensor::from_data(TensorData::new(rows, shape), &tensor.device())
+}
+
 /// Flat numbers as a tensor with the shape, type and device of `like`, without a gradient.
 pub(crate) fn shaped_like<const D: usize>(like: &Tensor<D>, data: TensorData) -> Tensor<D> {
     Tensor::<1>::from_data(data, (&like.device(), like.dtype())).reshape(like.dims())

@@ -20,6 +20,7 @@
 pub use gumbel_kernels::tree::Graph;
 
 use crate::ops::HostArgument;
+use crate::tensor::rows_where;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use gumbel_kernels::{check_temperature, noise::gumbel, tree as kernels};
@@ -98,7 +99,8 @@ pub fn log_partition<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result
     Ok(argument.row_numbers(totals, means))
 }
 
-/// Log-probability in nats of trees under the exponential family; `-inf` where `z` includes a masked edge.
+/// Log-probability in nats of trees under the exponential family; `-inf` where `z` includes a masked edge, and at rows that
+/// are not spanning trees.
 ///
 /// ```text
 /// ln q(z) = zᵀθ − A(θ)
@@ -127,7 +129,23 @@ pub fn log_prob<const D: usize>(graph: &Graph, logits: Tensor<D>, z: Tensor<D>) 
     let total = log_partition(graph, logits.clone())?;
     // 0 · ln 0 is 0, in the gradient too.
     let picked = logits.mask_fill(z.clone().equal_elem(0.0), 0.0);
-    Ok((z * picked).sum_dim(D - 1) - total)
+    let impossible = rows_where(&z, |row| !row.iter().any(|z| z.is_nan()) && !is_spanning_tree(graph, row));
+    Ok(((z * picked).sum_dim(D - 1) - total).mask_fill(impossible, f32::NEG_INFINITY))
+}
+
+/// Whether a row has ones at the edges of a spanning tree and zeros elsewhere.
+fn is_spanning_tree(graph: &Graph, row: &[f64]) -> bool {
+    let binary = row.iter().all(|&z| z == 0.0 || z == 1.0);
+    let chosen = row.iter().filter(|&&z| z == 1.0).count();
+    // As many edges as a tree has, none of which closes a circle, connect all nodes.
+    let mut parts: Vec<usize> = (0..graph.nodes()).collect();
+    let mut joins = |&[a, b]: &[usize; 2]| {
+        let (from, to) = (parts[a], parts[b]);
+        parts.iter_mut().filter(|part| **part == from).for_each(|part| *part = to);
+        from != to
+    };
+    let mut edges = graph.edges().iter().zip(row).filter(|&(_, &z)| z == 1.0);
+    binary && chosen + 1 == graph.nodes() && edges.all(|(edge, _)| joins(edge))
 }
 
 /// Computes the spanning tree with the largest sum of logits. **Hard**, without noise and without a gradient.

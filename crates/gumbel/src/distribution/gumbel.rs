@@ -10,6 +10,9 @@ use std::f64::consts::PI;
 /// Euler's constant γ, the mean of the standard Gumbel distribution.
 pub(super) const EULER: f64 = 0.577_215_664_901_532_9;
 
+/// Where P(X ≤ x) is zero in double precision too: exp(−e⁷) is below its smallest number.
+const NEVER: f64 = -7.0;
+
 /// Elementwise Gumbel distribution (of maxima), of `μ + β g`.
 ///
 /// ```text
@@ -93,7 +96,9 @@ impl<const D: usize> Gumbel<D> {
 
     /// Cumulative distribution function, `P(X ≤ x) = exp(−e⁻ᶻ)`.
     pub fn cdf(&self, x: Tensor<D>) -> Tensor<D> {
-        self.log_cdf(x).exp()
+        let z = self.standard(x);
+        let never = z.clone().lower_elem(NEVER);
+        z.mask_fill(never.clone(), 0.0).neg().exp().neg().exp().mask_fill(never, 0.0)
     }
 
     /// Logarithm of the cumulative distribution function, `ln P(X ≤ x) = −e⁻ᶻ`.
@@ -104,12 +109,12 @@ impl<const D: usize> Gumbel<D> {
     /// Logarithm of the survival function, `ln P(X > x) = ln(1 − exp(−e⁻ᶻ))`, accurate in both tails.
     pub fn log_survival(&self, x: Tensor<D>) -> Tensor<D> {
         let z = self.standard(x);
-        let far = z.clone().greater_elem(8.0);
-        let rate = z.clone().mask_fill(far.clone(), 0.0).neg().exp();
+        let (far, certain) = (z.clone().greater_elem(8.0), z.clone().lower_elem(NEVER));
+        let rate = z.clone().mask_fill(far.clone().bool_or(certain.clone()), 0.0).neg().exp();
         // ln(1 − e⁻ᵃ) = ln a − a/2 + a²/24, and ln a is −z exactly.
         let small = z.clone().mask_fill(far.clone().bool_not(), 8.0).neg().exp();
         let tail = z.neg() - small.clone() * 0.5 + small.square() / 24.0;
-        log_one_minus_exp(rate).mask_where(far, tail)
+        log_one_minus_exp(rate).mask_where(far, tail).mask_fill(certain, 0.0)
     }
 
     /// Quantile function: the x with `P(X ≤ x) = u`, `μ − β ln(−ln u)`.

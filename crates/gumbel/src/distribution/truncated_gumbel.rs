@@ -103,7 +103,8 @@ impl<const D: usize> TruncatedGumbel<D> {
         let below = self.bound() - x.clone();
         let none = below.clone().lower_equal_elem(0.0);
         let share = log_one_minus_exp(below.mask_fill(none.clone(), 1.0));
-        (share - x + self.location()).exp().mask_fill(none, 0.0)
+        // Masked before the exponential: what is not selected must not overflow, or its gradient would be NaN.
+        (share - x + self.location()).mask_fill(none.clone(), 0.0).exp().mask_fill(none, 0.0)
     }
 
     /// Whether each x is in the support: finite and at most the bound.

@@ -2,7 +2,7 @@
 
 use super::sort::{placed, places};
 use crate::tensor::with_last;
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Bool, Tensor, activation};
 
 /// Log-probability in nats of an order under Plackett and Luce's distribution.
 ///
@@ -12,7 +12,7 @@ use burn::tensor::{Tensor, activation};
 ///
 /// Items are drawn without replacement, each with a probability in proportion to the exponential of its score among the
 /// items that are left. It is the distribution of [`hard_sort`](super::hard_sort) on [`perturb`](super::perturb)ed
-/// scores. Requires finite scores and one-hot permutations; differentiable in the scores. Runs as Burn operations on
+/// scores. `-inf` at matrices that are not permutations. Requires finite scores; differentiable in them. Runs as Burn operations on
 /// every backend.
 ///
 /// # Shapes
@@ -44,5 +44,17 @@ pub fn plackett_luce_log_prob<const D: usize, const E: usize>(
     let next = row.equal(column).expand(dims);
     let log_shares = remaining.expand(dims).mask_fill(gone, f32::NEG_INFINITY);
     let log_shares = activation::log_softmax(log_shares, E - 1);
-    log_shares.mask_fill(next.bool_not(), 0.0).sum_dim(E - 1).sum_dim(E - 2).reshape(shape)
+    let log_prob = log_shares.mask_fill(next.bool_not(), 0.0).sum_dim(E - 1).sum_dim(E - 2);
+    log_prob.mask_fill(is_permutation(&permutation).bool_not(), f32::NEG_INFINITY).reshape(shape)
+}
+
+/// Whether matrices have a single one in each row and column and zeros elsewhere, `[.., 1, 1]`; true where an entry is NaN,
+/// which the result then is.
+fn is_permutation<const E: usize>(matrix: &Tensor<E>) -> Tensor<E, Bool> {
+    let ones = matrix.clone().equal_elem(1.0);
+    let single = |axis: usize| ones.clone().int().sum_dim(axis).equal_elem(1);
+    let [rows, columns] = [E - 1, E - 2].map(|axis| single(axis).all_dim(2 * E - 3 - axis));
+    let binary = ones.clone().bool_or(matrix.clone().equal_elem(0.0)).all_dim(E - 1).all_dim(E - 2);
+    let unknown = matrix.clone().is_nan().any_dim(E - 1).any_dim(E - 2);
+    rows.bool_and(columns).bool_and(binary).bool_or(unknown)
 }

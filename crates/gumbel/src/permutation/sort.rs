@@ -39,12 +39,14 @@ use gumbel_kernels as kernels;
 pub fn neural_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) -> Result<Tensor<E>, Error> {
     let (scores, dtype, tau) = prepared(scores, tau)?;
     let n = scores.dims()[D - 1];
-    let (row, column) = (row::<D, E>(scores.clone()), column::<D, E>(scores));
-    let spread = (column - row.clone()).abs().sum_dim(E - 1).swap_dims(E - 2, E - 1);
-    let weights = places::<E>(n, E - 2, &row).mul_scalar(-2).add_scalar(n as i64 - 1);
-    // Shifting the scores does not change the result, and keeps large scores from rounding their differences away.
-    let centred = row.clone() - row.clone().detach().max_dim(E - 1);
-    let keys = weights.float().cast(row.dtype()) * centred - spread;
+    // Shifting the scores does not change the result. With t = s − max s, the keys less that of the largest score are
+    //     (n + 1 − 2i − n) tₖ − 2 Σⱼ max(tⱼ − tₖ, 0):
+    // no score enters the key of a larger one, so a score far below the others does not round them away.
+    let centred = scores.clone() - scores.detach().max_dim(D - 1);
+    let (row, column) = (row::<D, E>(centred.clone()), column::<D, E>(centred));
+    let above = activation::relu(row.clone() - column).sum_dim(E - 1).swap_dims(E - 2, E - 1) * 2.0;
+    let weights = places::<E>(n, E - 2, &row).mul_scalar(-2).sub_scalar(1);
+    let keys = weights.float().cast(row.dtype()) * row - above;
     let gaps = keys.clone() - keys.detach().max_dim(E - 1);
     Ok(restored(activation::softmax(gaps / tau, E - 1), dtype))
 }

@@ -194,7 +194,10 @@ pub fn fenchel_young_loss<const D: usize>(
     let (maxima, scores) = (solutions.maxima(), solutions.at.scores.chunks(width));
     let scored = maxima.iter().zip(scores).zip(target.chunks(width));
     let losses = scored.map(|((best, scores), target)| best - inner(scores, target)).collect();
-    let slope: Vec<f64> = solutions.mean().iter().zip(&target).map(|(mean, target)| mean - target).collect();
+    let slope = solutions.mean().into_iter().zip(&target).map(|(mean, target)| mean - target);
+    // A masked score has no gradient.
+    let masked = |(slope, score): (f64, &f64)| if *score == f64::NEG_INFINITY { 0.0 } else { slope };
+    let slope: Vec<f64> = slope.zip(&solutions.at.scores).map(masked).collect();
     Ok(argument.row_numbers(losses, slope))
 }
 

@@ -21,7 +21,7 @@ pub use top_k::{gumbel_top_k, implicit_mle, relaxed_top_k, straight_through_top_
 use crate::ops::HostArgument;
 use crate::tensor::{masked, unmasked};
 use crate::{Error, Noise};
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, Tensor};
 use gumbel_kernels::subset as kernels;
 
 /// Computes the inclusion probabilities of the exponential family. **Soft**, differentiable; no noise.
@@ -158,7 +158,8 @@ pub fn log_partition<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tens
     Ok(argument.row_numbers(totals, means))
 }
 
-/// Log-probability in nats of k-hot rows under the exponential family; `-inf` where `z` includes a masked category.
+/// Log-probability in nats of k-hot rows under the exponential family; `-inf` where `z` includes a masked category, and at
+/// rows that are not k-hot.
 ///
 /// ```text
 /// ln q(z) = zᵀθ − A(θ)
@@ -183,7 +184,8 @@ pub fn log_prob<const D: usize>(logits: Tensor<D>, k: usize, z: Tensor<D>) -> Re
     let total = log_partition(logits.clone(), k)?;
     // 0 · ln 0 is 0, in the gradient too.
     let picked = logits.mask_fill(z.clone().equal_elem(0.0), 0.0);
-    Ok((z * picked).sum_dim(D - 1) - total)
+    let log_prob = (z.clone() * picked).sum_dim(D - 1) - total;
+    Ok(log_prob.mask_fill(is_k_hot(&z, k).bool_not(), f32::NEG_INFINITY))
 }
 
 /// Entropy in nats of the exponential family over subsets.
@@ -234,9 +236,19 @@ pub fn entropy<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>,
 pub fn kl<const D: usize>(q: Tensor<D>, p: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
     let totals = log_partition(p.clone(), k)? - log_partition(q.clone(), k)?;
     let means = marginals(q.clone(), k)?;
-    let masked = masked(&q);
-    let (q, p) = (q.mask_fill(masked.clone(), 0.0), p.mask_fill(masked, 0.0));
-    Ok((means * (q - p)).sum_dim(D - 1) + totals)
+    let infinite = masked(&p).bool_and(masked(&q).bool_not());
+    let unused = masked(&q).bool_or(infinite.clone());
+    let (q, p) = (q.mask_fill(unused.clone(), 0.0), p.mask_fill(unused, 0.0));
+    let kl = (means * (q - p)).sum_dim(D - 1) + totals;
+    Ok(kl.mask_fill(infinite.any_dim(D - 1), f32::INFINITY))
+}
+
+/// Whether rows have `k` ones and zeros elsewhere, `[.., 1]`; true where an entry is NaN, which the result then is.
+fn is_k_hot<const D: usize>(z: &Tensor<D>, k: usize) -> Tensor<D, Bool> {
+    let ones = z.clone().equal_elem(1.0);
+    let counted = ones.clone().int().sum_dim(D - 1).equal_elem(k as i64);
+    let hot = ones.bool_or(z.clone().equal_elem(0.0)).all_dim(D - 1).bool_and(counted);
+    hot.bool_or(z.clone().is_nan().any_dim(D - 1))
 }
 
 /// Returns `values` with the gradient of the marginals at `theta`.

@@ -5,6 +5,7 @@ mod conformance;
 mod couplings;
 mod darn;
 mod distributions;
+mod edges;
 mod examples_gates;
 mod examples_permutations;
 mod examples_subsets;
