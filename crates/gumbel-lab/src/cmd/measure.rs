@@ -7,10 +7,10 @@ use crate::measure::{
 use crate::page::Rendered;
 use crate::page::number::grouped;
 use crate::run::RunFolder;
-use crate::support::atomic_file;
 use crate::support::interrupt::{Interrupted, Stop, Watch};
 use crate::support::shell::quoted;
 use crate::support::stdout::print;
+use crate::support::{atomic_file, output_file};
 use anyhow::{Result, anyhow};
 use gumbel::estimator::EstimatorSpec;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -39,7 +39,7 @@ fn guide(results: &Path, out: &Path) -> Result<()> {
     let Guide { page, figures } = Guide::read(results)?;
     for (name, text) in figures.into_iter().chain([("choosing.md".into(), page)]) {
         let path = out.join(name);
-        atomic_file::write(&path, text.as_bytes())
+        output_file::write(&path, text.as_bytes())
             .map_err(|error| anyhow!(atomic_file::refused(&path, &error)))?;
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Where a command writes: a file, or standard output for `-`.
 
-use crate::support::atomic_file;
 use crate::support::stdout::print;
+use crate::support::{atomic_file, output_file};
 use anyhow::{Context, Result, anyhow};
 use std::io::{ErrorKind, Write, stdout};
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(super) fn write(out: &Path, bytes: &[u8], announced: &str) -> Result<()> {
     if out.as_os_str() == "-" {
         return to_stdout(bytes);
     }
-    atomic_file::write(out, bytes).map_err(|error| anyhow!(atomic_file::refused(out, &error)))?;
+    output_file::write(out, bytes).map_err(|error| anyhow!(atomic_file::refused(out, &error)))?;
     print(announced)
 }
 

@@ -2,6 +2,8 @@
 
 use crate::logits::{Error, Format, LogitReader, PART, SampleWriter, Sampler, draw};
 use crate::support::atomic_file;
+use crate::support::interrupt::exit_at_a_signal;
+use crate::support::output_file::OutputFile;
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
 use gumbel_kernels::Stream;
@@ -62,6 +64,7 @@ fn positive(text: &str) -> Result<usize, String> {
 /// # Errors
 /// A file that is missing or invalid, rows that cannot be sampled, or output that cannot be written.
 pub fn run(options: &Sample) -> Result<()> {
+    exit_at_a_signal();
     crate::run::pool(options.threads as usize)?.install(|| sample(options))
 }
 
@@ -80,11 +83,11 @@ fn sample(options: &Sample) -> Result<()> {
     };
     // The file in full, or not at all.
     let refused = |error: &std::io::Error| anyhow!(atomic_file::refused(path, error));
-    let mut file = atomic_file::beside(path).map_err(|error| refused(&error))?;
-    match write(&mut reader, sampler, options, SampleWriter::file(format, &mut file)) {
+    let mut output = OutputFile::create(path).map_err(|error| refused(&error))?;
+    match write(&mut reader, sampler, options, SampleWriter::file(format, output.file())) {
         Err(Error::Unwritable(error)) => Err(refused(&error)),
         Err(error) => Err(error).with_context(|| name(options)),
-        Ok(()) => atomic_file::place(file, path).map_err(|error| refused(&error)),
+        Ok(()) => output.place().map_err(|error| refused(&error)),
     }
 }
 

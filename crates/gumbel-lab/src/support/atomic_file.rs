@@ -1,7 +1,8 @@
 //! Files that are either there in full or not at all.
 
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use tempfile::NamedTempFile;
 
 /// How the names of unfinished files begin.
@@ -14,7 +15,20 @@ pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
     builder.prefix(PREFIX);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask
-    builder.tempfile_in(folder).map_err(nameless)
+    let file = builder.tempfile_in(folder).map_err(nameless)?;
+    let mut unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    unfinished.retain(|path| path.exists());
+    unfinished.push(std::path::absolute(file.path())?);
+    Ok(file)
+}
+
+/// Temporary files that this process has not put in their places yet.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes the temporary files of a process that is about to end without dropping them.
+pub fn remove_unfinished() {
+    let unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+    unfinished.iter().for_each(|path| drop(std::fs::remove_file(path)));
 }
 
 /// Puts a finished temporary file in its place.

@@ -1,5 +1,6 @@
 //! The progress bar of long work, and the request to stop it.
 
+use super::atomic_file;
 use indicatif::ProgressBar;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +25,7 @@ impl Stop {
         // The first handler of a process stays: there is one command in each.
         let _ = ctrlc::set_handler(move || {
             if request.0.swap(true, Ordering::SeqCst) {
-                std::process::exit(i32::from(INTERRUPTED));
+                exit();
             }
         });
         stop
@@ -47,6 +48,16 @@ impl Stop {
     pub fn check(&self) -> Result<(), Interrupted> {
         if self.requested() { Err(Interrupted) } else { Ok(()) }
     }
+}
+
+/// Lets Ctrl-C or a termination signal end the program at once, with nothing temporary left behind.
+pub fn exit_at_a_signal() {
+    let _ = ctrlc::set_handler(exit);
+}
+
+fn exit() {
+    atomic_file::remove_unfinished();
+    std::process::exit(i32::from(INTERRUPTED));
 }
 
 /// A progress bar and the request to stop.

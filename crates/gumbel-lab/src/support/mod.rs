@@ -5,6 +5,7 @@ pub mod atomic_file;
 pub mod csv_table;
 pub mod interrupt;
 pub mod number;
+pub mod output_file;
 pub mod shell;
 pub mod stats;
 pub mod stdout;

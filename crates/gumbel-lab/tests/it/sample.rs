@@ -218,3 +218,35 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
     );
     assert_eq!(Format::of(Path::new("x.NPY")), Some(Format::Npy));
 }
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_command_leaves_nothing_temporary_behind() {
+    use nix::sys::signal::{Signal, kill};
+    let (folder, out) = folder();
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        let options = ["sample", "-", "--format", "csv", "--out"];
+        let mut child = Command::new(GUMBEL)
+            .args(options)
+            .arg(out.with_extension("csv"))
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .expect("starts");
+        let left = || std::fs::read_dir(folder.path()).expect("a folder").count();
+        // More than any buffer holds: it has begun its output when it waits for more rows.
+        let rows = b"0,1\n".repeat(200_000);
+        child.stdin.as_mut().expect("a pipe").write_all(&rows).expect("a reader");
+        for _ in 0..2000 {
+            if left() > 0 {
+                break;
+            }
+            assert!(child.try_wait().expect("a child").is_none(), "it has ended");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        assert_eq!(left(), 1, "no output was begun");
+        kill(nix::unistd::Pid::from_raw(child.id() as i32), signal).expect("a running child");
+        assert_eq!(child.wait().expect("a child").code(), Some(130), "{signal}");
+        assert_eq!(left(), 0, "{signal}");
+    }
+}
