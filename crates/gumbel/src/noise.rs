@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::ops::{self, NoiseKind};
 use crate::tensor::at_least_single;
-use burn::tensor::{Device, Shape, Tensor};
+use burn::tensor::{DType, Device, Shape, Tensor};
 use gumbel_kernels::Stream;
 use serde::{Deserialize, Serialize};
 
@@ -106,8 +106,19 @@ impl Noise {
     }
 
     fn draw<const D: usize>(&mut self, kind: NoiseKind, shape: Shape, device: &Device) -> Tensor<D> {
+        self.draw_as(kind, shape, device, DType::F32)
+    }
+
+    /// In double precision if the type is that, else in single.
+    pub(crate) fn draw_as<const D: usize>(
+        &mut self,
+        kind: NoiseKind,
+        shape: Shape,
+        device: &Device,
+        dtype: DType,
+    ) -> Tensor<D> {
         let stream = self.take(shape.num_elements());
-        ops::noise(kind, stream, shape, device)
+        ops::noise(kind, stream, shape, device, dtype)
     }
 }
 

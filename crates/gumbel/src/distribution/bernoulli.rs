@@ -2,6 +2,7 @@
 
 use super::BinaryConcrete;
 use super::checked::{finite_log_odds, noise_like};
+use crate::ops::NoiseKind;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
 
@@ -46,7 +47,7 @@ impl<const D: usize> Bernoulli<D> {
     /// Draws zeros and ones, `1[ℓ + L > 0]` with logistic noise L, without a gradient.
     pub fn sample(&self, noise: &mut Noise) -> Tensor<D> {
         let log_odds = self.log_odds().detach();
-        let logistic = noise_like(&log_odds, |shape, device| noise.logistic(shape, device));
+        let logistic = noise_like(&log_odds, NoiseKind::Logistic, noise);
         (log_odds.clone() + logistic).greater_elem(0.0).float().cast(log_odds.dtype())
     }
 

@@ -2,6 +2,7 @@
 
 use super::checked::{finite_log_odds, noise_like};
 use super::{Reparameterized, stable::a_coth_a};
+use crate::ops::NoiseKind;
 use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
@@ -110,7 +111,7 @@ impl<const D: usize> BinaryConcrete<D> {
 
 impl<const D: usize> Reparameterized<D> for BinaryConcrete<D> {
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
-        let logistic = noise_like(&self.log_odds, |shape, device| noise.logistic(shape, device));
+        let logistic = noise_like(&self.log_odds, NoiseKind::Logistic, noise);
         (self.log_odds() + logistic) / self.tau
     }
 

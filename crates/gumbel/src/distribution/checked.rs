@@ -1,8 +1,9 @@
 //! Checks of parameters, and noise in their type.
 
-use crate::Error;
+use crate::ops::NoiseKind;
 use crate::tensor::{at_least_single, tracked_as};
-use burn::tensor::{DType, Device, Tensor};
+use crate::{Error, Noise};
+use burn::tensor::{DType, Tensor};
 
 /// Returns log-odds in single precision or better, or an error if one is not finite.
 pub(super) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Tensor<D>, Error> {
@@ -57,11 +58,12 @@ pub(super) fn tolerance(dtype: DType) -> f64 {
     if dtype == DType::F64 { f64::EPSILON.sqrt() } else { f64::from(f32::EPSILON.sqrt()) }
 }
 
-/// Draws noise with the shape and device of a parameter and casts it to the parameter's type, without a gradient.
+/// Draws noise with the shape, device and type of a parameter, without a gradient.
 pub(super) fn noise_like<const D: usize>(
     parameter: &Tensor<D>,
-    draw: impl FnOnce([usize; D], &Device) -> Tensor<D>,
+    kind: NoiseKind,
+    noise: &mut Noise,
 ) -> Tensor<D> {
-    let noise = draw(parameter.dims(), &parameter.device().inner()).cast(parameter.dtype());
-    tracked_as(noise, parameter)
+    let (device, dtype) = (parameter.device().inner(), parameter.dtype());
+    tracked_as(noise.draw_as(kind, parameter.shape(), &device, dtype), parameter)
 }

@@ -3,6 +3,7 @@
 use super::Reparameterized;
 use super::checked::noise_like;
 use super::stable::{log_add_exp, log_sum_exp};
+use crate::ops::NoiseKind;
 use crate::tensor::{at_least_single, masked, scatter_one, unmasked};
 use crate::{Error, Noise, OrderFault, ops};
 use burn::tensor::{Bool, Int, Tensor, activation};
@@ -121,7 +122,7 @@ impl<const D: usize> ConditionedGumbels<D> {
 impl<const D: usize> Reparameterized<D> for ConditionedGumbels<D> {
     /// Draws perturbed logits `[.., K]`; `-inf` at masked categories.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
-        let waiting = noise_like(&self.logits, |shape, device| noise.exponential(shape, device));
+        let waiting = noise_like(&self.logits, NoiseKind::Exponential, noise);
         let log_p = activation::log_softmax(self.logits(), D - 1);
         let keys = race(log_p, &self.picks, waiting) + log_sum_exp(self.logits());
         keys.mask_fill(self.masked(), f32::NEG_INFINITY)
@@ -168,7 +169,7 @@ pub(crate) fn gumbel_given_argmax<const D: usize>(
     noise: &mut Noise,
 ) -> Tensor<D> {
     let log_p = activation::log_softmax(logits.inner(), D - 1);
-    let waiting = noise_like(&log_p, |shape, device| noise.exponential(shape, device));
+    let waiting = noise_like(&log_p, NoiseKind::Exponential, noise);
     let masked = masked(&log_p);
     let keys = race(log_p.clone(), &[hard.inner()], waiting);
     (keys - unmasked(log_p)).mask_fill(masked, 0.0)

@@ -3,6 +3,7 @@
 use super::Reparameterized;
 use super::checked::{finite, noise_like, positive};
 use super::stable::log_one_minus_exp;
+use crate::ops::NoiseKind;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor};
 use std::f64::consts::PI;
@@ -139,7 +140,7 @@ impl<const D: usize> Gumbel<D> {
 
 impl<const D: usize> Reparameterized<D> for Gumbel<D> {
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
-        let gumbel = noise_like(&self.location, |shape, device| noise.gumbel(shape, device));
+        let gumbel = noise_like(&self.location, NoiseKind::Gumbel, noise);
         self.location() + gumbel * self.scale
     }
 

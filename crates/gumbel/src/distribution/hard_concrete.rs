@@ -2,6 +2,7 @@
 
 use super::Reparameterized;
 use super::checked::{finite_log_odds, noise_like};
+use crate::ops::NoiseKind;
 use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
@@ -135,7 +136,7 @@ impl<const D: usize> HardConcrete<D> {
 impl<const D: usize> Reparameterized<D> for HardConcrete<D> {
     /// Draws gates. The gradient is zero where a gate is exactly 0 or 1.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
-        let logistic = noise_like(&self.log_odds, |shape, device| noise.logistic(shape, device));
+        let logistic = noise_like(&self.log_odds, NoiseKind::Logistic, noise);
         self.gate((self.log_odds() + logistic) / self.tau)
     }
 

@@ -2,6 +2,7 @@
 
 use super::Reparameterized;
 use super::checked::{check_elements, finite, noise_like, tolerance};
+use crate::ops::NoiseKind;
 use crate::tensor::one_hot_argmax;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
@@ -71,7 +72,7 @@ impl<const D: usize> LogisticNormal<D> {
     /// Draws log-ratios `[.., K−1]`, differentiable in the parameters. They stay accurate where points of the simplex
     /// round to 0 or 1.
     pub fn log_ratios(&self, noise: &mut Noise) -> Tensor<D> {
-        let normal = noise_like(&self.location, |shape, device| noise.normal(shape, device));
+        let normal = noise_like(&self.location, NoiseKind::Normal, noise);
         self.location() + self.scale() * normal
     }
 

@@ -4,6 +4,7 @@ use super::Reparameterized;
 use super::checked::{check_elements, finite, noise_like};
 use super::gumbel::EULER;
 use super::stable::{log_add_exp, log_one_minus_exp};
+use crate::ops::NoiseKind;
 use crate::tensor::at_least_single;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, TensorData};
@@ -115,7 +116,7 @@ impl<const D: usize> TruncatedGumbel<D> {
 
 impl<const D: usize> Reparameterized<D> for TruncatedGumbel<D> {
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
-        let waiting = noise_like(&self.location, |shape, device| noise.exponential(shape, device));
+        let waiting = noise_like(&self.location, NoiseKind::Exponential, noise);
         let below = self.location() - log_add_exp(waiting.log(), self.gap().neg());
         // Rounding can raise it above the bound.
         below.min_pair(self.bound())

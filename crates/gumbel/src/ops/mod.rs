@@ -118,8 +118,9 @@ pub(crate) fn noise<const D: usize>(
     stream: Stream,
     shape: Shape,
     device: &Device,
+    dtype: DType,
 ) -> Tensor<D> {
-    host::noise(kind, stream, shape, device, DType::F32)
+    host::noise(kind, stream, shape, device, dtype)
 }
 
 #[cfg(test)]

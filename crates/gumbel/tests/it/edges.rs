@@ -3,7 +3,7 @@
 
 use crate::support::numbers;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use gumbel::distribution::{Gumbel, Reparameterized, TruncatedGumbel};
+use gumbel::distribution::{BinaryConcrete, Gumbel, LogisticNormal, Reparameterized, TruncatedGumbel};
 use gumbel::perturbed::{NoiseDistribution, Perturbation, fenchel_young_loss};
 use gumbel::{Noise, Schedule, categorical, exp_concrete, kl, permutation, subset, tree};
 
@@ -249,6 +249,30 @@ fn schedules_stay_between_their_ends() {
                 let within = (low * (1.0 - 1e-12)..=high * (1.0 + 1e-12)).contains(&value);
                 assert!(within && value > 0.0, "{schedule} is {value} at {step}");
             }
+        }
+    }
+}
+
+/// A sample in double precision is that of single precision with more digits.
+#[test]
+fn distributions_of_doubles_draw_doubles() {
+    let draws = |dtype: DType| -> Vec<Vec<f64>> {
+        let parameter = tensor(&[0.3; 200], [200], dtype).inner();
+        let noise = || Noise::from_seed(5);
+        let truncated = TruncatedGumbel::new(parameter.clone(), parameter.clone() + 1.0).unwrap();
+        let samples = [
+            Gumbel::new(parameter.clone(), 1.5).unwrap().sample(&mut noise()),
+            truncated.sample(&mut noise()),
+            BinaryConcrete::new(parameter.clone(), 0.7).unwrap().sample(&mut noise()),
+            LogisticNormal::new(parameter.clone(), parameter.clone()).unwrap().sample(&mut noise()),
+        ];
+        samples.map(numbers).into()
+    };
+    for (double, single) in draws(DType::F64).iter().zip(draws(DType::F32)) {
+        let exact = double.iter().filter(|&&x| x == f64::from(x as f32)).count();
+        assert!(exact < 3, "{exact} of {} have the digits of single precision alone", double.len());
+        for (double, single) in double.iter().zip(single) {
+            assert!((double - single).abs() < 1e-5 * (1.0 + double.abs()), "{double} and {single}");
         }
     }
 }
