@@ -4,14 +4,13 @@
 //! random pen width, then scaled and centred as in MNIST (20 pixels, centre of mass in the middle). It resembles
 //! MNIST but is not MNIST: results on it are not comparable with results on any other data set.
 
+#[rustfmt::skip] // it would give each knot a line
 mod glyphs;
 mod hand;
 mod pen;
 
-use super::{
-    Dataset, Images,
-    registry::{self, Part},
-};
+use super::registry::{self, Part};
+use super::{Dataset, Images};
 use gumbel_kernels::Stream;
 use pen::PIXELS;
 
