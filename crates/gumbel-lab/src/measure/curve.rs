@@ -139,7 +139,7 @@ pub fn fits(points: &[CurvePoint]) -> Vec<Fit> {
 }
 
 /// Slope of the least-squares line.
-fn slope(points: &[(f64, f64)]) -> f64 {
+pub(crate) fn slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 / n, sum.1 + point.1 / n));
     let (cross, square) = points.iter().fold((0.0, 0.0), |sum, point| {
@@ -152,6 +152,12 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 mod tests {
     use super::*;
     use gumbel::measure::Measured;
+
+    #[test]
+    fn a_power_has_its_exponent_as_slope() {
+        let points = [0.1f64, 0.2, 0.7].map(|t| (t.ln(), (3.0 / t).ln()));
+        assert!((slope(&points) + 1.0).abs() < 1e-12);
+    }
 
     #[test]
     fn a_power_law_is_found_where_it_is_cool_only() {
