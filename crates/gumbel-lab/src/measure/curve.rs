@@ -6,7 +6,6 @@ use crate::support::interrupt::{Interrupted, Watch};
 use anyhow::Result;
 use gumbel::estimator::EstimatorSpec;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// The quantity that a curve varies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,15 +15,6 @@ pub enum Curve {
     Tau,
     /// The number of latents of the problem.
     Latents,
-}
-
-impl fmt::Display for Curve {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Tau => "tau",
-            Self::Latents => "latents",
-        })
-    }
 }
 
 /// A line of `curves.csv`: a point of a curve and the measurement there.
@@ -66,14 +56,8 @@ impl MeasureOptions {
             for choice in choices.iter().filter(|choice| choice.entry.tempered()) {
                 let cooled = choice.clone().with("tau", tau);
                 let series = cooled.to_string().replace(&format!(":tau={tau}"), "");
-                let row = self.point(case, &cooled, watch)?;
-                points.extend(row.map(|row| CurvePoint {
-                    curve: Curve::Tau,
-                    series,
-                    kind: kind.to_string(),
-                    x: tau,
-                    row,
-                }));
+                let (row, kind) = (self.point(case, &cooled, watch)?, kind.to_string());
+                points.extend(row.map(|row| CurvePoint { curve: Curve::Tau, series, kind, x: tau, row }));
             }
         }
         for &latents in &self.curve_latents.0 {

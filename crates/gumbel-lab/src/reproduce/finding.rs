@@ -141,7 +141,8 @@ fn read(folder: &Path, place: Place) -> Result<Value> {
 /// The fields of the only line of a table, by their headings.
 fn only_line(path: &Path) -> Result<HashMap<String, String>> {
     let text = bytes(path)?;
-    let mut lines = csv::Reader::from_reader(text.as_slice()).into_deserialize().collect::<Result<Vec<_>, _>>()?;
+    let mut lines =
+        csv::Reader::from_reader(text.as_slice()).into_deserialize().collect::<Result<Vec<_>, _>>()?;
     ensure!(lines.len() == 1, "{} must have one line, got {}", path.display(), lines.len());
     Ok(lines.remove(0))
 }

@@ -26,13 +26,16 @@ pub(super) static EXPERIMENT: Reproduction = Reproduction {
     ],
 };
 
-/// Option and heading.
-const WAYS: [(&str, [&str; 2]); 3] = [
-    ("relaxed", ["relaxed, relativistic", "relaxed, original"]),
-    ("straight-through", ["straight-through, relativistic", "straight-through, original"]),
-    ("score-function", ["score function, relativistic", "score function, original"]),
+/// Generator, loss and heading.
+type Game = (&'static str, &'static str, &'static str);
+const GAMES: [Game; 6] = [
+    ("relaxed", "relativistic", "relaxed, relativistic"),
+    ("relaxed", "original", "relaxed, original"),
+    ("straight-through", "relativistic", "straight-through, relativistic"),
+    ("straight-through", "original", "straight-through, original"),
+    ("score-function", "relativistic", "score function, relativistic"),
+    ("score-function", "original", "score function, original"),
 ];
-const LOSSES: [&str; 2] = ["relativistic", "original"];
 /// The run whose baseline and true strings are in the table.
 const FIRST: &str = "relaxed-relativistic";
 
@@ -84,21 +87,19 @@ fn baseline_steps(name: &str, budget: Budget) -> u32 {
 }
 
 fn plan(budget: Budget) -> Plan {
-    let games = WAYS.iter().flat_map(|(way, headings)| {
-        LOSSES.iter().zip(headings).map(move |(loss, heading)| (format!("{way}-{loss}"), *way, *loss, *heading))
-    });
-    let run = |(name, way, loss, _): (String, _, _, _)| {
-        let steps = baseline_steps(&name, budget);
-        let game = format!("train gan --generator {way} --loss {loss} --baseline-steps {steps}");
-        PlannedRun::new(name, format!("{game} {}", budget.of(OPTIONS)))
+    let run = |(generator, loss, _): Game| {
+        let (name, options) = (format!("{generator}-{loss}"), budget.of(OPTIONS));
+        let game = format!("train gan --generator {generator} --loss {loss}");
+        let command = format!("{game} --baseline-steps {} {options}", baseline_steps(&name, budget));
+        PlannedRun::new(name, command)
     };
     let [adversarial, likelihood, truth] = PLACES;
-    let cells = games.clone().flat_map(|(name, _, _, heading)| row(heading, name, adversarial));
-    let references = [("maximum likelihood", likelihood), ("true strings", truth)];
-    let references = references.into_iter().flat_map(|(heading, places)| row(heading, FIRST.into(), places));
-    let cells = cells.chain(references).collect();
+    let game = |(generator, loss, heading): Game| row(heading, format!("{generator}-{loss}"), adversarial);
+    let references =
+        row("maximum likelihood", FIRST.into(), likelihood).chain(row("true strings", FIRST.into(), truth));
+    let cells = GAMES.into_iter().flat_map(game).chain(references).collect();
     let table = ResultTable::new("Generated strings", STRINGS, "generator, loss", cells);
-    Plan { method: budget.of(METHOD).into(), runs: games.map(run).collect(), tables: vec![table] }
+    Plan { method: budget.of(METHOD).into(), runs: GAMES.map(run).into(), tables: vec![table] }
 }
 
 const STRINGS: &str = "For 5000 hard samples (200 for smoke): the share that the grammar accepts, the number of distinct strings \

@@ -81,13 +81,17 @@ mod tests {
         assert_eq!((order.best(), Ranking::of(&[&column[0]]).best()), (Some("new"), None));
         // Of a-b, a-c and b-c the first is in order by its medians, though not at the second seed.
         assert_eq!((order.pairs, order.same, order.every_seed), (3, 1, 0));
-        let sure = Ranking::of(&[&Entry::with("a", &[5.0, 6.0], Some(1.0)), &Entry::with("b", &[5.5, 8.0], Some(2.0))]);
+        let sure = Ranking::of(&[
+            &Entry::with("a", &[5.0, 6.0], Some(1.0)),
+            &Entry::with("b", &[5.5, 8.0], Some(2.0)),
+        ]);
         assert_eq!((sure.pairs, sure.same, sure.every_seed), (1, 1, 1));
     }
 
     #[test]
     fn equal_numbers_in_the_paper_are_not_a_pair() {
-        let order = Ranking::of(&[&Entry::with("a", &[5.0], Some(1.0)), &Entry::with("b", &[6.0], Some(1.0))]);
+        let order =
+            Ranking::of(&[&Entry::with("a", &[5.0], Some(1.0)), &Entry::with("b", &[6.0], Some(1.0))]);
         assert_eq!(order.pairs, 0);
     }
 }
