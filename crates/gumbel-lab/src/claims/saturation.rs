@@ -90,23 +90,17 @@ fn rows(tau: f64, shares: &Shares) -> Vec<ClaimRow> {
     };
     // At higher temperatures there are too few such samples for a test.
     let (least, most) = if tau > 0.2 { (Relation::None, Relation::None) } else { (AtLeast, AtMost) };
-    let mut rows = vec![
+    let quantity = "share of samples with an infinite or undefined density, on the simplex";
+    let lost = ClaimRow::mean(quantity, &setting, shares.lost);
+    let lost = if tau > 0.1 { lost } else { lost.expect(Differs, 0.0, "no such sample") };
+    let quantity = "samples with an infinite or undefined density, in log space";
+    let remedied = ClaimRow::exact(quantity, &setting, shares.lost_in_log_space);
+    vec![
         saturated(least, leads(2f64.powi(25), tau), "P(largest exceeds the others 2²⁵-fold)"),
         saturated(most, leads(2f64.powi(24), tau), "P(largest exceeds the others 2²⁴-fold)"),
-    ];
-    let lost = ClaimRow::mean(
-        "share of samples with an infinite or undefined density, on the simplex",
-        &setting,
-        shares.lost,
-    );
-    rows.push(if tau > 0.1 { lost } else { lost.expect(Differs, 0.0, "no such sample") });
-    let remedied = ClaimRow::exact(
-        "samples with an infinite or undefined density, in log space",
-        setting,
-        shares.lost_in_log_space,
-    );
-    rows.push(remedied.expect(Within(0.0), 0.0, "no such sample"));
-    rows
+        lost,
+        remedied.expect(Within(0.0), 0.0, "no such sample"),
+    ]
 }
 
 fn figure(shares: &[Shares]) -> Figure {

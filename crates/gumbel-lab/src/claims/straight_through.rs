@@ -79,11 +79,8 @@ fn backward_row(sampling: &Sampling) -> Result<ClaimRow> {
             Ok(leaf.grad(&cost.sum().backward()).expect("it is a leaf"))
         };
     let apart = gradient(straight_through_gumbel_softmax)? - gradient(gumbel_softmax)?;
-    let row = ClaimRow::exact(
-        "largest difference of the gradients, linear f",
-        "same noise",
-        f64::from(apart.abs().max().into_scalar::<f32>()),
-    );
+    let apart = apart.abs().max().into_scalar::<f32>();
+    let row = ClaimRow::exact("largest difference of the gradients, linear f", "same noise", apart.into());
     Ok(row.expect(Within(0.0), 0.0, "soft backward"))
 }
 

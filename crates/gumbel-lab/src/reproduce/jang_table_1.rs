@@ -60,18 +60,14 @@ const fn estimator(
     Estimator { name, heading, option, annealed, paper }
 }
 
+const ANNEALED_ST: &str = "straight-through:tau=exp:1:1e-4:0.5:500";
+
 const ESTIMATORS: [Estimator; 12] = [
     estimator("sf", "SF", "reinforce", false, Some([72.0, 73.1, 112.2, 110.6])),
     estimator("darn", "DARN", "darn", false, Some([59.7, 67.9, 110.9, 128.8])),
     estimator("muprop", "MuProp", "muprop", false, Some([58.9, 63.0, 109.7, 107.0])),
     estimator("st", "ST", "straight-through", false, Some([58.9, 61.8, 116.0, 110.9])),
-    estimator(
-        "annealed-st",
-        "annealed ST",
-        "straight-through:tau=exp:1:1e-4:0.5:500",
-        false,
-        Some([58.7, 61.1, 111.5, 107.8]),
-    ),
+    estimator("annealed-st", "annealed ST", ANNEALED_ST, false, Some([58.7, 61.1, 111.5, 107.8])),
     estimator("gs", "GS", "gumbel-softmax", true, Some([58.5, 59.0, 105.0, 101.5])),
     estimator("st-gs", "ST-GS", "straight-through-gumbel", true, Some([59.3, 59.7, 111.5, 107.8])),
     estimator("nvil", "NVIL", "nvil", false, None),
