@@ -3,7 +3,7 @@
 use super::curvature::extremes;
 use super::density::log_density;
 use super::draw::Draws;
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use super::{AtLeast, AtMost, Claim, ClaimRow, Figure, Finding, Sampling, Within};
 use crate::page::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::{Stream, concrete_log_prob, softmax};
@@ -87,11 +87,8 @@ fn tilted(alpha: &[f64], x: &[f64], tau: f64) -> Result<Vec<f64>> {
 
 fn sign_rows(n: usize, curve: &[(f64, f64)]) -> impl Iterator<Item = ClaimRow> {
     curve.iter().filter(|(ratio, _)| TESTED.contains(ratio)).map(move |&(ratio, least)| {
-        ClaimRow::exact("minimum tangent curvature", format!("n = {n}, τ(n−1) = {ratio}"), least).expect(
-            Relation::Within(0.01),
-            1.0 - ratio,
-            "1 − τ(n−1); sign: Maddison et al. 2017, prop. 1d",
-        )
+        let row = ClaimRow::exact("minimum tangent curvature", format!("n = {n}, τ(n−1) = {ratio}"), least);
+        row.expect(Within(0.01), 1.0 - ratio, "1 − τ(n−1); sign: Maddison et al. 2017, prop. 1d")
     })
 }
 
@@ -105,11 +102,9 @@ fn centre_row(tau: f64) -> ClaimRow {
         out[0]
     };
     let curvature = (at(h) - 2.0 * at(0.0) + at(-h)) / (h * h);
-    ClaimRow::exact("curvature at the centre, equal weights", format!("n = 3, τ = {tau}"), curvature).expect(
-        Relation::Within(1e-3),
-        9.0 * (1.0 - tau * tau),
-        "n² (1 − τ²)",
-    )
+    let row =
+        ClaimRow::exact("curvature at the centre, equal weights", format!("n = 3, τ = {tau}"), curvature);
+    row.expect(Within(1e-3), 9.0 * (1.0 - tau * tau), "n² (1 − τ²)")
 }
 
 /// For each τ, the maximum tangent curvature at a stationary point, minimised over stationary points: if it is negative,
@@ -132,19 +127,13 @@ fn peak_rows(n: usize, curve: &[(f64, f64)]) -> [ClaimRow; 2] {
         ClaimRow::exact("minimum over stationary points of the maximum curvature", setting, least)
             .expect(test, 0.0, source)
     };
-    [
-        row(curve[3], Relation::AtLeast, "no maximum"),
-        row(curve[4], Relation::AtMost, "the centre is a maximum"),
-    ]
+    [row(curve[3], AtLeast, "no maximum"), row(curve[4], AtMost, "the centre is a maximum")]
 }
 
 fn least_figure(least: &[Vec<(f64, f64)>]) -> Figure {
-    let chart = LineChart::new(
-        "Minimum curvature of the log-density along the simplex",
-        "τ (n − 1)",
-        "minimum curvature found",
-        SIZES.iter().zip(least).map(|(n, points)| Series::new(format!("n = {n}"), points.clone())),
-    );
+    let title = "Minimum curvature of the log-density along the simplex";
+    let series = SIZES.iter().zip(least).map(|(n, points)| Series::new(format!("n = {n}"), points.clone()));
+    let chart = LineChart::new(title, "τ (n − 1)", "minimum curvature found", series);
     let caption = "Below zero the density is not log-convex. The four curves coincide and cross zero at 1.";
     Figure::new("log-convexity", caption, &chart)
 }
@@ -157,12 +146,8 @@ fn median_figure() -> Figure {
     };
     let series = [0.3, 0.5, 0.75, 1.0, 1.5]
         .map(|tau| Series::new(format!("τ = {tau}"), (2..=98).map(|i| on(f64::from(i) / 100.0, tau))));
-    let chart = LineChart::new(
-        "Log-density along a median of the simplex",
-        "x₁, with x₂ = x₃",
-        "ln p for n = 3, equal weights",
-        series,
-    );
+    let title = "Log-density along a median of the simplex";
+    let chart = LineChart::new(title, "x₁, with x₂ = x₃", "ln p for n = 3, equal weights", series);
     let caption = "Convex for τ ≤ ½; not convex between ½ and 1, but without a maximum at the centre, x₁ = ⅓; with a maximum \
                    for τ > 1.";
     Figure::new("interior-maximum", caption, &chart)

@@ -1,7 +1,7 @@
 //! The density integrates to one; common misprints of its constant do not.
 
 use super::triangle::{expectation, integral, log_space_density};
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, tuple};
+use super::{Claim, ClaimRow, Figure, Finding, Sampling, Within, tuple};
 use crate::page::{LineChart, Series};
 use anyhow::Result;
 use gumbel_kernels::{
@@ -89,11 +89,9 @@ fn kernel(weights: [f64; 3], tau: f64) -> impl Fn(&[f64; 3]) -> f64 {
 
 fn integral_row(weights: [f64; 3], tau: f64) -> ClaimRow {
     let total = mass(tau, kernel(weights, tau));
-    ClaimRow::exact("integral of the density", format!("α = {}, τ = {tau}", tuple(&weights)), total).expect(
-        Relation::Within(1e-6),
-        1.0,
-        "a probability density",
-    )
+    let row =
+        ClaimRow::exact("integral of the density", format!("α = {}, τ = {tau}", tuple(&weights)), total);
+    row.expect(Within(1e-6), 1.0, "a probability density")
 }
 
 /// Name, logarithm of the constant at τ = ½ and n = 3, and the integral of the density with it.
@@ -109,11 +107,8 @@ fn wrong_constants() -> [(&'static str, f64, f64); 3] {
 fn wrong_row(name: &str, constant: f64, share: f64) -> ClaimRow {
     let logits = SKEWED.map(f64::ln);
     let total = mass(0.5, |log_x| constant + log_shape(&logits, 0.5, log_x));
-    ClaimRow::exact(format!("integral with {name}"), "n = 3, τ = 0.5", total).expect(
-        Relation::Within(1e-6),
-        share,
-        "ratio of the constants",
-    )
+    let row = ClaimRow::exact(format!("integral with {name}"), "n = 3, τ = 0.5", total);
+    row.expect(Within(1e-6), share, "ratio of the constants")
 }
 
 fn golden_row((weights, tau, x, expected): Golden) -> Result<ClaimRow> {
@@ -121,11 +116,7 @@ fn golden_row((weights, tau, x, expected): Golden) -> Result<ClaimRow> {
     let mut out = [f64::NAN];
     concrete_log_prob(&logits, x, x.len(), tau, &mut out)?;
     let setting = format!("α = {}, τ = {tau:.3}, x = {}", tuple(weights), tuple(x));
-    Ok(ClaimRow::exact("log-density", setting, out[0]).expect(
-        Relation::Within(1e-12),
-        expected,
-        "30-digit arithmetic",
-    ))
+    Ok(ClaimRow::exact("log-density", setting, out[0]).expect(Within(1e-12), expected, "30-digit arithmetic"))
 }
 
 /// Log-densities of a relaxed bit, on the unit interval and as a logit.
@@ -136,11 +127,8 @@ fn binary_rows() -> Result<[ClaimRow; 2]> {
     binary_concrete_log_prob(&log_odds, &[0.7], tau, &mut logit)?;
     let row = |at: &str, value, expected| {
         let setting = format!("odds 3, τ = {tau}, {at}");
-        ClaimRow::exact("log-density of a bit", setting, value).expect(
-            Relation::Within(1e-12),
-            expected,
-            "30-digit arithmetic",
-        )
+        let row = ClaimRow::exact("log-density of a bit", setting, value);
+        row.expect(Within(1e-12), expected, "30-digit arithmetic")
     };
     Ok([
         row("x = 0.3", unit[0], -1.049_538_741_372_671_6),
@@ -156,7 +144,7 @@ fn entropy_and_divergence() -> Result<[ClaimRow; 3]> {
     categorical::kl(&logits, &[0.0; 3], 3, &mut discrete)?;
     let setting = "α = (2, 1, ½), τ = 0.7";
     let row = |name: &str, value, expected, source: &str| {
-        ClaimRow::exact(name, setting, value).expect(Relation::Within(1e-6), expected, source)
+        ClaimRow::exact(name, setting, value).expect(Within(1e-6), expected, source)
     };
     Ok([
         row("entropy", -expectation(&logits, tau, on_simplex), -1.791_312, "independent quadrature"),
@@ -173,17 +161,10 @@ fn figure() -> Figure {
         (4..=196).map(move |i| (at(i), density(at(i))))
     };
     let series = [0.1, 0.5, 1.0, 2.0].map(|tau| Series::new(format!("τ = {tau}"), points(tau)));
-    let chart = LineChart::new(
-        "Density of the relaxed sample of two categories",
-        "x₁",
-        "density for α = (2, 1)",
-        series,
-    );
-    Figure::new(
-        "density",
-        "Two categories, between 0.02 and 0.98. The area under each full curve is 1; at τ = 0.1 nearly all of it is outside this range.",
-        &chart,
-    )
+    let title = "Density of the relaxed sample of two categories";
+    let chart = LineChart::new(title, "x₁", "density for α = (2, 1)", series);
+    let caption = "Two categories, between 0.02 and 0.98. The area under each full curve is 1; at τ = 0.1 nearly all of it is outside this range.";
+    Figure::new("density", caption, &chart)
 }
 
 #[cfg(test)]
@@ -196,10 +177,10 @@ mod tests {
         let log_x = [0.2f64.ln(), 0.3f64.ln(), 0.5f64.ln()];
         assert!((log_density(&logits, 0.7, &log_x) - GOLDEN[1].3).abs() < 1e-12);
         let right = ClaimRow::exact("", "", mass(0.5, |l| log_density(&logits, 0.5, l)));
-        assert!(right.expect(Relation::Within(1e-6), 1.0, "").holds());
+        assert!(right.expect(Within(1e-6), 1.0, "").holds());
         for (name, constant, _) in wrong_constants() {
             let wrong = ClaimRow::exact("", "", mass(0.5, |l| constant + log_shape(&logits, 0.5, l)));
-            assert!(!wrong.expect(Relation::Within(1e-6), 1.0, "").holds(), "{name}");
+            assert!(!wrong.expect(Within(1e-6), 1.0, "").holds(), "{name}");
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Monte Carlo means of relaxed samples, with their standard errors.
 
-use crate::support::stats::Tally;
+use crate::page::Bar;
+use crate::support::stats::{Mean, Tally};
 use anyhow::Result;
-use gumbel_kernels::{Stream, gumbel_softmax};
+use gumbel_kernels::{Stream, gumbel_softmax, noise};
 
 /// Rows per block.
 const BLOCK: usize = 1 << 14;
@@ -43,6 +44,29 @@ impl Draws<'_> {
 pub fn argmax(row: &[f64]) -> usize {
     let largest = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
     largest.expect("a row has an entry").0
+}
+
+/// 1 at the largest entry, 0 elsewhere.
+pub fn one_hot<const N: usize>(row: &[f64]) -> [f64; N] {
+    let largest = argmax(row);
+    std::array::from_fn(|k| f64::from(k == largest))
+}
+
+/// The largest distance of corresponding entries.
+pub fn furthest(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// Gumbel noise.
+pub fn gumbel(stream: Stream, count: usize) -> Vec<f64> {
+    let mut noise = vec![0.0; count];
+    noise::gumbel(stream, &mut noise);
+    noise
+}
+
+/// A bar for a mean, with four standard errors on both sides of its end.
+pub fn bar(mean: Mean) -> Bar {
+    Bar { value: mean.value, error: 4.0 * mean.standard_error }
 }
 
 /// Probabilities of unnormalised weights.

@@ -4,7 +4,7 @@
 //! V(D) = Σ p ln D ± Σ q ln(1 − D),   D = σ(a), one logit per category
 //! ```
 
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use super::{AtLeast, Claim, ClaimRow, Figure, Finding, Sampling, Within};
 use crate::page::{LineChart, Series};
 use anyhow::Result;
 
@@ -31,13 +31,9 @@ fn compute(_: &Sampling) -> Result<Finding> {
     let mut rows: Vec<ClaimRow> = (0..4).map(|k| optimum_row(k, plus.outputs[k])).collect();
     rows.push(value_row(*plus.values.last().expect("there are steps")));
     let least = minus.outputs.into_iter().fold(1.0, f64::min);
-    rows.push(
-        ClaimRow::exact("minimum output D, with a minus sign", format!("after {STEPS} steps"), least).expect(
-            Relation::AtLeast,
-            0.99,
-            "D → 1 for every input",
-        ),
-    );
+    let least_row =
+        ClaimRow::exact("minimum output D, with a minus sign", format!("after {STEPS} steps"), least);
+    rows.push(least_row.expect(AtLeast, 0.99, "D → 1 for every input"));
     rows.push(gain_row(&minus.values));
     let end = minus.values[STEPS];
     let text = format!(
@@ -76,11 +72,8 @@ fn value(a: &[f64; 4], sign: f64) -> f64 {
 
 fn optimum_row(k: usize, output: f64) -> ClaimRow {
     let setting = format!("category {}, p = {}, q = {}", k + 1, DATA[k], MADE[k]);
-    ClaimRow::exact("output D, with a plus sign", setting, output).expect(
-        Relation::Within(1e-6),
-        DATA[k] / (DATA[k] + MADE[k]),
-        "p/(p + q) (Goodfellow et al. 2014, prop. 1)",
-    )
+    let row = ClaimRow::exact("output D, with a plus sign", setting, output);
+    row.expect(Within(1e-6), DATA[k] / (DATA[k] + MADE[k]), "p/(p + q) (Goodfellow et al. 2014, prop. 1)")
 }
 
 fn value_row(value: f64) -> ClaimRow {
@@ -88,39 +81,29 @@ fn value_row(value: f64) -> ClaimRow {
         (0..4).map(|k| from[k] * (2.0 * from[k] / (DATA[k] + MADE[k])).ln()).sum()
     };
     let expected = -4f64.ln() + divergence(DATA) + divergence(MADE);
-    ClaimRow::exact("objective, with a plus sign", format!("after {STEPS} steps"), value).expect(
-        Relation::Within(1e-9),
-        expected,
-        "−ln 4 + 2 JS(p, q) (ibid., thm. 1)",
-    )
+    let row = ClaimRow::exact("objective, with a plus sign", format!("after {STEPS} steps"), value);
+    row.expect(Within(1e-9), expected, "−ln 4 + 2 JS(p, q) (ibid., thm. 1)")
 }
 
 /// Once D is 1, the derivative of V is q, and every step increases V by the rate times its squared length.
 fn gain_row(values: &[f64]) -> ClaimRow {
     let (half, end) = (values[STEPS / 2], values[STEPS]);
     let rate = RATE * MADE.iter().map(|q| q * q).sum::<f64>();
-    ClaimRow::exact("increase over the second half of the steps, with a minus sign", "V", end - half).expect(
-        Relation::Within(1e-6),
-        rate * (STEPS / 2) as f64,
-        "constant rate: no maximum",
-    )
+    let row =
+        ClaimRow::exact("increase over the second half of the steps, with a minus sign", "V", end - half);
+    row.expect(Within(1e-6), rate * (STEPS / 2) as f64, "constant rate: no maximum")
 }
 
 fn figure(plus: &Ascent, minus: &Ascent) -> Figure {
     let curve = |name: &str, ascent: &Ascent| {
         Series::new(name, ascent.values.iter().zip(0..=10).map(|(value, step)| (f64::from(step), *value)))
     };
-    let chart = LineChart::new(
-        "Objective of the discriminator during gradient ascent",
-        "step",
-        "objective V(D)",
-        vec![curve("E ln D + E ln(1 − D)", plus), curve("E ln D − E ln(1 − D)", minus)],
-    );
-    Figure::new(
-        "gan-sign",
-        "With a plus sign the objective has a maximum; with a minus sign it increases without bound.",
-        &chart,
-    )
+    let title = "Objective of the discriminator during gradient ascent";
+    let series = [curve("E ln D + E ln(1 − D)", plus), curve("E ln D − E ln(1 − D)", minus)];
+    let chart = LineChart::new(title, "step", "objective V(D)", series);
+    let caption =
+        "With a plus sign the objective has a maximum; with a minus sign it increases without bound.";
+    Figure::new("gan-sign", caption, &chart)
 }
 
 #[cfg(test)]
@@ -130,12 +113,9 @@ mod tests {
     #[test]
     fn the_wrong_sign_fails_the_tests_of_the_right_one() {
         let [plus, minus] = [1.0, -1.0].map(ascend);
-        assert!(
-            (0..4).all(|k| optimum_row(k, plus.outputs[k]).holds()) && value_row(plus.values[STEPS]).holds()
-        );
-        assert!(
-            (0..4).all(|k| !optimum_row(k, minus.outputs[k]).holds())
-                && !value_row(minus.values[STEPS]).holds()
-        );
+        for (ascent, right) in [(plus, true), (minus, false)] {
+            assert!((0..4).all(|k| optimum_row(k, ascent.outputs[k]).holds() == right));
+            assert_eq!(value_row(ascent.values[STEPS]).holds(), right);
+        }
     }
 }

@@ -35,6 +35,7 @@ pub use row::{ClaimRow, Relation};
 use anyhow::Result;
 use claim::{count, minus, tuple};
 use gumbel_kernels::Stream;
+use row::Relation::{AtLeast, AtMost, Differs, Equal, Within};
 
 /// Every claim, in the order of the page.
 pub const ALL: [Claim; 16] = [

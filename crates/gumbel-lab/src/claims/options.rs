@@ -1,8 +1,8 @@
 //! Options of `gumbel show`.
 
 use super::{ALL, Claim};
-use crate::support::suggest::nearest;
-use anyhow::{Result, anyhow};
+use crate::support::suggest::{nearest, unknown};
+use anyhow::{Result, bail};
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
 use std::path::PathBuf;
@@ -50,20 +50,12 @@ impl ShowOptions {
     /// # Errors
     /// An unknown name, with the closest one or the list.
     pub fn claims(&self) -> Result<Vec<&'static Claim>> {
-        if let Some(name) = self.only.iter().find(|name| !ALL.iter().any(|claim| claim.name == **name)) {
-            return Err(unknown(name));
+        let names = ALL.map(|claim| claim.name);
+        if let Some(name) = self.only.iter().find(|name| !names.contains(&name.as_str())) {
+            let offered = nearest(name, names).first().map_or(names.to_vec(), |closest| vec![closest]);
+            bail!(unknown("claim", name, &offered));
         }
         let chosen = |claim: &&Claim| self.only.is_empty() || self.only.iter().any(|name| name == claim.name);
         Ok(ALL.iter().filter(chosen).collect())
-    }
-}
-
-fn unknown(name: &str) -> anyhow::Error {
-    let names = || ALL.iter().map(|claim| claim.name);
-    match nearest(name, names()).first() {
-        Some(near) => anyhow!("unknown claim '{name}'; did you mean '{near}'?"),
-        None => {
-            anyhow!("unknown claim '{name}'; expected one of: {}", names().collect::<Vec<_>>().join(", "))
-        }
     }
 }

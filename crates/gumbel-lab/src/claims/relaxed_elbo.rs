@@ -6,7 +6,7 @@
 
 use super::draw::shares;
 use super::triangle::{expectation, log_space_density};
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use super::{AtLeast, AtMost, Claim, ClaimRow, Equal, Figure, Finding, Sampling};
 use crate::page::{LineChart, Series};
 use crate::support::stats::Mean;
 use anyhow::Result;
@@ -130,27 +130,21 @@ fn bound_rows(curve: &[Point], relaxed: f64, hard: f64) -> Vec<ClaimRow> {
         ClaimRow::exact(name, format!("over the posteriors of the figure, τ = {TAU}"), value)
     };
     let discrete = || maximum("maximum ELBO, discrete KL", |p| p.1.discrete);
+    let density = maximum("maximum ELBO, Concrete densities", |p| p.1.density);
+    let mass = maximum("maximum ELBO, log-ratio at the sample", |p| p.1.mass);
     vec![
-        maximum("maximum ELBO, Concrete densities", |p| p.1.density).expect(
-            Relation::AtMost,
-            relaxed,
-            "relaxed ln p(x), integral",
-        ),
-        maximum("maximum hard ELBO", |p| p.2).expect(Relation::AtMost, hard, "discrete ln p(x), sum"),
-        discrete().expect(Relation::AtLeast, relaxed + 0.1, "relaxed ln p(x) + 0.1: not a bound"),
-        discrete().expect(Relation::AtLeast, hard + 0.1, "discrete ln p(x) + 0.1: not a bound"),
-        maximum("maximum ELBO, log-ratio at the sample", |p| p.1.mass).expect(
-            Relation::AtLeast,
-            hard + 0.1,
-            "discrete ln p(x) + 0.1: not a bound",
-        ),
+        density.expect(AtMost, relaxed, "relaxed ln p(x), integral"),
+        maximum("maximum hard ELBO", |p| p.2).expect(AtMost, hard, "discrete ln p(x), sum"),
+        discrete().expect(AtLeast, relaxed + 0.1, "relaxed ln p(x) + 0.1: not a bound"),
+        discrete().expect(AtLeast, hard + 0.1, "discrete ln p(x) + 0.1: not a bound"),
+        mass.expect(AtLeast, hard + 0.1, "discrete ln p(x) + 0.1: not a bound"),
     ]
 }
 
 fn sampled_rows(sampled: &Objectives<Mean>, exact: &Objectives<f64>) -> [ClaimRow; 3] {
     let row = |name: &str, mean, exact| {
         let setting = format!("α = (e⁵, e⁵, 1), τ = {TAU}, by samples");
-        ClaimRow::mean(format!("ELBO, {name}"), setting, mean).expect(Relation::Equal, exact, "quadrature")
+        ClaimRow::mean(format!("ELBO, {name}"), setting, mean).expect(Equal, exact, "quadrature")
     };
     [
         row("Concrete densities", sampled.density, exact.density),
@@ -164,19 +158,16 @@ fn figure(curve: &[Point], relaxed: f64, hard: f64) -> Figure {
         |name: &str, value: fn(&Point) -> f64| Series::new(name, curve.iter().map(|p| (p.0, value(p))));
     let level =
         |name: &str, value| Series::new(name, vec![(EVEN[0], value), (EVEN[EVEN.len() - 1], value)]).dashed();
-    let chart = LineChart::new(
-        "Relaxed and hard ELBO against the posterior, and both likelihoods",
-        "ln α of categories 1 and 2 in the posterior",
-        "nats",
-        vec![
-            series("discrete KL", |p| p.1.discrete),
-            series("log-ratio at the sample", |p| p.1.mass),
-            series("Concrete densities", |p| p.1.density),
-            series("hard ELBO", |p| p.2),
-            level("relaxed ln p(x)", relaxed),
-            level("discrete ln p(x)", hard),
-        ],
-    );
+    let title = "Relaxed and hard ELBO against the posterior, and both likelihoods";
+    let series = [
+        series("discrete KL", |p| p.1.discrete),
+        series("log-ratio at the sample", |p| p.1.mass),
+        series("Concrete densities", |p| p.1.density),
+        series("hard ELBO", |p| p.2),
+        level("relaxed ln p(x)", relaxed),
+        level("discrete ln p(x)", hard),
+    ];
+    let chart = LineChart::new(title, "ln α of categories 1 and 2 in the posterior", "nats", series);
     let caption = "Dashed: the likelihoods. Of the relaxed objectives, only that with the densities stays below the likelihood of the relaxed model.";
     Figure::new("relaxed-elbo", caption, &chart)
 }

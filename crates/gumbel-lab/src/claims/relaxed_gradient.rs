@@ -2,7 +2,7 @@
 
 use super::draw::Draws;
 use super::triangle::expectation;
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, count};
+use super::{Claim, ClaimRow, Differs, Equal, Figure, Finding, Relation, Sampling, count};
 use crate::page::{LineChart, Series};
 use crate::support::stats::Mean;
 use anyhow::Result;
@@ -102,10 +102,10 @@ fn at(objective: Objective, tau: f64, means: [Mean; 3]) -> Vec<ClaimRow> {
     let setting = |k: usize| format!("f = {}, τ = {tau}, coordinate {}", objective.name(), k + 1);
     let same = |k: usize| {
         let row = ClaimRow::mean("mean of pathwise gradients", setting(k), means[k]);
-        row.expect(Relation::Equal, relaxed[k], "derivative of the relaxed integral")
+        row.expect(Equal, relaxed[k], "derivative of the relaxed integral")
     };
     // The first coordinate has the largest bias; at a low temperature even that may be within chance.
-    let test = if tau < 0.5 { Relation::None } else { Relation::Differs };
+    let test = if tau < 0.5 { Relation::None } else { Differs };
     let other =
         ClaimRow::mean("mean of pathwise gradients against the discrete gradient", setting(0), means[0]);
     let other = other.expect(test, discrete[0], "πₖ (f(eₖ) − E f)");
@@ -127,14 +127,9 @@ fn figure(curves: &[(Objective, Vec<(f64, f64)>)]) -> Figure {
     let series = curves
         .iter()
         .map(|(objective, points)| Series::new(format!("f = {}", objective.name()), points.clone()));
-    let chart = LineChart::new(
-        "Relative distance of the relaxed gradient from the discrete one",
-        "temperature τ",
-        "relative bias of the gradient",
-        series,
-    )
-    .log_x()
-    .log_y();
+    let title = "Relative distance of the relaxed gradient from the discrete one";
+    let chart =
+        LineChart::new(title, "temperature τ", "relative bias of the gradient", series).log_x().log_y();
     let caption = "Both gradients are exact: one is a sum over categories, the other an integral.";
     Figure::new("relaxed-bias", caption, &chart)
 }

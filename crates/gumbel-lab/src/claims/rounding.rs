@@ -1,11 +1,11 @@
 //! Rounding a relaxed sample gives an exact categorical sample at every temperature; its mean is biased.
 
-use super::draw::{Draws, argmax, shares};
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, count};
-use crate::page::{Bar, Bars};
+use super::draw::{Draws, bar, furthest, gumbel, one_hot, shares};
+use super::{Claim, ClaimRow, Differs, Equal, Figure, Finding, Relation, Sampling, Within, count};
+use crate::page::Bars;
 use crate::support::stats::Mean;
 use anyhow::Result;
-use gumbel_kernels::{noise, perturbed_softmax};
+use gumbel_kernels::perturbed_softmax;
 
 pub(super) const CLAIM: Claim = Claim {
     name: "rounding",
@@ -31,7 +31,7 @@ fn compute(sampling: &Sampling) -> Result<Finding> {
     rows.push(mean_of_reference(&measured[2]));
     let rescaled = rescaled(sampling)?;
     rows.push(rescaled);
-    let tests = rows.iter().filter(|row| row.test == Relation::Equal).filter_map(ClaimRow::z);
+    let tests = rows.iter().filter(|row| row.test == Equal).filter_map(ClaimRow::z);
     let worst = tests.map(f64::abs).fold(0.0, f64::max);
     let text = format!(
         "Category k has the largest entry of softmax((ln α + g)/τ) with probability αₖ/Σα for every τ: at {} \
@@ -52,27 +52,20 @@ impl At {
     fn measure(sampling: &Sampling, tau: f64, label: u64) -> Result<Self> {
         let (logits, stream) = (WEIGHTS.map(f64::ln), sampling.stream.split(label));
         let draws = Draws { logits: &logits, tau, count: sampling.samples, stream };
-        let both = draws.tally(|x| {
-            let winner = argmax(x);
-            std::array::from_fn::<f64, 8, _>(|i| if i < 4 { f64::from(i == winner) } else { x[i - 4] })
-        })?;
-        let both = both.means();
-        let half = |from: usize| std::array::from_fn(|k| both[from + k]);
-        Ok(Self { tau, rounded: half(0), mean: half(4) })
+        let rounded = draws.tally(one_hot)?.means();
+        let mean = draws.tally(|x| std::array::from_fn(|k| x[k]))?.means();
+        Ok(Self { tau, rounded, mean })
     }
 
     fn rows(&self) -> Vec<ClaimRow> {
         let shares = shares(WEIGHTS);
         let setting = |k: usize| format!("category {} at τ = {}", k + 1, self.tau);
         let rounded = |k: usize| {
-            ClaimRow::mean("frequency of the largest entry", setting(k), self.rounded[k]).expect(
-                Relation::Equal,
-                shares[k],
-                RULE,
-            )
+            ClaimRow::mean("frequency of the largest entry", setting(k), self.rounded[k])
+                .expect(Equal, shares[k], RULE)
         };
         // At a low temperature the difference of the two means is within chance.
-        let test = if self.tau < 0.5 { Relation::None } else { Relation::Differs };
+        let test = if self.tau < 0.5 { Relation::None } else { Differs };
         let mean = |k: usize| {
             ClaimRow::mean("mean of the sample", setting(k), self.mean[k]).expect(test, shares[k], "αₖ/Σα")
         };
@@ -82,32 +75,27 @@ impl At {
 
 /// The mean at a setting where it is known to three digits: the tolerance is half a unit of the last.
 fn mean_of_reference(at: &At) -> ClaimRow {
-    ClaimRow::exact("mean of the sample, three digits", "category 3 at τ = 1", at.mean[2].value).expect(
-        Relation::Within(0.0005 + 4.0 * at.mean[2].standard_error),
-        0.103,
-        "independent simulation",
-    )
+    let row = ClaimRow::exact("mean of the sample, three digits", "category 3 at τ = 1", at.mean[2].value);
+    row.expect(Within(0.0005 + 4.0 * at.mean[2].standard_error), 0.103, "independent simulation")
 }
 
 /// The largest effect of a factor common to all weights, for the same noise.
 fn rescaled(sampling: &Sampling) -> Result<ClaimRow> {
     const ROWS: usize = 1000;
-    let mut noise = vec![0.0; 4 * ROWS];
-    noise::gumbel(sampling.stream.split(9), &mut noise);
+    let noise = gumbel(sampling.stream.split(9), 4 * ROWS);
     let sample = |factor: f64| -> Result<Vec<f64>> {
         let mut out = vec![0.0; 4 * ROWS];
         perturbed_softmax(&WEIGHTS.map(|w| (factor * w).ln()).repeat(ROWS), &noise, 4, 0.5, &mut out)?;
         Ok(out)
     };
     let (plain, scaled) = (sample(1.0)?, sample(1000.0)?);
-    let apart = plain.iter().zip(scaled).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let row = ClaimRow::exact("largest change of a sample", "α to 1000 α, same noise", apart);
-    Ok(row.expect(Relation::Within(1e-12), 0.0, "softmax of a shift"))
+    let row =
+        ClaimRow::exact("largest change of a sample", "α to 1000 α, same noise", furthest(&plain, &scaled));
+    Ok(row.expect(Within(1e-12), 0.0, "softmax of a shift"))
 }
 
 fn figures(measured: &[At]) -> Vec<Figure> {
     let bars = |of: fn(&At) -> [Mean; 4]| {
-        let bar = |mean: Mean| Bar { value: mean.value, error: 4.0 * mean.standard_error };
         (0..4).map(|k| measured.iter().map(|at| bar(of(at)[k])).collect()).collect()
     };
     let chart = |title: &str, y_label: &str, bars| Bars {
@@ -119,21 +107,12 @@ fn figures(measured: &[At]) -> Vec<Figure> {
         marks: shares(WEIGHTS).to_vec(),
         mark: "α/Σα".into(),
     };
-    let rounded =
-        chart("Frequency of the largest entry", "frequency of the largest entry", bars(|at| at.rounded));
+    let name = "Frequency of the largest entry";
+    let rounded = chart(name, "frequency of the largest entry", bars(|at| at.rounded));
     let mean = chart("Mean of the relaxed sample", "mean of the sample", bars(|at| at.mean));
-    vec![
-        Figure::new(
-            "rounding",
-            "Frequency with which each category has the largest entry: the same at every temperature.",
-            &rounded,
-        ),
-        Figure::new(
-            "rounding-mean",
-            "The mean of the relaxed sample: equal to the probability only in the limit τ → 0.",
-            &mean,
-        ),
-    ]
+    let equal = "Frequency with which each category has the largest entry: the same at every temperature.";
+    let biased = "The mean of the relaxed sample: equal to the probability only in the limit τ → 0.";
+    vec![Figure::new("rounding", equal, &rounded), Figure::new("rounding-mean", biased, &mean)]
 }
 
 #[cfg(test)]

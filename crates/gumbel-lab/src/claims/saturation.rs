@@ -1,7 +1,7 @@
 //! In single precision, samples at a low temperature round to one-hot vectors without a finite density; their logarithms
 //! keep it.
 
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, count};
+use super::{AtLeast, AtMost, Claim, ClaimRow, Differs, Figure, Finding, Relation, Sampling, Within, count};
 use crate::page::{LineChart, Series};
 use crate::support::stats::Mean;
 use anyhow::Result;
@@ -89,42 +89,31 @@ fn rows(tau: f64, shares: &Shares) -> Vec<ClaimRow> {
             .expect(test, expected, source)
     };
     // At higher temperatures there are too few such samples for a test.
-    let (least, most) =
-        if tau > 0.2 { (Relation::None, Relation::None) } else { (Relation::AtLeast, Relation::AtMost) };
-    let mut rows = vec![
+    let (least, most) = if tau > 0.2 { (Relation::None, Relation::None) } else { (AtLeast, AtMost) };
+    let quantity = "share of samples with an infinite or undefined density, on the simplex";
+    let lost = ClaimRow::mean(quantity, &setting, shares.lost);
+    let lost = if tau > 0.1 { lost } else { lost.expect(Differs, 0.0, "no such sample") };
+    let quantity = "samples with an infinite or undefined density, in log space";
+    let remedied = ClaimRow::exact(quantity, &setting, shares.lost_in_log_space);
+    vec![
         saturated(least, leads(2f64.powi(25), tau), "P(largest exceeds the others 2²⁵-fold)"),
         saturated(most, leads(2f64.powi(24), tau), "P(largest exceeds the others 2²⁴-fold)"),
-    ];
-    let lost = ClaimRow::mean(
-        "share of samples with an infinite or undefined density, on the simplex",
-        &setting,
-        shares.lost,
-    );
-    rows.push(if tau > 0.1 { lost } else { lost.expect(Relation::Differs, 0.0, "no such sample") });
-    let remedied = ClaimRow::exact(
-        "samples with an infinite or undefined density, in log space",
-        setting,
-        shares.lost_in_log_space,
-    );
-    rows.push(remedied.expect(Relation::Within(0.0), 0.0, "no such sample"));
-    rows
+        lost,
+        remedied.expect(Within(0.0), 0.0, "no such sample"),
+    ]
 }
 
 fn figure(shares: &[Shares]) -> Figure {
     let curve = |name: &str, of: fn(&Shares) -> f64| {
         Series::new(name, TAUS.iter().zip(shares).map(|(tau, shares)| (*tau, of(shares))))
     };
-    let chart = LineChart::new(
-        "Share of samples that single precision rounds to a corner",
-        "temperature τ",
-        "share of the samples",
-        vec![
-            curve("an entry is exactly 1", |s| s.saturated.value),
-            curve("density lost on the simplex", |s| s.lost.value),
-            curve("density lost in log space", |s| s.lost_in_log_space),
-        ],
-    )
-    .log_x();
+    let title = "Share of samples that single precision rounds to a corner";
+    let series = [
+        curve("an entry is exactly 1", |s| s.saturated.value),
+        curve("density lost on the simplex", |s| s.lost.value),
+        curve("density lost in log space", |s| s.lost_in_log_space),
+    ];
+    let chart = LineChart::new(title, "temperature τ", "share of the samples", series).log_x();
     Figure::new("saturation", "Three equal weights, single precision.", &chart)
 }
 

@@ -1,7 +1,7 @@
 //! The score function and the pathwise gradient against the number of latents.
 
 use super::trade_off::{bias, parts, variance, whole};
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use super::{Claim, ClaimRow, Differs, Equal, Figure, Finding, Sampling};
 use crate::measure::Case;
 use crate::measure::problem::{Problem, ProblemKind};
 use crate::page::{LineChart, Series};
@@ -76,15 +76,14 @@ fn variance_rows(curves: &[Vec<Mean>]) -> Vec<ClaimRow> {
         );
     }
     let score: Vec<ClaimRow> = rows.drain(..3).collect();
-    let score =
-        score.into_iter().zip(LATENTS).map(|(row, n)| row.expect(Relation::Equal, exact(n), "closed form"));
+    let score = score.into_iter().zip(LATENTS).map(|(row, n)| row.expect(Equal, exact(n), "closed form"));
     let path = &curves[2];
     let apart = Mean {
         value: path[2].value - path[0].value,
         standard_error: path[2].standard_error.hypot(path[0].standard_error),
     };
     let flat = ClaimRow::mean("Gumbel-Softmax: variance at N = 100 minus that at N = 1", "τ = ½", apart);
-    score.chain(rows).chain([flat.expect(Relation::Equal, 0.0, "coordinates are independent")]).collect()
+    score.chain(rows).chain([flat.expect(Equal, 0.0, "coordinates are independent")]).collect()
 }
 
 /// Bias on a problem with interactions: none for the score function, some for Gumbel-Softmax.
@@ -92,32 +91,20 @@ fn bias_rows(sampling: &Sampling) -> Result<[ClaimRow; 2]> {
     let case = Case::new(Problem::new(ProblemKind::Mlp, 2, 3)?);
     let row = |estimator: &str, label, test| -> Result<ClaimRow> {
         let mean = bias(&whole(&case, estimator, sampling.fewer(), sampling.stream.split(label))?);
-        Ok(ClaimRow::mean("bias", format!("{estimator}, mlp of 2 latents"), mean).expect(
-            test,
-            0.0,
-            "exact enumeration",
-        ))
+        let row = ClaimRow::mean("bias", format!("{estimator}, mlp of 2 latents"), mean);
+        Ok(row.expect(test, 0.0, "exact enumeration"))
     };
-    Ok([row("rloo:samples=2", 90, Relation::Equal)?, row("gumbel-softmax:tau=1", 91, Relation::Differs)?])
+    Ok([row("rloo:samples=2", 90, Equal)?, row("gumbel-softmax:tau=1", 91, Differs)?])
 }
 
 fn figure(curves: &[Vec<Mean>]) -> Figure {
     let series = ESTIMATORS.iter().zip(curves).map(|((name, _), curve)| {
         Series::new(*name, LATENTS.iter().zip(curve).map(|(n, mean)| (*n as f64, mean.value)))
     });
-    let chart = LineChart::new(
-        "Variance of a gradient coordinate against the number of bits",
-        "bits N",
-        "variance per coordinate",
-        series,
-    )
-    .log_x()
-    .log_y();
-    Figure::new(
-        "score-function",
-        "The variance of the plain score function grows as N²; with a baseline it is far lower and grows as N.",
-        &chart,
-    )
+    let title = "Variance of a gradient coordinate against the number of bits";
+    let chart = LineChart::new(title, "bits N", "variance per coordinate", series).log_x().log_y();
+    let caption = "The variance of the plain score function grows as N²; with a baseline it is far lower and grows as N.";
+    Figure::new("score-function", caption, &chart)
 }
 
 #[cfg(test)]
@@ -134,6 +121,6 @@ mod tests {
         let variance = estimates.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 4.0;
         assert!((exact(2) - variance).abs() < 1e-15);
         let linear = ClaimRow::mean("", "", Mean { value: exact(10), standard_error: 0.01 * exact(10) });
-        assert!(!linear.expect(Relation::Equal, 10.0 * exact(1), "").holds());
+        assert!(!linear.expect(Equal, 10.0 * exact(1), "").holds());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::density::log_density;
 use super::triangle::integral;
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, tuple};
+use super::{Claim, ClaimRow, Figure, Finding, Sampling, Within, tuple};
 use crate::page::{LineChart, Series};
 use anyhow::Result;
 
@@ -32,11 +32,8 @@ fn row(decade: i32) -> ClaimRow {
     let [most, least] = [decade, decade + 1].map(|decade| 10f64.powi(-decade));
     let setting = format!("{least} < Σx < {most}, α = {}, τ = {TAU}", tuple(&WEIGHTS));
     let mass = shell(decade, |log_x| log_density(&WEIGHTS.map(f64::ln), TAU, log_x));
-    ClaimRow::exact("integral over the shell", setting, mass).expect(
-        Relation::Within(1e-6),
-        10f64.ln(),
-        "ln 10: ∫ ds/s",
-    )
+    let row = ClaimRow::exact("integral over the shell", setting, mass);
+    row.expect(Within(1e-6), 10f64.ln(), "ln 10: ∫ ds/s")
 }
 
 /// `∫ p dx₁ dx₂ dx₃` over a decade of `s = Σ xₖ`: slices at equal steps of ln s, each an integral over the simplex.
@@ -57,21 +54,15 @@ fn figure(rows: &[ClaimRow]) -> Figure {
         total += row.measured;
         (10f64.powi(-decade), total)
     });
-    let chart = LineChart::new(
-        "Integral over the solid simplex above a lower limit",
-        "lower limit of Σx",
-        "integral from the lower limit to Σx = 1",
-        vec![
-            Series::new("computed", [(1.0, 0.0)].into_iter().chain(sums)),
-            Series::new("−ln(lower limit)", vec![(1.0, 0.0), (1e-3, 3.0 * 10f64.ln())]).dashed(),
-        ],
-    )
-    .log_x();
-    Figure::new(
-        "solid-simplex",
-        "The integral from a lower limit of Σx to 1 grows without bound as the limit tends to 0.",
-        &chart,
-    )
+    let title = "Integral over the solid simplex above a lower limit";
+    let series = [
+        Series::new("computed", [(1.0, 0.0)].into_iter().chain(sums)),
+        Series::new("−ln(lower limit)", vec![(1.0, 0.0), (1e-3, 3.0 * 10f64.ln())]).dashed(),
+    ];
+    let chart =
+        LineChart::new(title, "lower limit of Σx", "integral from the lower limit to Σx = 1", series).log_x();
+    let caption = "The integral from a lower limit of Σx to 1 grows without bound as the limit tends to 0.";
+    Figure::new("solid-simplex", caption, &chart)
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 //! x = (input + noise) / tau + temperature;  softmax(x.view(B, −1))
 //! ```
 
-use super::draw::{Draws, argmax};
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
-use crate::page::{Bar, Bars};
+use super::draw::{Draws, bar, furthest, gumbel, one_hot};
+use super::{Claim, ClaimRow, Differs, Equal, Figure, Finding, Sampling, Within};
+use crate::page::Bars;
 use crate::support::stats::Mean;
 use anyhow::Result;
-use gumbel_kernels::{Stream, noise, perturbed_softmax, softmax};
+use gumbel_kernels::{Stream, perturbed_softmax, softmax};
 
 pub(super) const CLAIM: Claim =
     Claim { name: "snippet", title: "Errors of a widely copied sampler", compute };
@@ -20,7 +20,7 @@ const GUARD: f32 = 1e-9;
 const PROBABILITIES: [f64; 4] = [0.05, 0.15, 0.3, 0.5];
 
 fn compute(sampling: &Sampling) -> Result<Finding> {
-    let mut rows = constant_rows(sampling.stream.split(0))?;
+    let mut rows = Vec::from(constant_rows(sampling.stream.split(0))?);
     rows.extend(axis_rows(sampling.stream.split(1))?);
     rows.extend(guard_rows());
     let [as_logits, as_logs] = frequencies(sampling)?;
@@ -41,14 +41,8 @@ fn compute(sampling: &Sampling) -> Result<Finding> {
     Ok(Finding { text, figures: vec![figure(&as_logits, &as_logs)], rows })
 }
 
-fn gumbel(stream: Stream, count: usize) -> Vec<f64> {
-    let mut out = vec![0.0; count];
-    noise::gumbel(stream, &mut out);
-    out
-}
-
 /// The effects of the constant and of the temperature.
-fn constant_rows(stream: Stream) -> Result<Vec<ClaimRow>> {
+fn constant_rows(stream: Stream) -> Result<[ClaimRow; 2]> {
     let noise = gumbel(stream, 4 * ROWS);
     let logits = PROBABILITIES.map(f64::ln).repeat(ROWS);
     let sample = |tau: f64, constant: f64| -> Result<Vec<f64>> {
@@ -57,24 +51,22 @@ fn constant_rows(stream: Stream) -> Result<Vec<ClaimRow>> {
         softmax(&keys, 4, &mut out)?;
         Ok(out)
     };
-    let plain = sample(1.0, 0.0)?;
-    let furthest = |other: &[f64]| plain.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let (plain, added, halved) = (sample(1.0, 0.0)?, sample(1.0, 0.5)?, sample(0.5, 0.0)?);
     let mut library = vec![0.0; plain.len()];
     perturbed_softmax(&logits, &noise, 4, 0.5, &mut library)?;
-    let halved = sample(0.5, 0.0)?;
-    let apart = library.iter().zip(&halved).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    let row = |setting: &str, value| ClaimRow::exact("largest change of a sample", setting, value);
-    Ok(vec![
-        row("temperature 0.5 added after the division", furthest(&sample(1.0, 0.5)?)).expect(
-            Relation::Within(1e-12),
-            0.0,
+    let row = |quantity: &str, setting: &str, value, source: &str| {
+        ClaimRow::exact(quantity, setting, value).expect(Within(1e-12), 0.0, source)
+    };
+    let (change, other) =
+        ("largest change of a sample", "softmax((logits + g)/τ) minus the library’s sample");
+    Ok([
+        row(
+            change,
+            "temperature 0.5 added after the division",
+            furthest(&plain, &added),
             "softmax of a shift",
         ),
-        ClaimRow::exact("softmax((logits + g)/τ) minus the library’s sample", "τ = 0.5", apart).expect(
-            Relation::Within(1e-12),
-            0.0,
-            "same noise",
-        ),
+        row(other, "τ = 0.5", furthest(&library, &halved), "same noise"),
     ])
 }
 
@@ -89,14 +81,12 @@ fn axis_rows(stream: Stream) -> Result<[ClaimRow; 2]> {
     let (all, each) = (Mean::of(share(12)?), share(4)?);
     let furthest = each.iter().map(|share| (share - 1.0).abs()).fold(0.0, f64::max);
     let setting = |over: &str| format!("[{ROWS}, 3, 4], softmax over {over}");
+    let mean = ClaimRow::mean("mean sum of a latent’s entries", setting("all axes except the batch"), all);
+    let distance =
+        ClaimRow::exact("largest distance of a latent’s sum from 1", setting("the last axis"), furthest);
     Ok([
-        ClaimRow::mean("mean sum of a latent’s entries", setting("all axes except the batch"), all).expect(
-            Relation::Within(1e-9),
-            1.0 / 3.0,
-            "three latents share one softmax",
-        ),
-        ClaimRow::exact("largest distance of a latent’s sum from 1", setting("the last axis"), furthest)
-            .expect(Relation::Within(1e-12), 0.0, "each latent is a point of the simplex"),
+        mean.expect(Within(1e-9), 1.0 / 3.0, "three latents share one softmax"),
+        distance.expect(Within(1e-12), 0.0, "each latent is a point of the simplex"),
     ])
 }
 
@@ -109,20 +99,16 @@ fn guarded(uniform: f32) -> f32 {
 fn guard_rows() -> [ClaimRow; 4] {
     let last = 1.0 - 2f32.powi(-24);
     let row = |name: &str, uniform: f32, expected: f64, source: &str| {
-        let row =
-            ClaimRow::exact(name, format!("u = {uniform:?}, single precision"), f64::from(guarded(uniform)));
-        row.expect(Relation::Within(0.005), expected, source)
+        let setting = format!("u = {uniform:?}, single precision");
+        ClaimRow::exact(name, setting, guarded(uniform).into()).expect(Within(0.005), expected, source)
     };
     let true_last = -(-f64::from(last).ln()).ln();
+    let unguarded = ClaimRow::exact("maximum noise without guards", "u = 1 − 2⁻²⁴", true_last);
     [
         row("minimum noise with guards", 0.0, -3.03, "−ln(−ln 10⁻⁹)"),
         row("maximum noise with guards", last, 16.62, "−ln(2⁻²⁴ + 10⁻⁹)"),
         row("noise with guards at u = 1", 1.0, 20.72, "−ln 10⁻⁹, from the guard alone"),
-        ClaimRow::exact("maximum noise without guards", "u = 1 − 2⁻²⁴", true_last).expect(
-            Relation::Within(1e-6),
-            24.0 * 2f64.ln(),
-            "24 ln 2",
-        ),
+        unguarded.expect(Within(1e-6), 24.0 * 2f64.ln(), "24 ln 2"),
     ]
 }
 
@@ -131,11 +117,7 @@ fn frequencies(sampling: &Sampling) -> Result<[[Mean; 4]; 2]> {
     let of = |logits: [f64; 4], label| -> Result<[Mean; 4]> {
         let (count, stream) = (sampling.samples, sampling.stream.split(label));
         let draws = Draws { logits: &logits, tau: 1.0, count, stream };
-        let wins = |x: &[f64]| {
-            let winner = argmax(x);
-            std::array::from_fn(|k| f64::from(k == winner))
-        };
-        Ok(draws.tally(wins)?.means())
+        Ok(draws.tally(one_hot)?.means())
     };
     Ok([of(PROBABILITIES, 2)?, of(PROBABILITIES.map(f64::ln), 3)?])
 }
@@ -143,19 +125,15 @@ fn frequencies(sampling: &Sampling) -> Result<[[Mean; 4]; 2]> {
 fn input_rows(as_logits: &[Mean; 4], as_logs: &[Mean; 4]) -> Vec<ClaimRow> {
     let row = |input: &str, k: usize, mean, test| {
         let setting = format!("category {} with probability {}", k + 1, PROBABILITIES[k]);
-        ClaimRow::mean(format!("frequency, {input} as the input"), setting, mean).expect(
-            test,
-            PROBABILITIES[k],
-            "p",
-        )
+        let row = ClaimRow::mean(format!("frequency, {input} as the input"), setting, mean);
+        row.expect(test, PROBABILITIES[k], "p")
     };
-    let wrong = (0..4).map(|k| row("probabilities", k, as_logits[k], Relation::Differs));
-    let right = (0..4).map(|k| row("log-probabilities", k, as_logs[k], Relation::Equal));
+    let wrong = (0..4).map(|k| row("probabilities", k, as_logits[k], Differs));
+    let right = (0..4).map(|k| row("log-probabilities", k, as_logs[k], Equal));
     wrong.chain(right).collect()
 }
 
 fn figure(as_logits: &[Mean; 4], as_logs: &[Mean; 4]) -> Figure {
-    let bar = |mean: Mean| Bar { value: mean.value, error: 4.0 * mean.standard_error };
     let bars = Bars {
         title: "Frequencies with probabilities and with logits as the input".into(),
         y_label: "frequency".into(),
@@ -165,11 +143,8 @@ fn figure(as_logits: &[Mean; 4], as_logs: &[Mean; 4]) -> Figure {
         marks: PROBABILITIES.into(),
         mark: "p".into(),
     };
-    Figure::new(
-        "snippet",
-        "With probabilities instead of logits as the input, the sampler draws from softmax(p).",
-        &bars,
-    )
+    let caption = "With probabilities instead of logits as the input, the sampler draws from softmax(p).";
+    Figure::new("snippet", caption, &bars)
 }
 
 #[cfg(test)]
@@ -179,8 +154,7 @@ mod tests {
     #[test]
     fn a_guard_of_another_size_is_detected() {
         assert!(guard_rows().iter().all(ClaimRow::holds));
-        let row =
-            |greatest: f64| ClaimRow::exact("", "", greatest).expect(Relation::Within(0.005), 16.62, "");
+        let row = |greatest: f64| ClaimRow::exact("", "", greatest).expect(Within(0.005), 16.62, "");
         // Without a guard it is 16.64: the difference is two hundredths.
         assert!(!row(24.0 * 2f64.ln()).holds());
     }

@@ -1,7 +1,7 @@
 //! One-hot forward, soft backward: the bias of the mismatch.
 
 use super::trade_off::{bias, whole};
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use super::{Claim, ClaimRow, Differs, Figure, Finding, Sampling, Within};
 use crate::measure::Case;
 use crate::measure::problem::{Problem, ProblemKind};
 use crate::page::{LineChart, Series};
@@ -31,11 +31,8 @@ fn compute(sampling: &Sampling) -> Result<Finding> {
     let measured = measured.collect::<Result<Vec<_>>>()?;
     let mut rows = vec![forward_row(sampling)?, backward_row(sampling)?];
     rows.extend(TAUS.iter().zip(&measured[0]).map(|(tau, mean)| {
-        ClaimRow::mean("bias, straight-through", format!("mlp of 2 latents, τ = {tau}"), *mean).expect(
-            Relation::Differs,
-            0.0,
-            "exact enumeration",
-        )
+        let row = ClaimRow::mean("bias, straight-through", format!("mlp of 2 latents, τ = {tau}"), *mean);
+        row.expect(Differs, 0.0, "exact enumeration")
     }));
     rows.extend(TAUS.iter().zip(&measured[1]).map(|(tau, mean)| {
         ClaimRow::mean("bias, Gumbel-Softmax", format!("mlp of 2 latents, τ = {tau}"), *mean)
@@ -68,7 +65,7 @@ fn forward_row(sampling: &Sampling) -> Result<ClaimRow> {
     let differ = hard.not_equal(forward).int().sum().into_scalar::<i64>() as f64;
     let row =
         ClaimRow::exact("entries that differ from the one-hot sample", format!("{ROWS} rows of 5"), differ);
-    Ok(row.expect(Relation::Within(0.0), 0.0, "same noise"))
+    Ok(row.expect(Within(0.0), 0.0, "same noise"))
 }
 
 /// The largest difference of the gradients of a linear f.
@@ -82,30 +79,20 @@ fn backward_row(sampling: &Sampling) -> Result<ClaimRow> {
             Ok(leaf.grad(&cost.sum().backward()).expect("it is a leaf"))
         };
     let apart = gradient(straight_through_gumbel_softmax)? - gradient(gumbel_softmax)?;
-    let row = ClaimRow::exact(
-        "largest difference of the gradients, linear f",
-        "same noise",
-        f64::from(apart.abs().max().into_scalar::<f32>()),
-    );
-    Ok(row.expect(Relation::Within(0.0), 0.0, "soft backward"))
+    let apart = apart.abs().max().into_scalar::<f32>();
+    let row = ClaimRow::exact("largest difference of the gradients, linear f", "same noise", apart.into());
+    Ok(row.expect(Within(0.0), 0.0, "soft backward"))
 }
 
 fn figure(measured: &[Vec<Mean>]) -> Figure {
     let curve = |name: &str, means: &[Mean]| {
         Series::new(name, TAUS.iter().zip(means).map(|(tau, mean)| (*tau, mean.value)))
     };
-    let chart = LineChart::new(
-        "Bias of straight-through and of the soft sample",
-        "temperature τ",
-        "bias of the gradient",
-        vec![curve("straight-through", &measured[0]), curve("soft", &measured[1])],
-    )
-    .log_x();
-    Figure::new(
-        "straight-through",
-        "Length of the mean error of the gradient, relative to exact enumeration.",
-        &chart,
-    )
+    let title = "Bias of straight-through and of the soft sample";
+    let series = [curve("straight-through", &measured[0]), curve("soft", &measured[1])];
+    let chart = LineChart::new(title, "temperature τ", "bias of the gradient", series).log_x();
+    let caption = "Length of the mean error of the gradient, relative to exact enumeration.";
+    Figure::new("straight-through", caption, &chart)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Bias and variance of the pathwise gradient against the temperature.
 
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use super::{Claim, ClaimRow, Differs, Figure, Finding, Sampling, Within};
 use crate::measure::problem::{Problem, ProblemKind};
-use crate::measure::{self, Case};
+use crate::measure::{self, Case, MeasureRow};
 use crate::page::{LineChart, Series};
 use crate::support::interrupt::Watch;
 use crate::support::stats::Mean;
@@ -21,41 +21,31 @@ const LOW: usize = 4;
 const PARTS: usize = 10;
 
 /// `PARTS` independent measurements of an estimator, with `count` estimates in total.
-pub(super) fn parts(
-    case: &Case,
-    estimator: &str,
-    count: usize,
-    stream: Stream,
-) -> Result<Vec<measure::MeasureRow>> {
+pub(super) fn parts(case: &Case, estimator: &str, count: usize, stream: Stream) -> Result<Vec<MeasureRow>> {
     (0..PARTS).map(|part| whole(case, estimator, count / PARTS, stream.split(part as u64))).collect()
 }
 
 /// A measurement with `count` estimates.
-pub(super) fn whole(
-    case: &Case,
-    estimator: &str,
-    count: usize,
-    stream: Stream,
-) -> Result<measure::MeasureRow> {
+pub(super) fn whole(case: &Case, estimator: &str, count: usize, stream: Stream) -> Result<MeasureRow> {
     let seed = u64::from(stream.word(0));
     let sampling = measure::MeasureSettings { replicates: count, warm_up: 0, budget: 1, seed };
     case.measure(&estimator.parse()?, &sampling, &Watch::nothing())
 }
 
 /// Mean of the variance over independent measurements.
-pub(super) fn variance(parts: &[measure::MeasureRow]) -> Mean {
-    Mean::of(parts.iter().map(measure::MeasureRow::variance))
+pub(super) fn variance(parts: &[MeasureRow]) -> Mean {
+    Mean::of(parts.iter().map(MeasureRow::variance))
 }
 
 /// The bias of a measurement.
-pub(super) fn bias(row: &measure::MeasureRow) -> Mean {
+pub(super) fn bias(row: &MeasureRow) -> Mean {
     Mean { value: row.bias.unwrap_or(f64::NAN), standard_error: row.bias_standard_error.unwrap_or(f64::NAN) }
 }
 
 /// Measurements at one temperature.
 struct At {
     tau: f64,
-    parts: Vec<measure::MeasureRow>,
+    parts: Vec<MeasureRow>,
     bias: Mean,
 }
 
@@ -69,7 +59,7 @@ fn compute(sampling: &Sampling) -> Result<Finding> {
     let measured = measured.collect::<Result<Vec<At>>>()?;
     let score = parts(&case, "rloo:samples=2", sampling.fewer(), sampling.stream.split(50))?;
     let score = variance(&score);
-    let slope = Mean::of((0..PARTS).map(|part| slope(&measured[..LOW], part)));
+    let slope = Mean::of((0..PARTS).map(|part| log_slope(&measured[..LOW], part)));
     let rows = rows(&measured, slope, score);
     let crossing = measured.iter().rev().find(|at| variance(&at.parts).value > score.value);
     let crossing = crossing.map_or("no temperature of the figure".into(), |at| format!("τ = {}", at.tau));
@@ -95,27 +85,19 @@ fn rows(measured: &[At], slope: Mean, score: Mean) -> Vec<ClaimRow> {
         measured.iter().map(|at| ClaimRow::mean("variance", format!("τ = {}", at.tau), variance(&at.parts)));
     let biases = measured.iter().map(|at| {
         let row = ClaimRow::mean("bias", format!("τ = {}", at.tau), at.bias);
-        if at.tau < 0.5 { row } else { row.expect(Relation::Differs, 0.0, "exact enumeration") }
+        if at.tau < 0.5 { row } else { row.expect(Differs, 0.0, "exact enumeration") }
     });
     let mut rows: Vec<ClaimRow> = variances.chain(biases).collect();
     let slope_row = ClaimRow::mean("slope of ln variance over ln τ", "τ from 0.025 to 0.2", slope);
-    rows.push(slope_row.expect(Relation::Within(0.15), -1.0, "P(near tie) = O(τ), gradient O(1/τ)"));
+    rows.push(slope_row.expect(Within(0.15), -1.0, "P(near tie) = O(τ), gradient O(1/τ)"));
     rows.push(ClaimRow::mean("variance of the score function", "rloo, 2 samples", score));
     rows
 }
 
 /// Slope of the least-squares line of the logarithms.
-fn slope(measured: &[At], part: usize) -> f64 {
-    let points: Vec<(f64, f64)> =
-        measured.iter().map(|at| (at.tau.ln(), at.parts[part].variance().ln())).collect();
-    least_squares(&points)
-}
-
-fn least_squares(points: &[(f64, f64)]) -> f64 {
-    let n = points.len() as f64;
-    let (x, y) = points.iter().fold((0.0, 0.0), |sum, p| (sum.0 + p.0 / n, sum.1 + p.1 / n));
-    let across: f64 = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
-    across / points.iter().map(|p| (p.0 - x).powi(2)).sum::<f64>()
+fn log_slope(measured: &[At], part: usize) -> f64 {
+    let logs = measured.iter().map(|at| (at.tau.ln(), at.parts[part].variance().ln()));
+    measure::slope(&logs.collect::<Vec<_>>())
 }
 
 fn figure(measured: &[At], score: Mean) -> Figure {
@@ -127,23 +109,18 @@ fn figure(measured: &[At], score: Mean) -> Figure {
         |at: &At| if at.bias.value > 4.0 * at.bias.standard_error { at.bias.value.powi(2) } else { f64::NAN };
     let biases = curve("bias², where it differs from 0", seen);
     let biases = Series { points: biases.points.into_iter().filter(|p| p.1.is_finite()).collect(), ..biases };
-    let chart = LineChart::new(
-        "Variance and squared bias of the Gumbel-Softmax gradient against temperature",
-        "temperature τ",
-        "variance and squared bias of one gradient",
-        vec![
-            curve("variance", |at| variance(&at.parts).value),
-            biases,
-            Series::new("variance of rloo", ends.map(|tau| (tau, score.value))).dashed(),
-        ],
-    )
-    .log_x()
-    .log_y();
-    Figure::new(
-        "trade-off",
-        "Variance and squared bias cross: the best temperature depends on how many gradients are averaged.",
-        &chart,
-    )
+    let title = "Variance and squared bias of the Gumbel-Softmax gradient against temperature";
+    let series = [
+        curve("variance", |at| variance(&at.parts).value),
+        biases,
+        Series::new("variance of rloo", ends.map(|tau| (tau, score.value))).dashed(),
+    ];
+    let chart = LineChart::new(title, "temperature τ", "variance and squared bias of one gradient", series)
+        .log_x()
+        .log_y();
+    let caption =
+        "Variance and squared bias cross: the best temperature depends on how many gradients are averaged.";
+    Figure::new("trade-off", caption, &chart)
 }
 
 #[cfg(test)]
@@ -151,17 +128,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_power_has_its_exponent_as_slope() {
-        let points: Vec<(f64, f64)> = [0.1f64, 0.2, 0.7].map(|t| (t.ln(), (3.0 / t).ln())).into();
-        assert!((least_squares(&points) + 1.0).abs() < 1e-12);
-    }
-
-    #[test]
     fn an_unbiased_estimator_is_not_found_biased() {
         let case = Case::new(Problem::new(ProblemKind::Mlp, 2, 3).unwrap());
         let row = |name: &str| {
             let row = whole(&case, name, 20_000, Stream::new(4)).unwrap();
-            ClaimRow::mean("", "", bias(&row)).expect(Relation::Differs, 0.0, "")
+            ClaimRow::mean("", "", bias(&row)).expect(Differs, 0.0, "")
         };
         assert!(row("gumbel-softmax:tau=2").holds() && !row("rloo:samples=2").holds());
     }

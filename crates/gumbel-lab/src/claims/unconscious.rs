@@ -2,7 +2,7 @@
 
 use super::draw::Draws;
 use super::triangle::expectation;
-use super::{Claim, ClaimRow, Finding, Relation, Sampling, count};
+use super::{Claim, ClaimRow, Equal, Finding, Sampling, count};
 use crate::support::stats::Mean;
 use anyhow::Result;
 use gumbel_kernels::{Stream, noise};
@@ -33,11 +33,7 @@ fn compute(sampling: &Sampling) -> Result<Finding> {
     let gaussian = OF_NUMBERS.map(|(name, f)| {
         let mean = Mean::of(normals.iter().map(|e| f(CENTRE + WIDTH * e)));
         let exact = gaussian_integral(f);
-        ClaimRow::mean(format!("E {name}"), "z = 0.5 + 0.8 ε, ε normal", mean).expect(
-            Relation::Equal,
-            exact,
-            SOURCE,
-        )
+        ClaimRow::mean(format!("E {name}"), "z = 0.5 + 0.8 ε, ε normal", mean).expect(Equal, exact, SOURCE)
     });
     let draws =
         Draws { logits: &LOGITS, tau: TAU, count: sampling.samples, stream: sampling.stream.split(1) };
@@ -45,7 +41,7 @@ fn compute(sampling: &Sampling) -> Result<Finding> {
     let concrete = OF_POINTS.iter().zip(means).map(|((name, f), mean)| {
         let exact = expectation(&LOGITS, TAU, |log_x| f(&log_x.map(f64::exp)));
         let setting = "x = softmax((ln α + g)/τ), α = (2, 1, ½), τ = 0.7";
-        ClaimRow::mean(format!("E {name}"), setting, mean).expect(Relation::Equal, exact, SOURCE)
+        ClaimRow::mean(format!("E {name}"), setting, mean).expect(Equal, exact, SOURCE)
     });
     let rows: Vec<ClaimRow> = gaussian.into_iter().chain(concrete).collect();
     let worst = rows.iter().filter_map(ClaimRow::z).map(f64::abs).fold(0.0, f64::max);
@@ -94,7 +90,7 @@ mod tests {
         let normals = normals(Stream::new(5), 100_000);
         let row = |width: f64| {
             let mean = Mean::of(normals.iter().map(|e| (CENTRE + width * e).powi(2)));
-            ClaimRow::mean("", "", mean).expect(Relation::Equal, gaussian_integral(|z| z * z), "")
+            ClaimRow::mean("", "", mean).expect(Equal, gaussian_integral(|z| z * z), "")
         };
         assert!(row(WIDTH).holds() && !row(WIDTH * WIDTH).holds());
     }

@@ -1,11 +1,11 @@
 //! A hard sample has no useful derivative: for fixed noise it is piecewise constant in the logits.
 
-use super::draw::{argmax, shares};
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling, count};
+use super::draw::{argmax, gumbel, shares};
+use super::{Claim, ClaimRow, Equal, Figure, Finding, Sampling, Within, count};
 use crate::page::{LineChart, Series};
 use crate::support::stats::Tally;
 use anyhow::Result;
-use gumbel_kernels::{gumbel_softmax_vjp, noise, perturbed_softmax};
+use gumbel_kernels::{gumbel_softmax_vjp, perturbed_softmax};
 
 pub(super) const CLAIM: Claim = Claim {
     name: "zero-gradient",
@@ -19,8 +19,7 @@ const STEPS: [f64; 4] = [0.3, 0.1, 0.03, 0.01];
 const TAU: f64 = 0.5;
 
 fn compute(sampling: &Sampling) -> Result<Finding> {
-    let mut gumbel = vec![0.0; 3 * sampling.samples];
-    noise::gumbel(sampling.stream, &mut gumbel);
+    let gumbel = gumbel(sampling.stream, 3 * sampling.samples);
     let mut rows: Vec<ClaimRow> =
         STEPS.iter().flat_map(|&step| step_rows(&gumbel, step, moved(step))).collect();
     rows.push(path_row(&gumbel[..300])?);
@@ -56,19 +55,12 @@ fn step_rows(gumbel: &[f64], step: f64, moved: [f64; 3]) -> [ClaimRow; 2] {
     }
     let [changed, quotient] = tally.means();
     let at = shares(WEIGHTS);
-    let mean = |shares: [f64; 3]| shares.iter().zip(COSTS).map(|(p, c)| p * c).sum::<f64>();
     let setting = format!("h = {step}");
+    let share = ClaimRow::mean("share of draws whose argmax changes", &setting, changed);
+    let slope = ClaimRow::mean("mean difference quotient of the cost", setting, quotient);
     [
-        ClaimRow::mean("share of draws whose argmax changes", &setting, changed).expect(
-            Relation::Equal,
-            moved[0] - at[0],
-            "π₁(θ₁ + h) − π₁(θ₁)",
-        ),
-        ClaimRow::mean("mean difference quotient of the cost", setting, quotient).expect(
-            Relation::Equal,
-            (mean(moved) - mean(at)) / step,
-            "difference quotient of E f",
-        ),
+        share.expect(Equal, moved[0] - at[0], "π₁(θ₁ + h) − π₁(θ₁)"),
+        slope.expect(Equal, (cost(&moved) - cost(&at)) / step, "difference quotient of E f"),
     ]
 }
 
@@ -77,24 +69,20 @@ fn path_row(gumbel: &[f64]) -> Result<ClaimRow> {
     const STEP: f64 = 1e-5;
     let mut worst = 0f64;
     for g in gumbel.chunks_exact(3) {
-        let x = sample(g, 0.0)?;
+        let x = sample(g, 0.0, TAU)?;
         let mut gradient = [0.0; 3];
         gumbel_softmax_vjp(&x, &COSTS, 3, TAU, &mut gradient)?;
-        let quotient = (cost(&sample(g, STEP)?) - cost(&sample(g, -STEP)?)) / (2.0 * STEP);
+        let quotient = (cost(&sample(g, STEP, TAU)?) - cost(&sample(g, -STEP, TAU)?)) / (2.0 * STEP);
         // Differences of a tiny derivative have no correct digits: errors are relative to at least a thousandth.
         worst = worst.max((gradient[0] - quotient).abs() / gradient[0].abs().max(1e-3));
     }
     let row =
         ClaimRow::exact("largest relative error of the pathwise derivative", "100 draws, τ = 0.5", worst);
-    Ok(row.expect(Relation::Within(1e-5), 0.0, "central differences"))
+    Ok(row.expect(Within(1e-5), 0.0, "central differences"))
 }
 
 /// `softmax((θ + (h, 0, 0) + g)/τ)`.
-fn sample(g: &[f64], step: f64) -> Result<[f64; 3]> {
-    tempered(g, step, TAU)
-}
-
-fn tempered(g: &[f64], step: f64, tau: f64) -> Result<[f64; 3]> {
+fn sample(g: &[f64], step: f64, tau: f64) -> Result<[f64; 3]> {
     let mut logits = WEIGHTS.map(f64::ln);
     logits[0] += step;
     let mut x = [0.0; 3];
@@ -110,15 +98,10 @@ fn cost(x: &[f64; 3]) -> f64 {
 fn figure(g: &[f64]) -> Result<Figure> {
     let along = || (-160..=160).map(|i| f64::from(i) / 32.0);
     let soft =
-        |tau: f64| along().map(|step| Ok((step, cost(&tempered(g, step, tau)?)))).collect::<Result<Vec<_>>>();
+        |tau: f64| along().map(|step| Ok((step, cost(&sample(g, step, tau)?)))).collect::<Result<Vec<_>>>();
     let hard = |step: f64| {
-        let logits = WEIGHTS.map(f64::ln);
-        (
-            step,
-            COSTS[argmax(&std::array::from_fn::<f64, 3, _>(|k| {
-                logits[k] + g[k] + if k == 0 { step } else { 0.0 }
-            }))],
-        )
+        let [first, second, third] = WEIGHTS.map(f64::ln);
+        (step, COSTS[argmax(&[first + g[0] + step, second + g[1], third + g[2]])])
     };
     let series = [
         Series::new("hard", along().map(hard)).dashed(),
@@ -138,8 +121,7 @@ mod tests {
 
     #[test]
     fn a_probability_of_another_step_is_detected() {
-        let mut gumbel = vec![0.0; 300_000];
-        noise::gumbel(Stream::new(7), &mut gumbel);
+        let gumbel = gumbel(Stream::new(7), 300_000);
         assert!(step_rows(&gumbel, 0.1, moved(0.1)).iter().all(ClaimRow::holds));
         assert!(!step_rows(&gumbel, 0.1, moved(0.15)).iter().all(ClaimRow::holds));
     }

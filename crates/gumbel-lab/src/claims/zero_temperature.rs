@@ -2,7 +2,7 @@
 
 use super::density::log_density;
 use super::draw::{Draws, argmax, shares};
-use super::{Claim, ClaimRow, Figure, Finding, Relation, Sampling};
+use super::{Claim, ClaimRow, Equal, Figure, Finding, Relation, Sampling};
 use crate::page::{Panel, Ternary};
 use crate::support::stats::Mean;
 use anyhow::Result;
@@ -62,12 +62,9 @@ fn rows(tau: f64, means: &[Mean; 4], samples: usize) -> Vec<ClaimRow> {
         let (p, setting) = (probability(k, tau), format!("category {} at τ = {tau}", k + 1));
         // The binomial standard error; without a test where fewer than 100 samples are expected.
         let standard_error = (p * (1.0 - p) / samples as f64).sqrt();
-        let test = if p * samples as f64 > 100.0 { Relation::Equal } else { Relation::None };
-        ClaimRow::mean(&quantity, setting, Mean { standard_error, ..means[k] }).expect(
-            test,
-            p,
-            "αₖ c^−τ / (αₖ c^−τ + rest)",
-        )
+        let test = if p * samples as f64 > 100.0 { Equal } else { Relation::None };
+        let row = ClaimRow::mean(&quantity, setting, Mean { standard_error, ..means[k] });
+        row.expect(test, p, "αₖ c^−τ / (αₖ c^−τ + rest)")
     };
     (0..3).map(row).collect()
 }

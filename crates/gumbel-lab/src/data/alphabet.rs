@@ -35,6 +35,16 @@ impl Alphabet {
         fits.then_some(codes)
     }
 
+    /// The codes of strings, one after another.
+    ///
+    /// # Panics
+    /// If [`encode`](Self::encode) has none for one of them.
+    pub fn encode_all(&self, strings: &[String], length: usize) -> Vec<u8> {
+        let codes =
+            |string: &String| self.encode(string, length).expect("a string of this alphabet and length");
+        strings.iter().flat_map(codes).collect()
+    }
+
     /// The string of codes, without the padding at its end. Padding before the end stays, so that it can be seen.
     pub fn decode(&self, codes: &[u8]) -> String {
         let padding = codes.iter().rev().take_while(|code| self.padded && **code == 0).count();

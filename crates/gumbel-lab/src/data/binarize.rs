@@ -153,10 +153,8 @@ mod tests {
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
         }
         let message = |word: &str| word.parse::<Binarization>().unwrap_err().to_string();
-        assert_eq!(
-            message("otsu"),
-            "unknown binarization 'otsu'; expected one of: dynamic, fixed, threshold"
-        );
+        let expected = "unknown binarization 'otsu'; expected one of: dynamic, fixed, threshold";
+        assert_eq!(message("otsu"), expected);
         assert_eq!(message("dynamc"), "unknown binarization 'dynamc'; did you mean 'dynamic'?");
     }
 }

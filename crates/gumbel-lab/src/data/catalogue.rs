@@ -1,8 +1,8 @@
 //! The list of named data sets and where each was found.
 
+use super::Places;
 use super::places::missing;
 use super::registry::{ALL, Set};
-use super::{Error, Places};
 use std::path::PathBuf;
 
 /// A named data set and where it was found: an entry of `gumbel data list`.
@@ -49,7 +49,6 @@ fn presence(set: &Set, places: &Places) -> Presence {
             missing if missing.is_empty() => Presence::In(folder),
             missing => Presence::PartlyIn { folder, missing },
         },
-        Err(Error::NotFound { searched, .. }) => Presence::Absent { searched },
         Err(_) => Presence::Absent { searched: places.candidates(set.name) },
     }
 }

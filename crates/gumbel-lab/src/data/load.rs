@@ -54,13 +54,10 @@ fn named(set: &'static Set, folder: PathBuf) -> Result<Dataset, Error> {
         Some(read_part(&PartFiles { images, labels: path(part, FileKind::Labels) }, Some(set)))
     };
     let absent = |part| Error::Incomplete { name: set.name, folder: folder.clone(), missing: vec![part] };
-    assemble(
-        set.name.into(),
-        set.source(),
-        read(Part::Train).ok_or_else(|| absent("training images"))??,
-        read(Part::Valid).transpose()?,
-        read(Part::Test).ok_or_else(|| absent("test images"))??,
-    )
+    let train = read(Part::Train).ok_or_else(|| absent("training images"))??;
+    let valid = read(Part::Valid).transpose()?;
+    let test = read(Part::Test).ok_or_else(|| absent("test images"))??;
+    assemble(set.name.into(), set.source(), train, valid, test)
 }
 
 fn from_folder(path: &Path) -> Result<Dataset, Error> {
@@ -71,13 +68,9 @@ fn from_folder(path: &Path) -> Result<Dataset, Error> {
     if files.train.transposed() {
         source += "; images transposed, as EMNIST stores them by columns";
     }
-    assemble(
-        name,
-        source,
-        read_part(&files.train, None)?,
-        files.valid.map(|files| read_part(&files, None)).transpose()?,
-        read_part(&files.test, None)?,
-    )
+    let train = read_part(&files.train, None)?;
+    let valid = files.valid.map(|files| read_part(&files, None)).transpose()?;
+    assemble(name, source, train, valid, read_part(&files.test, None)?)
 }
 
 /// A part as read, with its labels as the file numbers them.

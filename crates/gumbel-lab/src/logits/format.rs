@@ -58,11 +58,8 @@ mod tests {
         assert_eq!(Format::sniffed(&header), Some(Format::Safetensors));
         assert_eq!(Format::sniffed(b"\x93NUMPY\x01\0v"), Some(Format::Npy));
         for text in ["1", "-inf,0.5", "1e-3, 2\n", "NaN,1"] {
-            assert_eq!(
-                Format::sniffed(&text.as_bytes()[..text.len().min(PEEKED)]),
-                Some(Format::Csv),
-                "{text}"
-            );
+            let begin = &text.as_bytes()[..text.len().min(PEEKED)];
+            assert_eq!(Format::sniffed(begin), Some(Format::Csv), "{text}");
         }
         for other in [&b""[..], b"PK\x03\x04", b"hello you"] {
             assert_eq!(Format::sniffed(other), None, "{other:?}");

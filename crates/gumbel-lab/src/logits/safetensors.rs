@@ -91,20 +91,17 @@ mod tests {
 
     #[test]
     fn a_tensor_is_found_by_its_name() {
-        let (logits, bias) = (from(file(), Some("logits")).unwrap(), from(file(), Some("bias")).unwrap());
-        assert_eq!(
-            (logits.precision, logits.rows, bias.precision, bias.rows),
-            (Precision::Double, 2, Precision::Half, 1)
-        );
+        for (name, precision, rows) in [("logits", Precision::Double, 2), ("bias", Precision::Half, 1)] {
+            let raw = from(file(), Some(name)).unwrap();
+            assert_eq!((raw.precision, raw.rows), (precision, rows));
+        }
     }
 
     #[test]
     fn a_missing_choice_names_the_tensors() {
         let error = |name| from(file(), name).err().unwrap();
-        assert!(
-            error(None)
-                .contains("several tensors in the file: logits, bias, codes; choose one with --tensor NAME")
-        );
+        let several = "several tensors in the file: logits, bias, codes; choose one with --tensor NAME";
+        assert_eq!(error(None), several);
         assert!(error(Some("logit")).contains("unknown tensor 'logit'; did you mean 'logits'?"));
         assert!(error(Some("codes")).contains("of type U8"));
         let short = from(file()[..40].to_vec(), None).err().unwrap();

@@ -33,17 +33,19 @@ struct RowType {
 impl<'a> SampleWriter<'a> {
     /// Writes lines of numbers separated by commas.
     pub fn text(to: impl Write + 'a) -> Self {
-        Self { to: Target::Text(Box::new(to)), row: None, rows: 0, bytes: Vec::new() }
+        Self::new(Target::Text(Box::new(to)))
     }
 
     /// Writes a file of the given format.
     pub fn file(format: Format, to: impl Write + Seek + 'a) -> Self {
         match format {
             Format::Csv => Self::text(to),
-            binary => {
-                Self { to: Target::Binary(binary, Box::new(to)), row: None, rows: 0, bytes: Vec::new() }
-            }
+            binary => Self::new(Target::Binary(binary, Box::new(to))),
         }
+    }
+
+    fn new(to: Target<'a>) -> Self {
+        Self { to, row: None, rows: 0, bytes: Vec::new() }
     }
 
     /// Writes rows of `width` indices.

@@ -90,12 +90,7 @@ impl Case {
         }
         let [latents, categories] = self.problem.shape().map(|size| size as u64);
         let evaluations = choice.evaluations(latents, categories).unwrap_or(u64::MAX);
-        Ok(MeasureRow::new(
-            choice.to_string(),
-            self.name(),
-            &measurement.measured(),
-            evaluations,
-            settings.budget,
-        ))
+        let measured = measurement.measured();
+        Ok(MeasureRow::new(choice.to_string(), self.name(), &measured, evaluations, settings.budget))
     }
 }

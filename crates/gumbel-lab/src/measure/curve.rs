@@ -6,7 +6,6 @@ use crate::support::interrupt::{Interrupted, Watch};
 use anyhow::Result;
 use gumbel::estimator::EstimatorSpec;
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// The quantity that a curve varies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,15 +15,6 @@ pub enum Curve {
     Tau,
     /// The number of latents of the problem.
     Latents,
-}
-
-impl fmt::Display for Curve {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Tau => "tau",
-            Self::Latents => "latents",
-        })
-    }
 }
 
 /// A line of `curves.csv`: a point of a curve and the measurement there.
@@ -66,14 +56,8 @@ impl MeasureOptions {
             for choice in choices.iter().filter(|choice| choice.entry.tempered()) {
                 let cooled = choice.clone().with("tau", tau);
                 let series = cooled.to_string().replace(&format!(":tau={tau}"), "");
-                let row = self.point(case, &cooled, watch)?;
-                points.extend(row.map(|row| CurvePoint {
-                    curve: Curve::Tau,
-                    series,
-                    kind: kind.to_string(),
-                    x: tau,
-                    row,
-                }));
+                let (row, kind) = (self.point(case, &cooled, watch)?, kind.to_string());
+                points.extend(row.map(|row| CurvePoint { curve: Curve::Tau, series, kind, x: tau, row }));
             }
         }
         for &latents in &self.curve_latents.0 {
@@ -139,7 +123,7 @@ pub fn fits(points: &[CurvePoint]) -> Vec<Fit> {
 }
 
 /// Slope of the least-squares line.
-fn slope(points: &[(f64, f64)]) -> f64 {
+pub(crate) fn slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0 / n, sum.1 + point.1 / n));
     let (cross, square) = points.iter().fold((0.0, 0.0), |sum, point| {
@@ -152,6 +136,12 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 mod tests {
     use super::*;
     use gumbel::measure::Measured;
+
+    #[test]
+    fn a_power_has_its_exponent_as_slope() {
+        let points = [0.1f64, 0.2, 0.7].map(|t| (t.ln(), (3.0 / t).ln()));
+        assert!((slope(&points) + 1.0).abs() < 1e-12);
+    }
 
     #[test]
     fn a_power_law_is_found_where_it_is_cool_only() {

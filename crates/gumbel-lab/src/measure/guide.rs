@@ -130,15 +130,9 @@ fn line(info: &Entry, categorical: &[MeasureRow], binary: &[MeasureRow]) -> Stri
         }
         None => "– | – | –".into(),
     };
-    let latents = info.properties.latents;
-    format!(
-        "| `{}`, {} | {latents} | {} | {} | {} |\n",
-        info.name(),
-        info.title,
-        info.properties.cost,
-        cells(categorical),
-        cells(binary)
-    )
+    let (categorical, binary) = (cells(categorical), cells(binary));
+    let Properties { latents, cost, .. } = &info.properties;
+    format!("| `{}`, {} | {latents} | {cost} | {categorical} | {binary} |\n", info.name(), info.title)
 }
 
 #[cfg(test)]
@@ -148,12 +142,8 @@ mod tests {
     #[test]
     fn every_estimator_has_its_place_and_only_one() {
         for info in ALL.iter().filter(|info| info.properties.supports(Reduction::Mean)) {
-            assert_eq!(
-                BRANCHES.iter().filter(|branch| (branch.holds)(&info.properties)).count(),
-                1,
-                "{}",
-                info.name()
-            );
+            let branches = BRANCHES.iter().filter(|branch| (branch.holds)(&info.properties));
+            assert_eq!(branches.count(), 1, "{}", info.name());
         }
     }
 

@@ -12,6 +12,7 @@ mod row;
 mod toy;
 
 pub use case::{Case, MeasureSettings};
+pub(crate) use curve::slope;
 pub use curve::{Curve, CurvePoint, Fit, fits};
 pub use guide::Guide;
 pub use list::List;

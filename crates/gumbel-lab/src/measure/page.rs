@@ -141,11 +141,8 @@ fn latents(page: &mut Page, points: &[CurvePoint]) {
     let title = format!("Variance against the number of latents on {kind}");
     let series = series(points, |row| Some(row.variance()).filter(|variance| *variance > 1e-12));
     let chart = LineChart::new(title, "latents D", "variance of one estimate", series).log_x().log_y();
-    page.section(&format!("Variance against the number of latents: {kind}")).paragraph(GROWTH).pair(&parts(
-        &format!("variance-latents-{kind}"),
-        &chart,
-        "Variance against D.",
-    ));
+    let charts = parts(&format!("variance-latents-{kind}"), &chart, "Variance against D.");
+    page.section(&format!("Variance against the number of latents: {kind}")).paragraph(GROWTH).pair(&charts);
 }
 
 const GROWTH: &str = "The scale of the loss does not depend on D. The variance of an estimator grows with D where its signal \

@@ -13,7 +13,7 @@
 //! for different D can be compared. All problems are defined inside the simplex too, so that every estimator can be
 //! measured.
 
-use crate::support::suggest::nearest;
+use crate::support::suggest::{nearest, unknown};
 use anyhow::{Context, Error, Result, ensure};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gumbel::estimator::{Objective, Sample};
@@ -60,11 +60,9 @@ impl FromStr for ProblemKind {
 
     fn from_str(name: &str) -> Result<Self> {
         let known = Self::ALL.map(Self::name);
+        let offered = nearest(name, known).first().map_or(known.to_vec(), |closest| vec![closest]);
         let kind = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        kind.with_context(|| match nearest(name, known).first() {
-            Some(near) => format!("unknown problem '{name}'; did you mean '{near}'?"),
-            None => format!("unknown problem '{name}'; expected one of: {}", known.join(", ")),
-        })
+        kind.with_context(|| unknown("problem", name, &offered))
     }
 }
 
@@ -132,7 +130,11 @@ impl Problem {
 
     /// Logits at which the gradient is estimated, `[D, K]` in single precision.
     pub fn logits(&self, device: &Device) -> Tensor<2> {
-        Tensor::from_data(TensorData::new(self.logits.clone(), self.shape()), (device, DType::F32))
+        self.logits_as(device, DType::F32)
+    }
+
+    fn logits_as(&self, device: &Device, dtype: DType) -> Tensor<2> {
+        Tensor::from_data(TensorData::new(self.logits.clone(), self.shape()), (device, dtype))
     }
 
     /// Values of the loss, `[S, B]`, in the precision of the sample.
@@ -192,12 +194,12 @@ impl Problem {
                 let values = values.map(|value| value / self.latents as f64).repeat(self.latents);
                 Ok(separable(&latents, &values))
             }
-            ProblemKind::Mlp => {
-                let logits = TensorData::new(self.logits.clone(), self.shape());
-                let logits = Tensor::from_data(logits, (&Device::flex(), DType::F64));
-                Ok(measure::exact(logits, &self.objective())?)
-            }
+            ProblemKind::Mlp => Ok(self.enumerated()?),
         }
+    }
+
+    fn enumerated(&self) -> Result<Vec<f64>, gumbel::Error> {
+        measure::exact(self.logits_as(&Device::flex(), DType::F64), &self.objective())
     }
 
     /// w / √D.
@@ -254,14 +256,11 @@ mod tests {
 
     #[test]
     fn closed_forms_agree_with_enumeration() {
-        for (kind, shape) in
-            [(ProblemKind::Linear, [3, 4]), (ProblemKind::Quadratic, [3, 4]), (ProblemKind::Tucker, [5, 2])]
-        {
-            let problem = Problem::new(kind, shape[0], shape[1]).unwrap();
-            let logits = TensorData::new(problem.logits.clone(), shape);
-            let logits = Tensor::from_data(logits, (&Device::flex(), DType::F64));
-            let enumerated = measure::exact(logits, &problem.objective()).unwrap();
-            for (closed, enumerated) in problem.exact().unwrap().iter().zip(enumerated) {
+        let cases =
+            [(ProblemKind::Linear, 3, 4), (ProblemKind::Quadratic, 3, 4), (ProblemKind::Tucker, 5, 2)];
+        for (kind, latents, categories) in cases {
+            let problem = Problem::new(kind, latents, categories).unwrap();
+            for (closed, enumerated) in problem.exact().unwrap().iter().zip(problem.enumerated().unwrap()) {
                 assert!((closed - enumerated).abs() < 1e-14, "{kind}: {closed} and {enumerated}");
             }
         }

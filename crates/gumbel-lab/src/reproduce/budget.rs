@@ -14,7 +14,12 @@ pub enum Budget {
 impl Budget {
     /// Name on the command line.
     pub fn name(self) -> &'static str {
-        ["smoke", "short", "full"][self as usize]
+        self.of(["smoke", "short", "full"])
+    }
+
+    /// The entry for this budget, of those for smoke, short and full.
+    pub(super) fn of<T: Copy>(self, all: [T; 3]) -> T {
+        all[self as usize]
     }
 
     /// Default number of seeds.

@@ -3,6 +3,7 @@
 use super::{Cell, Content, Number, Place, Plan, PlannedRun, ResultTable};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value as Json;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// A cell with the result of each seed.
@@ -26,7 +27,7 @@ pub enum State {
 }
 
 /// A number of a finished run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Value {
     /// The number.
     pub number: f64,
@@ -127,25 +128,23 @@ fn read(folder: &Path, place: Place) -> Result<Value> {
         }
         Place::Measured(number, error) => {
             let path = folder.join("measure.csv");
-            let (head, line) = only_line(&path)?;
+            let line = only_line(&path)?;
             let at = |column: &str| {
-                let field = head.iter().position(|name| name == column).and_then(|place| line.get(place));
-                let number = field.and_then(|text| text.parse().ok());
+                let number = line.get(column).and_then(|text| text.parse().ok());
                 number.with_context(|| format!("{} has no number in column {column}", path.display()))
             };
-            Ok(Value { number: at(number)?, error: error.map(at).transpose()?, steps: None, seconds: None })
+            Ok(Value { number: at(number)?, error: error.map(at).transpose()?, ..Value::default() })
         }
     }
 }
 
-/// The heading and the only line of a table.
-fn only_line(path: &Path) -> Result<(csv::StringRecord, csv::StringRecord)> {
+/// The fields of the only line of a table, by their headings.
+fn only_line(path: &Path) -> Result<HashMap<String, String>> {
     let text = bytes(path)?;
-    let mut reader = csv::Reader::from_reader(text.as_slice());
-    let head = reader.headers()?.clone();
-    let lines = reader.records().collect::<Result<Vec<_>, _>>()?;
+    let mut lines =
+        csv::Reader::from_reader(text.as_slice()).into_deserialize().collect::<Result<Vec<_>, _>>()?;
     ensure!(lines.len() == 1, "{} must have one line, got {}", path.display(), lines.len());
-    Ok((head, lines[0].clone()))
+    Ok(lines.remove(0))
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>> {
@@ -153,14 +152,29 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
 }
 
 #[cfg(test)]
+impl Entry {
+    /// An entry of column c with these numbers.
+    pub(super) fn with(row: &'static str, numbers: &[f64], paper: Option<f64>) -> Self {
+        let cell = Cell::new(row, "c", Content::of("a", Place::Summary("/x", None)), 2).beside(paper);
+        Self { cell, seeds: numbers.iter().copied().map(State::done).collect() }
+    }
+}
+
+#[cfg(test)]
+impl State {
+    pub(super) fn done(number: f64) -> Self {
+        Self::Done(Value { number, ..Value::default() })
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn entry(numbers: &[f64]) -> Entry {
-        let number = Number { run: "a".into(), place: Place::Summary("/x", None) };
-        let cell = Cell { row: "r", column: "c", content: Content::Of(number), paper: None, decimals: 2 };
-        let done = |&number| State::Done(Value { number, error: None, steps: None, seconds: None });
-        Entry { cell, seeds: numbers.iter().map(done).chain([State::Waiting]).collect() }
+        let mut entry = Entry::with("r", numbers, None);
+        entry.seeds.push(State::Waiting);
+        entry
     }
 
     #[test]
@@ -168,10 +182,8 @@ mod tests {
         assert_eq!((entry(&[]).median(), entry(&[]).spread()), (None, None));
         assert_eq!((entry(&[3.0]).median(), entry(&[3.0]).spread()), (Some(3.0), None));
         assert_eq!(entry(&[3.0, 1.0]).median(), Some(2.0));
-        assert_eq!(
-            (entry(&[3.0, 9.0, 1.0]).median(), entry(&[3.0, 9.0, 1.0]).spread()),
-            (Some(3.0), Some((1.0, 9.0)))
-        );
+        let three = entry(&[3.0, 9.0, 1.0]);
+        assert_eq!((three.median(), three.spread()), (Some(3.0), Some((1.0, 9.0))));
     }
 
     #[test]
@@ -187,17 +199,13 @@ mod tests {
         std::fs::write(path.join("measure.csv"), "estimator,bias,std\nzgr,-0.5,2\n").unwrap();
         assert_eq!(read(path, Place::Measured("bias", Some("std"))).unwrap().number, -0.5);
         std::fs::write(path.join("measure.csv"), "estimator,bias\nzgr,1\nrloo,2\n").unwrap();
-        assert!(
-            read(path, Place::Measured("bias", None))
-                .unwrap_err()
-                .to_string()
-                .contains("must have one line, got 2")
-        );
+        let error = read(path, Place::Measured("bias", None)).unwrap_err().to_string();
+        assert!(error.contains("must have one line, got 2"), "{error}");
     }
 
     #[test]
     fn a_ratio_is_there_when_both_its_numbers_are() {
-        let done = |number| State::Done(Value { number, error: None, steps: None, seconds: None });
+        let done = State::done;
         assert_eq!(ratio(done(6.0), done(2.0)), done(3.0));
         assert_eq!(ratio(done(6.0), State::Waiting), State::Waiting);
         assert_eq!(ratio(State::Waiting, State::Failed("x".into())), State::Failed("x".into()));

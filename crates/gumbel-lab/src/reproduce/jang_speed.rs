@@ -25,21 +25,15 @@ const CLASSES: [&str; 6] = ["2", "5", "10", "20", "50", "100"];
 const ESTIMATORS: [(&str, &str, &str); 2] =
     [("marginalised", "marginalised", "exact"), ("gs", "Gumbel-Softmax", "gumbel-softmax")];
 
-fn options(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => "--data digits --hidden 32 --steps 5 --evaluate-every 100",
-        Budget::Short => "--data mnist --steps 100 --evaluate-every 1000",
-        Budget::Full => "--data mnist --steps 1000 --evaluate-every 10000",
-    }
-}
+/// Options of the runs for each budget.
+const OPTIONS: [&str; 3] = [
+    "--data digits --hidden 32 --steps 5 --evaluate-every 100",
+    "--data mnist --steps 100 --evaluate-every 1000",
+    "--data mnist --steps 1000 --evaluate-every 10000",
+];
 
-fn method(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => "5 steps of a small model each.",
-        Budget::Short => "100 steps each.",
-        Budget::Full => "1000 steps each.",
-    }
-}
+/// Meaning of each budget.
+const METHOD: [&str; 3] = ["5 steps of a small model each.", "100 steps each.", "1000 steps each."];
 
 /// The speedup of sampling in the paper.
 fn paper(classes: &str) -> Option<f64> {
@@ -53,13 +47,10 @@ fn paper(classes: &str) -> Option<f64> {
 fn plan(budget: Budget) -> Plan {
     // Both estimators one after the other for each number of classes, so that the machine is in the same state.
     let pairs = || CLASSES.into_iter().flat_map(|classes| ESTIMATORS.map(|estimator| (classes, estimator)));
-    let run = |(classes, (name, _, estimator)): (&str, (&str, &str, &str))| PlannedRun {
-        name: format!("{name}-{classes}"),
-        command: format!(
-            "train semi --classes {classes} --labels-from random --estimator {estimator} --importance-samples 1 \
-             --importance-images 10 {}",
-            options(budget)
-        ),
+    let run = |(classes, (name, _, estimator)): (&str, (&str, &str, &str))| {
+        let model = format!("train semi --classes {classes} --labels-from random --estimator {estimator}");
+        let evaluation = "--importance-samples 1 --importance-images 10";
+        PlannedRun::new(format!("{name}-{classes}"), format!("{model} {evaluation} {}", budget.of(OPTIONS)))
     };
     let steps = |(row, (name, column, _)): (&'static str, (&str, &'static str, &str))| {
         Cell::new(row, column, Content::Of(pace(name, row)), 1)
@@ -70,7 +61,7 @@ fn plan(budget: Budget) -> Plan {
     };
     let (ratios, paces) = (CLASSES.map(ratio).into(), pairs().map(steps).collect());
     Plan {
-        method: method(budget).into(),
+        method: budget.of(METHOD).into(),
         runs: pairs().map(run).collect(),
         tables: vec![
             ResultTable::new("Speedup of sampling", SPEEDUP, "classes", ratios).chart(RATIO),

@@ -60,18 +60,14 @@ const fn estimator(
     Estimator { name, heading, option, annealed, paper }
 }
 
+const ANNEALED_ST: &str = "straight-through:tau=exp:1:1e-4:0.5:500";
+
 const ESTIMATORS: [Estimator; 12] = [
     estimator("sf", "SF", "reinforce", false, Some([72.0, 73.1, 112.2, 110.6])),
     estimator("darn", "DARN", "darn", false, Some([59.7, 67.9, 110.9, 128.8])),
     estimator("muprop", "MuProp", "muprop", false, Some([58.9, 63.0, 109.7, 107.0])),
     estimator("st", "ST", "straight-through", false, Some([58.9, 61.8, 116.0, 110.9])),
-    estimator(
-        "annealed-st",
-        "annealed ST",
-        "straight-through:tau=exp:1:1e-4:0.5:500",
-        false,
-        Some([58.7, 61.1, 111.5, 107.8]),
-    ),
+    estimator("annealed-st", "annealed ST", ANNEALED_ST, false, Some([58.7, 61.1, 111.5, 107.8])),
     estimator("gs", "GS", "gumbel-softmax", true, Some([58.5, 59.0, 105.0, 101.5])),
     estimator("st-gs", "ST-GS", "straight-through-gumbel", true, Some([59.3, 59.7, 111.5, 107.8])),
     estimator("nvil", "NVIL", "nvil", false, None),
@@ -81,29 +77,20 @@ const ESTIMATORS: [Estimator; 12] = [
     estimator("gumbel-rao", "Gumbel-Rao (10 draws)", "gumbel-rao", true, None),
 ];
 
-/// Options common to the runs of a budget.
-fn options(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => {
-            "--data digits --steps 20 --batch 50 --evaluate-every 20 --importance-samples 10 --importance-images 50"
-        }
-        Budget::Short => {
-            "--data mnist --binarize fixed --steps 10000 --lr cosine:3e-3:1e-4:10000 --evaluate-every 2000 --importance-samples 1000 \
-             --importance-images 2000"
-        }
-        Budget::Full => {
-            "--data mnist --binarize fixed --steps 50000 --lr cosine:3e-3:1e-4:50000 --evaluate-every 5000 --importance-samples 1000"
-        }
-    }
-}
+/// Options of the runs for each budget.
+const OPTIONS: [&str; 3] = [
+    "--data digits --steps 20 --batch 50 --evaluate-every 20 --importance-samples 10 --importance-images 50",
+    "--data mnist --binarize fixed --steps 10000 --lr cosine:3e-3:1e-4:10000 --evaluate-every 2000 --importance-samples 1000 \
+     --importance-images 2000",
+    "--data mnist --binarize fixed --steps 50000 --lr cosine:3e-3:1e-4:50000 --evaluate-every 5000 --importance-samples 1000",
+];
 
-fn method(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => "20 steps on the built-in digits.",
-        Budget::Short => "10 000 steps each; the bound on 2000 test images.",
-        Budget::Full => "50 000 steps each; the bound on all 10 000 test images.",
-    }
-}
+/// Meaning of each budget.
+const METHOD: [&str; 3] = [
+    "20 steps on the built-in digits.",
+    "10 000 steps each; the bound on 2000 test images.",
+    "50 000 steps each; the bound on all 10 000 test images.",
+];
 
 fn plan(budget: Budget) -> Plan {
     let shown = |estimator: &&Estimator| budget != Budget::Smoke || estimator.paper.is_some();
@@ -112,7 +99,10 @@ fn plan(budget: Budget) -> Plan {
         .filter(shown)
         .flat_map(|estimator| (0..4).map(move |model| (estimator, model)))
         .collect();
-    let runs = pairs.iter().filter(|(estimator, model)| refusal(estimator, *model).is_none());
+    let supported = pairs.iter().filter(|(estimator, model)| refusal(estimator, *model).is_none());
+    let run = |&(estimator, model): &(&Estimator, usize)| {
+        PlannedRun::new(name(estimator, model), command(estimator, model, budget))
+    };
     let cells = |place, with_paper| {
         let cell =
             |&(estimator, model): &(&Estimator, usize)| cell(estimator, model, place, with_paper, budget);
@@ -120,13 +110,8 @@ fn plan(budget: Budget) -> Plan {
     };
     let (bounds, objectives) = (cells(Place::BOUND, true), cells(Place::ONE_SAMPLE, false));
     Plan {
-        method: method(budget).into(),
-        runs: runs
-            .map(|(estimator, model)| PlannedRun {
-                name: name(estimator, *model),
-                command: command(estimator, *model, budget),
-            })
-            .collect(),
+        method: budget.of(METHOD).into(),
+        runs: supported.map(run).collect(),
         tables: vec![
             ResultTable::new("Bound with many samples", BOUND, "estimator", bounds).ordered(),
             ResultTable::new("Objective with one sample", ONE, "estimator", objectives).ordered(),
@@ -171,7 +156,7 @@ fn command(estimator: &Estimator, model: usize, budget: Budget) -> String {
         _ if estimator.annealed => " --tau exp:1:1e-4:0.5:500",
         _ => "",
     };
-    format!("{model} --estimator {}{more} {}", estimator.option, options(budget))
+    format!("{model} --estimator {}{more} {}", estimator.option, budget.of(OPTIONS))
 }
 
 #[cfg(test)]

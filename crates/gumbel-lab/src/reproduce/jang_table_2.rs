@@ -33,37 +33,26 @@ const ROWS: [(&str, &str, &str, [f64; 2]); 3] = [
     ("st-gs", "ST Gumbel-Softmax", "straight-through-gumbel --tau 0.5", [110.7, 0.936]),
 ];
 
-fn options(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => {
-            "--data digits --convolutions 2,4 --hidden 32 --steps 20 --evaluate-every 20 --importance-samples 2 --importance-images 20"
-        }
-        Budget::Short => {
-            "--data mnist --convolutions 16,32 --hidden 200 --steps 4000 --lr linear:6e-3:1e-3:4000 --evaluate-every 1000 \
-             --importance-samples 1 --importance-images 1000"
-        }
-        Budget::Full => {
-            "--data mnist --convolutions 16,32 --hidden 200 --steps 20000 --lr linear:6e-3:1e-3:20000 --evaluate-every 2000 \
-             --importance-samples 1 --importance-images 1000"
-        }
-    }
-}
+/// Options of the runs for each budget.
+const OPTIONS: [&str; 3] = [
+    "--data digits --convolutions 2,4 --hidden 32 --steps 20 --evaluate-every 20 --importance-samples 2 --importance-images 20",
+    "--data mnist --convolutions 16,32 --hidden 200 --steps 4000 --lr linear:6e-3:1e-3:4000 --evaluate-every 1000 \
+     --importance-samples 1 --importance-images 1000",
+    "--data mnist --convolutions 16,32 --hidden 200 --steps 20000 --lr linear:6e-3:1e-3:20000 --evaluate-every 2000 \
+     --importance-samples 1 --importance-images 1000",
+];
 
-fn method(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => "20 steps on the built-in digits.",
-        Budget::Short => "4000 steps each; all 10 000 test images.",
-        Budget::Full => "20 000 steps each; all 10 000 test images.",
-    }
-}
+/// Meaning of each budget.
+const METHOD: [&str; 3] = [
+    "20 steps on the built-in digits.",
+    "4000 steps each; all 10 000 test images.",
+    "20 000 steps each; all 10 000 test images.",
+];
 
 fn plan(budget: Budget) -> Plan {
-    let run = |(name, _, estimator, _): (&str, _, &str, _)| PlannedRun {
-        name: name.into(),
-        command: format!(
-            "train semi --labels 100 --alpha 50 --labelled-weight 0.1 --estimator {estimator} {}",
-            options(budget)
-        ),
+    let run = |(name, _, estimator, _): (&str, _, &str, _)| {
+        let model = "train semi --labels 100 --alpha 50 --labelled-weight 0.1";
+        PlannedRun::new(name, format!("{model} --estimator {estimator} {}", budget.of(OPTIONS)))
     };
     let cells = |column, place, paper: usize, decimals| {
         let cell = |(name, row, _, papers): (&str, _, _, [f64; 2])| {
@@ -75,7 +64,7 @@ fn plan(budget: Budget) -> Plan {
     let accuracies = cells("accuracy", accuracy, 1, 4);
     let elbos = cells("negative ELBO", Place::ONE_SAMPLE, 0, 2);
     Plan {
-        method: method(budget).into(),
+        method: budget.of(METHOD).into(),
         runs: ROWS.map(run).into(),
         tables: vec![
             ResultTable::new("Accuracy", ACCURACY, "class", accuracies),

@@ -26,71 +26,56 @@ pub(super) static EXPERIMENT: Reproduction = Reproduction {
     ],
 };
 
-/// Option and heading.
-const WAYS: [(&str, [&str; 2]); 3] = [
-    ("relaxed", ["relaxed, relativistic", "relaxed, original"]),
-    ("straight-through", ["straight-through, relativistic", "straight-through, original"]),
-    ("score-function", ["score function, relativistic", "score function, original"]),
+/// Generator, loss and heading.
+type Game = (&'static str, &'static str, &'static str);
+const GAMES: [Game; 6] = [
+    ("relaxed", "relativistic", "relaxed, relativistic"),
+    ("relaxed", "original", "relaxed, original"),
+    ("straight-through", "relativistic", "straight-through, relativistic"),
+    ("straight-through", "original", "straight-through, original"),
+    ("score-function", "relativistic", "score function, relativistic"),
+    ("score-function", "original", "score function, original"),
 ];
-const LOSSES: [&str; 2] = ["relativistic", "original"];
 /// The run whose baseline and true strings are in the table.
 const FIRST: &str = "relaxed-relativistic";
 
-/// A column, with its places for the adversarial generator, for maximum likelihood and for true strings.
-type Column = (&'static str, [(&'static str, Option<&'static str>); 3]);
+const COLUMNS: [&str; 4] = ["valid", "distinct", "length distance", "nats"];
 
-const COLUMNS: [Column; 4] = [
-    (
-        "valid",
-        [
-            ("/test/generator/valid", None),
-            ("/test/maximum_likelihood/valid", None),
-            ("/test/truth/valid", None),
-        ],
-    ),
-    (
-        "distinct",
-        [
-            ("/test/generator/distinct", None),
-            ("/test/maximum_likelihood/distinct", None),
-            ("/test/truth/distinct", None),
-        ],
-    ),
-    (
-        "length distance",
-        [
-            ("/test/generator/length_distance", None),
-            ("/test/maximum_likelihood/length_distance", None),
-            ("/test/truth/length_distance", None),
-        ],
-    ),
-    (
-        "nats",
-        [
-            ("/test/generator/nats", Some("/test/generator/nats_standard_error")),
-            ("/test/maximum_likelihood/nats", Some("/test/maximum_likelihood/nats_standard_error")),
-            ("/test/truth_nats", None),
-        ],
-    ),
+/// The places of the columns for the adversarial generator, for maximum likelihood and for true strings.
+const PLACES: [[Place; 4]; 3] = [
+    [
+        Place::Summary("/test/generator/valid", None),
+        Place::Summary("/test/generator/distinct", None),
+        Place::Summary("/test/generator/length_distance", None),
+        Place::Summary("/test/generator/nats", Some("/test/generator/nats_standard_error")),
+    ],
+    [
+        Place::Summary("/test/maximum_likelihood/valid", None),
+        Place::Summary("/test/maximum_likelihood/distinct", None),
+        Place::Summary("/test/maximum_likelihood/length_distance", None),
+        Place::Summary("/test/maximum_likelihood/nats", Some("/test/maximum_likelihood/nats_standard_error")),
+    ],
+    [
+        Place::Summary("/test/truth/valid", None),
+        Place::Summary("/test/truth/distinct", None),
+        Place::Summary("/test/truth/length_distance", None),
+        Place::Summary("/test/truth_nats", None),
+    ],
 ];
 
-fn options(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => {
-            "--steps 20 --batch 50 --hidden 16 --discriminator 32 --evaluate-every 10 --strings 200"
-        }
-        Budget::Short => "--steps 4000 --evaluate-every 500",
-        Budget::Full => "--steps 20000 --evaluate-every 1000 --tau linear:1:0.3:15000",
-    }
-}
+/// Options of the runs for each budget.
+const OPTIONS: [&str; 3] = [
+    "--steps 20 --batch 50 --hidden 16 --discriminator 32 --evaluate-every 10 --strings 200",
+    "--steps 4000 --evaluate-every 500",
+    "--steps 20000 --evaluate-every 1000 --tau linear:1:0.3:15000",
+];
 
-fn method(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => "20 steps of small networks.",
-        Budget::Short => "4000 adversarial steps each, 1500 of maximum likelihood.",
-        Budget::Full => "20 000 adversarial steps each, 1500 of maximum likelihood.",
-    }
-}
+/// Meaning of each budget.
+const METHOD: [&str; 3] = [
+    "20 steps of small networks.",
+    "4000 adversarial steps each, 1500 of maximum likelihood.",
+    "20 000 adversarial steps each, 1500 of maximum likelihood.",
+];
 
 /// The baseline of a seed is the same in every run, so it is trained in one of them.
 fn baseline_steps(name: &str, budget: Budget) -> u32 {
@@ -102,20 +87,19 @@ fn baseline_steps(name: &str, budget: Budget) -> u32 {
 }
 
 fn plan(budget: Budget) -> Plan {
-    let games =
-        || WAYS.iter().flat_map(|(way, headings)| (0..2).map(move |loss| (*way, loss, headings[loss])));
-    let name = |way, loss: usize| format!("{way}-{}", LOSSES[loss]);
-    let run = |(way, loss, _)| {
-        let (name, likelihood) = (name(way, loss), baseline_steps(&name(way, loss), budget));
-        let game = format!("train gan --generator {way} --loss {}", LOSSES[loss]);
-        PlannedRun { name, command: format!("{game} --baseline-steps {likelihood} {}", options(budget)) }
+    let run = |(generator, loss, _): Game| {
+        let (name, options) = (format!("{generator}-{loss}"), budget.of(OPTIONS));
+        let game = format!("train gan --generator {generator} --loss {loss}");
+        let command = format!("{game} --baseline-steps {} {options}", baseline_steps(&name, budget));
+        PlannedRun::new(name, command)
     };
-    let mut cells: Vec<Cell> =
-        games().flat_map(|(way, loss, heading)| row(heading, &name(way, loss), 0)).collect();
-    cells.extend(row("maximum likelihood", FIRST, 1));
-    cells.extend(row("true strings", FIRST, 2));
+    let [adversarial, likelihood, truth] = PLACES;
+    let game = |(generator, loss, heading): Game| row(heading, format!("{generator}-{loss}"), adversarial);
+    let references =
+        row("maximum likelihood", FIRST.into(), likelihood).chain(row("true strings", FIRST.into(), truth));
+    let cells = GAMES.into_iter().flat_map(game).chain(references).collect();
     let table = ResultTable::new("Generated strings", STRINGS, "generator, loss", cells);
-    Plan { method: method(budget).into(), runs: games().map(run).collect(), tables: vec![table] }
+    Plan { method: budget.of(METHOD).into(), runs: GAMES.map(run).into(), tables: vec![table] }
 }
 
 const STRINGS: &str = "For 5000 hard samples (200 for smoke): the share that the grammar accepts, the number of distinct strings \
@@ -123,12 +107,10 @@ const STRINGS: &str = "For 5000 hard samples (200 for smoke): the share that the
      held-out string in nats: exact for maximum likelihood and for true strings, an upper bound for an \
      adversarial generator. Validity alone is meaningless: a generator that only ever writes x is valid.";
 
-/// The cells of a row, each from one of the places of its column.
-fn row(heading: &'static str, run: &str, place: usize) -> Vec<Cell> {
-    let cell = |(column, places): &Column| {
-        let (number, error) = places[place];
-        let decimals = if *column == "distinct" { 0 } else { 3 };
-        Cell::new(heading, column, Content::of(run, Place::Summary(number, error)), decimals)
-    };
-    COLUMNS.iter().map(cell).collect()
+/// The cells of a row, each from its place.
+fn row(heading: &'static str, run: String, places: [Place; 4]) -> impl Iterator<Item = Cell> {
+    COLUMNS.into_iter().zip(places).map(move |(column, place)| {
+        let decimals = if column == "distinct" { 0 } else { 3 };
+        Cell::new(heading, column, Content::of(&run, place), decimals)
+    })
 }

@@ -23,92 +23,63 @@ pub(super) static EXPERIMENT: Reproduction = Reproduction {
     ],
 };
 
-/// One cell of the table.
-struct Trained {
-    name: &'static str,
-    row: &'static str,
-    /// Samples m of the bound in training.
-    samples: u32,
-    estimator: &'static str,
-    paper: f64,
-}
-
-const fn trained(
-    name: &'static str,
-    row: &'static str,
-    samples: u32,
-    estimator: &'static str,
-    paper: f64,
-) -> Trained {
-    Trained { name, row, samples, estimator, paper }
-}
+/// Name, row, samples m of the bound in training, estimator and the paper's bound of a cell.
+type Trained = (&'static str, &'static str, u32, &'static str, f64);
 
 const CONCRETE: &str = "gumbel-softmax:tau=0.6666667";
 const SCORE: &str = "NVIL; VIMCO for m > 1";
 
 const CELLS: [Trained; 6] = [
-    trained("concrete", "Concrete", 1, CONCRETE, 58.5),
-    trained("concrete-5", "Concrete", 5, CONCRETE, 54.3),
-    trained("concrete-50", "Concrete", 50, CONCRETE, 53.4),
-    trained("nvil", SCORE, 1, "nvil", 61.4),
-    trained("vimco-5", SCORE, 5, "vimco", 54.5),
-    trained("vimco-50", SCORE, 50, "vimco", 51.8),
+    ("concrete", "Concrete", 1, CONCRETE, 58.5),
+    ("concrete-5", "Concrete", 5, CONCRETE, 54.3),
+    ("concrete-50", "Concrete", 50, CONCRETE, 53.4),
+    ("nvil", SCORE, 1, "nvil", 61.4),
+    ("vimco-5", SCORE, 5, "vimco", 54.5),
+    ("vimco-50", SCORE, 50, "vimco", 51.8),
 ];
 
 /// The cells of a budget: fifty samples cost fifty times as much as one.
-fn cells(budget: Budget) -> impl Iterator<Item = &'static Trained> {
-    CELLS.iter().filter(move |cell| budget == Budget::Full || cell.samples <= 5)
+fn cells(budget: Budget) -> impl Iterator<Item = Trained> {
+    CELLS.into_iter().filter(move |(_, _, samples, ..)| budget == Budget::Full || *samples <= 5)
 }
 
-fn options(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => {
-            "--data digits --steps 20 --batch 50 --evaluate-every 20 --importance-samples 10 --importance-images 50"
-        }
-        Budget::Short => {
-            "--data mnist --binarize fixed --steps 10000 --lr cosine:3e-3:1e-4:10000 --evaluate-every 2000 \
-             --importance-samples 100 --importance-images 2000"
-        }
-        Budget::Full => {
-            "--data mnist --binarize fixed --steps 100000 --lr cosine:3e-3:1e-4:100000 --evaluate-every 5000 \
-             --importance-samples 100"
-        }
-    }
-}
+/// Options of the runs for each budget.
+const OPTIONS: [&str; 3] = [
+    "--data digits --steps 20 --batch 50 --evaluate-every 20 --importance-samples 10 --importance-images 50",
+    "--data mnist --binarize fixed --steps 10000 --lr cosine:3e-3:1e-4:10000 --evaluate-every 2000 \
+     --importance-samples 100 --importance-images 2000",
+    "--data mnist --binarize fixed --steps 100000 --lr cosine:3e-3:1e-4:100000 --evaluate-every 5000 \
+     --importance-samples 100",
+];
 
-fn method(budget: Budget) -> &'static str {
-    match budget {
-        Budget::Smoke => "20 steps on the built-in digits.",
-        Budget::Short => "10 000 steps each; the bound on 2000 test images.",
-        Budget::Full => "100 000 steps each; the bound on all 10 000 test images.",
-    }
-}
+/// Meaning of each budget.
+const METHOD: [&str; 3] = [
+    "20 steps on the built-in digits.",
+    "10 000 steps each; the bound on 2000 test images.",
+    "100 000 steps each; the bound on all 10 000 test images.",
+];
 
-fn command(cell: &Trained, budget: Budget) -> String {
-    let bound = match cell.samples {
-        1 => String::new(),
-        samples => format!(" --train-samples {samples}"),
-    };
-    format!(
-        "train sbn --latents 240 --categories 2 --estimator {}{bound} {}",
-        cell.estimator,
-        options(budget)
-    )
+fn command(samples: u32, estimator: &str, budget: Budget) -> String {
+    let bound = if samples == 1 { String::new() } else { format!(" --train-samples {samples}") };
+    let options = budget.of(OPTIONS);
+    format!("train sbn --latents 240 --categories 2 --estimator {estimator}{bound} {options}")
 }
 
 fn plan(budget: Budget) -> Plan {
-    let cell = |trained: &Trained| {
-        let column = match trained.samples {
+    let cell = |(name, row, samples, _, paper): Trained| {
+        let column = match samples {
             1 => "m = 1",
             5 => "m = 5",
             _ => "m = 50",
         };
-        Cell::new(trained.row, column, Content::of(trained.name, Place::BOUND), 2).beside(trained.paper)
+        Cell::new(row, column, Content::of(name, Place::BOUND), 2).beside(paper)
     };
-    let run = |cell: &Trained| PlannedRun { name: cell.name.into(), command: command(cell, budget) };
+    let run = |(name, _, samples, estimator, _): Trained| {
+        PlannedRun::new(name, command(samples, estimator, budget))
+    };
     let bounds = cells(budget).map(cell).collect();
     Plan {
-        method: method(budget).into(),
+        method: budget.of(METHOD).into(),
         runs: cells(budget).map(run).collect(),
         tables: vec![ResultTable::new("Bound with 100 samples", BOUND, "estimator", bounds).ordered()],
     }

@@ -32,8 +32,8 @@ pub use page::ReproductionPage;
 pub use plan::{Axes, Cell, Content, Number, Place, Plan, PlannedRun, Reproduction, ResultTable};
 pub use ranking::Ranking;
 
-use crate::support::suggest::nearest;
-use anyhow::{Result, anyhow};
+use crate::support::suggest::{nearest, unknown};
+use anyhow::{Context, Result};
 
 /// All reproductions, in the order of the list.
 pub static ALL: [&Reproduction; 6] = [
@@ -50,14 +50,10 @@ pub static ALL: [&Reproduction; 6] = [
 /// # Errors
 /// An unknown name, with the closest one or the list.
 pub fn find(name: &str) -> Result<&'static Reproduction> {
-    let names = || ALL.iter().map(|known| known.name);
-    ALL.iter().find(|known| known.name == name).copied().ok_or_else(|| match nearest(name, names()).first() {
-        Some(near) => anyhow!("unknown reproduction '{name}'; did you mean '{near}'?"),
-        None => {
-            let all = names().collect::<Vec<_>>().join(", ");
-            anyhow!("unknown reproduction '{name}'; expected one of: {all}")
-        }
-    })
+    let names = ALL.map(|known| known.name);
+    let offered = nearest(name, names).first().map_or(names.to_vec(), |closest| vec![closest]);
+    let found = ALL.into_iter().find(|known| known.name == name);
+    found.with_context(|| unknown("reproduction", name, &offered))
 }
 
 #[cfg(test)]

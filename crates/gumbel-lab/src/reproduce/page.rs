@@ -199,11 +199,8 @@ mod tests {
         let experiment = find(name).unwrap();
         let plan = (experiment.plan)(Budget::Short);
         let tables = plan.tables.into_iter().map(|table| {
-            let entry = |(i, cell): (usize, &crate::reproduce::Cell)| Entry {
-                cell: cell.clone(),
-                seeds: finished(i),
-            };
-            let entries = table.cells.iter().enumerate().map(entry).collect();
+            let cells = table.cells.iter().cloned().enumerate();
+            let entries = cells.map(|(i, cell)| Entry { cell, seeds: finished(i) }).collect();
             (table, entries)
         });
         let (tables, runs) = (tables.collect(), plan.runs.into_iter().map(|run| run.command).collect());
@@ -221,7 +218,7 @@ mod tests {
     }
 
     fn done(number: f64) -> State {
-        State::Done(Value { number, error: Some(0.25), steps: Some(10), seconds: None })
+        State::Done(Value { number, error: Some(0.25), ..Value::default() })
     }
 
     #[test]

@@ -162,6 +162,10 @@ impl Place {
 }
 
 impl PlannedRun {
+    pub(super) fn new(name: impl Into<String>, command: String) -> Self {
+        Self { name: name.into(), command }
+    }
+
     /// The file that a finished run has.
     pub fn last_file(&self) -> &'static str {
         if self.command.starts_with("measure") { "measure.csv" } else { "summary.json" }

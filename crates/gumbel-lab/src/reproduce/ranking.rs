@@ -64,24 +64,16 @@ fn below_at_every_seed(low: &Entry, high: &Entry) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cell, Content, Number, Place, State, Value};
     use super::*;
-
-    fn entry(row: &'static str, numbers: &[f64], paper: Option<f64>) -> Entry {
-        let number = Number { run: "a".into(), place: Place::Summary("/x", None) };
-        let done = |&number| State::Done(Value { number, error: None, steps: None, seconds: None });
-        let cell = Cell { row, column: "c", content: Content::Of(number), paper, decimals: 2 };
-        Entry { cell, seeds: numbers.iter().map(done).collect() }
-    }
 
     #[test]
     fn pairs_need_both_numbers_and_seeds_must_agree() {
         let column = [
-            entry("a", &[5.0, 6.0, 7.0], Some(1.0)),
-            entry("b", &[8.0, 5.5, 9.0], Some(2.0)),
-            entry("c", &[1.0, 1.0, 1.0], Some(3.0)),
-            entry("new", &[0.5], None),
-            entry("refused", &[], Some(9.0)),
+            Entry::with("a", &[5.0, 6.0, 7.0], Some(1.0)),
+            Entry::with("b", &[8.0, 5.5, 9.0], Some(2.0)),
+            Entry::with("c", &[1.0, 1.0, 1.0], Some(3.0)),
+            Entry::with("new", &[0.5], None),
+            Entry::with("refused", &[], Some(9.0)),
         ];
         let order = Ranking::of(&column.iter().collect::<Vec<_>>());
         assert_eq!(order.ours, [("new", 0.5), ("c", 1.0), ("a", 6.0), ("b", 8.0)]);
@@ -89,13 +81,17 @@ mod tests {
         assert_eq!((order.best(), Ranking::of(&[&column[0]]).best()), (Some("new"), None));
         // Of a-b, a-c and b-c the first is in order by its medians, though not at the second seed.
         assert_eq!((order.pairs, order.same, order.every_seed), (3, 1, 0));
-        let sure = Ranking::of(&[&entry("a", &[5.0, 6.0], Some(1.0)), &entry("b", &[5.5, 8.0], Some(2.0))]);
+        let sure = Ranking::of(&[
+            &Entry::with("a", &[5.0, 6.0], Some(1.0)),
+            &Entry::with("b", &[5.5, 8.0], Some(2.0)),
+        ]);
         assert_eq!((sure.pairs, sure.same, sure.every_seed), (1, 1, 1));
     }
 
     #[test]
     fn equal_numbers_in_the_paper_are_not_a_pair() {
-        let order = Ranking::of(&[&entry("a", &[5.0], Some(1.0)), &entry("b", &[6.0], Some(1.0))]);
+        let order =
+            Ranking::of(&[&Entry::with("a", &[5.0], Some(1.0)), &Entry::with("b", &[6.0], Some(1.0))]);
         assert_eq!(order.pairs, 0);
     }
 }

@@ -23,22 +23,15 @@ pub(super) static EXPERIMENT: Reproduction = Reproduction {
 const TAUS: [&str; 8] = ["0.01", "0.03", "0.1", "0.3", "0.6667", "1", "2", "3"];
 const ESTIMATORS: [&str; 3] = ["gumbel-softmax", "straight-through-gumbel", "gumbel-rao"];
 
-fn replicates(budget: Budget) -> u32 {
-    match budget {
-        Budget::Smoke => 1000,
-        Budget::Short => 100_000,
-        Budget::Full => 1_000_000,
-    }
-}
+/// Replicates for each budget.
+const REPLICATES: [u32; 3] = [1000, 100_000, 1_000_000];
 
 fn plan(budget: Budget) -> Plan {
     let taus = if budget == Budget::Smoke { &TAUS[2..5] } else { &TAUS };
     let pairs: Vec<Pair> =
         taus.iter().flat_map(|&tau| ESTIMATORS.map(|estimator| (estimator, tau))).collect();
-    let run = |&(estimator, tau): &Pair| PlannedRun {
-        name: name(estimator, tau),
-        command: command(estimator, tau, budget),
-    };
+    let run =
+        |&(estimator, tau): &Pair| PlannedRun::new(name(estimator, tau), command(estimator, tau, budget));
     let table = |title, meaning, place, axes| {
         let cells = pairs.iter().map(|&pair| cell(pair, place, budget)).collect();
         ResultTable::new(title, meaning, "τ", cells).chart(axes)
@@ -46,7 +39,7 @@ fn plan(budget: Budget) -> Plan {
     let bias = Place::Measured("bias", Some("bias_standard_error"));
     let deviation = Place::Measured("std", None);
     Plan {
-        method: format!("{} independent estimates at each temperature.", replicates(budget)),
+        method: format!("{} independent estimates at each temperature.", budget.of(REPLICATES)),
         runs: pairs.iter().filter(|(estimator, tau)| supported(estimator, tau)).map(run).collect(),
         tables: vec![
             table("Bias", "In the unit of the gradient.", bias, BIAS),
@@ -81,7 +74,7 @@ fn command(estimator: &str, tau: &str, budget: Budget) -> String {
     format!(
         "measure --problem mlp --latents 2 --categories 4 --estimator {estimator}:tau={tau} --replicates {} --taus none \
          --curve-latents none",
-        replicates(budget)
+        budget.of(REPLICATES)
     )
 }
 

@@ -18,21 +18,9 @@ use super::Error;
 /// # Errors
 /// [`Error::UnknownName`], with the most similar names.
 pub fn find(name: &str) -> Result<&'static Set, Error> {
-    ALL.iter()
-        .find(|set| set.name == name)
-        .ok_or_else(|| Error::UnknownName { name: name.into(), known: &NAMES })
+    let unknown = || Error::UnknownName { name: name.into(), known: ALL.map(|set| set.name).into() };
+    ALL.iter().find(|set| set.name == name).ok_or_else(unknown)
 }
-
-/// The names of all sets.
-pub const NAMES: [&str; 5] = {
-    let mut names = [""; 5];
-    let mut index = 0;
-    while index < ALL.len() {
-        names[index] = ALL[index].name;
-        index += 1;
-    }
-    names
-};
 
 /// Every named set, the built-in one first.
 pub const ALL: [Set; 5] =

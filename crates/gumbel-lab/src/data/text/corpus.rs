@@ -2,7 +2,7 @@
 
 use super::{Error, grammar, sentences};
 use crate::data::alphabet::{Alphabet, Law, TextEncoding};
-use crate::data::{Dataset, Images};
+use crate::data::{Dataset, Images, idx};
 use burn::tensor::{Device, Tensor, TensorData};
 use gumbel_kernels::Stream;
 use sha2::{Digest, Sha256};
@@ -43,15 +43,14 @@ impl Corpus {
     /// seed.
     pub fn grammar() -> Self {
         let symbols = [' ', 'x'].into_iter().chain(grammar::OPERATORS).collect();
-        let alphabet = Alphabet { symbols, padded: true };
-        let codes = |string: &String| alphabet.encode(string, grammar::LONGEST).expect("its own symbols");
-        let (train, test) = (Stream::new(0).split(0), Stream::new(0).split(1));
+        let (alphabet, length) = (Alphabet { symbols, padded: true }, grammar::LONGEST);
+        let [train, test] = [0, 1].map(|label| grammar::draw(Stream::new(0).split(label), STRINGS));
         Self {
             name: "grammar".into(),
             source: "Arithmetic expressions, generated: 0 to 5 operators, each number equally likely".into(),
-            length: grammar::LONGEST,
-            train: grammar::draw(train, STRINGS).iter().flat_map(codes).collect(),
-            test: grammar::draw(test, STRINGS),
+            length,
+            train: alphabet.encode_all(&train, length),
+            test,
             law: Some(Law::Arithmetic),
             alphabet,
         }
@@ -61,18 +60,14 @@ impl Corpus {
     pub fn sentences() -> Self {
         let known: BTreeSet<char> = sentences::all().flat_map(|s| s.chars().collect::<Vec<_>>()).collect();
         let alphabet = Alphabet { symbols: [PADDING].into_iter().chain(known).collect(), padded: true };
-        let length = sentences::longest();
-        let codes = |sentence: &String| alphabet.encode(sentence, length).expect("its own symbols");
-        let (train, test) = (Stream::new(0).split(2), Stream::new(0).split(3));
+        let (length, count) = (sentences::longest(), sentences::COUNT);
+        let train = sentences::draw(Stream::new(0).split(2), SENTENCES);
         Self {
             name: "sentences".into(),
-            source: format!(
-                "English sentences, generated: {} of them, each equally likely",
-                sentences::COUNT
-            ),
+            source: format!("English sentences, generated: {count} of them, each equally likely"),
             length,
-            train: sentences::draw(train, SENTENCES).iter().flat_map(codes).collect(),
-            test: sentences::draw(test, HELD_OUT),
+            train: alphabet.encode_all(&train, length),
+            test: sentences::draw(Stream::new(0).split(3), HELD_OUT),
             law: Some(Law::Sentences),
             alphabet,
         }
@@ -104,9 +99,8 @@ impl Corpus {
     /// # Panics
     /// If one of them does not have the alphabet and length of the corpus.
     pub fn encode(&self, strings: &[String], device: &Device) -> Tensor<3> {
-        let codes =
-            |string: &String| self.alphabet.encode(string, self.length).expect("a string of the corpus");
-        one_hot(strings.iter().flat_map(codes), [strings.len(), self.length, self.alphabet.len()], device)
+        let codes = self.alphabet.encode_all(strings, self.length);
+        one_hot(codes, [strings.len(), self.length, self.alphabet.len()], device)
     }
 
     /// The strings as one-hot images, `[T, K]`: one row per symbol, with a single nonzero pixel in its column.
@@ -123,35 +117,24 @@ impl Corpus {
     pub fn dataset(&self) -> Result<Dataset, Error> {
         let places = self.train.len() + self.test.len() * self.length;
         if places.saturating_mul(self.alphabet.len()) > LARGEST {
-            let (characters, symbols) = (places, self.alphabet.len());
-            return Err(Error::TooLarge {
-                source_of: self.name.clone(),
-                characters,
-                symbols,
-                limit: LARGEST / symbols,
-            });
+            let (source_of, symbols) = (self.name.clone(), self.alphabet.len());
+            return Err(Error::TooLarge { source_of, characters: places, symbols, limit: LARGEST / symbols });
         }
-        let codes =
-            |string: &String| self.alphabet.encode(string, self.length).expect("a string of the corpus");
         Ok(Dataset {
             name: self.name.clone(),
-            train: self.one_hot_images(self.train.iter().copied()),
+            train: self.one_hot_images(&self.train),
             valid: None,
-            test: self.one_hot_images(self.test.iter().flat_map(codes)),
+            test: self.one_hot_images(&self.alphabet.encode_all(&self.test, self.length)),
             source: self.source.clone(),
             binary: true,
             text: Some(TextEncoding { alphabet: self.alphabet.clone(), law: self.law }),
         })
     }
 
-    fn one_hot_images(&self, codes: impl Iterator<Item = u8>) -> Images {
+    fn one_hot_images(&self, codes: &[u8]) -> Images {
         let symbols = self.alphabet.len();
-        let mut pixels = Vec::new();
-        for code in codes {
-            let row = pixels.len();
-            pixels.resize(row + symbols, 0);
-            pixels[row + code as usize] = 255;
-        }
+        let mut pixels = vec![0; codes.len() * symbols];
+        pixels.chunks_mut(symbols).zip(codes).for_each(|(row, &code)| row[code as usize] = 255);
         Images::new(pixels, self.length, symbols, None)
     }
 
@@ -161,11 +144,11 @@ impl Corpus {
         let mut hash = Sha256::new();
         hash.update(&self.train);
         hash.update(format!("\0{symbols}\0{}", self.length));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        idx::hex(&hash.finalize())
     }
 }
 
-fn one_hot(codes: impl Iterator<Item = u8>, shape: [usize; 3], device: &Device) -> Tensor<3> {
+fn one_hot(codes: impl IntoIterator<Item = u8>, shape: [usize; 3], device: &Device) -> Tensor<3> {
     let mut values = vec![0f32; shape.iter().product()];
     for (row, code) in values.chunks_mut(shape[2]).zip(codes) {
         row[code as usize] = 1.0;
@@ -182,12 +165,8 @@ fn one_hot(codes: impl Iterator<Item = u8>, shape: [usize; 3], device: &Device) 
 /// # Ok::<(), gumbel_lab::data::text::Error>(())
 /// ```
 pub fn codes(strings: &Images) -> Vec<u8> {
-    codes_of(&strings.pixels, strings.width).collect()
-}
-
-/// The codes of one-hot rows of `symbols` columns.
-fn codes_of(pixels: &[u8], symbols: usize) -> impl Iterator<Item = u8> {
-    pixels.chunks(symbols).map(|row| row.iter().position(|&pixel| pixel > 0).unwrap_or(0) as u8)
+    let rows = strings.pixels.chunks(strings.width);
+    rows.map(|row| row.iter().position(|&pixel| pixel > 0).unwrap_or(0) as u8).collect()
 }
 
 #[cfg(test)]

@@ -120,8 +120,7 @@ fn finish(Strings { name, source, path, mut strings, length, padded }: Strings) 
     }
     let alphabet = Alphabet { symbols, padded };
     let test = strings.split_off(strings.len() - strings.len().div_ceil(HELD_OUT));
-    let codes = |string: &String| alphabet.encode(string, length).expect("its own symbols");
-    let train = strings.iter().flat_map(codes).collect();
+    let train = alphabet.encode_all(&strings, length);
     Ok(Corpus { name, source, alphabet, length, train, test, law: None })
 }
 
@@ -166,16 +165,13 @@ mod tests {
     #[test]
     fn mistakes_name_the_value_and_the_remedy() {
         let message = |result: Result<Corpus, Error>| result.unwrap_err().to_string();
-        assert!(
-            message(load("gramar", None, None)).contains("unknown corpus 'gramar'; did you mean 'grammar'?")
-        );
-        assert!(message(load("names", Some(Path::new("/nonexistent")), Some(3))).contains("leave it out"));
+        let nowhere = Some(Path::new("/nonexistent"));
+        assert_eq!(message(load("gramar", None, None)), "unknown corpus 'gramar'; did you mean 'grammar'?");
+        assert!(message(load("names", nowhere, Some(3))).contains("leave it out"));
         assert!(message(load("corpus", None, None)).ends_with("shakespeare, or the path of a text file"));
-        let absent = message(load("names", Some(Path::new("/nonexistent")), None));
-        assert!(
-            absent.starts_with("corpus 'names' not found: looked for names.txt in /nonexistent/names, /non")
-        );
-        assert!(absent.contains("--data-dir DIR"), "{absent}");
+        let absent = message(load("names", nowhere, None));
+        let start = "corpus 'names' not found: looked for names.txt in /nonexistent/names, /non";
+        assert!(absent.starts_with(start) && absent.contains("--data-dir DIR"), "{absent}");
         let long = message(file(&"a".repeat(65), None));
         assert!(long.contains("line 1: 65 characters; the limit is 64; for running"), "{long}");
         assert!(message(file("a\nb\n", None)).contains("has 2 strings; at least 20 are needed"));

@@ -1,8 +1,9 @@
 //! Ticks of an axis, their labels, and the place of a value on it.
 
-use super::drawing::{TEXT, text_width};
+use super::drawing::{Anchor, TEXT, label, line, text_width};
 use super::range::Range;
 use crate::page::number::separated;
+use maud::{Markup, html};
 
 /// An axis from data to drawing units.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +34,16 @@ impl Axis {
         if self.log { log_ticks(self.range) } else { linear_ticks(self.range, target) }
     }
 
+    /// A line across the frame, and a label left of it, for each tick of a vertical axis.
+    pub fn grid(&self, left: f64, right: f64, target: usize) -> Markup {
+        html! {
+            @for (value, text) in self.ticks(target) {
+                (line((left, self.at(value)), (right, self.at(value)), "grid"))
+                (label(left - 8.0, self.at(value) + 4.5, Anchor::End, "", &text))
+            }
+        }
+    }
+
     /// Room for the labels of a vertical axis, left of the frame.
     pub fn margin(&self, target: usize) -> f64 {
         let widths = self.ticks(target).into_iter().map(|(_, text)| text_width(&text, TEXT));
@@ -48,7 +59,7 @@ fn linear_ticks(range: Range, target: usize) -> Vec<(f64, String)> {
     if !(step > 0.0 && step.is_finite() && last - first <= 3.0 * target as f64) {
         return Vec::new(); // the range is too wide or too narrow for the float format
     }
-    (0..=(last - first) as usize).map(|i| (first + i as f64) * step).map(|v| (v, label(v, step))).collect()
+    (0..=(last - first) as usize).map(|i| (first + i as f64) * step).map(|v| (v, tick(v, step))).collect()
 }
 
 /// The smallest 1, 2 or 5 times a power of ten that is not below `least`.
@@ -70,12 +81,12 @@ fn log_ticks(range: Range) -> Vec<(f64, String)> {
         .step_by(every)
         .flat_map(|power| factors.iter().map(move |f| f * 10f64.powi(power)))
         .filter(|v| *v >= range.low * (1.0 - 1e-9) && *v <= range.high * (1.0 + 1e-9))
-        .map(|v| (v, label(v, nice_step(v * 0.9))))
+        .map(|v| (v, tick(v, nice_step(v * 0.9))))
         .collect()
 }
 
 /// `value` with as many decimals as a `step` needs.
-fn label(value: f64, step: f64) -> String {
+fn tick(value: f64, step: f64) -> String {
     let decimals = (-step.log10() - 1e-9).ceil().max(0.0);
     if value == 0.0 {
         "0".into()

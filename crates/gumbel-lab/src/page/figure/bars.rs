@@ -55,13 +55,10 @@ impl Chart for Bars {
 
 impl Bars {
     fn plot(&self, y: &Axis, width: f64) -> Markup {
-        let (ticks, left) = (y.ticks(5), y.margin(5));
+        let left = y.margin(5);
         let group = (width - left) / self.groups.len().max(1) as f64;
         html! {
-            @for (value, text) in &ticks {
-                (line((left, y.at(*value)), (width, y.at(*value)), "grid"))
-                (label(left - 8.0, y.at(*value) + 4.5, Anchor::End, "", text))
-            }
+            (y.grid(left, width, 5))
             @for (i, bars) in self.bars.iter().enumerate() {
                 (self.group(i, bars, y, (left + group * i as f64, group)))
             }
@@ -115,11 +112,8 @@ mod tests {
     fn bars(values: &[f64]) -> String {
         let bars = vec![values.iter().map(|&value| Bar { value, error: 0.1 }).collect()];
         let names = (0..values.len()).map(|i| format!("<{i}>")).collect();
-        let chart =
-            Bars { series: names, groups: vec!["a & b".into()], bars, marks: vec![0.5], ..Bars::default() };
-        let file = chart.draw(Width::Full).file();
-        roxmltree::Document::parse(&file).unwrap();
-        file
+        let groups = vec!["a & b".into()];
+        Bars { series: names, groups, bars, marks: vec![0.5], ..Bars::default() }.draw(Width::Full).checked()
     }
 
     #[test]
@@ -137,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_number_has_no_bar_and_nothing_still_draws() {
-        assert!(!bars(&[f64::NAN, 1.0]).contains("NaN"));
-        assert!(roxmltree::Document::parse(&Bars::default().draw(Width::Full).file()).is_ok());
+        bars(&[f64::NAN, 1.0]);
+        Bars::default().draw(Width::Full).checked();
     }
 }

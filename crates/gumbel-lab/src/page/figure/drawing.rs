@@ -121,6 +121,33 @@ pub(super) fn line(from: (f64, f64), to: (f64, f64), class: &str) -> Markup {
     html! { line x1=(short(from.0)) y1=(short(from.1)) x2=(short(to.0)) y2=(short(to.1)) class=(class) {} }
 }
 
+/// A point.
+pub(super) fn dot((x, y): (f64, f64), colour: usize, radius: f64) -> Markup {
+    html! { circle class={ "dot c" (colour) } cx=(short(x)) cy=(short(y)) r=(radius) {} }
+}
+
+/// The shades of a heat map between their ends, at the right of the title line.
+pub(super) fn shades(
+    title: &str,
+    [low, high]: [&str; 2],
+    right: f64,
+    width: f64,
+    opacities: &[f64],
+) -> Markup {
+    let end = right - text_width(high, TEXT) - 8.0;
+    let left = end - width * opacities.len() as f64;
+    html! {
+        (label(0.0, 14.0, Anchor::Start, "strong", title))
+        (label(left - 8.0, 14.0, Anchor::End, "", low))
+        @for (i, opacity) in opacities.iter().enumerate() {
+            rect class="heat" x=(short(left + width * i as f64)) y="4" width=(width) height="12"
+                fill-opacity=(opacity) {}
+        }
+        rect class="cell" x=(short(left)) y="4" width=(width * opacities.len() as f64) height="12" {}
+        (label(right, 14.0, Anchor::End, "", high))
+    }
+}
+
 /// A legend from left to right in as many rows as it needs, and the top of the frame below it.
 ///
 /// `sample` is the width of the mark before a name, `gap` the space after the name; `draw` draws the mark.
@@ -163,6 +190,17 @@ pub(super) fn wrapped(text: &str, width: f64, size: f64) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+impl Drawing {
+    /// The file, once it is known to be XML without a place that is not finite.
+    pub(super) fn checked(&self) -> String {
+        let file = self.file();
+        assert!(roxmltree::Document::parse(&file).is_ok(), "{file}");
+        assert!(!file.contains("NaN") && !file.contains("inf"), "{file}");
+        file
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! Named series over a common horizontal axis.
 
 use super::axis::Axis;
-use super::drawing::{Anchor, COLOURS, Chart, Drawing, NOTE, Width, label, legend, line, short, wrapped};
+use super::drawing::{
+    Anchor, COLOURS, Chart, Drawing, NOTE, Width, dot, label, legend, line, short, wrapped,
+};
 use super::plot::Plot;
 use super::range::Range;
 use crate::page::number::measured;
@@ -11,6 +13,7 @@ use maud::{Markup, html};
 const MOST_POINTS: usize = 400;
 /// Series with no more points than this are drawn with a mark at each.
 const MOST_MARKS: usize = 40;
+const RADIUS: f64 = 3.2;
 const NOTE_LINE: f64 = 16.0;
 
 /// One curve.
@@ -224,14 +227,10 @@ fn drawn_curve(plot: &Plot, curve: &Curve) -> Markup {
         @for run in &curve.runs {
             @if run.len() > 1 { polyline class=(curve.class()) points=(path(run)) {} }
             @if curve.marked() || run.len() == 1 {
-                @for (x, y) in run.iter().map(at) { (mark(x, y, curve.colour)) }
+                @for place in run.iter().map(at) { (dot(place, curve.colour, RADIUS)) }
             }
         }
     }
-}
-
-fn mark(x: f64, y: f64, colour: usize) -> Markup {
-    html! { circle class={ "dot c" (colour) } cx=(short(x)) cy=(short(y)) r="3.2" {} }
 }
 
 /// At most [`MOST_POINTS`] points, each the mean of as many neighbours as the second result says.
@@ -251,7 +250,7 @@ fn key(curves: &[Curve], width: f64) -> (Markup, f64) {
     legend(entries, width, (SAMPLE, 20.0), |curve, x, y| {
         html! {
             (line((x, y - 4.5), (x + SAMPLE, y - 4.5), &curve.class()))
-            @if curve.marked() { (mark(x + SAMPLE / 2.0, y - 4.5, curve.colour)) }
+            @if curve.marked() { (dot((x + SAMPLE / 2.0, y - 4.5), curve.colour, RADIUS)) }
         }
     })
 }
@@ -266,9 +265,7 @@ mod tests {
     }
 
     fn parsed(chart: &LineChart) -> String {
-        let file = chart.draw(Width::Full).file();
-        roxmltree::Document::parse(&file).unwrap();
-        file
+        chart.draw(Width::Full).checked()
     }
 
     #[test]
@@ -295,8 +292,7 @@ mod tests {
     fn extreme_values_keep_finite_places() {
         let points = vec![(0.0, f64::MAX), (1.0, f64::MIN), (2.0, 0.0), (3.0, 1e-320), (4.0, 1.0)];
         for (log_x, log_y) in [(false, false), (false, true), (true, false)] {
-            let file = parsed(&LineChart { log_x, log_y, ..chart(points.clone()) });
-            assert!(!file.contains("NaN") && !file.contains("inf"), "{file}");
+            parsed(&LineChart { log_x, log_y, ..chart(points.clone()) });
         }
     }
 

@@ -14,10 +14,7 @@ impl Plot {
     pub(super) fn frame(&self, x_label: &str) -> Markup {
         let (left, right, bottom) = (self.x.start, self.x.end, self.y.start);
         html! {
-            @for (value, text) in self.y.ticks(6) {
-                (line((left, self.y.at(value)), (right, self.y.at(value)), "grid"))
-                (label(left - 8.0, self.y.at(value) + 4.5, Anchor::End, "", &text))
-            }
+            (self.y.grid(left, right, 6))
             (line((left, bottom), (right, bottom), "axis"))
             @for (value, text) in self.x.ticks(((right - left) / 85.0) as usize) {
                 (line((self.x.at(value), bottom), (self.x.at(value), bottom + 5.0), "axis"))

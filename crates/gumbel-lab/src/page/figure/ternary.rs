@@ -1,7 +1,7 @@
 //! The simplex of three categories as triangles: a density in shades, and points.
 
-use super::drawing::{Anchor, Chart, Drawing, Width, label, line, short, text_width};
-use maud::{Markup, PreEscaped, html};
+use super::drawing::{Anchor, Chart, Drawing, Width, label, line, shades, short};
+use maud::{Markup, html};
 
 /// Rows of cells in a triangle.
 const ROWS: usize = 40;
@@ -145,8 +145,10 @@ impl Chart for Ternary {
             Width::Full => [place(i, 0), place(i, 1)],
             Width::Half => [place(0, i), place(1, i)],
         };
+        let [low, high] = [format!("≤ {}", ENDS.0), format!("≥ {}", ENDS.1)];
+        let opacities: Vec<f64> = (0..=LEVELS).map(opacity).collect();
         let body = html! {
-            (self.key(total))
+            (shades("Density, and samples", [&low, &high], total, 9.0, &opacities))
             @for (i, panel) in self.panels.iter().enumerate() {
                 (self.panel(panel, places(i), width))
             }
@@ -168,27 +170,6 @@ impl Ternary {
             (points.outline()) (points.points(&panel.points)) (points.corners(&self.corners))
         }
     }
-
-    /// What the shades mean.
-    fn key(&self, width: f64) -> Markup {
-        let (low, high) = (format!("≤ {}", ENDS.0), format!("≥ {}", ENDS.1));
-        let shade = 9.0;
-        let right = width - text_width(&high, 13.0) - 8.0;
-        let left = right - shade * (LEVELS + 1) as f64;
-        let cells: String = (0..=LEVELS)
-            .map(|level| {
-                let x = short(left + shade * level as f64);
-                html! { rect class="heat" x=(x) y="4" width=(shade) height="12" fill-opacity=(opacity(level)) {} }.into_string()
-            })
-            .collect();
-        html! {
-            (label(0.0, 14.0, Anchor::Start, "strong", "Density, and samples"))
-            (label(left - 8.0, 14.0, Anchor::End, "", &low))
-            (PreEscaped(cells))
-            rect class="cell" x=(short(left)) y="4" width=(shade * (LEVELS + 1) as f64) height="12" {}
-            (label(width, 14.0, Anchor::End, "", &high))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -198,9 +179,7 @@ mod tests {
     fn drawn(log_density: fn([f64; 3]) -> f64) -> String {
         let panels = vec![Panel::new("<τ>".into(), log_density, vec![[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])];
         let corners = ["a", "b", "c"].map(String::from);
-        let file = Ternary { title: "t".into(), corners, panels }.draw(Width::Half).file();
-        roxmltree::Document::parse(&file).unwrap();
-        file
+        Ternary { title: "t".into(), corners, panels }.draw(Width::Half).checked()
     }
 
     #[test]
@@ -224,6 +203,6 @@ mod tests {
     #[test]
     fn shades_are_logarithmic_and_clamped() {
         assert_eq!([f64::NEG_INFINITY, 0.0, f64::INFINITY].map(level), [0, 6, LEVELS]);
-        assert!(!drawn(|x| -x[0].ln() * 1e3).contains("NaN"));
+        drawn(|x| -x[0].ln() * 1e3);
     }
 }

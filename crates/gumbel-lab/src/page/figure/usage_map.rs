@@ -1,6 +1,6 @@
 //! How much each category of each latent is used.
 
-use super::drawing::{Anchor, Drawing, label, line, short, text_width};
+use super::drawing::{Anchor, Drawing, label, line, shades, short, text_width};
 use crate::page::number::measured;
 use crate::page::{Error, Usage, perplexity};
 use maud::{Markup, html};
@@ -41,26 +41,17 @@ pub fn usage_map(usage: &Usage) -> Result<Drawing, Error> {
         (layout.perplexities(&rows, usage.categories))
         (layout.latent_numbers(usage.latents))
     };
-    Ok(Drawing::new(
-        "Mean posterior probability of each category, and perplexity",
-        WIDTH,
-        layout.height(),
-        body,
-    ))
+    let title = "Mean posterior probability of each category, and perplexity";
+    Ok(Drawing::new(title, WIDTH, layout.height(), body))
 }
 
 /// The title line with the key of the shades at its right.
 fn heading(usage: &Usage, most: f64) -> Markup {
-    let (shade, end) = (14.0, format!("{most:.0$}", if most < 0.1 { 3 } else { 2 }));
-    let right = WIDTH - text_width(&end, 13.0) - 8.0;
-    let left = right - 6.0 * shade;
+    let end = format!("{most:.0$}", if most < 0.1 { 3 } else { 2 });
+    let note = format!("category 1 to {}, from above", usage.categories);
     html! {
-        (label(0.0, 14.0, Anchor::Start, "strong", "Mean posterior probability"))
-        (label(left - 8.0, 14.0, Anchor::End, "", "0"))
-        @for i in 0..6 { (cell((left + shade * i as f64, 4.0), (shade, 12.0), i as f64 / 5.0, None)) }
-        rect class="cell" x=(short(left)) y="4" width=(6.0 * shade) height="12" {}
-        (label(WIDTH, 14.0, Anchor::End, "", &end))
-        (label(0.0, 34.0, Anchor::Start, "note", &format!("category 1 to {}, from above", usage.categories)))
+        (shades("Mean posterior probability", ["0", &end], WIDTH, 14.0, &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]))
+        (label(0.0, 34.0, Anchor::Start, "note", &note))
     }
 }
 
@@ -161,10 +152,7 @@ mod tests {
 
     fn drawn(latents: usize, categories: usize, probability: f64) -> String {
         let probabilities = vec![probability; latents * categories];
-        let file = usage_map(&Usage { latents, categories, probabilities }).unwrap().file();
-        roxmltree::Document::parse(&file).unwrap();
-        assert!(!file.contains("NaN") && !file.contains("inf"));
-        file
+        usage_map(&Usage { latents, categories, probabilities }).unwrap().checked()
     }
 
     #[test]
