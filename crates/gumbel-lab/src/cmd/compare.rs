@@ -183,7 +183,6 @@ fn one(comparison: &Comparison, row: &Row, place: usize, started: Instant, stop:
         return print(&format!("{title}: finished earlier\n"));
     }
     print(&format!("{title}\n"))?;
-    comparison.clear(&values[place]);
     let words = comparison.words(row.comparison.option, &values[place]);
     let matches = row.command().no_binary_name(true).try_get_matches_from(words)?;
     (row.train)(&matches, started, stop).map(drop)

@@ -4,7 +4,7 @@ use super::output;
 use crate::experiment::of_run;
 use crate::page::{Images, png_grid};
 use crate::run::{Generated, RunFolder, Use, noise};
-use crate::support::number::count;
+use crate::support::options::count;
 use crate::support::text::on_one_line;
 use anyhow::Result;
 use clap::Args;

@@ -2,7 +2,7 @@
 
 use crate::experiment::of_run;
 use crate::page::Rendered;
-use crate::run::{RunFolder, finished};
+use crate::run::RunFolder;
 use crate::support::interrupt::Stop;
 use crate::support::stdout::print;
 use anyhow::Result;
@@ -48,7 +48,7 @@ pub fn run(options: &Watch) -> Result<ExitCode> {
     let mut seen = None;
     print(&format!("{}\n", run.file(LIVE).display()))?;
     loop {
-        let (done, now) = (finished(&run), changed(&run));
+        let (done, now) = (run.finished(), changed(&run));
         if done {
             run.write(LIVE, forwarding())?;
             print(&format!("finished; report: {}\n", run.file(RunFolder::REPORT).display()))?;

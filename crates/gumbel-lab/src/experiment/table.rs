@@ -4,7 +4,7 @@ use super::bound::BoundExperiment;
 use super::gan::GanExperiment;
 use crate::model::{Sbn, Semi, Text, Vae};
 use crate::run::{
-    Arguments, Compared, ComparedRun, Curve, Evaluation, Generated, Live, RunConfig, RunFolder, Shared,
+    Compared, ComparedRun, Curve, Evaluation, Generated, Live, RunConfig, RunFolder, Shared, add_options,
     check_values, compared_run, evaluate, live, recorded, shared, train,
 };
 use crate::support::interrupt::Stop;
@@ -84,7 +84,7 @@ impl Row {
             name: E::Config::NAME,
             about: E::ABOUT,
             examples: E::EXAMPLES,
-            options: Arguments::<E::Config>::add_to,
+            options: add_options::<E::Config>,
             train: train::<E>,
             generate: E::generate,
             evaluate: evaluate::<E>,

@@ -144,6 +144,12 @@ pub(super) fn linear_parameters(widths: &[u64]) -> u64 {
     widths.windows(2).map(layer).fold(0, u64::saturating_add)
 }
 
+/// Trainable parameters of linear layers with these widths and of others with the same in reverse.
+pub(super) fn mirrored_parameters(widths: &[u64]) -> u64 {
+    let reversed: Vec<u64> = widths.iter().rev().copied().collect();
+    linear_parameters(widths).saturating_add(linear_parameters(&reversed))
+}
+
 /// Rejects a layer without latents, and a latent with fewer than two categories.
 pub(super) fn check_latents(config: &impl ModelConfig) -> Result<()> {
     let (latents, categories) = config.latents();
@@ -153,11 +159,4 @@ pub(super) fn check_latents(config: &impl ModelConfig) -> Result<()> {
         "--categories must be at least 2, got {categories}: a latent with one category carries no information"
     );
     Ok(())
-}
-
-/// The values of the options when none is given.
-pub(super) fn defaults<A: Args>() -> A {
-    let matches = A::augment_args(clap::Command::new("")).try_get_matches_from::<_, &str>([]);
-    let parsed = matches.and_then(|matches| A::from_arg_matches(&matches));
-    parsed.expect("every option has a default")
 }

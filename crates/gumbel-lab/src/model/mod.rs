@@ -38,7 +38,7 @@ use gumbel::{Error, Noise};
 /// A model of binary images, `[B, P]` of zeros and ones, with one or several layers of discrete latents. A string is such
 /// an image too, with a row for each of its symbols and a single one in it.
 ///
-/// Its default has no parameters and holds the place of a model whose parameters are being updated.
+/// Its default has no parameters: it takes the place of a model whose parameters are being updated.
 pub trait Model: Module + Default + Send + Sync {
     /// Its hyperparameters.
     type Config: ModelConfig;

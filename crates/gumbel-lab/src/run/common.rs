@@ -1,7 +1,7 @@
 //! The options that every run has.
 
 use super::DeviceName;
-use crate::support::number::count;
+use crate::support::options::{count, defaults};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -42,10 +42,10 @@ pub struct Common {
 }
 
 impl Common {
-    /// Makes the data's paths absolute, so that the run can be resumed from anywhere. `known` names are no paths.
+    /// Makes the data's paths absolute, so that the run can be resumed from any folder. `known` names are not paths.
     ///
     /// # Errors
-    /// A working directory that is gone.
+    /// A working directory that no longer exists.
     pub(super) fn make_absolute(&mut self, known: impl Fn(&str) -> bool) -> Result<()> {
         self.data_dir = self.data_dir.as_ref().map(std::path::absolute).transpose()?;
         if !known(&self.data) && Path::new(&self.data).exists() {
@@ -56,7 +56,7 @@ impl Common {
         Ok(())
     }
 
-    /// Rejects what no run can have.
+    /// Rejects values that no run can have.
     ///
     /// # Errors
     /// The first option out of its range.
@@ -69,9 +69,7 @@ impl Common {
 
 impl Default for Common {
     fn default() -> Self {
-        let matches = Self::augment_args(clap::Command::new("")).try_get_matches_from::<_, &str>([]);
-        let parsed = matches.and_then(|matches| clap::FromArgMatches::from_arg_matches(&matches));
-        parsed.expect("every option has a default")
+        defaults()
     }
 }
 

@@ -1,8 +1,8 @@
 //! How runs of an experiment are compared: by the values of one option, on curves and on results that all of them have.
 
 use super::{
-    Arguments, MetricsFile, Outcome, Record, RunConfig, RunFolder, Summary, SummaryOf, Trainer, config_of,
-    read_metrics,
+    MetricsFile, Outcome, Record, RunConfig, RunFolder, Summary, SummaryOf, Trainer, config_of,
+    configuration, read_metrics,
 };
 use anyhow::Result;
 use clap::ArgMatches;
@@ -15,23 +15,23 @@ pub trait Compared: Outcome {
     /// Options that belong to a single value.
     const OF_ONE: &'static [&'static str];
 
-    /// A value in full, by which two spellings of the same are recognised.
+    /// The canonical spelling of a value.
     ///
     /// # Errors
     /// A value that does not exist.
     fn in_full(value: &str) -> Result<String>;
 
-    /// What evaluations during training show.
+    /// The numbers along training, each with its place in a row of metrics.
     fn curves() -> Vec<(Curve, ValueOf<Self>)>;
 
-    /// What the results on the test set show.
+    /// The numbers on the test set.
     fn measures(results: &Self::Results) -> Vec<Measure>;
 
     /// How the measures may be compared, in a paragraph.
     fn caution(summary: &SummaryOf<Self>) -> String;
 }
 
-/// How a curve's number is found in a row of metrics.
+/// The number of a curve in a row of metrics.
 pub type ValueOf<E> = fn(&<E as super::Experiment>::Metrics) -> Option<f64>;
 
 /// A number along training.
@@ -41,7 +41,7 @@ pub struct Curve {
     pub column: &'static str,
     /// The heading of its section.
     pub heading: &'static str,
-    /// What it is, with its unit.
+    /// Name and unit of the number.
     pub label: &'static str,
     /// How to read it.
     pub caption: &'static str,
@@ -60,7 +60,7 @@ pub struct Measure {
     pub value: f64,
     /// Its standard error, if it has one.
     pub standard_error: Option<f64>,
-    /// The head of its column in tables, if it stands in them.
+    /// The head of its column in tables; none if they leave it out.
     pub head: Option<String>,
     /// The factor by which it is multiplied there.
     pub scale: f64,
@@ -137,7 +137,7 @@ pub struct Shared {
 /// # Errors
 /// A file that cannot be read or is malformed.
 pub fn shared<E: Compared>(matches: &ArgMatches) -> Result<Shared> {
-    let (config, _) = Arguments::<E::Config>::of(matches)?.configuration()?;
+    let (config, _): (E::Config, _) = configuration(matches)?;
     let mut options = toml::Table::try_from(&config)?;
     let defaults = toml::Table::try_from(E::Config::defaults())?;
     options.extend(defaults.get(E::OPTION).map(|default| (E::OPTION.to_string(), default.clone())));
@@ -158,7 +158,7 @@ pub fn recorded<E: Compared>(path: &Path) -> Result<toml::Table> {
 /// # Errors
 /// As for [`train`](super::train).
 pub fn check_values<E: Compared>(matches: &ArgMatches, values: &[String]) -> Result<()> {
-    let (config, _) = Arguments::<E::Config>::of(matches)?.configuration()?;
+    let (config, _): (E::Config, _) = configuration(matches)?;
     let with = |value: &String| -> Result<E::Config> {
         let mut options = toml::Table::try_from(&config)?;
         options.insert(E::OPTION.into(), value.clone().into());

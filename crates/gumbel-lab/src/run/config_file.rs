@@ -102,6 +102,15 @@ fn unknown_option<C: RunConfig>(key: &str, options: &[(String, Vec<String>)]) ->
     format!("unknown option '{key}'{meant}; see gumbel train {} --help", C::NAME)
 }
 
+/// The configuration of typed options over those of a file's text.
+#[cfg(test)]
+pub(crate) fn parsed<C: RunConfig>(arguments: &[&str], file: Option<&str>) -> Result<C> {
+    let matches = C::command_line().try_get_matches_from(arguments)?;
+    let written = tempfile::NamedTempFile::new()?;
+    std::fs::write(written.path(), file.unwrap_or_default())?;
+    read_config(&matches, file.map(|_| written.path()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,9 +1,10 @@
 //! The options of a model that is trained on a bound: those of all such models, and the hyperparameters of one.
 
-use crate::data::{Binarization, Dataset};
+use super::HeldOut;
+use crate::data::{Binarization, Images};
 use crate::model::ModelConfig;
 use crate::run::{Common, RunConfig};
-use crate::support::number::count;
+use crate::support::options::count;
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::Schedule;
@@ -27,7 +28,7 @@ pub struct Config<C: ModelConfig> {
     #[serde(flatten)]
     pub model: C,
 
-    /// Gradient estimator: its name, and parameters of its own
+    /// Gradient estimator, with its parameters
     #[arg(long, default_value = "gumbel-softmax", value_name = "NAME[:PARAMETER=VALUE...]")]
     #[arg(help_heading = "Estimator", help = estimator_help())]
     pub estimator: String,
@@ -63,12 +64,9 @@ pub struct Config<C: ModelConfig> {
 }
 
 impl<C: ModelConfig> Config<C> {
-    /// The data to train and test on.
-    ///
-    /// # Errors
-    /// Data that are missing or damaged.
-    pub fn load(&self) -> Result<Dataset> {
-        self.model.load(&self.common.data, self.common.data_dir.as_deref())
+    /// Images to evaluate on, binarized as the configuration says.
+    pub(super) fn held_out(&self, images: &Images) -> HeldOut {
+        HeldOut::new(images, self.binarize, &self.common.device.for_evaluation())
     }
 
     /// The learning rate at a step, from 0.
@@ -165,7 +163,6 @@ impl<C: ModelConfig> RunConfig for Config<C> {
         C::knows(data)
     }
 
-    /// The flattened parts alone: in them an error forgets its place.
     fn check_parts(text: &str) -> Result<(), toml::de::Error> {
         toml::from_str::<Common>(text)?;
         toml::from_str::<C>(text).map(drop)
@@ -201,16 +198,12 @@ fn estimator_help() -> String {
 mod tests {
     use super::*;
     use crate::model::VaeConfig;
-    use crate::run::read_config;
+    use crate::run::parsed;
 
     type Options = Config<VaeConfig>;
 
     fn read(arguments: &[&str], file: Option<&str>) -> Result<Options> {
-        let matches = Options::command_line().try_get_matches_from(arguments)?;
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("run.toml");
-        file.map(|text| std::fs::write(&path, text)).transpose()?;
-        read_config(&matches, file.map(|_| path.as_path()))
+        parsed(arguments, file)
     }
 
     #[test]

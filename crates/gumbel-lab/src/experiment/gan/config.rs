@@ -4,7 +4,7 @@ use super::{GeneratorGradient, Loss};
 use crate::data::text::{Corpus, KNOWN};
 use crate::model::GanConfig;
 use crate::run::{Common, RunConfig};
-use crate::support::number::count;
+use crate::support::options::count;
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::Schedule;
@@ -137,7 +137,6 @@ impl RunConfig for Config {
         KNOWN.contains(&data)
     }
 
-    /// The flattened parts alone: in them an error forgets its place.
     fn check_parts(text: &str) -> Result<(), toml::de::Error> {
         toml::from_str::<Common>(text)?;
         toml::from_str::<GanConfig>(text).map(drop)
@@ -180,14 +179,10 @@ impl Default for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::read_config;
+    use crate::run::parsed;
 
     fn read(arguments: &[&str], file: Option<&str>) -> Result<Config> {
-        let matches = Config::command_line().try_get_matches_from(arguments)?;
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("run.toml");
-        file.map(|text| std::fs::write(&path, text)).transpose()?;
-        read_config(&matches, file.map(|_| path.as_path()))
+        parsed(arguments, file)
     }
 
     #[test]

@@ -18,10 +18,10 @@ const KEY: &str = "strings";
 /// Strings of each kind in the report.
 const SHOWN: usize = 30;
 
-/// What a saved generator writes.
+/// The form of the strings of a saved generator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Written {
-    /// What its codes stand for.
+    /// The symbols of its codes.
     alphabet: Alphabet,
     /// Symbols of a string.
     length: usize,
@@ -93,8 +93,8 @@ impl Outcome for GanExperiment {
         let (generator, baseline) = self.evaluate_strings(&watch)?;
         let draws = noise(config.common.seed, Use::Evaluation);
         let evaluated = |quality, generator: &Generator, start| {
-            let (nats, nats_standard_error) = nats(generator, start, corpus, &mut draws.split(3), &watch)?;
-            anyhow::Ok(Evaluated { quality, nats, nats_standard_error })
+            let cost = nats(generator, start, corpus, &mut draws.split(3), &watch)?;
+            anyhow::Ok(Evaluated { quality, nats: cost.value, nats_standard_error: cost.standard_error })
         };
         let start = config.networks.start;
         Ok(Results {
@@ -108,7 +108,17 @@ impl Outcome for GanExperiment {
     }
 
     fn check(results: &Results) -> Result<()> {
-        results.check()
+        let (game, likelihood) = (&results.generator, &results.maximum_likelihood);
+        for (name, rate, nats) in
+            [("generator", "--lr", game.nats), ("baseline", "--baseline-lr", likelihood.nats)]
+        {
+            ensure!(
+                nats.is_finite(),
+                "a held-out string costs {nats} nats under the {name}: it has diverged; start a new run with a lower \
+                 {rate}"
+            );
+        }
+        Ok(())
     }
 
     fn announce(results: &Results) -> String {

@@ -2,7 +2,6 @@
 
 use super::{GeneratorGradient, Loss};
 use crate::data::text::Quality;
-use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
 /// What distinguishes games.
@@ -43,24 +42,4 @@ pub struct Evaluated {
     pub nats: f64,
     /// Its standard error over strings.
     pub nats_standard_error: f64,
-}
-
-impl Results {
-    /// Rejects numbers that JSON cannot hold and nobody can use.
-    ///
-    /// # Errors
-    /// The first that is not finite, with the remedy.
-    pub fn check(&self) -> Result<()> {
-        let (game, likelihood) = (&self.generator, &self.maximum_likelihood);
-        for (name, rate, nats) in
-            [("generator", "--lr", game.nats), ("baseline", "--baseline-lr", likelihood.nats)]
-        {
-            ensure!(
-                nats.is_finite(),
-                "a held-out string costs {nats} nats under the {name}: it has diverged; start a new run with a lower \
-                 {rate}"
-            );
-        }
-        Ok(())
-    }
 }

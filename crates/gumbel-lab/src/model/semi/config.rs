@@ -4,7 +4,7 @@ use crate::data::ImageSize;
 use crate::data::labelled::{LabelSource, Labelling};
 use crate::model::config::linear_parameters;
 use crate::model::{ModelConfig, Quantity, Size, Widths, convolutions};
-use crate::support::number::count;
+use crate::support::options::{count, defaults};
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::estimator::EstimatorSpec;
@@ -163,7 +163,7 @@ impl SemiConfig {
 
 impl Default for SemiConfig {
     fn default() -> Self {
-        crate::model::config::defaults()
+        defaults()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The page of a run: its course, and what its model has to show.
+//! The page of a run: training curves, results, images and strings.
 
 mod data;
 mod headline;
@@ -8,14 +8,13 @@ mod words;
 
 pub(in crate::experiment) use words::{TEMPERATURE, VARIANCE};
 
-use super::{BoundExperiment, HeldOut, Metrics, Results};
-use crate::data::text::TextEncoding;
+use super::{BoundExperiment, Metrics, Results};
 use crate::model::{Exhibit, Model, ModelConfig, Quantity};
 use crate::page::{Images, Rendered, Usage};
 use crate::run::{RunConfig, SummaryOf, Use, noise};
 use anyhow::Result;
-use data::{Classes, Completions, Reconstructions, Report};
-use headline::Headline;
+use data::{Report, Sheet};
+use gumbel::estimator::SampleKind;
 use strings::Strings;
 
 /// The page of a run: of one that still runs without a summary.
@@ -27,7 +26,7 @@ pub(super) fn page<M: Model>(
     let mut report = course(experiment, rows)?;
     if let Some(summary) = summary {
         report.facts = facts(experiment, summary);
-        report.headline = headline::<M>(&summary.test);
+        report.results = Some((M::Config::QUANTITY, summary.test.clone()));
         for exhibit in exhibits(experiment)? {
             show(experiment, &summary.test, exhibit, &mut report);
         }
@@ -49,7 +48,7 @@ fn course<M: Model>(experiment: &BoundExperiment<M>, rows: &[Metrics]) -> Result
         summary: model.summarize(&trained),
         command: config.command(),
         estimator: config.estimator.clone(),
-        training_samples: kind,
+        relaxed: kind == SampleKind::Relaxed,
         training_is_bound: model.training_is_bound(kind),
         training_bound: model.bound(),
         kl: model.divergence(),
@@ -58,19 +57,6 @@ fn course<M: Model>(experiment: &BoundExperiment<M>, rows: &[Metrics]) -> Result
         configuration: config.typed(),
         ..Report::default()
     })
-}
-
-fn headline<M: Model>(results: &Results) -> Vec<Headline> {
-    match M::Config::QUANTITY {
-        Quantity::NegativeElbo => vec![Headline::hard_elbo(results), Headline::importance_bound(results)],
-        Quantity::Conditional => {
-            vec![Headline::conditional(results), Headline::conditional_bound(results)]
-        }
-        Quantity::NegativeElboSummed => {
-            let elbo = [Headline::summed_elbo(results), Headline::importance_bound(results)];
-            Headline::accuracy(results).into_iter().chain(elbo).collect()
-        }
-    }
 }
 
 fn facts<M: Model>(
@@ -83,13 +69,8 @@ fn facts<M: Model>(
     facts
 }
 
-fn test_set<M: Model>(experiment: &BoundExperiment<M>) -> HeldOut {
-    let config = &experiment.config;
-    HeldOut::new(&experiment.data.test, config.binarize, &config.common.device.for_evaluation())
-}
-
 fn exhibits<M: Model>(experiment: &BoundExperiment<M>) -> Result<Vec<Exhibit>> {
-    let held_out = test_set(experiment);
+    let held_out = experiment.test_set();
     let noise = &mut noise(experiment.config.common.seed, Use::Pictures);
     Ok(experiment.model().exhibits(&|count| held_out.sample(count), noise)?)
 }
@@ -113,7 +94,7 @@ pub(super) fn pictures<M: Model>(experiment: &BoundExperiment<M>) -> Result<Vec<
 /// How much the model uses the categories of its first layer.
 fn usage<M: Model>(experiment: &BoundExperiment<M>) -> Usage {
     let (latents, categories) = experiment.config.model.latents();
-    let probabilities = test_set(experiment).usage(&experiment.model());
+    let probabilities = experiment.test_set().usage(&experiment.model());
     Usage { latents, categories, probabilities }
 }
 
@@ -121,33 +102,22 @@ fn usage<M: Model>(experiment: &BoundExperiment<M>) -> Usage {
 fn show<M: Model>(experiment: &BoundExperiment<M>, results: &Results, exhibit: Exhibit, report: &mut Report) {
     let test = &experiment.data.test;
     let images = |pixels| Images { pixels, height: test.height, width: test.width };
-    match exhibit {
+    report.sheets.push(match exhibit {
         Exhibit::Reconstructions { originals, means } => {
-            report.reconstructions =
-                Some(Reconstructions { originals: images(originals), means: images(means) });
+            Sheet::Reconstructions([originals, means].map(images))
         }
         Exhibit::Completions { originals, drawn } => {
-            let drawn = drawn.into_iter().map(images).collect();
-            report.completions = Some(Completions { originals: images(originals), drawn });
+            Sheet::Completions([originals].into_iter().chain(drawn).map(images).collect())
         }
-        Exhibit::Classes { images: pixels, classes } => {
-            report.classes = Some(Classes { images: images(pixels), classes });
-        }
-        Exhibit::Samples(pixels) => report.samples = Some(images(pixels)),
+        Exhibit::Classes { images: pixels, classes } => Sheet::Classes(images(pixels), classes),
+        Exhibit::Samples(pixels) => Sheet::Samples(images(pixels)),
         Exhibit::Strings { originals, reconstructions, samples } => {
             let (Some(written), Some(text)) = (&experiment.data.text, &results.text) else { return };
-            let read = |codes: Vec<u8>| read(&codes, test.height, written);
-            report.strings = Some(Strings {
-                originals: read(originals),
-                reconstructions: read(reconstructions),
-                samples: read(samples),
-                table: text.table(results),
-                notes: text.notes(),
-            });
+            let decode = |codes: &[u8]| written.alphabet.decode(codes);
+            let read = |codes: Vec<u8>| codes.chunks(test.height).map(decode).collect();
+            let columns = [originals, reconstructions, samples].map(read);
+            report.strings = Some(Strings { columns, table: text.table(results), notes: text.notes() });
+            return;
         }
-    }
-}
-
-fn read(codes: &[u8], length: usize, written: &TextEncoding) -> Vec<String> {
-    codes.chunks(length).map(|codes| written.alphabet.decode(codes)).collect()
+    });
 }
