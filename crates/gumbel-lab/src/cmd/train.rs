@@ -7,7 +7,7 @@ use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// What is trained, with its options.
+/// An experiment with its options.
 pub struct Train {
     /// The experiment.
     pub row: &'static Row,

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// `compare.toml`: what is compared.
+/// `compare.toml`: the record of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The experiment, as `gumbel train` calls it.
     pub model: String,
-    /// How its options were chosen: `train vae --steps 2000`.
+    /// The command of its options: `train vae --steps 2000`.
     pub train: String,
     /// The values of the option that is compared, in the order of the report.
     #[serde(alias = "estimators")]
@@ -21,7 +21,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The command that makes the comparison; `option` is what is compared.
+    /// The command that makes the comparison; `option` is the compared option.
     pub fn command(&self, option: &str) -> String {
         format!("gumbel compare --{option}s {} {}", quoted(&self.values.join(",")), self.train)
     }
@@ -30,7 +30,7 @@ impl Record {
 /// A comparison's folder: its record, the options that all runs share, and a folder for each run.
 pub struct Comparison {
     folder: RunFolder,
-    /// What is compared.
+    /// The values that are compared, and the model.
     pub record: Record,
 }
 

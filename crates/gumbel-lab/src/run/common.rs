@@ -1,4 +1,4 @@
-//! The options that every run has.
+//! The options of every run.
 
 use super::DeviceName;
 use crate::support::options::{count, defaults};
@@ -14,12 +14,12 @@ pub struct Common {
     /// Data set: digits (built in), mnist, binarized-mnist, fashion-mnist, omniglot, or a folder of IDX files
     #[arg(long, default_value = "digits", value_name = "NAME|DIR", help_heading = "Data")]
     pub data: String,
-    /// Folder in which data sets are looked for [default: $GUMBEL_DATA, then the platform's cache]
+    /// Folder to search for data sets [default: $GUMBEL_DATA, then the cache folder of the system]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
 
-    /// Number of gradient steps
+    /// Number of gradient steps, at least 1
     #[arg(long, default_value_t = 5000, value_parser = count::<u64>, value_name = "N", help_heading = "Training")]
     pub steps: u64,
     /// Random seed
@@ -32,7 +32,7 @@ pub struct Common {
     #[arg(long, default_value_t, value_enum, value_name = "DEVICE", help_heading = "Training")]
     #[arg(hide_possible_values = true)]
     pub device: DeviceName,
-    /// Also write TensorBoard event files: every column of metrics.csv, and images at evaluations
+    /// TensorBoard event files in the folder of the run: every column of metrics.csv, and images at evaluations
     #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, value_name = "BOOL")]
     #[arg(action = clap::ArgAction::Set, hide_possible_values = true, help_heading = "Evaluation")]
     pub tensorboard: bool,

@@ -1,9 +1,10 @@
-//! How runs of an experiment are compared: by the values of one option, on curves and on results that all of them have.
+//! The comparison of runs of an experiment, by the values of one option: curves and results that all of them have.
 
 use super::{
     MetricsFile, Outcome, Record, RunConfig, RunFolder, Summary, SummaryOf, Trainer, config_of,
     configuration, read_metrics,
 };
+use crate::page::number::{fixed, with_error};
 use anyhow::Result;
 use clap::ArgMatches;
 use std::path::Path;
@@ -43,7 +44,7 @@ pub struct Curve {
     pub heading: &'static str,
     /// Name and unit of the number.
     pub label: &'static str,
-    /// How to read it.
+    /// Explanation of the curve.
     pub caption: &'static str,
     /// Whether its axis is logarithmic.
     pub log_y: bool,
@@ -62,14 +63,16 @@ pub struct Measure {
     pub standard_error: Option<f64>,
     /// The head of its column in tables; none if they leave it out.
     pub head: Option<String>,
-    /// The factor by which it is multiplied there.
-    pub scale: f64,
+    /// The factor by which it is multiplied in tables.
+    scale: f64,
+    /// Its decimals in tables, if it has no standard error.
+    decimals: usize,
 }
 
 impl Measure {
     /// A number with the head of its column.
     pub fn new(column: &'static str, value: f64, head: impl Into<String>) -> Self {
-        Self { column, value, standard_error: None, head: Some(head.into()), scale: 1.0 }
+        Self { column, value, standard_error: None, head: Some(head.into()), scale: 1.0, decimals: 3 }
     }
 
     /// The same with a standard error.
@@ -81,12 +84,21 @@ impl Measure {
     /// The same in per cent in tables.
     #[must_use]
     pub fn in_per_cent(self) -> Self {
-        Self { scale: 100.0, ..self }
+        Self { scale: 100.0, decimals: 1, ..self }
     }
 
-    /// The number and its standard error as tables have them.
-    pub fn shown(&self) -> (f64, Option<f64>) {
-        (self.scale * self.value, self.standard_error.map(|error| self.scale * error))
+    /// The same with this number of decimals in tables, if it has no standard error.
+    #[must_use]
+    pub fn with_decimals(self, decimals: usize) -> Self {
+        Self { decimals, ..self }
+    }
+
+    /// The number as tables show it.
+    pub fn cell(&self) -> String {
+        match self.standard_error {
+            Some(error) => with_error(self.scale * self.value, self.scale * error),
+            None => fixed(self.scale * self.value, self.decimals),
+        }
     }
 }
 

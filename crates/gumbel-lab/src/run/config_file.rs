@@ -65,7 +65,7 @@ fn check_model<C: RunConfig>(path: &Path, model: Option<&toml::Value>) -> Result
     let model = model.and_then(toml::Value::as_str).unwrap_or(C::NAME);
     ensure!(
         model == C::NAME,
-        "{} is a configuration of gumbel train {model}, not of gumbel train {}",
+        "{} is a configuration of gumbel train {model}, not of gumbel train {}; use gumbel train {model}",
         path.display(),
         C::NAME
     );

@@ -44,8 +44,9 @@ impl RunFolder {
         ensure!(!in_use, "{} exists already; choose another --out{or_resume}", path.display());
         let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
         let made = path.ancestors().take_while(missing).map(Path::to_path_buf).collect();
-        fs::create_dir_all(&path)
-            .with_context(|| format!("cannot make the folder {}; choose another --out", path.display()))?;
+        fs::create_dir_all(&path).map_err(|error| {
+            anyhow!("cannot make the folder {}: {error}; choose another --out", path.display())
+        })?;
         Ok(Self { path, made })
     }
 
@@ -84,6 +85,7 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<Self> {
         let run = Self::at(path);
         let known = run.file(Self::CONFIG).is_file();
+        ensure!(path.exists(), "{} does not exist; expected the folder of a run", path.display());
         ensure!(known, "{} is not the folder of a run: it has no {}", path.display(), Self::CONFIG);
         Ok(run)
     }

@@ -1,4 +1,4 @@
-//! `metrics.csv`: what was seen while training.
+//! `metrics.csv`: the records of training.
 
 use super::RunFolder;
 use crate::support::atomic_file::refused;
@@ -24,7 +24,7 @@ pub trait Record: Serialize + DeserializeOwned + Clone + Default {
     /// Whether hard samples were evaluated at that step.
     fn evaluated(&self) -> bool;
 
-    /// What a progress line says, with what the last evaluation found.
+    /// The text of a progress line, with the results of the last evaluation.
     fn message(&self, evaluated: Option<&Self>) -> String;
 }
 
@@ -82,7 +82,7 @@ impl<R: Record> MetricsFile<R> {
         Ok(Self { path, file, rows })
     }
 
-    /// Adds a row, for others to see at once.
+    /// Appends a row, which other processes can read at once.
     ///
     /// # Errors
     /// A full disk.

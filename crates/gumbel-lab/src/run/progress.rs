@@ -1,4 +1,4 @@
-//! How a training run shows that it is alive.
+//! The progress bar and the progress lines of a training run.
 
 use super::{Record, remaining};
 use crate::support::interrupt::Stop;
@@ -8,7 +8,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::Instant;
 
-/// The progress bar of training, or lines where nobody watches, and the request to stop.
+/// The progress bar of training, or lines if standard output is not a terminal, and the request to stop.
 pub(super) struct TrainingBar<R> {
     bar: ProgressBar,
     stop: Stop,
@@ -28,7 +28,7 @@ impl<R: Record> TrainingBar<R> {
         Ok(Self { bar, stop, logged, pace: Instant::now(), first, steps, evaluated: None })
     }
 
-    /// Shows a step; says whether to continue.
+    /// Shows a step; returns whether to continue.
     pub(super) fn observe(&mut self, step: u64, row: Option<&R>) -> bool {
         self.bar.set_position(step);
         if let Some(row) = row {

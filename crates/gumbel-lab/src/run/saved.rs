@@ -23,7 +23,7 @@ pub fn evaluate<E: Outcome>(run: &RunFolder, options: &toml::Table, stop: &Stop)
     let command = E::Config::command_line();
     for (name, value) in options {
         let known = command.get_arguments().any(|option| option.get_long() == Some(name));
-        ensure!(known, "--{name} is not an option of gumbel train {}", E::Config::NAME);
+        ensure!(known, "--{name} is not an option of gumbel train {}; leave it out", E::Config::NAME);
         table.insert(name.clone(), value.clone());
     }
     let config: E::Config = table.try_into()?;

@@ -21,10 +21,10 @@ pub struct Trainer<E: Experiment> {
     pub(super) first_step: Option<Instant>,
 }
 
-/// Sees the experiment after every step, and its row of metrics if it has one; returns whether to continue.
+/// Called with the experiment after every step, and its row of metrics if it has one; returns whether to continue.
 pub type Observer<'a, E> = dyn FnMut(&E, u64, Option<&<E as Experiment>::Metrics>) -> Result<bool> + 'a;
 
-/// Why training ended.
+/// The reason why training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// All steps were done.
@@ -75,7 +75,7 @@ impl<E: Experiment> Trainer<E> {
         progress.allows(self.config.common().steps)
     }
 
-    /// What is trained.
+    /// The experiment in training.
     pub fn experiment(&self) -> &E {
         &self.experiment
     }

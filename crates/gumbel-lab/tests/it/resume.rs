@@ -74,7 +74,7 @@ fn a_checkpoint_that_is_cut_short_or_of_another_model_is_refused() {
     std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("written");
     fail(&resume(), &["training.safetensors is not a safetensors file, or is cut short"]);
     std::fs::write(&path, weights(&run)).expect("written");
-    fail(&resume(), &["was not written for this"]);
+    fail(&resume(), &["is another kind of file: its metadata have no progress"]);
     std::fs::remove_file(&path).expect("removed");
     fail(&resume(), &["cannot read", "training.safetensors"]);
     std::fs::write(&path, &bytes).expect("written");
@@ -84,11 +84,11 @@ fn a_checkpoint_that_is_cut_short_or_of_another_model_is_refused() {
         &resume(),
         &[
             "error: cannot resume",
-            "is of another model",
-            "encoder.layers.1.weight is [32, 24] there, [32, 28] here",
+            "holds a different model",
+            "encoder.layers.1.weight has shape [32, 24], expected [32, 28]",
         ],
     );
-    fail(&gumbel(&["generate", utf8(&run)]), &["is of another model"]);
+    fail(&gumbel(&["generate", utf8(&run)]), &["holds a different model"]);
 }
 
 #[test]

@@ -11,15 +11,15 @@ use gumbel::Schedule;
 use gumbel::estimator::{self, Entry, Estimator, EstimatorSpec, Latents, Reduction};
 use serde::{Deserialize, Serialize};
 
-/// Everything that decides a training run.
+/// The options of a training run.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, bound = "C: ModelConfig")]
 pub struct Config<C: ModelConfig> {
-    /// What every run has.
+    /// The options of every run.
     #[command(flatten)]
     #[serde(flatten)]
     pub common: Common,
-    /// How grey pixels are binarized: fixed (drawn once), dynamic (redrawn every epoch), threshold
+    /// Binarization of grey pixels: fixed (drawn once), dynamic (redrawn every epoch), threshold
     #[arg(long, alias = "binarise", default_value_t = Binarization::Dynamic, value_name = "METHOD", help_heading = "Data")]
     pub binarize: Binarization,
 
@@ -42,7 +42,7 @@ pub struct Config<C: ModelConfig> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,
 
-    /// Number of images per step
+    /// Number of images per step, at least 1
     #[arg(long, default_value_t = 100, value_parser = count::<usize>, value_name = "N", help_heading = "Training")]
     pub batch: usize,
     /// Learning rate of Adam: VALUE, or a schedule as for --tau, such as cosine:START:END:STEPS
@@ -52,10 +52,10 @@ pub struct Config<C: ModelConfig> {
     #[arg(long, default_value_t = 0, value_parser = count::<u64>, value_name = "N", help_heading = "Training")]
     pub lr_warmup: u64,
 
-    /// Number of draws of the gradient per evaluation, to estimate its variance; 0 for none
+    /// Number of draws of the gradient per evaluation, at least 2, to estimate its variance; 0 for none
     #[arg(long, default_value_t = 0, value_parser = count::<usize>, value_name = "R", help_heading = "Evaluation")]
     pub gradient_variance: usize,
-    /// Number of samples per image of the final bound, a log-mean-exp (M)
+    /// Number of samples per image of the final bound, a log-mean-exp (M), at least 1
     #[arg(long, default_value_t = 1000, value_parser = count::<usize>, value_name = "M", help_heading = "Evaluation")]
     pub importance_samples: usize,
     /// Number of test images for the final bound; 0 uses all

@@ -1,4 +1,4 @@
-//! What a finished run of a model on a bound leaves.
+//! The results of a finished run of a model on a bound.
 
 use super::saved::{self, Described};
 use super::{
@@ -167,7 +167,7 @@ fn announcement<M: Model>(results: &Results) -> String {
     format!("{elbo}{bound}{accuracy}{text}")
 }
 
-/// What strings cost, a line for each way to code them.
+/// Costs of a test string, one line per method of coding.
 fn costs(text: &TextResults, results: &Results) -> String {
     let line = |(name, nats, bits): (String, f64, f64)| {
         format!("{name:<45} {nats:8.2} nats per string, {bits:.3} bits per character\n")

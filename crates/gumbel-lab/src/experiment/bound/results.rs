@@ -1,5 +1,6 @@
 //! `test` in `summary.json` of a model that is trained on a bound.
 
+use crate::page::number::grouped;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +34,7 @@ pub struct Results {
 /// The share of images whose likeliest class is the true one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
-    /// Between 0 and 1.
+    /// The share, from 0 to 1.
     pub share: f64,
     /// Over images.
     pub standard_error: f64,
@@ -76,7 +77,7 @@ pub struct TextResults {
 }
 
 impl Results {
-    /// What one of the examples is: an image, or a string.
+    /// The word for an example: image, or string.
     pub fn example(&self) -> &'static str {
         if self.text.is_some() { "string" } else { "image" }
     }
@@ -93,7 +94,7 @@ impl TextResults {
         let bound = &test.importance_bound;
         let rows = [
             ("hard negative ELBO".to_string(), test.hard_negative_elbo),
-            (format!("importance-weighted bound, m = {}", bound.samples), bound.nats),
+            (format!("importance-weighted bound, m = {}", grouped(bound.samples as f64)), bound.nats),
             ("pairs of symbols, counted (add one)".into(), self.bigram_nats),
             ("single symbols, counted (add one)".into(), self.unigram_nats),
         ];

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use gumbel::{Error, Noise, gumbel_softmax, sample_one_hot, straight_through_gumbel_softmax};
 use serde::{Deserialize, Serialize};
 
-/// What the discriminator sees in training, and how the generator's gradient passes it.
+/// The samples that the discriminator sees in training, and the generator's gradient through them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GeneratorGradient {
@@ -18,11 +18,11 @@ pub enum GeneratorGradient {
     ScoreFunction,
 }
 
-/// Generated sequences with what the generator's loss needs.
+/// Generated sequences, and their noise where the generator's loss needs it.
 pub struct Rollout {
     /// `[B, T, K]`, with a path to the generator's parameters unless `seed` is kept.
     pub sequences: Tensor<3>,
-    /// The noise they started from, for a score function.
+    /// The noise that they started from, for a score function.
     seed: Option<Tensor<2>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a finished adversarial game leaves.
+//! The results of a finished adversarial game.
 
 use super::page::{Adversarial, Ending};
 use super::{Config, Evaluated, GanExperiment, HELD_OUT, Metrics, Results, Setup, Start, nats, strings};
@@ -31,7 +31,7 @@ impl Outcome for GanExperiment {
     const ABOUT: &'static str =
         "A generator of short strings against a discriminator, with a maximum-likelihood baseline";
     const EXAMPLES: &'static str = "Examples:
-  gumbel train gan                                          arithmetic expressions, about two minutes
+  gumbel train gan                                          arithmetic expressions, two minutes
   gumbel train gan --generator score-function               the score function instead, as in SeqGAN
   gumbel train gan --loss original                          the loss that collapses
   gumbel train gan --data names --data-dir DIR              DIR/names/names.txt, one name per line
@@ -77,7 +77,7 @@ impl Outcome for GanExperiment {
         let Written { alphabet, length } = checkpoint::description(&weights, KEY)?;
         ensure!(
             (&alphabet, length) == (&self.corpus.alphabet, self.corpus.length),
-            "the strings of {} have {} symbols of {} kinds, expected {length} of the same {} as in {}",
+            "the strings of {} have {} symbols of {} kinds, expected {length} of the same {} as in {}; use such strings",
             self.corpus.name,
             self.corpus.length,
             self.corpus.alphabet.len(),

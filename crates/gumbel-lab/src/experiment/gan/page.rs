@@ -3,7 +3,7 @@
 use super::{Evaluated, GeneratorGradient, Metrics, Results, STARTS};
 use crate::data::text::Quality;
 use crate::experiment::bound::TEMPERATURE;
-use crate::page::number::{fixed, grouped, measured, percent, with_error};
+use crate::page::number::{fixed, grouped, measured, with_error};
 use crate::page::{LineChart, Page, Rendered, Series, Table};
 
 /// The data of the page.
@@ -110,10 +110,10 @@ impl Adversarial {
         ];
         let (first, last): (Measure, Option<Measure>) = if self.grammar {
             let nats = |q: &Quality| q.law_nats.map_or("none valid".into(), measured);
-            let valid = |q: &Quality| q.valid.map_or(String::new(), percent);
+            let valid = |q: &Quality| q.valid.map_or(String::new(), per_cent);
             (("valid", valid), Some(("−ln p of the valid ones under the grammar’s distribution", nats)))
         } else {
-            (("not among the training strings", |q| percent(q.novel)), None)
+            (("not among the training strings", |q| per_cent(q.novel)), None)
         };
         [first].into_iter().chain(common).chain(last).collect()
     }
@@ -210,12 +210,17 @@ fn qualities(results: &Results) -> [&Quality; 3] {
     [&results.generator.quality, &results.maximum_likelihood.quality, &results.truth]
 }
 
+/// A share in per cent: thousands of strings determine one decimal.
+fn per_cent(share: f64) -> String {
+    format!("{}\u{a0}%", fixed(100.0 * share, 1))
+}
+
 fn runs(results: &Results) -> Table {
     let mut table = Table::new(["strings", "n", "made up", "missed", "distance"]);
     for n in 0..3 {
         for (name, quality) in NAMES.into_iter().zip(qualities(results)) {
             let runs = &quality.runs[n];
-            let shares = [percent(runs.made_up), percent(runs.missed), fixed(runs.distance, 3)];
+            let shares = [per_cent(runs.made_up), per_cent(runs.missed), fixed(runs.distance, 3)];
             table.row(name, [runs.n.to_string()].into_iter().chain(shares));
         }
     }
@@ -273,7 +278,7 @@ mod tests {
     #[test]
     fn the_page_has_the_figures_of_all_three_and_strings_are_escaped() {
         let page = report(GeneratorGradient::Relaxed).render();
-        for part in ["<td>50.00\u{a0}%</td>", "<td>1 of 2</td>", "<td>≤ 5.50 ± 0.25</td>", "x&lt;x"] {
+        for part in ["<td>50.0\u{a0}%</td>", "<td>1 of 2</td>", "<td>≤ 5.50 ± 0.25</td>", "x&lt;x"] {
             assert!(page.html.contains(part), "{part}");
         }
         assert_eq!(

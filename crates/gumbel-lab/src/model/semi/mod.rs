@@ -34,16 +34,16 @@ use std::cell::Cell;
 /// Classifier, encoder of the style, and decoder.
 #[derive(Module, Debug, Default)]
 pub struct Semi {
-    /// What the classifier sees of an image.
+    /// Features of an image for the classifier.
     class_features: Convolutions,
     classifier: Mlp,
-    /// What q(z|x, y) sees of it.
+    /// Features of an image for q(z|x, y).
     style_features: Convolutions,
-    /// What the image adds to the first hidden layer of q(z|x, y).
+    /// The part of the first hidden layer of q(z|x, y) that depends on the image.
     image: Mlp,
-    /// What the class adds to it.
+    /// The part that depends on the class.
     class: Mlp,
-    /// From there to the mean and the log-variance.
+    /// From the first hidden layer to the mean and the log-variance.
     encoder: Mlp,
     decoder: Mlp,
     classes: usize,

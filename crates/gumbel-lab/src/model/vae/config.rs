@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct VaeConfig {
-    /// Number of layers of latents (L), each drawn given the one below
+    /// Number of layers of latents (L), from 1 to 10, each drawn given the one below
     #[arg(long, default_value_t = 1, value_parser = count::<usize>, value_name = "L", help_heading = "Model")]
     pub layers: usize,
     /// Number of latents per layer (D)
@@ -53,12 +53,12 @@ impl ModelConfig for VaeConfig {
     const ABOUT: &'static str =
         "A variational autoencoder of binary images with layers of D categorical latents of K categories";
     const EXAMPLES: &'static str = "Examples:
-  gumbel train vae                                          the built-in digits, about a minute
+  gumbel train vae                                          the built-in digits, half a minute
   gumbel train vae --latents 200 --categories 2             Bernoulli latents
   gumbel train vae --estimator reinforce                    the score function instead
   gumbel train vae --tau linear:1:0.3:4000                  a temperature schedule
   gumbel train vae --kl density --tau 0.67 --prior-tau 0.5  Concrete posterior and prior
-  gumbel train vae --train-samples 5 --kl mass-at-sample --estimator vimco    the bound of five samples
+  gumbel train vae --train-samples 5 --kl density           the bound of five samples
   gumbel train vae --layers 2 --latents 200 --categories 2  two layers of Bernoulli latents
   gumbel train vae --config run.toml --seed 3               options from a file, one overridden
   gumbel train vae --resume runs/vae-1                      resume a stopped run";

@@ -10,6 +10,7 @@ pub(in crate::experiment) use words::{TEMPERATURE, VARIANCE};
 
 use super::{BoundExperiment, Metrics, Results};
 use crate::model::{Exhibit, Model, ModelConfig, Quantity};
+use crate::page::number::grouped;
 use crate::page::{Images, Rendered, Usage};
 use crate::run::{RunConfig, SummaryOf, Use, noise};
 use anyhow::Result;
@@ -17,7 +18,7 @@ use data::{Report, Sheet};
 use gumbel::estimator::SampleKind;
 use strings::Strings;
 
-/// The page of a run: of one that still runs without a summary.
+/// The page of a run; a run in progress has no summary.
 pub(super) fn page<M: Model>(
     experiment: &BoundExperiment<M>,
     rows: &[Metrics],
@@ -37,12 +38,13 @@ pub(super) fn page<M: Model>(
     Ok(page::render(&report)?)
 }
 
-/// What the page of every run has, finished or not.
+/// The report of every run, finished or not.
 fn course<M: Model>(experiment: &BoundExperiment<M>, rows: &[Metrics]) -> Result<Report> {
     let (config, model) = (&experiment.config, &experiment.config.model);
     let entry = config.info()?;
     let kind = entry.properties.sample_kind;
-    let trained = format!("trained for {} steps by {}.", config.common.steps, entry.title);
+    let steps = grouped(config.common.steps as f64);
+    let trained = format!("trained for {steps} steps with {}: {}.", entry.name(), entry.title);
     Ok(Report {
         title: M::Config::title(&experiment.data.name),
         summary: model.summarize(&trained),
@@ -64,7 +66,7 @@ fn facts<M: Model>(
     summary: &SummaryOf<BoundExperiment<M>>,
 ) -> Vec<(String, String)> {
     let mut facts = summary.facts(&experiment.data.source);
-    let examples = (format!("training {}s", M::Config::EXAMPLE), experiment.data.train.count.to_string());
+    let examples = (format!("training {}s", M::Config::EXAMPLE), grouped(experiment.data.train.count as f64));
     facts.insert(facts.len() - 2, examples);
     facts
 }
@@ -91,7 +93,7 @@ pub(super) fn pictures<M: Model>(experiment: &BoundExperiment<M>) -> Result<Vec<
     Ok(named.collect())
 }
 
-/// How much the model uses the categories of its first layer.
+/// The use of the categories of the first layer.
 fn usage<M: Model>(experiment: &BoundExperiment<M>) -> Usage {
     let (latents, categories) = experiment.config.model.latents();
     let probabilities = experiment.test_set().usage(&experiment.model());

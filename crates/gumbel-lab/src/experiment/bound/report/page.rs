@@ -3,7 +3,7 @@
 use super::data::{Report, Sheet};
 use super::{headline, strings, words};
 use crate::experiment::bound::Metrics;
-use crate::page::number::{grouped, measured};
+use crate::page::number::{fixed, grouped, measured};
 use crate::page::{Error, ImageGrid, Images, LineChart, Page, Rendered, Series, Table, usage_map};
 
 /// Rows of the table of evaluations.
@@ -110,11 +110,7 @@ fn course(report: &Report) -> String {
         .map_or("The hard objective was not evaluated during training.".into(), |(step, value)| {
             format!("Last held-out value: {} at step {}.", measured(value), grouped(step as f64))
         });
-    format!(
-        "{} steps in {} seconds. {hard} Lower is better.",
-        grouped(last.step as f64),
-        grouped(last.seconds)
-    )
+    format!("{} steps in {} s. {hard} Lower is better.", grouped(last.step as f64), fixed(last.seconds, 1))
 }
 
 /// The held-out evaluations as numbers: evenly spaced where there are many, always with the last.
