@@ -100,7 +100,7 @@ fn supported(options: &MeasureOptions, case: &Case, skipped: &mut Vec<String>) -
     Ok(supported)
 }
 
-/// Reports what is left out, and why.
+/// Reports an estimator that is left out, with the reason.
 fn leave_out(case: &Case, error: &dyn Display, skipped: &mut Vec<String>) -> Result<()> {
     let reason = format!("{} left out: {error}", case.name());
     print(&format!("{reason}\n"))?;

@@ -11,7 +11,7 @@ use std::time::Instant;
 pub struct Train {
     /// The experiment.
     pub row: &'static Row,
-    /// What was given on the command line.
+    /// Its options on the command line.
     pub matches: ArgMatches,
 }
 

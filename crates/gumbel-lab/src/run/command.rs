@@ -2,8 +2,9 @@
 
 use super::events::Events;
 use super::progress::TrainingBar;
+use super::summary::peak_memory_bytes;
 use super::{End, MetricsFile, Outcome, RunConfig, RunFolder, Summary, SummaryOf, Trainer};
-use super::{peak_memory_bytes, pool, read_config};
+use super::{pool, read_config};
 use crate::support::interrupt::{INTERRUPTED, Interrupted, Stop};
 use crate::support::shell::quoted;
 use crate::support::stdout::print;

@@ -63,7 +63,12 @@ impl Common {
     pub fn check(&self) -> Result<()> {
         ensure!(self.steps >= 1, "--steps must be at least 1, got 0");
         ensure!(self.evaluate_every >= 1, "--evaluate-every must be at least 1, got 0");
-        check_threads(self.threads)
+        let threads = self.threads;
+        ensure!(
+            threads <= THREADS,
+            "--threads must be at most {THREADS}, got {threads}; 0 uses one per core"
+        );
+        Ok(())
     }
 }
 
@@ -76,19 +81,10 @@ impl Default for Common {
 /// The most threads: more than any machine gains from, fewer than any refuses.
 const THREADS: usize = 1024;
 
-/// Rejects more threads than a machine gives.
+/// A pool of threads; inside it, matrix products start without waking a thread for each.
 ///
 /// # Errors
-/// The number, with its limit.
-pub fn check_threads(threads: usize) -> Result<()> {
-    ensure!(threads <= THREADS, "--threads must be at most {THREADS}, got {threads}; 0 uses one per core");
-    Ok(())
-}
-
-/// Threads to work inside of, where matrix products start without waking a thread for each.
-///
-/// # Errors
-/// Threads that the system refuses.
+/// Threads that the system does not start.
 pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.context("cannot start threads; try --threads 1")

@@ -28,7 +28,7 @@ pub trait Compared: Outcome {
     /// The numbers on the test set.
     fn measures(results: &Self::Results) -> Vec<Measure>;
 
-    /// How the measures may be compared, in a paragraph.
+    /// An explanation of the measures, in a paragraph.
     fn caution(summary: &SummaryOf<Self>) -> String;
 }
 
@@ -113,7 +113,7 @@ pub struct ComparedRun {
     pub points: Vec<Point>,
     /// Results on the test set.
     pub measures: Vec<Measure>,
-    /// How they may be compared.
+    /// An explanation of the measures, in a paragraph.
     pub caution: String,
     /// Gradient steps.
     pub steps: u64,
@@ -136,11 +136,11 @@ pub struct Point {
     pub values: Vec<Option<f64>>,
 }
 
-/// What the runs of a comparison have in common.
+/// The options that the runs of a comparison share.
 pub struct Shared {
     /// The options as in a run's `config.toml`.
     pub options: toml::Table,
-    /// What chooses them: `train vae --steps 2000`.
+    /// The command of the options: `train vae --steps 2000`.
     pub command: String,
 }
 

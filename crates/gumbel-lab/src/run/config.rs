@@ -79,7 +79,7 @@ pub trait RunConfig: Args + FromArgMatches + Serialize + DeserializeOwned + Clon
         })
     }
 
-    /// What `config.toml` records: the experiment, and every option.
+    /// The contents of `config.toml`: the experiment, and every option.
     ///
     /// # Errors
     /// Only if TOML refuses its own types.

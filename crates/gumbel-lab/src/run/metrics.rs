@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A row of `metrics.csv`.
@@ -88,13 +88,9 @@ impl<R: Record> MetricsFile<R> {
     /// A full disk.
     pub fn add(&mut self, row: R) -> Result<()> {
         let written = self.file.write_all(line(&row)?.as_bytes());
-        self.done(written)?;
+        written.map_err(|error| anyhow!(refused(&self.path, &error)))?;
         self.rows.push(row);
         Ok(())
-    }
-
-    fn done(&self, written: io::Result<()>) -> Result<()> {
-        written.map_err(|error| anyhow!(refused(&self.path, &error)))
     }
 }
 

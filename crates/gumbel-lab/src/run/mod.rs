@@ -22,7 +22,7 @@ mod trainer;
 pub use adam::FusedAdam;
 pub use checkpoint::Progress;
 pub use command::{add_options, configuration, train};
-pub use common::{Common, check_threads, pool};
+pub use common::{Common, pool};
 pub use compared::{
     Compared, ComparedRun, Curve, Measure, Point, Shared, ValueOf, check_values, compared_run, recorded,
     shared,
@@ -38,5 +38,5 @@ pub use learner::Learner;
 pub use metrics::{MetricsFile, Record, milliseconds, plain, plain_if_any, read_metrics};
 pub use randomness::{Use, noise};
 pub use saved::{Evaluation, Live, evaluate, live};
-pub use summary::{Summary, peak_memory_bytes};
-pub use trainer::{End, Trainer, remaining};
+pub use summary::Summary;
+pub use trainer::{End, Trainer};

@@ -71,7 +71,7 @@ impl<S: DeserializeOwned, R: DeserializeOwned> Summary<S, R> {
 }
 
 /// The peak memory of this process in bytes, where the system reports it.
-pub fn peak_memory_bytes() -> Option<u64> {
+pub(super) fn peak_memory_bytes() -> Option<u64> {
     #[cfg(unix)]
     {
         use nix::sys::resource::{UsageWho, getrusage};

@@ -4,7 +4,7 @@ use super::checkpoint::{self, Progress};
 use super::{Experiment, Identity, MetricsFile, Record, RunConfig, RunFolder};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Steps between rows of `metrics.csv`. Not a share of all steps: a run that is made longer later has the same rows.
 const ROW_EVERY: u64 = 10;
@@ -135,9 +135,4 @@ impl<E: Experiment> Trainer<E> {
         let progress = Progress::new(self.step, &estimator, self.experiment.states(), data, self.seconds);
         folder.write(RunFolder::CHECKPOINT, self.experiment.learner().checkpoint(&progress)?)
     }
-}
-
-/// Time left at the pace so far.
-pub fn remaining(done: u64, total: u64, seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds / done.max(1) as f64 * total.saturating_sub(done) as f64)
 }

@@ -1,4 +1,4 @@
-//! What the rest of the program uses and what knows nothing of it: files, standard output, interruption, option values,
+//! Modules that the rest of the program uses and that depend on none of it: files, standard output, interruption, option values,
 //! statistics, shell words and spelling suggestions.
 
 pub mod atomic_file;

@@ -204,7 +204,7 @@ impl<M: Model> BoundExperiment<M> {
         if weight == 1.0 { part } else { part * weight }
     }
 
-    /// What labelled images add to the objective of a step, if there are any.
+    /// The contribution of labelled images to the objective of a step, if there are any.
     fn supervised(&mut self, step: u64, noise: &mut Noise) -> Option<Tensor<1>> {
         let labelled = self.labelled.as_mut()?.at(step, &self.device);
         Some(self.learner.model().supervised(&self.config.model, labelled, noise).mean())

@@ -4,7 +4,7 @@ use crate::page::number::grouped;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// What distinguishes runs of one model.
+/// The properties that distinguish runs of one model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// The gradient estimator, with its parameters.

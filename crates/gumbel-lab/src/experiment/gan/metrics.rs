@@ -4,7 +4,7 @@ use crate::data::text::Quality;
 use crate::run::{Record, milliseconds};
 use serde::{Deserialize, Serialize};
 
-/// One row of `metrics.csv`. What is measured on hard samples is there at evaluations only; `baseline` is the generator
+/// One row of `metrics.csv`. Measures of hard samples exist at evaluations only; `baseline` is the generator
 /// trained by maximum likelihood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {

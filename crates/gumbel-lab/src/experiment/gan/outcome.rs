@@ -129,21 +129,9 @@ impl Outcome for GanExperiment {
     }
 
     fn report(&self, rows: &[Metrics], summary: Option<&SummaryOf<Self>>) -> Result<Rendered> {
-        let (config, corpus) = (&self.config, &self.corpus);
-        let page = Adversarial {
-            command: config.command(),
-            data: corpus.name.clone(),
-            source: corpus.source.clone(),
-            configuration: config.typed(),
-            gradient: config.generator,
-            steps: config.common.steps,
-            parameters: self.parameters(),
-            seed: config.common.seed,
-            grammar: corpus.arithmetic(),
-            rows: rows.to_vec(),
-            ending: summary.map(|summary| self.ending(summary)).transpose()?,
-        };
-        Ok(page.render())
+        let (config, corpus, parameters) = (&self.config, &self.corpus, self.parameters());
+        let ending = summary.map(|summary| self.ending(summary)).transpose()?;
+        Ok(Adversarial { config, corpus, parameters, rows, ending }.render())
     }
 
     fn generate(run: &RunFolder, count: usize, noise: &mut Noise) -> Result<Generated> {

@@ -4,7 +4,7 @@ use super::{GeneratorGradient, Loss};
 use crate::data::text::Quality;
 use serde::{Deserialize, Serialize};
 
-/// What distinguishes games.
+/// The properties that distinguish games.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// The generator's gradient through its samples.

@@ -67,7 +67,7 @@ pub struct Generator {
     symbols: usize,
 }
 
-/// What the recurrence carries from symbol to symbol.
+/// The state of the recurrence between symbols.
 struct State {
     hidden: Tensor<2>,
     cell: Tensor<2>,
@@ -81,7 +81,7 @@ impl Generator {
         Self { start, cell, read: mlp(hidden, symbols), length, symbols }
     }
 
-    /// Where its parameters are.
+    /// The device of its parameters.
     pub fn device(&self) -> Device {
         self.read.device()
     }

@@ -6,7 +6,7 @@
 //! p(lower|z₂) = Π_i Bernoulli(W₃ z₂ + b₃)_i
 //! ```
 //!
-//! There is no posterior: the latents are drawn from what the upper half says. So −ln p(lower|z₂) at a sample is, in
+//! There is no posterior: the latents are drawn given the upper half. So −ln p(lower|z₂) at a sample is, in
 //! the mean, an upper bound on −ln p(lower|upper), and the log-mean-exp of m samples a tighter one.
 
 mod config;

@@ -26,7 +26,7 @@ pub struct Text {
     embedding: Mlp,
     encoder: Mlp,
     decoder: Mlp,
-    /// What the decoder makes of a place to the logits of its symbol, the same at every place.
+    /// The decoder's output at a place to the logits of its symbol, the same at every place.
     output: Mlp,
     /// `[D, K]`.
     prior: Option<Param<Tensor<2>>>,

@@ -255,7 +255,7 @@ mod tests {
         assert!(z < 4.0, "{z:.1} standard errors from the sum");
     }
 
-    /// E exp(−objective) is the likelihood of the relaxed model, whatever the posterior.
+    /// E exp(−objective) is the likelihood of the relaxed model for every posterior.
     #[test]
     fn a_relaxed_objective_by_density_weighs_to_the_same_likelihood_from_any_posterior() {
         let (model, image) = (model(2, &Device::flex()), image().inner());

@@ -26,13 +26,17 @@ pub(super) fn page<M: Model>(
 ) -> Result<Rendered> {
     let mut report = course(experiment, rows)?;
     if let Some(summary) = summary {
-        report.facts = facts(experiment, summary);
+        report.facts = summary.facts(&experiment.data.source);
+        let count = grouped(experiment.data.train.count as f64);
+        report.facts.insert(report.facts.len() - 2, (format!("training {}s", M::Config::EXAMPLE), count));
         report.results = Some((M::Config::QUANTITY, summary.test.clone()));
         for exhibit in exhibits(experiment)? {
             show(experiment, &summary.test, exhibit, &mut report);
         }
         if M::Config::QUANTITY != Quantity::Conditional {
-            report.usage = Some(usage(experiment));
+            let (latents, categories) = experiment.config.model.latents();
+            let probabilities = experiment.test_set().usage(&experiment.model());
+            report.usage = Some(Usage { latents, categories, probabilities });
         }
     }
     Ok(page::render(&report)?)
@@ -61,16 +65,6 @@ fn course<M: Model>(experiment: &BoundExperiment<M>, rows: &[Metrics]) -> Result
     })
 }
 
-fn facts<M: Model>(
-    experiment: &BoundExperiment<M>,
-    summary: &SummaryOf<BoundExperiment<M>>,
-) -> Vec<(String, String)> {
-    let mut facts = summary.facts(&experiment.data.source);
-    let examples = (format!("training {}s", M::Config::EXAMPLE), grouped(experiment.data.train.count as f64));
-    facts.insert(facts.len() - 2, examples);
-    facts
-}
-
 fn exhibits<M: Model>(experiment: &BoundExperiment<M>) -> Result<Vec<Exhibit>> {
     let held_out = experiment.test_set();
     let noise = &mut noise(experiment.config.common.seed, Use::Pictures);
@@ -91,13 +85,6 @@ pub(super) fn pictures<M: Model>(experiment: &BoundExperiment<M>) -> Result<Vec<
         })
     });
     Ok(named.collect())
-}
-
-/// The use of the categories of the first layer.
-fn usage<M: Model>(experiment: &BoundExperiment<M>) -> Usage {
-    let (latents, categories) = experiment.config.model.latents();
-    let probabilities = experiment.test_set().usage(&experiment.model());
-    Usage { latents, categories, probabilities }
 }
 
 /// Puts an exhibit where the report has a place for it.
