@@ -259,49 +259,50 @@ mod tests {
         assert_eq!(choice(&["--layers", "2", "--estimator", "vimco"]).get("samples"), Some("5"));
     }
 
+    const MISTAKES: &[(&[&str], &str)] = &[
+        (&["--categories", "1"], "--categories must be at least 2, got 1"),
+        (&["--lr", "nan"], "must be positive and finite, got NaN"),
+        (
+            &["--lr", "cosine:1e-3:1e-4"],
+            "'--lr <SCHEDULE>': invalid schedule 'cosine:1e-3:1e-4': not a schedule",
+        ),
+        (&["--estimator", "reinforced"], "did you mean 'reinforce'?"),
+        (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
+        (&["--estimator", "muprop", "--kl", "mass-at-sample"], "use --kl categorical"),
+        (&["--prior-tau", "0.5"], "needs --kl density"),
+        (&["--samples", "0"], "at least 1, got 0"),
+        (&["--gradient-variance", "1"], "must be at least 2 draws, or 0 for none, got 1"),
+        (
+            &["--estimator", "gumbel-rao:tau=0.3", "--tau", "0.5"],
+            "--estimator gumbel-rao:tau=0.3 and --tau 0.5 both give tau",
+        ),
+        (&["--estimator", "vimco"], "use rloo"),
+        (&["--train-samples", "5"], "use --kl mass-at-sample"),
+        (
+            &["--train-samples", "5", "--kl", "mass-at-sample", "--estimator", "rloo"],
+            "use vimco, reinforce or gumbel-softmax",
+        ),
+        (
+            &["--train-samples", "5", "--samples", "2", "--kl", "mass-at-sample"],
+            "and --train-samples 5 both give samples",
+        ),
+        (&["--train-samples", "0", "--kl", "mass-at-sample"], "at least 1, got 0"),
+        (&["--layers", "0"], "--layers must be from 1 to 10, got 0"),
+        (&["--layers", "11"], "--layers must be from 1 to 10, got 11"),
+        (&["--estimator", "disarm"], "supports binary latents only; use --categories 2"),
+        (&["--estimator", "rloo", "--tau", "1"], "--tau is not a parameter of --estimator rloo"),
+        (&["--tau", "0"], "must be positive and finite, got 0"),
+        (&["--hidden", "512,x"], "'x' is not a width"),
+        (&["--steps", "-1"], "invalid value '-1' for '--steps <N>': it must be a whole number from 0"),
+        (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
+        (&["--binarize", "threshhold"], "did you mean 'threshold'?"),
+        (&["--kl", "densty"], "did you mean 'density'?"),
+        (&["--estimator", "rloo:samples=1"], "rloo: samples must be at least 2, got 1"),
+    ];
+
     #[test]
     fn mistakes_name_the_value_and_the_remedy() {
-        let cases: &[(&[&str], &str)] = &[
-            (&["--categories", "1"], "--categories must be at least 2, got 1"),
-            (&["--lr", "nan"], "must be positive and finite, got NaN"),
-            (
-                &["--lr", "cosine:1e-3:1e-4"],
-                "'--lr <SCHEDULE>': invalid schedule 'cosine:1e-3:1e-4': not a schedule",
-            ),
-            (&["--estimator", "reinforced"], "did you mean 'reinforce'?"),
-            (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
-            (&["--estimator", "muprop", "--kl", "mass-at-sample"], "use --kl categorical"),
-            (&["--prior-tau", "0.5"], "needs --kl density"),
-            (&["--samples", "0"], "at least 1, got 0"),
-            (&["--gradient-variance", "1"], "must be at least 2 draws, or 0 for none, got 1"),
-            (
-                &["--estimator", "gumbel-rao:tau=0.3", "--tau", "0.5"],
-                "--estimator gumbel-rao:tau=0.3 and --tau 0.5 both give tau",
-            ),
-            (&["--estimator", "vimco"], "use rloo"),
-            (&["--train-samples", "5"], "use --kl mass-at-sample"),
-            (
-                &["--train-samples", "5", "--kl", "mass-at-sample", "--estimator", "rloo"],
-                "use vimco, reinforce or gumbel-softmax",
-            ),
-            (
-                &["--train-samples", "5", "--samples", "2", "--kl", "mass-at-sample"],
-                "and --train-samples 5 both give samples",
-            ),
-            (&["--train-samples", "0", "--kl", "mass-at-sample"], "at least 1, got 0"),
-            (&["--layers", "0"], "--layers must be from 1 to 10, got 0"),
-            (&["--layers", "11"], "--layers must be from 1 to 10, got 11"),
-            (&["--estimator", "disarm"], "supports binary latents only; use --categories 2"),
-            (&["--estimator", "rloo", "--tau", "1"], "--tau is not a parameter of --estimator rloo"),
-            (&["--tau", "0"], "must be positive and finite, got 0"),
-            (&["--hidden", "512,x"], "'x' is not a width"),
-            (&["--steps", "-1"], "invalid value '-1' for '--steps <N>': it must be a whole number from 0"),
-            (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
-            (&["--binarize", "threshhold"], "did you mean 'threshold'?"),
-            (&["--kl", "densty"], "did you mean 'density'?"),
-            (&["--estimator", "rloo:samples=1"], "rloo: samples must be at least 2, got 1"),
-        ];
-        for (arguments, part) in cases {
+        for (arguments, part) in MISTAKES {
             let error = read(arguments, None).and_then(|config| config.check()).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{arguments:?}: {error:#}");
         }
