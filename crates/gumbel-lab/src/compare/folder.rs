@@ -107,13 +107,11 @@ impl Comparison {
     /// The options that start the run of a value, or that resume it; `compared` is the option whose values are compared.
     pub fn words(&self, compared: &str, value: &str) -> Vec<OsString> {
         let path = self.run(value);
-        RunFolder::resume_option(&path).map_or_else(
-            || {
-                let options = option("--config=", &self.folder.file(OPTIONS));
-                vec![options, format!("--{compared}={value}").into(), option("--out=", &path)]
-            },
-            |resume| vec![resume],
-        )
+        if let Some(resume) = RunFolder::resume_option(&path) {
+            return vec![resume];
+        }
+        let options = option("--config=", &self.folder.file(OPTIONS));
+        vec![options, format!("--{compared}={value}").into(), option("--out=", &path)]
     }
 }
 

@@ -132,13 +132,10 @@ fn evaluations(report: &Report) -> Table {
 fn images(page: &mut Page, sheet: &Sheet) -> Result<(), Error> {
     match sheet {
         Sheet::Reconstructions(pair) => {
-            let all = pair.iter().collect::<Vec<_>>();
-            rows(page, "Reconstructions", RECONSTRUCTIONS, "Test images and reconstructions", &all)
+            rows(page, "Reconstructions", RECONSTRUCTIONS, "Test images and reconstructions", pair)
         }
         Sheet::Completions(sets) => {
-            let (title, all) =
-                ("Test images and completions of their upper halves", sets.iter().collect::<Vec<_>>());
-            rows(page, "Completions", COMPLETIONS, title, &all)
+            rows(page, "Completions", COMPLETIONS, "Test images and completions of their upper halves", sets)
         }
         Sheet::Classes(images, classes) => {
             let grid = ImageGrid { title: "Classes and styles", images, columns: *classes, row_labels: &[] };
@@ -152,8 +149,9 @@ fn images(page: &mut Page, sheet: &Sheet) -> Result<(), Error> {
 }
 
 /// Sets of images below each other, the first of them test images.
-fn rows(page: &mut Page, heading: &str, words: &str, title: &str, sets: &[&Images]) -> Result<(), Error> {
-    let (images, columns) = (Images::interleaved(sets, COLUMNS)?, COLUMNS.min(sets[0].count()));
+fn rows(page: &mut Page, heading: &str, words: &str, title: &str, sets: &[Images]) -> Result<(), Error> {
+    let images = Images::interleaved(&sets.iter().collect::<Vec<_>>(), COLUMNS)?;
+    let columns = COLUMNS.min(sets[0].count());
     let row_labels = [&["test"][..], &vec!["model"; sets.len() - 1]].concat();
     let grid = ImageGrid { title, images: &images, columns, row_labels: &row_labels };
     section(page, heading, words, &heading.to_lowercase(), &grid)
