@@ -109,12 +109,12 @@ fn begin(options: &Compare) -> Result<Comparison> {
 
 /// The values to compare.
 fn values<'a>(options: &'a Compare, row: &Row) -> Result<&'a [String]> {
-    let (given, other) = match row.comparison.option {
-        "generator" => (&options.generators, &options.estimators),
-        _ => (&options.estimators, &options.generators),
+    let (given, other, name) = match row.comparison.option {
+        "generator" => (&options.generators, &options.estimators, "estimators"),
+        _ => (&options.estimators, &options.generators, "generators"),
     };
     let option = row.comparison.option;
-    ensure!(other.is_empty(), "train {} has no such values to compare; compare it by --{option}s", row.name);
+    ensure!(other.is_empty(), "train {} does not take --{name}; compare it by --{option}s", row.name);
     ensure!(!given.is_empty(), "--{option}s is missing: name at least two, separated by commas");
     Ok(given)
 }
