@@ -1,4 +1,4 @@
-//! The command line: the list of commands, and which does what.
+//! The command line: the list of commands, and their functions.
 
 use crate::cmd::{compare, data, evaluate, generate, list, measure, reproduce, sample, show, train, watch};
 use crate::support::stdout::print;
@@ -18,7 +18,7 @@ use std::time::Instant;
   gumbel measure --problem quadratic --latents 2 --categories 4
   gumbel show")]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -31,7 +31,7 @@ pub enum Command {
     Train(train::Train),
     /// Train a model with several estimators, or generator gradients, and report them side by side
     Compare(compare::Compare),
-    /// Follow a run that is still running in a page that reloads itself
+    /// Follow a running run on a page that reloads itself
     Watch(watch::Watch),
     /// Evaluate a trained model, on its own or other data, without training
     Evaluate(evaluate::Evaluate),
@@ -70,7 +70,7 @@ pub enum Command {
 /// Runs a command of a program that started at `started`.
 ///
 /// # Errors
-/// What the command could not do, as one line.
+/// The failure of the command, as one line.
 pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
     match cli.command {
         Command::Train(options) => return train::run(&options, started),

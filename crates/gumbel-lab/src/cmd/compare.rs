@@ -27,12 +27,12 @@ use std::time::Instant;
   gumbel compare --generators relaxed,score-function train gan
   gumbel compare --resume runs/compare-1                    resume a stopped comparison
 
-Each value gets a run of its own in the folder, with the same options, data and seed.")]
+Each value has its own run in the folder, with the same options, data and seed.")]
 pub struct Compare {
-    /// Two or more gradient estimators, separated by commas, with parameters of their own: reinforce,rloo:samples=4
+    /// Gradient estimators, at least two, separated by commas, with their parameters: reinforce,rloo:samples=4
     #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
     pub estimators: Vec<String>,
-    /// Two or more gradients of the generator of train gan: relaxed,straight-through,score-function
+    /// Gradients of the generator of train gan, at least two: relaxed,straight-through,score-function
     #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "estimators")]
     pub generators: Vec<String>,
     /// Folder of the comparison; an earlier one is continued, and may get other values
@@ -42,12 +42,12 @@ pub struct Compare {
     /// Folder of a stopped comparison to resume; accepts no other option
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "estimators", "generators"])]
     pub resume: Option<PathBuf>,
-    /// What to train.
+    /// The model to train.
     #[command(subcommand)]
     pub what: Option<Compared>,
 }
 
-/// What is compared.
+/// The model whose runs are compared.
 #[derive(Debug, Subcommand)]
 pub enum Compared {
     /// Model and options, as for gumbel train, without the compared option and without folders
@@ -58,7 +58,7 @@ pub enum Compared {
 /// Draws of the gradient at each evaluation, unless the user chooses otherwise.
 const DRAWS: i64 = 10;
 
-/// Trains with each value what has not been trained, and reports. Interrupted, it returns 130.
+/// Makes the runs that have not finished, and the report. Interrupted, it returns 130.
 ///
 /// # Errors
 /// Values that are unknown or unsupported, before any is trained; the runs that failed, after the others.
@@ -107,14 +107,14 @@ fn begin(options: &Compare) -> Result<Comparison> {
     Comparison::begin(options.out.as_deref(), record, option, &shared.options, recorded)
 }
 
-/// The values of the option that runs of this experiment are compared by.
+/// The values to compare.
 fn values<'a>(options: &'a Compare, row: &Row) -> Result<&'a [String]> {
-    let (given, other) = match row.comparison.option {
-        "generator" => (&options.generators, &options.estimators),
-        _ => (&options.estimators, &options.generators),
+    let (given, other, name) = match row.comparison.option {
+        "generator" => (&options.generators, &options.estimators, "estimators"),
+        _ => (&options.estimators, &options.generators, "generators"),
     };
     let option = row.comparison.option;
-    ensure!(other.is_empty(), "train {} has no such option; compare it by --{option}s", row.name);
+    ensure!(other.is_empty(), "train {} does not take --{name}; compare it by --{option}s", row.name);
     ensure!(!given.is_empty(), "--{option}s is missing: name at least two, separated by commas");
     Ok(given)
 }
@@ -139,7 +139,7 @@ fn distinct(values: &[String], row: &Row) -> Result<()> {
     Ok(())
 }
 
-/// The options of the model without those that each run has of its own.
+/// The options that all runs share.
 fn common(train: &Train) -> Result<Shared> {
     let comparison = &train.row.comparison;
     let option = comparison.option;
@@ -183,7 +183,6 @@ fn one(comparison: &Comparison, row: &Row, place: usize, started: Instant, stop:
         return print(&format!("{title}: finished earlier\n"));
     }
     print(&format!("{title}\n"))?;
-    comparison.clear(&values[place]);
     let words = comparison.words(row.comparison.option, &values[place]);
     let matches = row.command().no_binary_name(true).try_get_matches_from(words)?;
     (row.train)(&matches, started, stop).map(drop)

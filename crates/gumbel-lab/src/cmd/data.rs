@@ -20,7 +20,7 @@ pub enum Data {
   gumbel data list --data-dir DIR                           DIR as well, searched first
 
 NAME is searched in DIR/NAME and DIR, the same in $GUMBEL_DATA, then in NAME in the cache folder.
-Each file may be gzipped, or in a folder of its own name as in MNIST from Kaggle.
+Each file may be gzipped, or in a folder of the same name as in MNIST from Kaggle.
 Any other folder of IDX files, such as EMNIST, is used with --data DIR.")]
     List {
         /// Folder to search for data sets [default: $GUMBEL_DATA, then the cache folder of the system]

@@ -2,12 +2,12 @@
 
 use super::output;
 use crate::experiment::of_run;
-use crate::run::{RunFolder, pool};
+use crate::run::{Evaluation, RunFolder, pool};
 use crate::support::interrupt::Stop;
 use crate::support::stdout::print;
 use anyhow::Result;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// `gumbel evaluate`.
@@ -24,7 +24,7 @@ pub struct Evaluate {
     /// Data set, of the same form as that of the run [default: that of the run]
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
-    /// Folder in which data sets are looked for [default: that of the run]
+    /// Folder to search for data sets [default: that of the run]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// Number of samples per example of the importance-weighted bound (M) [default: that of the run]
@@ -33,7 +33,7 @@ pub struct Evaluate {
     /// Number of test examples for that bound; 0 uses all [default: that of the run]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32))]
     pub importance_images: Option<u32>,
-    /// Number of strings that train gan's generators write [default: that of the run]
+    /// Number of strings per generator of train gan [default: that of the run]
     #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..))]
     pub strings: Option<u32>,
     /// Random seed [default: that of the run]
@@ -56,12 +56,11 @@ pub fn run(options: &Evaluate) -> Result<ExitCode> {
     let run = RunFolder::open(&options.run)?;
     let (row, stop) = (of_run(&run)?, Stop::at_a_signal());
     let table = changed(options);
-    let evaluation = pool(options.threads.into())?.install(|| (row.evaluate)(&run, &table, &stop));
-    let evaluation = match evaluation {
-        Ok(evaluation) => evaluation,
-        Err(error) => return super::or_stopped(Err(error)),
-    };
-    let out = options.out.as_deref();
+    let evaluated = pool(options.threads.into())?.install(|| (row.evaluate)(&run, &table, &stop));
+    super::or_stopped(evaluated.and_then(|evaluation| announce(&evaluation, options.out.as_deref())))
+}
+
+fn announce(evaluation: &Evaluation, out: Option<&Path>) -> Result<ExitCode> {
     if out.is_none_or(|path| path.as_os_str() != "-") {
         print(&evaluation.announced)?;
     }

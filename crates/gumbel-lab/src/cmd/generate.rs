@@ -4,7 +4,7 @@ use super::output;
 use crate::experiment::of_run;
 use crate::page::{Images, png_grid};
 use crate::run::{Generated, RunFolder, Use, noise};
-use crate::support::number::count;
+use crate::support::options::count;
 use crate::support::text::on_one_line;
 use anyhow::Result;
 use clap::Args;
@@ -19,7 +19,7 @@ pub struct Generate {
     /// Folder of a finished run
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Number of images or strings
+    /// Number of images or strings, from 1 to 100000
     #[arg(long, default_value_t = 100, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub count: u32,

@@ -7,6 +7,7 @@ use crate::measure::{
 use crate::page::Rendered;
 use crate::page::number::grouped;
 use crate::run::RunFolder;
+use crate::support::csv_table::table_under;
 use crate::support::interrupt::{Interrupted, Stop, Watch};
 use crate::support::shell::quoted;
 use crate::support::stdout::print;
@@ -14,7 +15,6 @@ use crate::support::{atomic_file, output_file};
 use anyhow::{Result, anyhow};
 use gumbel::estimator::EstimatorSpec;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Serialize;
 use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
@@ -100,7 +100,7 @@ fn supported(options: &MeasureOptions, case: &Case, skipped: &mut Vec<String>) -
     Ok(supported)
 }
 
-/// Reports what is left out, and why.
+/// Reports an estimator that is left out, with the reason.
 fn leave_out(case: &Case, error: &dyn Display, skipped: &mut Vec<String>) -> Result<()> {
     let reason = format!("{} left out: {error}", case.name());
     print(&format!("{reason}\n"))?;
@@ -190,7 +190,7 @@ fn train(options: &MeasureOptions, case: &Case, folder: &RunFolder, stop: Stop) 
         watch.bar.suspend(|| print(&line))?;
     }
     watch.bar.finish_and_clear();
-    folder.write("train.csv", csv(TRAINING, &points)?)?;
+    folder.write("train.csv", table_under(TRAINING, &points)?)?;
     let method = format!(
         "{} independent runs of {steps} steps of Adam at {lr}, starting from equal probabilities, on {}. Baselines and \
          coefficients are learned from all runs together.",
@@ -201,20 +201,12 @@ fn train(options: &MeasureOptions, case: &Case, folder: &RunFolder, stop: Stop) 
 }
 
 fn write_table(folder: &RunFolder, rows: &[MeasureRow], points: &[CurvePoint]) -> Result<()> {
-    folder.write("measure.csv", csv(TABLE, rows)?)?;
+    folder.write("measure.csv", table_under(TABLE, rows)?)?;
     if points.is_empty() {
         Ok(())
     } else {
-        folder.write("curves.csv", csv(&format!("curve,series,kind,x,{TABLE}"), points)?)
+        folder.write("curves.csv", table_under(&format!("curve,series,kind,x,{TABLE}"), points)?)
     }
-}
-
-/// A CSV file of a heading and lines.
-pub(super) fn csv<T: Serialize>(header: &str, lines: &[T]) -> Result<Vec<u8>> {
-    let mut writer =
-        csv::WriterBuilder::new().has_headers(false).from_writer(format!("{header}\n").into_bytes());
-    lines.iter().try_for_each(|line| writer.serialize(line))?;
-    Ok(writer.into_inner()?)
 }
 
 pub(super) fn finish(folder: &RunFolder, page: &Rendered) -> Result<()> {

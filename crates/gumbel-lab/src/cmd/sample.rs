@@ -24,14 +24,14 @@ pub struct Sample {
     /// File of logits, one row per distribution: .npy, .csv or .safetensors; - is standard input
     #[arg(value_name = "FILE")]
     pub logits: PathBuf,
-    /// Number of different indices per row, drawn without replacement [default: one index]
+    /// Number of different indices per row, at least 1, drawn without replacement [default: one index]
     #[arg(long, value_name = "N", conflicts_with = "tau", allow_negative_numbers = true)]
     #[arg(value_parser = positive)]
     pub top_k: Option<usize>,
-    /// Temperature of relaxed samples, one number per category, instead of indices
+    /// Temperature of relaxed samples, above 0: one number per category instead of an index
     #[arg(long, value_name = "TAU", allow_negative_numbers = true)]
     pub tau: Option<f64>,
-    /// Tensor of a safetensors file with several
+    /// Name of the tensor, for a safetensors file with several
     #[arg(long, value_name = "NAME")]
     pub tensor: Option<String>,
     /// Format of the logits [default: by the file name, else by the first bytes]
@@ -102,7 +102,7 @@ fn write(
     writer.finish()
 }
 
-/// A reader of standard output that closes it early, as `head` does, is no error.
+/// A reader that closes standard output early, as `head` does, is not an error.
 fn unless_closed(written: Result<(), Error>) -> Result<(), Error> {
     match written {
         Err(Error::Unwritable(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -120,7 +120,7 @@ fn open(options: &Sample) -> Result<LogitReader> {
     Ok(LogitReader::open(file, options.format.or_else(|| Format::of(path)), tensor)?)
 }
 
-/// Whether a path stands for standard input or output.
+/// Whether a path means standard input or output.
 fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }

@@ -1,9 +1,10 @@
 //! `gumbel show`.
 
-use super::measure::{command_line, csv, finish};
+use super::measure::{command_line, finish};
 use crate::claims::{ALL, Claim, ClaimsPage, Finding, ShowOptions};
 use crate::page::number::grouped;
 use crate::run::RunFolder;
+use crate::support::csv_table::table_under;
 use crate::support::interrupt::Stop;
 use crate::support::stdout::print;
 use anyhow::Result;
@@ -45,7 +46,7 @@ fn show(options: &ShowOptions, claims: &[&'static Claim], folder: &RunFolder, st
     let holds = findings.iter().all(|(_, finding)| finding.holds());
     let lines: Vec<_> =
         findings.iter().flat_map(|(_, finding)| &finding.rows).map(|row| row.line()).collect();
-    folder.write("claims.csv", csv(HEADER, &lines)?)?;
+    folder.write("claims.csv", table_under(HEADER, &lines)?)?;
     let (command, method) = (command_line(), method(options));
     finish(folder, &ClaimsPage { command, method, findings }.render())?;
     Ok(holds)

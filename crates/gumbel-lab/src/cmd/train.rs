@@ -7,11 +7,11 @@ use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// What is trained, with its options.
+/// An experiment with its options.
 pub struct Train {
     /// The experiment.
     pub row: &'static Row,
-    /// What was given on the command line.
+    /// Its options on the command line.
     pub matches: ArgMatches,
 }
 

@@ -2,7 +2,7 @@
 
 use crate::experiment::of_run;
 use crate::page::Rendered;
-use crate::run::{RunFolder, finished};
+use crate::run::RunFolder;
 use crate::support::interrupt::Stop;
 use crate::support::stdout::print;
 use anyhow::Result;
@@ -14,30 +14,30 @@ use std::time::{Duration, Instant, SystemTime};
 /// `gumbel watch`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  gumbel watch runs/vae-1                                   refreshes runs/vae-1/live.html until the run has finished
-  gumbel watch runs/vae-1 --once                            writes it once
+  gumbel watch runs/vae-1                                   runs/vae-1/live.html, until the end
+  gumbel watch runs/vae-1 --once                            the page so far
 
-Open the page in a browser: it reloads itself. It needs nothing of the running process, which may be on another machine
-with the same folder.")]
+Open the page in a browser: it reloads itself. The running process may be on another machine that
+shares the folder.")]
 pub struct Watch {
     /// Folder of a run
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Seconds between refreshes
+    /// Seconds between refreshes, from 1 to 3600
     #[arg(long, default_value_t = 5, value_name = "S", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=3600))]
     pub every: u16,
-    /// Write the page once, instead of until the run has finished
+    /// One page only, instead of refreshes until the run has finished
     #[arg(long)]
     pub once: bool,
 }
 
 /// The page of a run that is still running.
 const LIVE: &str = "live.html";
-/// Between looks at a request to stop.
+/// Interval at which a request to stop is checked.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// Writes `live.html` whenever there is more to see, until the run has finished or the user interrupts.
+/// Writes `live.html` whenever there are new metrics, until the run has finished or the user interrupts.
 ///
 /// # Errors
 /// A folder that is not a run, a place that cannot be written.
@@ -48,7 +48,7 @@ pub fn run(options: &Watch) -> Result<ExitCode> {
     let mut seen = None;
     print(&format!("{}\n", run.file(LIVE).display()))?;
     loop {
-        let (done, now) = (finished(&run), changed(&run));
+        let (done, now) = (run.finished(), changed(&run));
         if done {
             run.write(LIVE, forwarding())?;
             print(&format!("finished; report: {}\n", run.file(RunFolder::REPORT).display()))?;
@@ -64,12 +64,12 @@ pub fn run(options: &Watch) -> Result<ExitCode> {
     }
 }
 
-/// When metrics were last written.
+/// The time at which metrics were last written.
 fn changed(run: &RunFolder) -> Option<SystemTime> {
     std::fs::metadata(run.file("metrics.csv")).ok()?.modified().ok()
 }
 
-/// Waits; says whether the user has interrupted.
+/// Waits; returns whether the user has interrupted.
 fn wait(duration: Duration, stop: &Stop) -> bool {
     let started = Instant::now();
     while started.elapsed() < duration && !stop.requested() {
@@ -84,7 +84,7 @@ fn refreshing(page: &Rendered, seconds: u16) -> String {
     page.html.replacen("<head>", &format!("<head>{refresh}"), 1)
 }
 
-/// What stands in its place once there is a report.
+/// The page that replaces it once there is a report.
 fn forwarding() -> String {
     let report = RunFolder::REPORT;
     format!(

@@ -1,19 +1,19 @@
 //! The folder of a comparison.
 
 use crate::run::RunFolder;
-use crate::support::shell::quoted;
+use crate::support::shell::{option, quoted};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// `compare.toml`: what is compared.
+/// `compare.toml`: the record of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The experiment, as `gumbel train` calls it.
     pub model: String,
-    /// How its options were chosen: `train vae --steps 2000`.
+    /// The command of its options: `train vae --steps 2000`.
     pub train: String,
     /// The values of the option that is compared, in the order of the report.
     #[serde(alias = "estimators")]
@@ -21,7 +21,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The command that makes the comparison; `option` is what is compared.
+    /// The command that makes the comparison; `option` is the compared option.
     pub fn command(&self, option: &str) -> String {
         format!("gumbel compare --{option}s {} {}", quoted(&self.values.join(",")), self.train)
     }
@@ -30,7 +30,7 @@ impl Record {
 /// A comparison's folder: its record, the options that all runs share, and a folder for each run.
 pub struct Comparison {
     folder: RunFolder,
-    /// What is compared.
+    /// The values that are compared, and the model.
     pub record: Record,
 }
 
@@ -84,7 +84,7 @@ impl Comparison {
         Ok(Self { folder, record })
     }
 
-    /// Where the comparison is.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -94,37 +94,24 @@ impl Comparison {
         self.folder.write(name, contents)
     }
 
-    /// The run of a value. A comma cannot be part of the name, and a colon is no letter of a file everywhere.
+    /// The folder of the run of a value. Values have no commas, and not every file system allows colons.
     pub fn run(&self, value: &str) -> PathBuf {
         self.folder.file(&value.replace(':', ","))
     }
 
-    /// Whether that run has come to its end.
+    /// Whether that run has finished.
     pub fn finished(&self, value: &str) -> bool {
-        self.run(value).join("summary.json").is_file()
+        RunFolder::at(&self.run(value)).finished()
     }
 
-    /// Clears the place of a run that ended before its first checkpoint: nothing of it can be used.
-    pub fn clear(&self, value: &str) {
-        let begun = RunFolder::open(&self.run(value)).ok();
-        begun.filter(|run| !run.checkpoint().is_file()).iter().for_each(RunFolder::discard);
-    }
-
-    /// The options that start the run of a value, or that resume it; `option` is what is compared.
-    pub fn words(&self, option: &str, value: &str) -> Vec<OsString> {
-        let word = |name: &str, value: &Path| {
-            let mut word = OsString::from(name);
-            word.push(value);
-            word
-        };
+    /// The options that start the run of a value, or that resume it; `compared` is the option whose values are compared.
+    pub fn words(&self, compared: &str, value: &str) -> Vec<OsString> {
         let path = self.run(value);
-        match RunFolder::open(&path) {
-            Ok(run) if run.checkpoint().is_file() => vec![word("--resume=", &path)],
-            _ => {
-                let options = word("--config=", &self.folder.file(OPTIONS));
-                vec![options, format!("--{option}={value}").into(), word("--out=", &path)]
-            }
+        if let Some(resume) = RunFolder::resume_option(&path) {
+            return vec![resume];
         }
+        let options = option("--config=", &self.folder.file(OPTIONS));
+        vec![options, format!("--{compared}={value}").into(), option("--out=", &path)]
     }
 }
 
@@ -138,9 +125,8 @@ fn decisive(mut options: toml::Table, compared: &str) -> toml::Table {
 
 fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let told =
-        |error: toml::de::Error| anyhow!("{}: {}", path.display(), error.message().replace('\n', ", "));
-    toml::from_str(&text).map_err(told)
+    toml::from_str(&text)
+        .map_err(|error| anyhow!("{}: {}", path.display(), error.message().replace('\n', ", ")))
 }
 
 #[cfg(test)]
@@ -182,11 +168,9 @@ mod tests {
         let run = RunFolder::create(Some(&folder.run(name)), "x").unwrap();
         run.write("config.toml", "").unwrap();
         assert!(words(&folder).contains("--out="));
-        folder.clear(name);
         assert!(!run.file("config.toml").exists());
         run.write("config.toml", "").unwrap();
         run.write("checkpoint/training.safetensors", "").unwrap();
-        folder.clear(name);
         assert!(words(&folder).starts_with("--resume="), "{}", words(&folder));
         assert!(!folder.finished(name));
         run.write("summary.json", "").unwrap();
@@ -194,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_cannot_be_read_is_told_in_one_line() {
+    fn a_record_that_cannot_be_read_is_an_error_of_one_line() {
         let scratch = tempfile::tempdir().unwrap();
         let missing = Comparison::open(scratch.path()).err().unwrap().to_string();
         assert!(missing.contains("is not the folder of a comparison: it has no compare.toml"), "{missing}");

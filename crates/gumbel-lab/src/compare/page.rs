@@ -2,7 +2,7 @@
 
 use super::folder::Comparison;
 use crate::experiment::Row;
-use crate::page::number::{fixed, grouped, measured, with_error};
+use crate::page::number::{grouped, measured};
 use crate::page::{LineChart, Page, Rendered, Series, Table};
 use crate::run::{ComparedRun, Curve, Measure, Point};
 
@@ -84,19 +84,11 @@ fn results(option: &str, runs: &[ComparedRun]) -> Table {
     let ends = ["steps/s".into(), "seconds".into()];
     let mut table = Table::new([option.to_string()].into_iter().chain(heads).chain(ends));
     for run in runs {
-        let cells = in_tables(run).iter().map(cell).collect::<Vec<_>>();
+        let cells = in_tables(run).iter().map(Measure::cell).collect::<Vec<_>>();
         let pace = [grouped(run.steps_per_second), measured(run.seconds)];
         table.row(&run.name, cells.into_iter().chain(pace));
     }
     table
-}
-
-fn cell(measure: &Measure) -> String {
-    match measure.shown() {
-        (value, Some(error)) => with_error(value, error),
-        (value, None) if value.fract() == 0.0 => grouped(value),
-        (value, None) => fixed(value, if value.abs() < 10.0 { 3 } else { 2 }),
-    }
 }
 
 fn capitalised(text: &str) -> String {
@@ -105,8 +97,8 @@ fn capitalised(text: &str) -> String {
 }
 
 const SECONDS: &str = "seconds of training";
-const TIME: &str = "The same over the time of training, without evaluations: the cost of a step counts here. The runs were \
-     made one after the other on one machine.";
+const TIME: &str = "The same over the time of training, without evaluations, which includes the cost of a step. The runs were made \
+     one after the other on one machine.";
 
 #[cfg(test)]
 mod tests {

@@ -1,14 +1,14 @@
-//! What a comparison found: `report.html`, `figures/`, `curves.csv` and `summary.csv`.
+//! The results of a comparison: `report.html`, `figures/`, `curves.csv` and `summary.csv`.
 
 use super::folder::Comparison;
 use super::page;
 use crate::experiment::Row;
-use crate::page::number::{fixed, grouped};
+use crate::page::number::grouped;
 use crate::run::{ComparedRun, Measure};
 use crate::support::stdout::print;
 use anyhow::Result;
 
-/// Writes and announces what the finished runs found, if there are any.
+/// Writes and announces the results of the finished runs, if there are any.
 ///
 /// # Errors
 /// A run that is unreadable, a disk that is full.
@@ -67,19 +67,11 @@ fn announcement(comparison: &Comparison, option: &str, runs: &[ComparedRun]) -> 
     let head = heads.iter().map(|head| format!("  {head:>0$}", wide(head))).collect::<String>();
     let line = |run: &ComparedRun| {
         let cells = run.measures.iter().filter(|measure| measure.head.is_some()).zip(&heads);
-        let cells = cells.map(|(measure, head)| format!("  {:>1$}", shown(measure), wide(head)));
+        let cells = cells.map(|(measure, head)| format!("  {:>1$}", measure.cell(), wide(head)));
         let cells: String = cells.collect();
         format!("{:<width$}{cells}  {:>7}\n", run.name, grouped(run.steps_per_second))
     };
     let lines: String = runs.iter().map(line).collect();
     let report = comparison.path().join("report.html");
     format!("{option:<width$}{head}  {:>7}\n{lines}report: {}\n", "steps/s", report.display())
-}
-
-fn shown(measure: &Measure) -> String {
-    match measure.shown() {
-        (value, Some(error)) => format!("{value:.2} ± {error:.2}"),
-        (value, None) if value.fract() == 0.0 => grouped(value),
-        (value, None) => fixed(value, if value.abs() < 10.0 { 3 } else { 2 }),
-    }
 }

@@ -1,4 +1,4 @@
-//! What `gumbel train` trains: [`bound`], models of images and strings that are trained on a bound of the likelihood;
+//! The experiments of `gumbel train`: [`bound`], models of images and strings that are trained on a bound of the likelihood;
 //! [`gan`], an adversarial game. [`ALL`] is the table of both.
 
 pub mod bound;

@@ -1,10 +1,10 @@
-//! The table of what `gumbel train` trains.
+//! The table of the experiments of `gumbel train`.
 
 use super::bound::BoundExperiment;
 use super::gan::GanExperiment;
 use crate::model::{Sbn, Semi, Text, Vae};
 use crate::run::{
-    Arguments, Compared, ComparedRun, Curve, Evaluation, Generated, Live, RunConfig, RunFolder, Shared,
+    Compared, ComparedRun, Curve, Evaluation, Generated, Live, RunConfig, RunFolder, Shared, add_options,
     check_values, compared_run, evaluate, live, recorded, shared, train,
 };
 use crate::support::interrupt::Stop;
@@ -25,7 +25,7 @@ pub const ALL: &[Row] = &[
     Row::of::<GanExperiment>(),
 ];
 
-/// What the commands do with an experiment.
+/// An experiment and its functions for the commands.
 pub struct Row {
     /// NAME in `gumbel train NAME`.
     pub name: &'static str,
@@ -41,7 +41,7 @@ pub struct Row {
     pub generate: fn(&RunFolder, usize, &mut Noise) -> Result<Generated>,
     /// Evaluates a trained model with other options.
     pub evaluate: fn(&RunFolder, &toml::Table, &Stop) -> Result<Evaluation>,
-    /// The page of a run that still runs.
+    /// The page of a run in progress.
     pub live: fn(&RunFolder) -> Result<Live>,
     /// How its runs are compared.
     pub comparison: Comparison,
@@ -53,7 +53,7 @@ pub struct Comparison {
     pub option: &'static str,
     /// Options that belong to a single value.
     pub of_one: &'static [&'static str],
-    /// A value in full.
+    /// The canonical spelling of a value.
     pub in_full: fn(&str) -> Result<String>,
     /// The options that all runs have.
     pub shared: fn(&ArgMatches) -> Result<Shared>,
@@ -61,9 +61,9 @@ pub struct Comparison {
     pub recorded: fn(&Path) -> Result<toml::Table>,
     /// Rejects values that could not be trained.
     pub check: fn(&ArgMatches, &[String]) -> Result<()>,
-    /// A finished run.
+    /// Reads a finished run.
     pub run: fn(&Path, &str) -> Result<ComparedRun>,
-    /// What evaluations during training show.
+    /// The numbers along training.
     pub curves: fn() -> Vec<Curve>,
 }
 
@@ -84,7 +84,7 @@ impl Row {
             name: E::Config::NAME,
             about: E::ABOUT,
             examples: E::EXAMPLES,
-            options: Arguments::<E::Config>::add_to,
+            options: add_options::<E::Config>,
             train: train::<E>,
             generate: E::generate,
             evaluate: evaluate::<E>,
@@ -121,7 +121,7 @@ pub fn find(name: &str) -> Result<&'static Row> {
 /// The experiment of a run.
 ///
 /// # Errors
-/// A folder that is not a run; one that an earlier version began, of which this cannot be said.
+/// A folder that is not a run; one of an earlier version, whose experiment cannot be determined.
 pub fn of_run(run: &RunFolder) -> Result<&'static Row> {
     let path = run.file(RunFolder::CONFIG);
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -137,6 +137,9 @@ pub fn of_run(run: &RunFolder) -> Result<&'static Row> {
     };
     match ALL.iter().filter(fits).min_by_key(|row| row.option_names().len()) {
         Some(row) => Ok(row),
-        None => bail!("{} is not the configuration of a run of this program", path.display()),
+        None => bail!(
+            "{} is not the configuration of a run of this program; choose another folder",
+            path.display()
+        ),
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 /// Moves the parameters w̄ of `average` towards those of `model`, of the same shape: `w̄ ← d w̄ + (1 − d) w`.
 ///
-/// Players of a game circle around where they should stand; the average of their way is nearer to it (Yazıcı et al.
+/// The players of a game circle around an equilibrium; the average of their parameters is closer to it (Yazıcı et al.
 /// 2019).
 pub fn follow<M: Module>(average: M, model: &M, decay: f64) -> M {
     let mut weights = Weights::default();

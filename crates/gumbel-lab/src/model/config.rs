@@ -1,4 +1,4 @@
-//! What is common to the configurations of models: options of the command line, entries of a file, and words.
+//! The configurations of models in common: options of the command line, entries of a file, and words.
 
 use crate::data::labelled::Labelling;
 use crate::data::{self, Dataset, ImageSize, registry};
@@ -14,21 +14,21 @@ use std::path::Path;
 pub trait ModelConfig:
     Args + Serialize + DeserializeOwned + Clone + Debug + Default + PartialEq + Send + Sync + 'static
 {
-    /// NAME.
+    /// The name in `gumbel train NAME`.
     const NAME: &'static str;
     /// The model in a line, for `gumbel train --help`.
     const ABOUT: &'static str;
     /// Commands to start from, for `gumbel train NAME --help`.
     const EXAMPLES: &'static str;
-    /// The default temperature, where it is not the estimator's own.
+    /// The default temperature, if it differs from that of the estimator.
     const TAU: Option<f64> = None;
-    /// The options that decide how large the model is, in words.
+    /// The options that determine the size of the model, in words.
     const WIDTHS: &'static str;
     /// The option for the number of categories K.
     const CATEGORIES: &'static str = "--categories";
-    /// What an example is.
+    /// The word for an example of the data: image, string.
     const EXAMPLE: &'static str = "image";
-    /// What its objective bounds.
+    /// The quantity that its objective bounds.
     const QUANTITY: Quantity = Quantity::NegativeElbo;
 
     /// Adapts defaults and help of the options that all models have.
@@ -36,7 +36,7 @@ pub trait ModelConfig:
         command
     }
 
-    /// Whether data are known by that name, and need no path.
+    /// Whether the name is that of known data, which need no path.
     fn knows(name: &str) -> bool {
         registry::find(name).is_ok()
     }
@@ -49,10 +49,10 @@ pub trait ModelConfig:
         Ok(data::load(name, data_dir, 0)?)
     }
 
-    /// The latents D of a layer, and the categories K of each.
+    /// Numbers of latents per layer (D) and of categories per latent (K).
     fn latents(&self) -> (usize, usize);
 
-    /// Layers of latents: each has an estimator of its own.
+    /// Number of layers of latents, each with its own estimator.
     fn layers(&self) -> usize {
         1
     }
@@ -67,13 +67,13 @@ pub trait ModelConfig:
         None
     }
 
-    /// Rejects what cannot be trained by such an estimator, with the remedy.
+    /// Rejects options that cannot be trained with the estimator, with the remedy.
     ///
     /// # Errors
     /// The first option out of its range, or two that are incompatible.
     fn check(&self, estimator: &EstimatorSpec) -> Result<()>;
 
-    /// How large the model is for images of this size.
+    /// The size of the model for images of this size.
     ///
     /// # Errors
     /// Images that it cannot model.
@@ -85,7 +85,7 @@ pub trait ModelConfig:
     /// The title of its report.
     fn title(data: &str) -> String;
 
-    /// What it models, and by what it was `trained`, in a sentence or two.
+    /// The model and how it was `trained`, in a sentence or two.
     fn summarize(&self, trained: &str) -> String {
         format!("{}, {trained}", self.describe())
     }
@@ -99,7 +99,7 @@ pub trait ModelConfig:
     }
 }
 
-/// What the objective of a model bounds.
+/// The quantity that the objective of a model bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {
     /// −ln p(x), by the negative ELBO.
@@ -111,7 +111,7 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// What the objective at one hard sample is called.
+    /// The name of the objective at one hard sample.
     pub fn one_sample(self) -> &'static str {
         match self {
             Self::NegativeElbo => "hard negative ELBO, one sample",
@@ -120,7 +120,7 @@ impl Quantity {
         }
     }
 
-    /// What the bound with many samples is called.
+    /// The name of the bound with many samples.
     pub fn bound(self) -> &'static str {
         match self {
             Self::Conditional => "bound on -ln p(lower|upper)",
@@ -129,7 +129,7 @@ impl Quantity {
     }
 }
 
-/// How large a model is.
+/// The size of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Trainable parameters, or `u64::MAX` where they cannot be counted.
@@ -144,6 +144,12 @@ pub(super) fn linear_parameters(widths: &[u64]) -> u64 {
     widths.windows(2).map(layer).fold(0, u64::saturating_add)
 }
 
+/// Trainable parameters of linear layers with these widths and of others with the same in reverse.
+pub(super) fn mirrored_parameters(widths: &[u64]) -> u64 {
+    let reversed: Vec<u64> = widths.iter().rev().copied().collect();
+    linear_parameters(widths).saturating_add(linear_parameters(&reversed))
+}
+
 /// Rejects a layer without latents, and a latent with fewer than two categories.
 pub(super) fn check_latents(config: &impl ModelConfig) -> Result<()> {
     let (latents, categories) = config.latents();
@@ -153,11 +159,4 @@ pub(super) fn check_latents(config: &impl ModelConfig) -> Result<()> {
         "--categories must be at least 2, got {categories}: a latent with one category carries no information"
     );
     Ok(())
-}
-
-/// The values of the options when none is given.
-pub(super) fn defaults<A: Args>() -> A {
-    let matches = A::augment_args(clap::Command::new("")).try_get_matches_from::<_, &str>([]);
-    let parsed = matches.and_then(|matches| A::from_arg_matches(&matches));
-    parsed.expect("every option has a default")
 }

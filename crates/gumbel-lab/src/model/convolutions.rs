@@ -44,7 +44,7 @@ impl Convolutions {
     }
 }
 
-/// Numbers that such layers make of an image, after each of them: the last are the features, F.
+/// Number of values after each of the layers; the last is the number of features, F.
 pub fn sizes(channels: &[usize], size: ImageSize) -> impl Iterator<Item = usize> {
     let smaller = |size: &ImageSize| {
         Some(ImageSize { height: size.height.div_ceil(STRIDE), width: size.width.div_ceil(STRIDE) })
@@ -53,7 +53,7 @@ pub fn sizes(channels: &[usize], size: ImageSize) -> impl Iterator<Item = usize>
     sizes.zip(channels).map(|(size, &channels)| size.pixels().saturating_mul(channels))
 }
 
-/// Numbers trained, or `u64::MAX` where they cannot be counted.
+/// Trainable parameters, or `u64::MAX` where they cannot be counted.
 pub fn parameters(channels: &[usize]) -> u64 {
     let layer = |(inputs, outputs): (usize, usize)| {
         let weights = (inputs as u64).saturating_mul((KERNEL * KERNEL) as u64);
@@ -62,7 +62,7 @@ pub fn parameters(channels: &[usize]) -> u64 {
     ends(channels).map(layer).fold(0, u64::saturating_add)
 }
 
-/// Channels that each layer has and makes, from grey.
+/// Input and output channels of each layer; the input of the first is grey.
 fn ends(channels: &[usize]) -> impl Iterator<Item = (usize, usize)> {
     std::iter::once(1).chain(channels.iter().copied()).zip(channels.iter().copied())
 }

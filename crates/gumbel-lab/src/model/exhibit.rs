@@ -1,4 +1,4 @@
-//! What a trained model has to show.
+//! Images and strings that show a trained model.
 
 use burn::tensor::Tensor;
 

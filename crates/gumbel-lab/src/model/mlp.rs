@@ -31,7 +31,7 @@ impl Mlp {
         last.forward(input)
     }
 
-    /// Where its parameters are.
+    /// The device of its parameters.
     pub(super) fn device(&self) -> Device {
         self.layers[0].weight.val().device()
     }

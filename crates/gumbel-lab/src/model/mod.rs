@@ -38,7 +38,7 @@ use gumbel::{Error, Noise};
 /// A model of binary images, `[B, P]` of zeros and ones, with one or several layers of discrete latents. A string is such
 /// an image too, with a row for each of its symbols and a single one in it.
 ///
-/// Its default has no parameters and holds the place of a model whose parameters are being updated.
+/// Its default has no parameters: it takes the place of a model whose parameters are being updated.
 pub trait Model: Module + Default + Send + Sync {
     /// Its hyperparameters.
     type Config: ModelConfig;
@@ -67,12 +67,12 @@ pub trait Model: Module + Default + Send + Sync {
         Tensor::zeros([logits.dims()[0]], &logits.device())
     }
 
-    /// The weight of that part at a step of training.
+    /// The weight of that part of the objective at a step of training.
     fn sampleless_weight(_config: &Self::Config, _step: u64) -> f64 {
         1.0
     }
 
-    /// What images of a known class add to the objective, `[B]`; zero for a model that takes no labels.
+    /// The contribution of images of a known class to the objective, `[B]`; zero for a model that takes no labels.
     fn supervised(&self, _config: &Self::Config, labelled: Labelled, _noise: &mut Noise) -> Tensor<1> {
         Tensor::zeros([labelled.labels.len()], &labelled.images.device())
     }
@@ -104,7 +104,7 @@ pub trait Model: Module + Default + Send + Sync {
         Ok(Vec::new())
     }
 
-    /// What a report shows of the model. `test` gives a number of test images, spread over the set.
+    /// Images or strings that show the model in a report. `test` gives a number of test images, spread over the set.
     ///
     /// # Errors
     /// NaN among the parameters.

@@ -24,15 +24,21 @@ impl Prior {
             Self::Learned => "the learned prior",
         }
     }
+
+    /// Trainable parameters of the prior of a code of `code` numbers, D · K.
+    pub(super) fn parameters(self, code: usize) -> u64 {
+        if self == Self::Learned { code as u64 } else { 0 }
+    }
 }
 
-/// Logits to be trained, uniform at first.
-pub(super) fn uniform(
-    [latents, categories]: [usize; 2],
+/// Logits to be trained, `[D, K]`, zero at first; none for a uniform prior.
+pub(super) fn initial(
+    prior: Prior,
+    shape: [usize; 2],
     ids: &mut impl Iterator<Item = u64>,
     device: &Device,
-) -> Param<Tensor<2>> {
-    trainable(next_id(ids), Tensor::zeros([latents, categories], device))
+) -> Option<Param<Tensor<2>>> {
+    (prior == Prior::Learned).then(|| trainable(next_id(ids), Tensor::zeros(shape, device)))
 }
 
 /// As `[1, D, K]`; zeros if it is uniform.

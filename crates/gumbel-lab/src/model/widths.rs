@@ -9,7 +9,7 @@ use std::str::FromStr;
 #[serde(try_from = "Written", into = "Vec<usize>")]
 pub struct Widths(Vec<usize>);
 
-/// How a file may give them.
+/// The forms of widths in a file.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a list of widths such as [512, 256], or \"none\"")]
 enum Written {
@@ -18,7 +18,7 @@ enum Written {
 }
 
 impl Widths {
-    /// From the pixels to the code.
+    /// The widths in order, from the input to the code.
     pub fn as_slice(&self) -> &[usize] {
         &self.0
     }

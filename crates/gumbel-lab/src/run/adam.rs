@@ -1,9 +1,9 @@
 //! Adam in one pass over memory.
 //!
-//! Kingma and Ba 2015, algorithm 1. Burn's own `Adam` is a dozen tensor operations, each with a result of its own:
+//! Kingma and Ba 2015, algorithm 1. Burn's own `Adam` is a dozen tensor operations, each with its own result:
 //! on a model of a million parameters they took a third of a training step. Here a parameter in host memory, its
 //! gradient and both moments are read once, and updated where they are. State, record and every bit of the result
-//! are those of Burn's `Adam`, which also takes the first step, and all steps elsewhere than in host memory.
+//! are those of Burn's `Adam`, which also takes the first step, and all steps outside of host memory.
 
 use burn::backend::Flex;
 use burn::optim::{Adam, AdamConfig, AdamState, LearningRate, Optimizer};
@@ -30,7 +30,7 @@ impl Default for FusedAdam {
 }
 
 impl FusedAdam {
-    /// Another decay of the first moment: games between networks want a shorter memory of the gradient.
+    /// Adam with this decay β₁ of the first moment: adversarial training needs a shorter memory of the gradient.
     pub fn with_beta_1(beta_1: f32) -> Self {
         let config = AdamConfig::new().with_beta_1(beta_1).with_beta_2(BETA_2).with_epsilon(EPSILON);
         Self { burn: config.build(), beta_1 }
@@ -80,7 +80,7 @@ fn fused<const D: usize>(
     (Tensor::from_primitive::<Flex>(p), Some(state))
 }
 
-/// The whole of its memory holds the tensor's numbers, in order.
+/// The tensor with its numbers in order, without gaps.
 fn contiguous<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
     tensor.try_into_primitive::<Flex>().expect("it is in host memory").to_contiguous()
 }

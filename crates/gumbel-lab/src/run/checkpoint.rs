@@ -1,4 +1,4 @@
-//! A model's parameters as safetensors, alone or with all that training needs to go on.
+//! A model's parameters as safetensors, alone or with all that a resumed run needs.
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -11,41 +11,41 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// Where a run stands besides its parameters.
+/// The progress of a run, without its parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Steps done.
     pub step: u64,
     /// The estimator's name.
     pub estimator: String,
-    /// What the estimator of each layer of latents has learned; in tensors of the file, not in its header.
+    /// The state of the estimator of each layer of latents; in tensors of the file, not in its header.
     #[serde(skip)]
     pub states: Vec<State>,
-    /// Their number.
+    /// The number of states.
     #[serde(default)]
     layers: usize,
     /// [`Dataset::digest`](crate::data::Dataset::digest) of what it was trained on.
     pub data: String,
     /// Seconds of training so far.
     pub seconds: f64,
-    /// Where version 0.1 kept what the first layer's estimator had learned, and those of the layers below.
+    /// In files of version 0.1, the state of the first layer's estimator, and those of the layers below.
     #[serde(default, skip_serializing)]
     estimator_state: Vec<u64>,
     #[serde(default, skip_serializing)]
     states_below: Vec<Vec<u64>>,
 }
 
-/// A checkpoint in the format of version 0.1, whose estimator had learned something: its layout was not recorded.
+/// A checkpoint of version 0.1 with the state of an estimator, whose layout was not recorded.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{path} was written by version 0.1, which did not name what its estimator had learned; start a new run"
+    "{path} was written by version 0.1, which did not record the layout of estimator states; start a new run"
 )]
 pub struct Outdated {
     path: String,
 }
 
 impl Progress {
-    /// Of a run with an estimator for each layer of latents.
+    /// The progress of a run with a state for each layer of latents.
     pub fn new(step: u64, estimator: &str, states: Vec<State>, data: String, seconds: f64) -> Self {
         let (layers, estimator) = (states.len(), estimator.into());
         let (estimator_state, states_below) = (Vec::new(), Vec::new());
@@ -63,7 +63,7 @@ impl Progress {
         Ok(Self { layers, estimator_state: Vec::new(), states_below: Vec::new(), ..self })
     }
 
-    /// Refuses fewer steps than are done: they would have to be undone.
+    /// Rejects fewer steps than the run has done.
     ///
     /// # Errors
     /// More steps done than `steps`.
@@ -77,7 +77,7 @@ impl Progress {
     }
 }
 
-/// What the estimator of a layer had learned.
+/// The state of the estimator of a layer.
 fn state(tensors: &SafeTensors, layer: usize) -> State {
     let prefix = format!("{ESTIMATOR}{layer}.");
     let named = tensors.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(&prefix)?, tensor)));
@@ -88,14 +88,14 @@ fn state(tensors: &SafeTensors, layer: usize) -> State {
     named.fold(State::new(), |state, (name, tensor)| state.with(name, numbers(&tensor)))
 }
 
-/// The entries of what estimators have learned begin with this and the layer.
+/// The entries of estimator states begin with this and the layer.
 const ESTIMATOR: &str = "estimator.";
 /// The safetensors entry that holds the optimiser's own format.
 const OPTIMIZER: &str = "optimizer.burnpack";
 /// The metadata key of [`Progress`].
 const PROGRESS: &str = "progress";
 
-/// The parameters of any model, with what else is needed to use it under a key of the metadata.
+/// The parameters of any model, with a description under a key of the metadata.
 ///
 /// # Errors
 /// Only if the format refuses its own names.
@@ -105,7 +105,7 @@ pub fn described<M: Module>(model: &M, key: &str, description: &impl Serialize) 
     Ok(safetensors::serialize(views(&parameters(model))?, Some(metadata))?)
 }
 
-/// What [`described`] put beside the parameters.
+/// The description that [`described`] wrote.
 ///
 /// # Errors
 /// A file that is missing, corrupt, or without it.
@@ -140,7 +140,7 @@ fn named(layer: usize, state: &State) -> Parameters {
     state.iter().map(|(name, data)| (format!("{ESTIMATOR}{layer}.{name}"), data.clone())).collect()
 }
 
-/// Puts saved parameters into a model of the same shape.
+/// Loads saved parameters into a model of the same shape.
 ///
 /// # Errors
 /// A file that is missing, corrupt, or of a model of another shape.
@@ -148,7 +148,7 @@ pub fn load_model<M: Module>(path: &Path, model: M) -> Result<M> {
     with_parameters(path, &read(path)?, model)
 }
 
-/// Puts a saved run back as it was.
+/// Restores a saved run.
 ///
 /// # Errors
 /// As [`load_model`]; a file that holds a model alone; an [`Outdated`] one.
@@ -169,7 +169,7 @@ pub fn load_training<M: Module>(
     Ok((with_parameters(path, &bytes, model)?, optimizer, progress))
 }
 
-/// Where a saved run stands.
+/// The progress of a saved run.
 ///
 /// # Errors
 /// A file that is missing, corrupt, or that holds a model alone.
@@ -181,8 +181,8 @@ pub fn progress(path: &Path) -> Result<Progress> {
 fn entry<T: DeserializeOwned>(path: &Path, bytes: &[u8], key: &str) -> Result<T> {
     let (_, metadata) = SafeTensors::read_metadata(bytes).with_context(|| corrupt(path))?;
     let text = metadata.metadata().as_ref().and_then(|entries| entries.get(key));
-    let text =
-        text.with_context(|| format!("{} was not written for this: it has no {key}", path.display()))?;
+    let text = text
+        .with_context(|| format!("{} is another kind of file: its metadata have no {key}", path.display()))?;
     serde_json::from_str(text).with_context(|| corrupt(path))
 }
 
@@ -208,13 +208,13 @@ fn with_parameters<M: Module>(path: &Path, bytes: &[u8], model: M) -> Result<M> 
     Ok(model.map(&mut Loader { stored, path: Vec::new() }))
 }
 
-/// Refuses the parameters of another model.
+/// Rejects the parameters of another model.
 fn compare(path: &Path, wanted: &Parameters, stored: &BTreeMap<String, TensorData>) -> Result<()> {
     for (name, data) in wanted {
         match stored.get(name).map(TensorData::shape) {
-            None => bail!("{} is of another model: it has no {name}", path.display()),
+            None => bail!("{} holds a different model: parameter {name} is missing", path.display()),
             Some(shape) if shape != data.shape() => bail!(
-                "{} is of another model: {name} is {:?} there, {:?} here; check the options of the model",
+                "{} holds a different model: {name} has shape {:?}, expected {:?}; check the options of the model",
                 path.display(),
                 shape.as_slice(),
                 data.shape().as_slice()
@@ -224,7 +224,7 @@ fn compare(path: &Path, wanted: &Parameters, stored: &BTreeMap<String, TensorDat
     }
     let known = |name: &&String| wanted.iter().any(|(wanted, _)| wanted == *name);
     match stored.keys().find(|name| !known(name)) {
-        Some(name) => bail!("{} is of another model: {name} has no place here", path.display()),
+        Some(name) => bail!("{} holds a different model: parameter {name} is not expected", path.display()),
         None => Ok(()),
     }
 }

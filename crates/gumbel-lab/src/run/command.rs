@@ -1,77 +1,57 @@
-//! `gumbel train NAME`, whatever the experiment: a new run or a resumed one, from its options to its report.
+//! `gumbel train NAME` for any experiment: a new run or a resumed one, from its options to its report.
 
 use super::events::Events;
 use super::progress::TrainingBar;
+use super::summary::peak_memory_bytes;
 use super::{End, MetricsFile, Outcome, RunConfig, RunFolder, Summary, SummaryOf, Trainer};
-use super::{peak_memory_bytes, pool, read_config};
+use super::{pool, read_config};
 use crate::support::interrupt::{INTERRUPTED, Interrupted, Stop};
 use crate::support::shell::quoted;
 use crate::support::stdout::print;
 use anyhow::{Context, Result, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
-use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Options that are not part of a run's configuration.
+/// The folders and files of a run, which are not part of its configuration.
 #[derive(Clone, Debug, Args)]
-pub struct RunFiles {
+struct RunFiles {
     /// Folder of the run [default: the first free runs/MODEL-N]
     #[arg(long, value_name = "DIR", help_heading = "Files")]
-    pub out: Option<PathBuf>,
+    out: Option<PathBuf>,
     /// TOML file with options, such as the config.toml of a run; the command line takes precedence
     #[arg(long, value_name = "FILE", help_heading = "Files")]
-    pub config: Option<PathBuf>,
+    config: Option<PathBuf>,
     /// Folder of a stopped run to resume, exactly as if it had not stopped; accepts --steps, --threads,
     /// --device, --tensorboard and --data-dir only
     #[arg(long, value_name = "DIR", help_heading = "Files", conflicts_with_all = ["out", "config"])]
-    pub resume: Option<PathBuf>,
+    resume: Option<PathBuf>,
 }
 
 /// Options that may change when a run is resumed.
 const FREE: [&str; 6] = ["steps", "threads", "device", "tensorboard", "data_dir", "resume"];
 
-/// The command line of `gumbel train NAME`, not yet merged with a file.
-#[derive(Debug)]
-pub struct Arguments<C> {
-    /// The options of the run.
-    pub matches: ArgMatches,
-    /// Where it goes and comes from.
-    pub files: RunFiles,
-    config: PhantomData<C>,
+/// Adds the options of `gumbel train NAME` to a command.
+pub fn add_options<C: RunConfig>(command: clap::Command) -> clap::Command {
+    RunFiles::augment_args(C::add_options(command)).args_override_self(true)
 }
 
-impl<C: RunConfig> Arguments<C> {
-    /// Adds the options to a command.
-    pub fn add_to(command: clap::Command) -> clap::Command {
-        RunFiles::augment_args(C::add_options(command)).args_override_self(true)
+/// The configuration that was typed, over that of a file or of a run to resume, and the folder of that run.
+///
+/// # Errors
+/// A file that cannot be read or is malformed; a folder that is not a run; an option that cannot change.
+pub fn configuration<C: RunConfig>(matches: &ArgMatches) -> Result<(C, Option<RunFolder>)> {
+    let files = RunFiles::from_arg_matches(matches)?;
+    let folder = files.resume.as_deref().map(RunFolder::open).transpose()?;
+    if let Some(folder) = &folder {
+        check_resumable(matches, folder)?;
     }
-
-    /// The options that were given.
-    ///
-    /// # Errors
-    /// Those of clap.
-    pub fn of(matches: &ArgMatches) -> Result<Self> {
-        let files = RunFiles::from_arg_matches(matches)?;
-        Ok(Self { matches: matches.clone(), files, config: PhantomData })
-    }
-
-    /// The configuration, and the folder of a run to resume.
-    ///
-    /// # Errors
-    /// A file that cannot be read or is malformed; a folder that is not a run; an option that cannot change.
-    pub fn configuration(&self) -> Result<(C, Option<RunFolder>)> {
-        let folder = self.files.resume.as_deref().map(RunFolder::open).transpose()?;
-        if let Some(folder) = &folder {
-            check_resumable(&self.matches, folder)?;
-        }
-        let file = folder.as_ref().map(|folder| folder.file(RunFolder::CONFIG)).or(self.files.config.clone());
-        let mut config = read_config::<C>(&self.matches, file.as_deref())?;
-        config.make_absolute()?;
-        Ok((config, folder))
-    }
+    let file = folder.as_ref().map(|folder| folder.file(RunFolder::CONFIG)).or(files.config);
+    let mut config = read_config::<C>(matches, file.as_deref())?;
+    config.common_mut().make_absolute(C::knows)?;
+    Ok((config, folder))
 }
 
 /// Rejects options that would make it another run.
@@ -95,11 +75,10 @@ fn check_resumable(matches: &ArgMatches, folder: &RunFolder) -> Result<()> {
 /// # Errors
 /// Options that are incompatible, data that are missing, a disk that is full.
 pub fn train<E: Outcome>(arguments: &ArgMatches, started: Instant, stop: &Stop) -> Result<ExitCode> {
-    let arguments = Arguments::of(arguments)?;
-    let (config, resumed): (E::Config, _) = arguments.configuration()?;
+    let (config, resumed): (E::Config, _) = configuration(arguments)?;
     config.check()?;
-    let out = arguments.files.out.as_deref();
-    pool(config.common().threads)?.install(|| begin::<E>(&config, out, resumed, started, stop))
+    let out = RunFiles::from_arg_matches(arguments)?.out;
+    pool(config.common().threads)?.install(|| begin::<E>(&config, out.as_deref(), resumed, started, stop))
 }
 
 /// Trains in a new folder or in that of a run to resume.
@@ -124,7 +103,7 @@ fn begin<E: Outcome>(
     outcome
 }
 
-/// A run and where it goes.
+/// A run and its folder.
 struct Run<'a, E: Outcome> {
     config: &'a E::Config,
     folder: &'a RunFolder,
@@ -135,7 +114,7 @@ struct Run<'a, E: Outcome> {
 impl<E: Outcome> Run<'_, E> {
     /// Trains, evaluates and reports.
     fn complete(&self, mut trainer: Trainer<E>) -> Result<ExitCode> {
-        let (first, steps) = (trainer.step(), self.config.common().steps);
+        let (first, steps) = (trainer.step, self.config.common().steps);
         // Before the configuration, so that a run that cannot be resumed stays as it was.
         let mut metrics = MetricsFile::open(self.folder, first)?;
         self.folder.write(RunFolder::CONFIG, self.config.record()?)?;
@@ -153,7 +132,7 @@ impl<E: Outcome> Run<'_, E> {
         if end == End::Stopped {
             return self.stopped(&trainer);
         }
-        let from_start = trainer.first_step().filter(|_| first == 0);
+        let from_start = trainer.first_step.filter(|_| first == 0);
         let seconds_to_first_step = from_start.map(|done| (done - self.started).as_secs_f64());
         match self.finish(&trainer, &metrics.rows, seconds_to_first_step) {
             Err(error) if error.is::<Interrupted>() => self.stopped(&trainer),
@@ -162,12 +141,10 @@ impl<E: Outcome> Run<'_, E> {
     }
 
     fn stopped(&self, trainer: &Trainer<E>) -> Result<ExitCode> {
+        let (step, steps, name) = (trainer.step, self.config.common().steps, E::Config::NAME);
+        let run = quoted(&self.folder.path().to_string_lossy());
         print(&format!(
-            "stopped at step {} of {}; resume with: gumbel train {} --resume {}\n",
-            trainer.step(),
-            self.config.common().steps,
-            E::Config::NAME,
-            quoted(&self.folder.path().to_string_lossy())
+            "stopped at step {step} of {steps}; resume with: gumbel train {name} --resume {run}\n"
         ))?;
         Ok(ExitCode::from(INTERRUPTED))
     }
@@ -201,12 +178,12 @@ impl<E: Outcome> Run<'_, E> {
         let summary = Summary {
             model: E::Config::NAME.into(),
             data: experiment.data_name().into(),
-            setup: experiment.setup(trainer.step()),
-            steps: trainer.step(),
+            setup: experiment.setup(trainer.step),
+            steps: trainer.step,
             seed: self.config.common().seed,
             parameters: experiment.parameters(),
-            seconds: trainer.seconds(),
-            steps_per_second: trainer.step() as f64 / trainer.seconds(),
+            seconds: trainer.seconds,
+            steps_per_second: trainer.step as f64 / trainer.seconds,
             seconds_to_first_step,
             test,
             peak_memory_bytes: peak_memory_bytes(),

@@ -1,7 +1,7 @@
-//! The options that every run has.
+//! The options of every run.
 
 use super::DeviceName;
-use crate::support::number::count;
+use crate::support::options::{count, defaults};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -14,12 +14,12 @@ pub struct Common {
     /// Data set: digits (built in), mnist, binarized-mnist, fashion-mnist, omniglot, or a folder of IDX files
     #[arg(long, default_value = "digits", value_name = "NAME|DIR", help_heading = "Data")]
     pub data: String,
-    /// Folder in which data sets are looked for [default: $GUMBEL_DATA, then the platform's cache]
+    /// Folder to search for data sets [default: $GUMBEL_DATA, then the cache folder of the system]
     #[arg(long, value_name = "DIR", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
 
-    /// Number of gradient steps
+    /// Number of gradient steps, at least 1
     #[arg(long, default_value_t = 5000, value_parser = count::<u64>, value_name = "N", help_heading = "Training")]
     pub steps: u64,
     /// Random seed
@@ -32,7 +32,7 @@ pub struct Common {
     #[arg(long, default_value_t, value_enum, value_name = "DEVICE", help_heading = "Training")]
     #[arg(hide_possible_values = true)]
     pub device: DeviceName,
-    /// Also write TensorBoard event files: every column of metrics.csv, and images at evaluations
+    /// TensorBoard event files in the folder of the run: every column of metrics.csv, and images at evaluations
     #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, value_name = "BOOL")]
     #[arg(action = clap::ArgAction::Set, hide_possible_values = true, help_heading = "Evaluation")]
     pub tensorboard: bool,
@@ -42,10 +42,10 @@ pub struct Common {
 }
 
 impl Common {
-    /// Makes the data's paths absolute, so that the run can be resumed from anywhere. `known` names are no paths.
+    /// Makes the data's paths absolute, so that the run can be resumed from any folder. `known` names are not paths.
     ///
     /// # Errors
-    /// A working directory that is gone.
+    /// A working directory that no longer exists.
     pub(super) fn make_absolute(&mut self, known: impl Fn(&str) -> bool) -> Result<()> {
         self.data_dir = self.data_dir.as_ref().map(std::path::absolute).transpose()?;
         if !known(&self.data) && Path::new(&self.data).exists() {
@@ -56,41 +56,35 @@ impl Common {
         Ok(())
     }
 
-    /// Rejects what no run can have.
+    /// Rejects values that no run can have.
     ///
     /// # Errors
     /// The first option out of its range.
     pub fn check(&self) -> Result<()> {
         ensure!(self.steps >= 1, "--steps must be at least 1, got 0");
         ensure!(self.evaluate_every >= 1, "--evaluate-every must be at least 1, got 0");
-        check_threads(self.threads)
+        let threads = self.threads;
+        ensure!(
+            threads <= THREADS,
+            "--threads must be at most {THREADS}, got {threads}; 0 uses one per core"
+        );
+        Ok(())
     }
 }
 
 impl Default for Common {
     fn default() -> Self {
-        let matches = Self::augment_args(clap::Command::new("")).try_get_matches_from::<_, &str>([]);
-        let parsed = matches.and_then(|matches| clap::FromArgMatches::from_arg_matches(&matches));
-        parsed.expect("every option has a default")
+        defaults()
     }
 }
 
 /// The most threads: more than any machine gains from, fewer than any refuses.
 const THREADS: usize = 1024;
 
-/// Rejects more threads than a machine gives.
+/// A pool of threads; inside it, matrix products start without waking a thread for each.
 ///
 /// # Errors
-/// The number, with its limit.
-pub fn check_threads(threads: usize) -> Result<()> {
-    ensure!(threads <= THREADS, "--threads must be at most {THREADS}, got {threads}; 0 uses one per core");
-    Ok(())
-}
-
-/// Threads to work inside of, where matrix products start without waking a thread for each.
-///
-/// # Errors
-/// Threads that the system refuses.
+/// Threads that the system does not start.
 pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     pool.context("cannot start threads; try --threads 1")

@@ -1,9 +1,10 @@
-//! How runs of an experiment are compared: by the values of one option, on curves and on results that all of them have.
+//! The comparison of runs of an experiment, by the values of one option: curves and results that all of them have.
 
 use super::{
-    Arguments, MetricsFile, Outcome, Record, RunConfig, RunFolder, Summary, SummaryOf, Trainer, config_of,
-    read_metrics,
+    MetricsFile, Outcome, Record, RunConfig, RunFolder, Summary, SummaryOf, Trainer, config_of,
+    configuration, read_metrics,
 };
+use crate::page::number::{fixed, with_error};
 use anyhow::Result;
 use clap::ArgMatches;
 use std::path::Path;
@@ -15,23 +16,23 @@ pub trait Compared: Outcome {
     /// Options that belong to a single value.
     const OF_ONE: &'static [&'static str];
 
-    /// A value in full, by which two spellings of the same are recognised.
+    /// The canonical spelling of a value.
     ///
     /// # Errors
     /// A value that does not exist.
     fn in_full(value: &str) -> Result<String>;
 
-    /// What evaluations during training show.
+    /// The numbers along training, each with its place in a row of metrics.
     fn curves() -> Vec<(Curve, ValueOf<Self>)>;
 
-    /// What the results on the test set show.
+    /// The numbers on the test set.
     fn measures(results: &Self::Results) -> Vec<Measure>;
 
-    /// How the measures may be compared, in a paragraph.
+    /// An explanation of the measures, in a paragraph.
     fn caution(summary: &SummaryOf<Self>) -> String;
 }
 
-/// How a curve's number is found in a row of metrics.
+/// The number of a curve in a row of metrics.
 pub type ValueOf<E> = fn(&<E as super::Experiment>::Metrics) -> Option<f64>;
 
 /// A number along training.
@@ -41,9 +42,9 @@ pub struct Curve {
     pub column: &'static str,
     /// The heading of its section.
     pub heading: &'static str,
-    /// What it is, with its unit.
+    /// Name and unit of the number.
     pub label: &'static str,
-    /// How to read it.
+    /// Explanation of the curve.
     pub caption: &'static str,
     /// Whether its axis is logarithmic.
     pub log_y: bool,
@@ -60,16 +61,18 @@ pub struct Measure {
     pub value: f64,
     /// Its standard error, if it has one.
     pub standard_error: Option<f64>,
-    /// The head of its column in tables, if it stands in them.
+    /// The head of its column in tables; none if they leave it out.
     pub head: Option<String>,
-    /// The factor by which it is multiplied there.
-    pub scale: f64,
+    /// The factor by which it is multiplied in tables.
+    scale: f64,
+    /// Its decimals in tables, if it has no standard error.
+    decimals: usize,
 }
 
 impl Measure {
     /// A number with the head of its column.
     pub fn new(column: &'static str, value: f64, head: impl Into<String>) -> Self {
-        Self { column, value, standard_error: None, head: Some(head.into()), scale: 1.0 }
+        Self { column, value, standard_error: None, head: Some(head.into()), scale: 1.0, decimals: 3 }
     }
 
     /// The same with a standard error.
@@ -81,12 +84,21 @@ impl Measure {
     /// The same in per cent in tables.
     #[must_use]
     pub fn in_per_cent(self) -> Self {
-        Self { scale: 100.0, ..self }
+        Self { scale: 100.0, decimals: 1, ..self }
     }
 
-    /// The number and its standard error as tables have them.
-    pub fn shown(&self) -> (f64, Option<f64>) {
-        (self.scale * self.value, self.standard_error.map(|error| self.scale * error))
+    /// The same with this number of decimals in tables, if it has no standard error.
+    #[must_use]
+    pub fn with_decimals(self, decimals: usize) -> Self {
+        Self { decimals, ..self }
+    }
+
+    /// The number as tables show it.
+    pub fn cell(&self) -> String {
+        match self.standard_error {
+            Some(error) => with_error(self.scale * self.value, self.scale * error),
+            None => fixed(self.scale * self.value, self.decimals),
+        }
     }
 }
 
@@ -101,7 +113,7 @@ pub struct ComparedRun {
     pub points: Vec<Point>,
     /// Results on the test set.
     pub measures: Vec<Measure>,
-    /// How they may be compared.
+    /// An explanation of the measures, in a paragraph.
     pub caution: String,
     /// Gradient steps.
     pub steps: u64,
@@ -124,11 +136,11 @@ pub struct Point {
     pub values: Vec<Option<f64>>,
 }
 
-/// What the runs of a comparison have in common.
+/// The options that the runs of a comparison share.
 pub struct Shared {
     /// The options as in a run's `config.toml`.
     pub options: toml::Table,
-    /// What chooses them: `train vae --steps 2000`.
+    /// The command of the options: `train vae --steps 2000`.
     pub command: String,
 }
 
@@ -137,7 +149,7 @@ pub struct Shared {
 /// # Errors
 /// A file that cannot be read or is malformed.
 pub fn shared<E: Compared>(matches: &ArgMatches) -> Result<Shared> {
-    let (config, _) = Arguments::<E::Config>::of(matches)?.configuration()?;
+    let (config, _): (E::Config, _) = configuration(matches)?;
     let mut options = toml::Table::try_from(&config)?;
     let defaults = toml::Table::try_from(E::Config::defaults())?;
     options.extend(defaults.get(E::OPTION).map(|default| (E::OPTION.to_string(), default.clone())));
@@ -158,7 +170,7 @@ pub fn recorded<E: Compared>(path: &Path) -> Result<toml::Table> {
 /// # Errors
 /// As for [`train`](super::train).
 pub fn check_values<E: Compared>(matches: &ArgMatches, values: &[String]) -> Result<()> {
-    let (config, _) = Arguments::<E::Config>::of(matches)?.configuration()?;
+    let (config, _): (E::Config, _) = configuration(matches)?;
     let with = |value: &String| -> Result<E::Config> {
         let mut options = toml::Table::try_from(&config)?;
         options.insert(E::OPTION.into(), value.clone().into());

@@ -1,4 +1,4 @@
-//! Options that are a command line, a TOML file and the record of a run at once, whatever the experiment.
+//! Options that are a command line, a TOML file and the record of a run at once, for any experiment.
 
 use super::Common;
 use crate::support::shell::quoted;
@@ -29,13 +29,11 @@ pub trait RunConfig: Args + FromArgMatches + Serialize + DeserializeOwned + Clon
     /// Whether data are known by that name, and need no path.
     fn knows(data: &str) -> bool;
 
-    /// Rejects what is malformed in a part of a file, where the whole could not name its line.
+    /// Rejects what is malformed in a flattened part of a file, where the whole could not name its line.
     ///
     /// # Errors
     /// An option of the part that is malformed.
-    fn check_parts(_text: &str) -> Result<(), toml::de::Error> {
-        Ok(())
-    }
+    fn check_parts(text: &str) -> Result<(), toml::de::Error>;
 
     /// Rejects what cannot be trained, with the remedy.
     ///
@@ -81,20 +79,12 @@ pub trait RunConfig: Args + FromArgMatches + Serialize + DeserializeOwned + Clon
         })
     }
 
-    /// What `config.toml` records: the experiment, and every option.
+    /// The contents of `config.toml`: the experiment, and every option.
     ///
     /// # Errors
     /// Only if TOML refuses its own types.
     fn record(&self) -> Result<String> {
         Ok(format!("model = \"{}\"\n{}", Self::NAME, toml::to_string(self)?))
-    }
-
-    /// Makes the data's paths absolute, so that the run can be resumed from anywhere.
-    ///
-    /// # Errors
-    /// A working directory that is gone.
-    fn make_absolute(&mut self) -> Result<()> {
-        self.common_mut().make_absolute(Self::knows)
     }
 }
 

@@ -65,7 +65,7 @@ fn check_model<C: RunConfig>(path: &Path, model: Option<&toml::Value>) -> Result
     let model = model.and_then(toml::Value::as_str).unwrap_or(C::NAME);
     ensure!(
         model == C::NAME,
-        "{} is a configuration of gumbel train {model}, not of gumbel train {}",
+        "{} is a configuration of gumbel train {model}, not of gumbel train {}; use gumbel train {model}",
         path.display(),
         C::NAME
     );
@@ -100,6 +100,15 @@ fn unknown_option<C: RunConfig>(key: &str, options: &[(String, Vec<String>)]) ->
     let near = nearest(key, options.iter().map(|(name, _)| name.as_str()));
     let meant = near.first().map_or(String::new(), |near| format!(", did you mean '{near}'?"));
     format!("unknown option '{key}'{meant}; see gumbel train {} --help", C::NAME)
+}
+
+/// The configuration of typed options over those of a file's text.
+#[cfg(test)]
+pub(crate) fn parsed<C: RunConfig>(arguments: &[&str], file: Option<&str>) -> Result<C> {
+    let matches = C::command_line().try_get_matches_from(arguments)?;
+    let written = tempfile::NamedTempFile::new()?;
+    std::fs::write(written.path(), file.unwrap_or_default())?;
+    read_config(&matches, file.map(|_| written.path()))
 }
 
 #[cfg(test)]

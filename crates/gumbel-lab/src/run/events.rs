@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use std::io;
 use std::time::SystemTime;
 
-/// Columns of `metrics.csv` that are no scalars of their own: the place of all others, and the time.
+/// Columns of `metrics.csv` that are not scalars of the event file: the step and the time of the others.
 const PLACES: [&str; 2] = ["step", "seconds"];
 /// Images in a row.
 const COLUMNS: usize = 12;

@@ -1,4 +1,4 @@
-//! What a trainer needs of an experiment, and what a finished run leaves.
+//! The traits of an experiment: its training, and the results of a finished run.
 
 use super::{Learner, Record, RunConfig, RunFolder, Summary};
 use crate::page::{Images, Rendered};
@@ -11,12 +11,12 @@ use gumbel::estimator::State;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// What `gumbel train NAME` trains: data, parameters, a step and an evaluation. The [`Trainer`](super::Trainer) does the
-/// rest: cadence, seconds, metrics, checkpoints, stopping and resuming.
+/// An experiment of `gumbel train NAME`: data, parameters, a step and an evaluation. The [`Trainer`](super::Trainer) does
+/// the rest: cadence, seconds, metrics, checkpoints, stopping and resuming.
 pub trait Experiment: Sized {
     /// Its options; NAME is theirs.
     type Config: RunConfig;
-    /// What it is trained and tested on, cheap to clone.
+    /// The data for training and testing, cheap to clone.
     type Data: Clone;
     /// Its networks.
     type Model: Module + Default;
@@ -35,7 +35,7 @@ pub trait Experiment: Sized {
     /// Data that do not fit the configuration, networks that do not fit in memory.
     fn new(config: &Self::Config, data: &Self::Data, device: &Device) -> Result<Self>;
 
-    /// Prepares what only training needs, and rejects what would fail at the first step.
+    /// Prepares for training, and rejects what would fail at the first step.
     ///
     /// # Errors
     /// Labels that are missing, an estimator that cannot be used.
@@ -49,15 +49,15 @@ pub trait Experiment: Sized {
     /// The same, to be changed.
     fn learner_mut(&mut self) -> &mut Learner<Self::Model>;
 
-    /// What must be the same when a run is resumed.
+    /// The properties that must be the same when a run is resumed.
     fn identity(&self) -> Identity;
 
-    /// What estimators have learned, by layer of latents.
+    /// The states of the estimators, by layer of latents.
     fn states(&self) -> Vec<State> {
         Vec::new()
     }
 
-    /// Goes back to what estimators had learned.
+    /// Restores the states of the estimators.
     ///
     /// # Errors
     /// States of another number, or of other estimators.
@@ -71,7 +71,7 @@ pub trait Experiment: Sized {
     /// A loss that is not finite.
     fn step(&mut self, step: u64) -> Result<Self::Metrics>;
 
-    /// Adds to the row of the step just done what hard samples say.
+    /// Adds the evaluation on hard samples to the row of the last step.
     ///
     /// # Errors
     /// NaN among the parameters.
@@ -81,24 +81,24 @@ pub trait Experiment: Sized {
     fn remedy(&self) -> &'static str;
 }
 
-/// What must be the same when a run is resumed.
+/// The properties that must be the same when a run is resumed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The estimator, or what stands in its place.
+    /// The estimator, or the gradient of a generator.
     pub estimator: String,
     /// A digest of the data.
     pub data: String,
-    /// What the data are, in the plural: images, strings.
+    /// The word for the data, in the plural: images, strings.
     pub examples: String,
 }
 
-/// What a finished run of an experiment leaves: files, a line, a page; and what can be made from them later.
+/// The results of a finished run of an experiment: files, announcement, page, later evaluations and draws.
 pub trait Outcome: Experiment {
     /// The experiment in a line, for `gumbel train --help`.
     const ABOUT: &'static str;
     /// Commands to start from, for `gumbel train NAME --help`.
     const EXAMPLES: &'static str;
-    /// What distinguishes runs, such as the estimator.
+    /// The properties that distinguish runs, such as the estimator.
     type Setup: Serialize + DeserializeOwned;
     /// Results on the test set.
     type Results: Serialize + DeserializeOwned;
@@ -112,7 +112,7 @@ pub trait Outcome: Experiment {
     /// Trainable parameters.
     fn parameters(&self) -> usize;
 
-    /// What distinguishes the run, after `steps` steps.
+    /// The properties that distinguish the run, after `steps` steps.
     fn setup(&self, steps: u64) -> Self::Setup;
 
     /// The trained networks as `model.safetensors`.
@@ -121,7 +121,7 @@ pub trait Outcome: Experiment {
     /// Only if the format refuses its own names.
     fn saved(&self) -> Result<Vec<u8>>;
 
-    /// Takes the parameters that a finished run has saved, for its own data or for other data of the same form.
+    /// Loads the parameters of a finished run, for its own data or for other data of the same form.
     ///
     /// # Errors
     /// A file that is missing or damaged; data of another form, such as images of another size.
@@ -150,7 +150,7 @@ pub trait Outcome: Experiment {
         Ok(Vec::new())
     }
 
-    /// The page of a run: of one that still runs without a summary.
+    /// The page of a run; a run in progress has no summary.
     ///
     /// # Errors
     /// NaN among the parameters.
@@ -166,7 +166,7 @@ pub trait Outcome: Experiment {
 /// `summary.json` of an experiment.
 pub type SummaryOf<E> = Summary<<E as Outcome>::Setup, <E as Outcome>::Results>;
 
-/// What a trained model draws.
+/// Draws from a trained model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Generated {
     /// Images.

@@ -1,9 +1,10 @@
-//! The folder of a run: what is in it, and how it is written so that nothing is ever half there.
+//! The folder of a run, and its files, each of which is written in full or not at all.
 
 use crate::page::Rendered;
 use crate::support::atomic_file;
-use crate::support::shell::quoted;
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use crate::support::shell::{option, quoted};
+use anyhow::{Context, Result, anyhow, ensure};
+use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -36,20 +37,20 @@ impl RunFolder {
         let path = out.map_or_else(|| next_free(name), Path::to_path_buf);
         let in_use = path.is_file() || path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         let resumable = path.join(Self::CONFIG).is_file();
-        let go_on = if resumable {
-            format!(", or resume it with --resume {}", path.display())
-        } else {
-            String::new()
+        let or_resume = match resumable {
+            true => format!(", or resume it with --resume {}", path.display()),
+            false => String::new(),
         };
-        ensure!(!in_use, "{} exists already; choose another --out{go_on}", path.display());
+        ensure!(!in_use, "{} exists already; choose another --out{or_resume}", path.display());
         let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
         let made = path.ancestors().take_while(missing).map(Path::to_path_buf).collect();
-        fs::create_dir_all(&path)
-            .with_context(|| format!("cannot make the folder {}; choose another --out", path.display()))?;
+        fs::create_dir_all(&path).map_err(|error| {
+            anyhow!("cannot make the folder {}: {error}; choose another --out", path.display())
+        })?;
         Ok(Self { path, made })
     }
 
-    /// Takes a new run back that has no checkpoint: it can neither be resumed nor be started again there.
+    /// Removes a new run without a checkpoint: it can neither be resumed nor be started again there.
     pub fn discard(&self) {
         // What cannot be removed, or holds something of the user's, stays.
         for name in [Self::CONFIG, "metrics.csv"] {
@@ -59,7 +60,7 @@ impl RunFolder {
         self.made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
     }
 
-    /// Removes what an earlier end of the run left, since it is not the end any more.
+    /// Removes the results of an earlier end of the run, which continues.
     ///
     /// # Errors
     /// A folder that cannot be written.
@@ -80,16 +81,16 @@ impl RunFolder {
     /// The folder of an earlier run.
     ///
     /// # Errors
-    /// A path that is no run.
+    /// A folder that is not that of a run.
     pub fn open(path: &Path) -> Result<Self> {
         let run = Self::at(path);
-        if !run.file(Self::CONFIG).is_file() {
-            bail!("{} is not the folder of a run: it has no config.toml", path.display());
-        }
+        let known = run.file(Self::CONFIG).is_file();
+        ensure!(path.exists(), "{} does not exist; expected the folder of a run", path.display());
+        ensure!(known, "{} is not the folder of a run: it has no {}", path.display(), Self::CONFIG);
         Ok(run)
     }
 
-    /// A folder that is there, whatever it holds.
+    /// An existing folder, with any contents.
     pub(crate) fn at(path: &Path) -> Self {
         Self { path: path.into(), made: Vec::new() }
     }
@@ -104,7 +105,7 @@ impl RunFolder {
         self.path.join(name)
     }
 
-    /// Where its trained model is.
+    /// The path of its trained model.
     ///
     /// # Errors
     /// A run that has not finished, with the command that finishes it; `name` is its experiment.
@@ -119,9 +120,19 @@ impl RunFolder {
         Ok(weights)
     }
 
-    /// Where its latest checkpoint is.
-    pub fn checkpoint(&self) -> PathBuf {
-        self.file(Self::CHECKPOINT)
+    /// Whether the run has finished.
+    pub fn finished(&self) -> bool {
+        self.file(Self::SUMMARY).is_file()
+    }
+
+    /// The option that resumes the run in a folder, if there is one with a checkpoint. A run without one is discarded.
+    pub fn resume_option(path: &Path) -> Option<OsString> {
+        let run = Self::open(path).ok()?;
+        if run.file(Self::CHECKPOINT).is_file() {
+            return Some(option("--resume=", path));
+        }
+        run.discard();
+        None
     }
 
     /// Writes a file, in full or not at all, making its folder.

@@ -1,4 +1,4 @@
-//! `metrics.csv`: what was seen while training.
+//! `metrics.csv`: the records of training.
 
 use super::RunFolder;
 use crate::support::atomic_file::refused;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A row of `metrics.csv`.
@@ -24,7 +24,7 @@ pub trait Record: Serialize + DeserializeOwned + Clone + Default {
     /// Whether hard samples were evaluated at that step.
     fn evaluated(&self) -> bool;
 
-    /// What a progress line says, with what the last evaluation found.
+    /// The text of a progress line, with the results of the last evaluation.
     fn message(&self, evaluated: Option<&Self>) -> String;
 }
 
@@ -82,19 +82,15 @@ impl<R: Record> MetricsFile<R> {
         Ok(Self { path, file, rows })
     }
 
-    /// Adds a row, for others to see at once.
+    /// Appends a row, which other processes can read at once.
     ///
     /// # Errors
     /// A full disk.
     pub fn add(&mut self, row: R) -> Result<()> {
         let written = self.file.write_all(line(&row)?.as_bytes());
-        self.done(written)?;
+        written.map_err(|error| anyhow!(refused(&self.path, &error)))?;
         self.rows.push(row);
         Ok(())
-    }
-
-    fn done(&self, written: io::Result<()>) -> Result<()> {
-        written.map_err(|error| anyhow!(refused(&self.path, &error)))
     }
 }
 

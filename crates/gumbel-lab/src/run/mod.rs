@@ -21,13 +21,15 @@ mod trainer;
 
 pub use adam::FusedAdam;
 pub use checkpoint::Progress;
-pub use command::{Arguments, RunFiles, train};
-pub use common::{Common, check_threads, pool};
+pub use command::{add_options, configuration, train};
+pub use common::{Common, pool};
 pub use compared::{
     Compared, ComparedRun, Curve, Measure, Point, Shared, ValueOf, check_values, compared_run, recorded,
     shared,
 };
 pub use config::RunConfig;
+#[cfg(test)]
+pub(crate) use config_file::parsed;
 pub use config_file::{config_of, read_config};
 pub use device::DeviceName;
 pub use experiment::{Experiment, Generated, Identity, Outcome, SummaryOf};
@@ -35,6 +37,6 @@ pub use folder::RunFolder;
 pub use learner::Learner;
 pub use metrics::{MetricsFile, Record, milliseconds, plain, plain_if_any, read_metrics};
 pub use randomness::{Use, noise};
-pub use saved::{Evaluation, Live, evaluate, finished, live};
-pub use summary::{Summary, peak_memory_bytes};
-pub use trainer::{End, Trainer, remaining};
+pub use saved::{Evaluation, Live, evaluate, live};
+pub use summary::Summary;
+pub use trainer::{End, Trainer};

@@ -1,14 +1,14 @@
-//! How a training run shows that it is alive.
+//! The progress bar and the progress lines of a training run.
 
-use super::{Record, remaining};
+use super::Record;
 use crate::support::interrupt::Stop;
 use crate::support::stdout::print;
 use anyhow::Result;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// The progress bar of training, or lines where nobody watches, and the request to stop.
+/// The progress bar of training, or lines if standard output is not a terminal, and the request to stop.
 pub(super) struct TrainingBar<R> {
     bar: ProgressBar,
     stop: Stop,
@@ -28,7 +28,7 @@ impl<R: Record> TrainingBar<R> {
         Ok(Self { bar, stop, logged, pace: Instant::now(), first, steps, evaluated: None })
     }
 
-    /// Shows a step; says whether to continue.
+    /// Shows a step; returns whether to continue.
     pub(super) fn observe(&mut self, step: u64, row: Option<&R>) -> bool {
         self.bar.set_position(step);
         if let Some(row) = row {
@@ -49,7 +49,8 @@ impl<R: Record> TrainingBar<R> {
             // A log that cannot be written is no reason to lose the run.
             drop(print(&format!("step {} of {}  {message}\n", row.step(), self.steps)));
         }
-        let left = HumanDuration(remaining(done, total, seconds));
+        let left = seconds / done.max(1) as f64 * (total - done) as f64;
+        let left = HumanDuration(Duration::from_secs_f64(left));
         self.bar.set_message(format!("{message}  {left} left"));
     }
 

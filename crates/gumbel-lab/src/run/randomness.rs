@@ -2,7 +2,7 @@
 
 use gumbel::Noise;
 
-/// What the noise of a run is used for; the order is part of the promise that a seed keeps its numbers.
+/// The uses of the noise of a run; their order must not change, so that a seed keeps its numbers.
 #[derive(Clone, Copy)]
 pub enum Use {
     /// Initial parameters.

@@ -1,4 +1,4 @@
-//! What is made of a run's folder later: draws, an evaluation, the page of a run that still runs.
+//! Uses of a run's folder: the evaluation of a finished run, the page of a run in progress.
 
 use super::{MetricsFile, Outcome, RunConfig, RunFolder, config_of, read_metrics};
 use crate::page::Rendered;
@@ -7,9 +7,9 @@ use anyhow::{Result, ensure};
 
 /// Results of a saved model.
 pub struct Evaluation {
-    /// In a few lines.
+    /// The results in a few lines.
     pub announced: String,
-    /// As in `summary.json`.
+    /// The results as in `summary.json`.
     pub results: serde_json::Value,
 }
 
@@ -23,7 +23,7 @@ pub fn evaluate<E: Outcome>(run: &RunFolder, options: &toml::Table, stop: &Stop)
     let command = E::Config::command_line();
     for (name, value) in options {
         let known = command.get_arguments().any(|option| option.get_long() == Some(name));
-        ensure!(known, "--{name} is not an option of gumbel train {}", E::Config::NAME);
+        ensure!(known, "--{name} is not an option of gumbel train {}; leave it out", E::Config::NAME);
         table.insert(name.clone(), value.clone());
     }
     let config: E::Config = table.try_into()?;
@@ -35,10 +35,10 @@ pub fn evaluate<E: Outcome>(run: &RunFolder, options: &toml::Table, stop: &Stop)
     Ok(Evaluation { announced: E::announce(&results), results: serde_json::to_value(&results)? })
 }
 
-/// The page of a run as far as it has come, made anew at each call.
+/// Renders the page of a run from its files so far.
 pub type Live = Box<dyn Fn() -> Result<Rendered>>;
 
-/// What makes the page of a run that still runs.
+/// The page of a run in progress.
 ///
 /// # Errors
 /// A configuration or data that cannot be read.
@@ -47,9 +47,4 @@ pub fn live<E: Outcome + 'static>(run: &RunFolder) -> Result<Live> {
     let experiment = E::new(&config, &E::load(&config)?, &config.common().device.for_training())?;
     let path = run.file(MetricsFile::<E::Metrics>::NAME);
     Ok(Box::new(move || experiment.report(&read_metrics(&path, u64::MAX)?, None)))
-}
-
-/// Whether a run has finished.
-pub fn finished(run: &RunFolder) -> bool {
-    run.file(RunFolder::SUMMARY).is_file()
 }

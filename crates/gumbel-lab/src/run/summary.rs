@@ -1,5 +1,6 @@
 //! `summary.json`: a finished run in numbers.
 
+use crate::page::number::grouped;
 use anyhow::{Context, Result, anyhow};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ pub struct Summary<S, R> {
     pub model: String,
     /// The data set.
     pub data: String,
-    /// What distinguishes runs of this experiment, such as the estimator.
+    /// The properties that distinguish runs of this experiment, such as the estimator.
     #[serde(flatten)]
     pub setup: S,
     /// Gradient steps.
@@ -25,9 +26,9 @@ pub struct Summary<S, R> {
     pub seconds: f64,
     /// Steps per second of training.
     pub steps_per_second: f64,
-    /// From the program's start to its first finished step; absent in a resumed run.
+    /// Seconds from the program's start to its first finished step; absent in a resumed run.
     pub seconds_to_first_step: Option<f64>,
-    /// The most memory the process held, where the system says.
+    /// The peak memory of the process, where the system reports it.
     pub peak_memory_bytes: Option<u64>,
     /// Results on the test set, with hard samples.
     pub test: R,
@@ -36,7 +37,7 @@ pub struct Summary<S, R> {
 }
 
 impl<S, R> Summary<S, R> {
-    /// Rounds times to milliseconds, and the pace with them: more would be noise.
+    /// Rounds times to milliseconds, and the pace to three decimals: more would be noise.
     #[must_use]
     pub fn rounded(mut self) -> Self {
         let round = |number: &mut f64| *number = (*number * 1e3).round() / 1e3;
@@ -46,13 +47,13 @@ impl<S, R> Summary<S, R> {
         self
     }
 
-    /// What a report says beside the configuration: name and value.
+    /// Facts for a report beside the configuration: name and value.
     pub fn facts(&self, source: &str) -> Vec<(String, String)> {
         let pace = format!("{:.1} s, {:.0} steps per second", self.seconds, self.steps_per_second);
         let memory = self.peak_memory_bytes.map(|bytes| {
             ("peak memory".to_string(), format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20)))
         });
-        let first = [("parameters".into(), self.parameters.to_string()), ("training".into(), pace)];
+        let first = [("parameters".into(), grouped(self.parameters as f64)), ("training".into(), pace)];
         let last = [("data".into(), source.into()), ("version".into(), format!("gumbel {}", self.version))];
         first.into_iter().chain(memory).chain(last).collect()
     }
@@ -69,8 +70,8 @@ impl<S: DeserializeOwned, R: DeserializeOwned> Summary<S, R> {
     }
 }
 
-/// The most memory this process has held, where the system says.
-pub fn peak_memory_bytes() -> Option<u64> {
+/// The peak memory of this process in bytes, where the system reports it.
+pub(super) fn peak_memory_bytes() -> Option<u64> {
     #[cfg(unix)]
     {
         use nix::sys::resource::{UsageWho, getrusage};

@@ -4,7 +4,7 @@ use super::checkpoint::{self, Progress};
 use super::{Experiment, Identity, MetricsFile, Record, RunConfig, RunFolder};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Steps between rows of `metrics.csv`. Not a share of all steps: a run that is made longer later has the same rows.
 const ROW_EVERY: u64 = 10;
@@ -13,15 +13,18 @@ const ROW_EVERY: u64 = 10;
 pub struct Trainer<E: Experiment> {
     config: E::Config,
     experiment: E,
-    step: u64,
-    seconds: f64,
-    first_step: Option<Instant>,
+    /// Steps done.
+    pub(super) step: u64,
+    /// Seconds of training, evaluations left out.
+    pub(super) seconds: f64,
+    /// When this process finished its first step.
+    pub(super) first_step: Option<Instant>,
 }
 
-/// Sees the experiment after every step, and its row of metrics if it has one; returns whether to continue.
+/// Called with the experiment after every step, and its row of metrics if it has one; returns whether to continue.
 pub type Observer<'a, E> = dyn FnMut(&E, u64, Option<&<E as Experiment>::Metrics>) -> Result<bool> + 'a;
 
-/// Why training ended.
+/// The reason why training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// All steps were done.
@@ -42,7 +45,7 @@ impl<E: Experiment> Trainer<E> {
         Ok(Self { config: config.clone(), experiment, step: 0, seconds: 0.0, first_step: None })
     }
 
-    /// Goes back to the checkpoint of a run.
+    /// Restores the checkpoint of a run.
     ///
     /// # Errors
     /// A checkpoint that is missing, corrupt, or of another model, estimator or data.
@@ -59,7 +62,7 @@ impl<E: Experiment> Trainer<E> {
         let Identity { estimator, data, examples } = self.experiment.identity();
         ensure!(
             progress.estimator == estimator,
-            "{} was trained by {}, not by {estimator}",
+            "{} was trained by {}, but {estimator} is configured; restore config.toml, or start a new run",
             path.display(),
             progress.estimator
         );
@@ -72,24 +75,9 @@ impl<E: Experiment> Trainer<E> {
         progress.allows(self.config.common().steps)
     }
 
-    /// What is trained.
+    /// The experiment in training.
     pub fn experiment(&self) -> &E {
         &self.experiment
-    }
-
-    /// Steps done.
-    pub fn step(&self) -> u64 {
-        self.step
-    }
-
-    /// Seconds of training, evaluations left out.
-    pub fn seconds(&self) -> f64 {
-        self.seconds
-    }
-
-    /// When this process finished its first step.
-    pub fn first_step(&self) -> Option<Instant> {
-        self.first_step
     }
 
     /// Trains to the last step, or until `observe` returns false; it sees every row of metrics and is called after every
@@ -108,11 +96,11 @@ impl<E: Experiment> Trainer<E> {
         while self.step < steps {
             let row = self.advance(every)?;
             row.iter().try_for_each(|row| metrics.add(row.clone()))?;
-            let go_on = observe(&self.experiment, self.step, row.as_ref())?;
-            if self.step.is_multiple_of(every) || self.step == steps || !go_on {
+            let stop = !observe(&self.experiment, self.step, row.as_ref())?;
+            if self.step.is_multiple_of(every) || self.step == steps || stop {
                 self.save(folder)?;
             }
-            if !go_on && self.step < steps {
+            if stop && self.step < steps {
                 return Ok(End::Stopped);
             }
         }
@@ -122,7 +110,7 @@ impl<E: Experiment> Trainer<E> {
     /// One step, and its row if it has one.
     fn advance(&mut self, evaluate_every: u64) -> Result<Option<E::Metrics>> {
         let started = Instant::now();
-        let row = self.experiment.step(self.step).with_context(|| self.breakdown(self.step + 1))?;
+        let mut row = self.experiment.step(self.step).with_context(|| self.breakdown(self.step + 1))?;
         self.step += 1;
         self.first_step.get_or_insert_with(Instant::now);
         self.seconds += started.elapsed().as_secs_f64();
@@ -130,7 +118,6 @@ impl<E: Experiment> Trainer<E> {
         if !evaluate && !self.step.is_multiple_of(ROW_EVERY) {
             return Ok(None);
         }
-        let mut row = row;
         row.stamp(self.step, self.seconds);
         if evaluate {
             self.experiment.evaluate(&mut row).with_context(|| self.breakdown(self.step))?;
@@ -138,7 +125,7 @@ impl<E: Experiment> Trainer<E> {
         Ok(Some(row))
     }
 
-    /// What to do about a step without a finite result.
+    /// The message for a step without a finite result, with the remedy.
     fn breakdown(&self, step: u64) -> String {
         format!("training broke down at step {step}, {}", self.experiment.remedy())
     }
@@ -148,9 +135,4 @@ impl<E: Experiment> Trainer<E> {
         let progress = Progress::new(self.step, &estimator, self.experiment.states(), data, self.seconds);
         folder.write(RunFolder::CHECKPOINT, self.experiment.learner().checkpoint(&progress)?)
     }
-}
-
-/// Time left at the pace so far.
-pub fn remaining(done: u64, total: u64, seconds: f64) -> Duration {
-    Duration::from_secs_f64(seconds / done.max(1) as f64 * total.saturating_sub(done) as f64)
 }

@@ -1,16 +1,17 @@
-//! Files that are either there in full or not at all.
+//! Files that are written in full or not at all.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tempfile::NamedTempFile;
 
-/// How the names of unfinished files begin.
+/// The beginning of the names of unfinished files.
 pub const PREFIX: &str = ".partial-";
 
 /// A temporary file beside `path`, removed when dropped; readable by others as any new file is.
 pub fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    folder.metadata()?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX);
     #[cfg(unix)]
@@ -31,7 +32,7 @@ pub fn remove_unfinished() {
     unfinished.iter().for_each(|path| drop(std::fs::remove_file(path)));
 }
 
-/// Puts a finished temporary file in its place.
+/// Moves a finished temporary file to `path`.
 pub fn place(file: NamedTempFile, path: &Path) -> io::Result<()> {
     // Synced before the rename: after a crash the name must not point at missing contents.
     file.as_file().sync_all()?;
@@ -51,12 +52,12 @@ fn nameless(error: io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
-/// What was to be written, why it was not, and the remedy, in one line.
+/// The message for a file that could not be written: its path, the reason and the remedy, in one line.
 pub fn refused(path: &Path, error: &io::Error) -> String {
     format!("cannot write {}: {error}; {}", path.display(), remedy(error))
 }
 
-/// What to do about a file that could not be written.
+/// The remedy for a file that could not be written.
 pub fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "free space",
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_replaced_whole() {
+    fn a_file_is_replaced_in_full() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         write(&path, b"long contents").unwrap();
@@ -93,7 +94,7 @@ mod tests {
     fn the_message_names_the_file_and_the_remedy_fits() {
         let path = Path::new("/nonexistent/x.png");
         let message = refused(path, &write(path, b"x").unwrap_err());
-        assert!(message.starts_with("cannot write /nonexistent/x.png: "), "{message}");
+        assert!(message.starts_with("cannot write /nonexistent/x.png: No such file"), "{message}");
         assert!(message.ends_with("make its folder first") && !message.contains(PREFIX), "{message}");
         assert_eq!(remedy(&ErrorKind::StorageFull.into()), "free space");
     }

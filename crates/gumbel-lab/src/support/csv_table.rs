@@ -1,4 +1,4 @@
-//! Comma-separated tables: the one place that writes and reads them.
+//! Writing and reading of comma-separated tables.
 
 use anyhow::{Result, bail};
 use csv::{ReaderBuilder, StringRecord, WriterBuilder};
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
-/// A table: the names of the fields, then a line for each row.
+/// A table of the rows: the names of the fields, then a line for each row.
 ///
 /// # Errors
 /// A row that is not made of single values.

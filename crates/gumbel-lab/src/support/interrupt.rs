@@ -65,7 +65,7 @@ fn exit() {
 pub struct Watch {
     /// Shows how far the work is.
     pub bar: ProgressBar,
-    /// Asked now and then.
+    /// The request to stop, checked at intervals.
     pub stop: Stop,
 }
 
@@ -75,7 +75,7 @@ impl Watch {
         Self { bar: ProgressBar::hidden(), stop: Stop::default() }
     }
 
-    /// Counts work done; says whether to go on.
+    /// Counts work done; fails once a stop is requested.
     ///
     /// # Errors
     /// [`Interrupted`].

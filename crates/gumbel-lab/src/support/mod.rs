@@ -1,10 +1,10 @@
-//! What the rest of the program stands on and what knows nothing of it: files, standard output, interruption,
+//! Modules that the rest of the program uses and that depend on none of it: files, standard output, interruption, option values,
 //! statistics, shell words and spelling suggestions.
 
 pub mod atomic_file;
 pub mod csv_table;
 pub mod interrupt;
-pub mod number;
+pub mod options;
 pub mod output_file;
 pub mod shell;
 pub mod stats;

@@ -12,7 +12,7 @@ pub struct OutputFile(Target);
 
 enum Target {
     /// A new file, or one that can be replaced.
-    Beside { file: NamedTempFile, path: PathBuf, old: Option<Metadata> },
+    Beside { file: NamedTempFile, path: PathBuf, old: Option<Box<Metadata>> },
     /// What cannot be replaced without being lost: written to when all is known.
     Through { file: File, into: File },
 }
@@ -25,7 +25,7 @@ impl OutputFile {
     pub fn create(path: &Path) -> io::Result<Self> {
         // Links are followed, also one whose target does not exist yet.
         let path = followed(path)?;
-        let old = fs::metadata(&path).ok();
+        let old = fs::metadata(&path).ok().map(Box::new);
         Ok(Self(match old {
             Some(old) if !replaceable(&old) => {
                 let into = OpenOptions::new().write(true).open(&path)?;

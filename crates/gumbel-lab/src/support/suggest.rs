@@ -1,6 +1,6 @@
-//! What a mistyped word may have meant.
+//! Suggestions for a mistyped word.
 
-/// At most two of the `known` words, the one most like `word` first; none that is not like it at all.
+/// At most two of the `known` words that are similar to `word`, the most similar first.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let closeness = |known: &str| strsim::jaro_winkler(&word.to_lowercase(), known);
     let mut near: Vec<&str> = known.into_iter().filter(|known| closeness(known) > 0.75).collect();
@@ -14,7 +14,7 @@ pub fn meant(near: &[&str]) -> String {
     if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(" or ")) }
 }
 
-/// An error message for an unknown word: what it may have meant, or else everything that is known.
+/// An error message for an unknown word: similar words, or else all known ones.
 ///
 /// ```
 /// use gumbel_lab::support::suggest::unknown;

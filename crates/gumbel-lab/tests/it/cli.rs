@@ -24,7 +24,7 @@ fn a_run_learns_and_leaves_everything_it_promises() {
     );
     assert_eq!((&bound["samples"], &bound["images"]), (&20.into(), &100.into()));
     assert!(summary["peak_memory_bytes"].as_u64().is_none_or(|bytes| bytes > 1 << 20));
-    let hard: Vec<f64> = metrics(&run).iter().skip(1).filter_map(|line| line[5].parse().ok()).collect();
+    let hard = hard_objectives(&run);
     assert_eq!(hard.len(), 21); // after the first step, and every 20
     // A model that ignores its latents is at about 205 nats, with a standard error of about 1.5.
     assert!(hard[0] > 190.0 && elbo.as_f64().expect("a number") < 180.0, "from {} to {elbo}", hard[0]);
@@ -56,19 +56,13 @@ fn weights_open_as_safetensors_under_readable_names() {
 
 #[test]
 fn a_trained_model_generates_a_grid() {
-    let (folder, run) = folder();
+    let (_folder, run) = folder();
     succeed(&train(&run, &["--steps", "20"]));
-    let out = folder.path().join("grid.png");
-    let (run, path) = (run.to_str().expect("UTF-8"), out.to_str().expect("UTF-8"));
-    succeed(&gumbel(&["generate", run, "--count", "9", "--out", path]));
-    let first = std::fs::read(&out).expect("a picture");
+    let first = picture(&run, "9", "0");
     let decoder = png::Decoder::new(std::io::Cursor::new(&first));
     let size = decoder.read_info().expect("PNG").info().size();
     assert!(size.0 >= 3 * 28 && size.1 >= 3 * 28, "{size:?}");
-    succeed(&gumbel(&["generate", run, "--count", "9", "--out", path]));
-    assert_eq!(first, std::fs::read(&out).expect("a picture"));
-    succeed(&gumbel(&["generate", run, "--count", "9", "--out", path, "--seed", "1"]));
-    assert_ne!(first, std::fs::read(&out).expect("a picture"));
+    assert!(first == picture(&run, "9", "0") && first != picture(&run, "9", "1"));
 }
 
 #[test]
@@ -101,30 +95,25 @@ fn options_out_of_range_are_refused_by_name() {
         (&["--lr", "1e30"], &["training broke down at step", "lower --lr or raise --tau"]),
         (&["--lr", "1e30", "--estimator", "reinforce"], &["training broke down at step", "lower --lr: "]),
     ];
-    for (options, parts) in cases {
-        let (_folder, run) = folder();
-        fail(&train(&run, options), parts);
-        assert!(!run.exists(), "{options:?} left a folder behind");
-    }
+    refuses(train, cases);
 }
 
 #[test]
-fn a_picture_that_cannot_be_written_is_told_by_its_name() {
+fn a_picture_that_cannot_be_written_is_named() {
     let (_folder, run) = folder();
     succeed(&train(&run, &["--steps", "20"]));
-    let generate = |more: &[&str]| gumbel(&[&["generate", run.to_str().expect("UTF-8")], more].concat());
+    let generate = |more: &[&str]| gumbel(&[&["generate", utf8(&run)], more].concat());
     let refused = generate(&["--out", "/nonexistent/x.png"]);
     fail(&refused, &["cannot write /nonexistent/x.png: ", "make its folder first"]);
     assert!(!text(&refused.stderr).contains("partial"));
     fail(&generate(&["--count", "100001"]), &["100001"]);
     fail(&generate(&["--count", "-1"]), &["-1 is not in 1..=100000"]);
-    let many = run.join("many.png");
-    succeed(&generate(&["--count", "1001", "--out", many.to_str().expect("UTF-8")]));
+    picture(&run, "1001", "0");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_reader_that_has_had_enough_is_no_error() {
+fn a_reader_that_closes_its_pipe_early_is_not_an_error() {
     for command in ["completions bash", "list", "data list", "train vae --help"] {
         // The sleep makes sure that the reader is gone.
         let script = format!("{{ sleep 0.1; exec \"$0\" {command}; }} 2>&1 >&3 3>&- | cat 3>&- ");
@@ -144,7 +133,7 @@ fn broken_image_files_are_refused() {
     let header = |count: u32, side: u32| {
         [[0, 0, 8, 3], count.to_be_bytes(), side.to_be_bytes(), side.to_be_bytes()].concat()
     };
-    let attempt = || train(&run, &["--data", data.to_str().expect("UTF-8"), "--steps", "20"]);
+    let attempt = || train(&run, &["--data", utf8(&data), "--steps", "20"]);
     fail(&attempt(), &["has no training images"]);
     write("train-images-idx3-ubyte", &[header(2, 4), vec![9; 31]].concat());
     write("t10k-images-idx3-ubyte", &[header(1, 4), vec![9; 16]].concat());
@@ -161,7 +150,7 @@ fn broken_image_files_are_refused() {
 fn a_full_disk_is_an_error_that_leaves_nothing_half_written() {
     let (_folder, run) = folder();
     let script = "trap '' XFSZ; ulimit -f 8; exec \"$@\"";
-    let options = [SMALL, QUICK, &["--steps", "40", "--out", run.to_str().expect("UTF-8")]].concat();
+    let options = [SMALL, QUICK, &["--steps", "40", "--out", utf8(&run)]].concat();
     let output =
         Command::new("bash").args(["-c", script, "bash", GUMBEL]).args(options).output().expect("bash");
     fail(&output, &["cannot write", "free space"]);
@@ -211,13 +200,7 @@ fn a_bound_of_several_samples_is_trained_on_by_vimco_and_by_relaxed_samples() {
         let (_folder, run) = folder();
         let out = succeed(&train(&run, &[options, &["--train-samples", "5", "--steps", "500"]].concat()));
         assert!(out.contains("samples=5"), "{options:?}: {out}");
-        let hard: Vec<f64> = metrics(&run).iter().skip(1).filter_map(|line| line[5].parse().ok()).collect();
-        let test = &summary(&run)["test"];
-        let number = |name: &str| test[name].as_f64().expect("a number");
-        let (learned, error) = (number("hard_negative_elbo"), number("hard_negative_elbo_standard_error"));
-        let better = (hard[0] - learned) / (error * 2f64.sqrt());
-        assert!(better > 4.0, "{options:?}: from {} to {learned}, {better:.1} standard errors", hard[0]);
-        let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
-        assert!(page.contains("a log-mean-exp of 5 samples"));
+        learned(&run);
+        assert!(report(&run).contains("a log-mean-exp of 5 samples"));
     }
 }

@@ -2,17 +2,16 @@
 
 use crate::program::*;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// The model of the other tests without its `train vae`.
 fn compare(estimators: &str, out: &Path, more: &[&str]) -> Output {
-    let out = out.to_str().expect("UTF-8");
-    let before = ["compare", "--estimators", estimators, "--out", out];
+    let before = ["compare", "--estimators", estimators, "--out", utf8(&out)];
     gumbel(&[&before[..], SMALL, QUICK, more].concat())
 }
 
 fn resume(out: &Path) -> Output {
-    gumbel(&["compare", "--resume", out.to_str().expect("UTF-8")])
+    gumbel(&["compare", "--resume", utf8(&out)])
 }
 
 fn read(path: &Path) -> String {
@@ -79,24 +78,13 @@ fn the_gradient_variance_changes_nothing_else() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_comparison_goes_on_where_it_stopped() {
-    use nix::sys::signal::{Signal, kill};
+fn an_interrupted_comparison_resumes_where_it_stopped() {
     let ((_a, whole), (_b, parts)) = (folder(), folder());
-    let path = parts.to_str().expect("UTF-8");
-    let before = ["compare", "--estimators", "zgr,reinforce", "--out", path];
+    let before = ["compare", "--estimators", "zgr,reinforce", "--out", utf8(&parts)];
     let steps = ["--steps", "2000"];
-    let mut child = Command::new(GUMBEL)
-        .args([&before[..], SMALL, QUICK, &steps].concat())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("starts");
     let second = parts.join("reinforce/checkpoint/training.safetensors");
-    while !second.exists() {
-        assert!(child.try_wait().expect("a child").is_none(), "ended before it was interrupted");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGINT).expect("a running child");
-    assert_eq!(child.wait().expect("a child").code(), Some(130));
+    let words = [&before[..], SMALL, QUICK, &steps].concat();
+    interrupt(&words, &second, nix::sys::signal::Signal::SIGINT);
     assert!(!parts.join("report.html").exists() && !parts.join("reinforce/summary.json").exists());
     let first =
         std::fs::metadata(parts.join("zgr/summary.json")).and_then(|file| file.modified()).expect("done");
@@ -127,7 +115,7 @@ fn a_comparison_takes_another_estimator_but_no_other_options() {
 }
 
 #[test]
-fn a_run_that_fails_is_told_and_the_others_are_reported() {
+fn a_failed_run_is_an_error_and_the_others_are_reported() {
     let (_folder, all) = folder();
     let options = ["--steps", "20"];
     succeed(&compare("rloo,reinforce", &all, &options));
@@ -148,7 +136,7 @@ fn where_no_run_ends_there_is_no_report() {
 }
 
 #[test]
-fn mistakes_are_told_before_anything_is_trained() {
+fn mistakes_are_errors_before_anything_is_trained() {
     let cases: &[(&str, &[&str], &[&str])] = &[
         ("zgr,rlo", &[], &["did you mean 'rloo'?"]),
         ("zgr,rloo:samples=1", &[], &["rloo: samples must be at least 2, got 1"]),

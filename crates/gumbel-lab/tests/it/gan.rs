@@ -2,14 +2,13 @@
 
 use crate::program::*;
 use std::path::Path;
-use std::process::Command;
 
 /// A small game, so that a run takes a second.
 const GAME: &[&str] =
     &["train", "gan", "--hidden", "16", "--discriminator", "32", "--batch", "50", "--strings", "1000"];
 
 fn play(out: &Path, more: &[&str]) -> std::process::Output {
-    gumbel(&[GAME, &["--evaluate-every", "20", "--out", out.to_str().expect("UTF-8")], more].concat())
+    gumbel(&[GAME, &["--evaluate-every", "20", "--out", utf8(&out)], more].concat())
 }
 
 /// A column of `metrics.csv`, where it is filled.
@@ -50,34 +49,20 @@ fn a_short_game_learns_the_grammar_beyond_noise_and_leaves_everything_it_promise
 #[test]
 fn a_resumed_game_ends_bit_for_bit_as_if_it_had_not_stopped() {
     for generator in ["relaxed", "straight-through", "score-function"] {
-        let ((_a, whole), (_b, parts)) = (folder(), folder());
         let options = ["--generator", generator, "--baseline-steps", "40", "--steps"];
-        succeed(&play(&whole, &[&options[..], &["60"]].concat()));
         // Between evaluations, between lines of metrics and before the baseline ends.
-        succeed(&play(&parts, &[&options[..], &["33"]].concat()));
-        let parts_name = parts.to_str().expect("UTF-8");
-        succeed(&gumbel(&["train", "gan", "--resume", parts_name, "--steps", "60", "--threads", "1"]));
-        assert!(weights(&whole) == weights(&parts), "{generator}: the weights differ");
-        assert_eq!(metrics(&whole), metrics(&parts), "{generator}");
-        assert_eq!(summary(&whole)["test"], summary(&parts)["test"], "{generator}");
+        resumes("gan", |out, steps| play(out, &[&options[..], &[steps]].concat()), ["33", "60"]);
     }
 }
 
 #[cfg(unix)]
 #[test]
 fn an_interrupt_stops_cleanly_with_a_checkpoint() {
-    use nix::sys::signal::{Signal, kill};
     let (_folder, run) = folder();
-    let path = run.to_str().expect("UTF-8");
+    let path = utf8(&run);
     let options = [GAME, &["--evaluate-every", "20", "--steps", "100000", "--out", path]].concat();
-    let mut child =
-        Command::new(GUMBEL).args(options).stdout(std::process::Stdio::null()).spawn().expect("starts");
-    while !run.join("checkpoint/training.safetensors").exists() {
-        assert!(child.try_wait().expect("a child").is_none(), "ended before its first checkpoint");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGINT).expect("a running child");
-    assert_eq!(child.wait().expect("a child").code(), Some(130));
+    let checkpoint = run.join("checkpoint/training.safetensors");
+    interrupt(&options, &checkpoint, nix::sys::signal::Signal::SIGINT);
     assert!(!run.join("summary.json").exists());
     fail(&gumbel(&["generate", path]), &["has no trained model yet", "gumbel train gan --resume"]);
 }
@@ -87,7 +72,7 @@ fn a_trained_generator_writes_one_string_a_line_without_padding() {
     let (folder, run) = folder();
     succeed(&play(&run, &["--steps", "20"]));
     let out = folder.path().join("strings.txt");
-    let (run, path) = (run.to_str().expect("UTF-8"), out.to_str().expect("UTF-8"));
+    let (run, path) = (utf8(&run), utf8(&out));
     let text = |seed: &str| {
         let said = succeed(&gumbel(&["generate", run, "--count", "300", "--out", path, "--seed", seed]));
         assert!(said.contains("300 strings in "), "{said}");
@@ -109,14 +94,14 @@ fn any_text_is_learned_by_character() {
     let (folder, run) = folder();
     let book = folder.path().join("book.txt");
     std::fs::write(&book, "to be or not to be, that is the question.\n".repeat(40)).expect("written");
-    let path = book.to_str().expect("UTF-8");
+    let path = utf8(&book);
     succeed(&play(&run, &["--data", path, "--length", "8", "--steps", "20"]));
     let test = summary(&run)["test"].clone();
     assert!(test["generator"]["valid"].is_null() && test["generator"]["runs"][1]["n"] == 3, "{test}");
     assert_eq!(test["truth"]["runs"][0]["made_up"], 0.0);
     // Another text under the same name is another run.
     std::fs::write(&book, "whether it is nobler in the mind to suffer.\n".repeat(40)).expect("written");
-    let resume = ["train", "gan", "--resume", run.to_str().expect("UTF-8"), "--steps", "30"];
+    let resume = ["train", "gan", "--resume", utf8(&run), "--steps", "30"];
     fail(&gumbel(&resume), &["was trained on different strings than", "start a new run"]);
 }
 
@@ -135,15 +120,11 @@ fn mistakes_are_one_line_with_the_remedy() {
         (&["--tau", "-1"], &["must be positive and finite, got -1"]),
         (&["--discriminator-lr", "1e38", "--steps", "200"], &["training broke down at step", "lower --lr"]),
     ];
-    for (options, parts) in cases {
-        fail(&play(&run, options), parts);
-        assert!(!run.exists(), "{options:?} left a folder");
-    }
+    refuses(play, cases);
     let compare = ["compare", "--estimators", "rloo,reinforce", "train", "gan"];
     fail(&gumbel(&compare), &["compare it by --generators"]);
     succeed(&play(&run, &["--steps", "20"]));
-    let resume =
-        |more: &[&str]| gumbel(&[&["train", "gan", "--resume", run.to_str().expect("UTF-8")], more].concat());
+    let resume = |more: &[&str]| gumbel(&[&["train", "gan", "--resume", utf8(&run)], more].concat());
     fail(&resume(&["--lr", "0.1"]), &["--lr cannot change in a resumed run"]);
     fail(&resume(&["--steps", "19"]), &["--steps must be at least the 20 steps"]);
 }
@@ -151,7 +132,7 @@ fn mistakes_are_one_line_with_the_remedy() {
 #[test]
 fn gradients_of_the_generator_are_compared() {
     let (_folder, all) = folder();
-    let out = ["compare", "--generators", "relaxed,score-function", "--out", all.to_str().expect("UTF-8")];
+    let out = ["compare", "--generators", "relaxed,score-function", "--out", utf8(&all)];
     let compare = |more: &[&str]| {
         gumbel(&[&out[..], GAME, &["--steps", "40", "--evaluate-every", "20"], more].concat())
     };

@@ -8,7 +8,7 @@ const QUICK: &[&str] =
     &["--replicates", "2000", "--warm-up", "20", "--taus", "none", "--curve-latents", "none"];
 
 fn measure(out: &Path, more: &[&str]) -> std::process::Output {
-    gumbel(&[&["measure", "--out", out.to_str().expect("a UTF-8 path")], more].concat())
+    gumbel(&[&["measure", "--out", utf8(&out)], more].concat())
 }
 
 /// The lines of a CSV under its header, without the last column, the time.

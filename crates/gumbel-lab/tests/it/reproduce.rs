@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 fn reproduce(name: &str, out: &Path, more: &[&str]) -> Output {
-    let before = ["reproduce", name, "--budget", "smoke", "--out", out.to_str().expect("UTF-8")];
+    let before = ["reproduce", name, "--budget", "smoke", "--out", utf8(&out)];
     gumbel(&[&before[..], more].concat())
 }
 
@@ -116,7 +116,7 @@ fn an_interrupted_run_resumes_from_its_checkpoint() {
         &tables.iter().find(|run| name.starts_with(&format!("{}-seed", run.name))).expect("planned").command;
     let half = command.replace("--steps 20", "--steps 10");
     let words: Vec<&str> = half.split(' ').collect();
-    succeed(&gumbel(&[&words[..], &["--seed", "0", "--out", run.to_str().expect("UTF-8")]].concat()));
+    succeed(&gumbel(&[&words[..], &["--seed", "0", "--out", utf8(&run)]].concat()));
     std::fs::remove_file(run.join("summary.json")).expect("removed");
     let config = read(&run.join("config.toml")).replace("steps = 10", "steps = 20");
     std::fs::write(run.join("config.toml"), config).expect("written");
@@ -133,7 +133,7 @@ fn a_signal_is_passed_on_and_the_same_command_resumes() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     let (_folder, out) = folder();
-    let path = out.to_str().expect("UTF-8");
+    let path = utf8(&out);
     let only = ["--only", "sbn-bernoulli-gs", "--seeds", "4", "--jobs", "1"];
     let words = [&["reproduce", "jang-table-1", "--budget", "smoke", "--out", path], &only[..]].concat();
     let mut child =
@@ -165,7 +165,7 @@ fn unsupported_cells_are_rejected_with_their_reason() {
     for cell in cells {
         if let Content::Refused { command, reason } = cell.content {
             let words: Vec<&str> = command.split(' ').collect();
-            fail(&gumbel(&[&words[..], &["--out", out.to_str().expect("UTF-8")]].concat()), &[reason]);
+            fail(&gumbel(&[&words[..], &["--out", utf8(&out)]].concat()), &[reason]);
         }
     }
 }
@@ -173,7 +173,7 @@ fn unsupported_cells_are_rejected_with_their_reason() {
 #[test]
 fn mistakes_are_errors_before_anything_is_written() {
     let (_folder, out) = folder();
-    let place = out.to_str().expect("UTF-8");
+    let place = utf8(&out);
     fail(
         &gumbel(&["reproduce", "jang-tabel-1"]),
         &["unknown reproduction 'jang-tabel-1'; did you mean 'jang-table-1'?"],

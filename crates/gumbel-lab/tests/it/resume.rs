@@ -1,72 +1,43 @@
-//! Runs that stop and go on.
+//! Runs that are stopped and resumed.
 
 use crate::program::*;
+#[cfg(unix)]
+use nix::sys::signal::Signal;
 use std::path::Path;
 use std::process::Command;
 
 #[test]
 fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
     for estimator in ["gumbel-softmax", "reinforce"] {
-        let ((_a, whole), (_b, parts)) = (folder(), folder());
         let options = ["--estimator", estimator, "--binarize", "dynamic", "--steps"];
-        succeed(&train(&whole, &[&options[..], &["60"]].concat()));
         // Between evaluations and between lines of metrics.
-        succeed(&train(&parts, &[&options[..], &["33"]].concat()));
-        let resume =
-            ["train", "vae", "--resume", parts.to_str().expect("UTF-8"), "--steps", "60", "--threads", "1"];
-        succeed(&gumbel(&resume));
-        assert!(weights(&whole) == weights(&parts), "{estimator}: the weights differ");
-        assert_eq!(metrics(&whole), metrics(&parts), "{estimator}");
-        assert_eq!(summary(&whole)["test"], summary(&parts)["test"], "{estimator}");
+        resumes("vae", |out, steps| train(out, &[&options[..], &[steps]].concat()), ["33", "60"]);
     }
 }
 
 #[cfg(unix)]
 #[test]
 fn an_interrupt_stops_cleanly_with_a_checkpoint() {
-    use nix::sys::signal::{Signal, kill};
     let ((_a, whole), (_b, stopped)) = (folder(), folder());
-    let options = [SMALL, QUICK, &["--steps", "3000", "--out", stopped.to_str().expect("UTF-8")]].concat();
-    let mut child =
-        Command::new(GUMBEL).args(options).stdout(std::process::Stdio::null()).spawn().expect("starts");
-    wait_for(&stopped.join("checkpoint/training.safetensors"), &mut child);
-    kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGINT).expect("a running child");
-    assert_eq!(child.wait().expect("a child").code(), Some(130));
+    let options = [SMALL, QUICK, &["--steps", "3000", "--out", utf8(&stopped)]].concat();
+    interrupt(&options, &stopped.join("checkpoint/training.safetensors"), Signal::SIGINT);
     assert!(!stopped.join("summary.json").exists());
-    succeed(&gumbel(&["train", "vae", "--resume", stopped.to_str().expect("UTF-8")]));
+    succeed(&gumbel(&["train", "vae", "--resume", utf8(&stopped)]));
     succeed(&train(&whole, &["--steps", "3000"]));
     assert!(weights(&whole) == weights(&stopped), "the weights differ");
 }
 
 #[cfg(unix)]
-fn wait_for(file: &Path, child: &mut std::process::Child) {
-    while !file.exists() {
-        assert!(child.try_wait().expect("a child").is_none(), "ended before it wrote {}", file.display());
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-}
-
-#[cfg(unix)]
 #[test]
 fn an_interrupt_stops_the_final_evaluation_which_a_resumed_run_repeats() {
-    use nix::sys::signal::{Signal, kill};
     let (_folder, run) = folder();
-    let path = run.to_str().expect("UTF-8");
+    let path = utf8(&run);
     // Two thousand times the samples of QUICK: minutes, unless it is stopped.
     let more =
         ["--steps", "20", "--importance-samples", "4000", "--importance-images", "1000", "--out", path];
     let options = [SMALL, &["--evaluate-every", "20"], &more].concat();
-    let mut child =
-        Command::new(GUMBEL).args(&options).stdout(std::process::Stdio::piped()).spawn().expect("starts");
-    wait_for(&run.join("model.safetensors"), &mut child);
-    kill(nix::unistd::Pid::from_raw(child.id() as i32), Signal::SIGTERM).expect("a running child");
-    let output = child.wait_with_output().expect("a child");
-    assert_eq!(output.status.code(), Some(130));
-    assert!(
-        text(&output.stdout).contains("resume with: gumbel train vae --resume"),
-        "{}",
-        text(&output.stdout)
-    );
+    let output = text(&interrupt(&options, &run.join("model.safetensors"), Signal::SIGTERM).stdout);
+    assert!(output.contains("resume with: gumbel train vae --resume"), "{output}");
     assert!(!run.join("summary.json").exists());
     let config = std::fs::read_to_string(run.join("config.toml")).expect("a configuration");
     let small = config.replace("importance-samples = 4000", "importance-samples = 2");
@@ -82,7 +53,7 @@ fn a_folder_in_use_and_a_folder_that_is_no_run_are_refused() {
     let before = weights(&run);
     fail(&train(&run, &["--steps", "20"]), &["exists already", "--out", "--resume"]);
     assert!(before == weights(&run));
-    let run = run.to_str().expect("UTF-8");
+    let run = utf8(&run);
     fail(
         &gumbel(&["train", "vae", "--resume", run, "--lr", "0.1"]),
         &["--lr cannot change in a resumed run"],
@@ -98,12 +69,12 @@ fn a_checkpoint_that_is_cut_short_or_of_another_model_is_refused() {
     let (_folder, run) = folder();
     succeed(&train(&run, &["--steps", "20"]));
     let path = run.join("checkpoint/training.safetensors");
-    let resume = || gumbel(&["train", "vae", "--resume", run.to_str().expect("UTF-8"), "--steps", "40"]);
+    let resume = || gumbel(&["train", "vae", "--resume", utf8(&run), "--steps", "40"]);
     let bytes = std::fs::read(&path).expect("a checkpoint");
     std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("written");
     fail(&resume(), &["training.safetensors is not a safetensors file, or is cut short"]);
     std::fs::write(&path, weights(&run)).expect("written");
-    fail(&resume(), &["was not written for this"]);
+    fail(&resume(), &["is another kind of file: its metadata have no progress"]);
     std::fs::remove_file(&path).expect("removed");
     fail(&resume(), &["cannot read", "training.safetensors"]);
     std::fs::write(&path, &bytes).expect("written");
@@ -113,38 +84,29 @@ fn a_checkpoint_that_is_cut_short_or_of_another_model_is_refused() {
         &resume(),
         &[
             "error: cannot resume",
-            "is of another model",
-            "encoder.layers.1.weight is [32, 24] there, [32, 28] here",
+            "holds a different model",
+            "encoder.layers.1.weight has shape [32, 24], expected [32, 28]",
         ],
     );
-    fail(&gumbel(&["generate", run.to_str().expect("UTF-8")]), &["is of another model"]);
-}
-
-/// A folder of image files: `train` and `test` images of 4 x 4 equal pixels, each `ink`.
-fn images(folder: &Path, ink: u8) {
-    std::fs::create_dir_all(folder).expect("a folder");
-    for (name, count) in [("train-images-idx3-ubyte", 60u32), ("t10k-images-idx3-ubyte", 20)] {
-        let header = [[0, 0, 8, 3], count.to_be_bytes(), 4u32.to_be_bytes(), 4u32.to_be_bytes()].concat();
-        let file = [header, vec![ink; 16 * count as usize]].concat();
-        std::fs::write(folder.join(name), file).expect("written");
-    }
+    fail(&gumbel(&["generate", utf8(&run)]), &["holds a different model"]);
 }
 
 #[test]
 fn a_run_on_a_folder_is_resumed_from_anywhere_but_not_on_other_images() {
     let (folder, run) = folder();
-    images(&folder.path().join("my data"), 90);
+    let data = folder.path().join("my data");
+    idx_images(&data, [4, 4], |_| 90);
     let program = |arguments: &[&str], place: &Path| {
         Command::new(GUMBEL).args(arguments).current_dir(place).output().expect("the program starts")
     };
-    let here = ["--data", "my data", "--steps", "20", "--out", run.to_str().expect("UTF-8")];
+    let here = ["--data", "my data", "--steps", "20", "--out", utf8(&run)];
     succeed(&program(&[SMALL, QUICK, &here].concat(), folder.path()));
-    let resume = ["train", "vae", "--resume", run.to_str().expect("UTF-8"), "--steps", "30"];
-    images(&folder.path().join("my data"), 91);
+    let resume = ["train", "vae", "--resume", utf8(&run), "--steps", "30"];
+    idx_images(&data, [4, 4], |_| 91);
     let before = std::fs::read(run.join("config.toml")).expect("a configuration");
     fail(&program(&resume, Path::new("/")), &["was trained on different images than", "start a new run"]);
     assert_eq!(before, std::fs::read(run.join("config.toml")).expect("a configuration"));
-    images(&folder.path().join("my data"), 90);
+    idx_images(&data, [4, 4], |_| 90);
     succeed(&program(&resume, Path::new("/")));
 }
 
@@ -152,7 +114,7 @@ fn a_run_on_a_folder_is_resumed_from_anywhere_but_not_on_other_images() {
 fn a_resumed_run_takes_another_folder_of_data_sets() {
     let (folder, run) = folder();
     succeed(&train(&run, &["--steps", "20"]));
-    let resume = ["train", "vae", "--resume", run.to_str().expect("UTF-8"), "--data-dir", "elsewhere"];
+    let resume = ["train", "vae", "--resume", utf8(&run), "--data-dir", "elsewhere"];
     let output = Command::new(GUMBEL).args(resume).current_dir(folder.path()).output().expect("starts");
     succeed(&output);
     let config = std::fs::read_to_string(run.join("config.toml")).expect("a configuration");
@@ -160,7 +122,7 @@ fn a_resumed_run_takes_another_folder_of_data_sets() {
 }
 
 #[test]
-fn a_run_that_goes_on_drops_its_earlier_end_and_a_garbled_last_line() {
+fn a_resumed_run_drops_its_earlier_end_and_a_garbled_last_line() {
     let (_folder, run) = folder();
     succeed(&train(&run, &["--steps", "20"]));
     let path = run.join("metrics.csv");
@@ -169,7 +131,7 @@ fn a_run_that_goes_on_drops_its_earlier_end_and_a_garbled_last_line() {
     // It fails after it has begun: the folder for its checkpoints is in the way.
     std::fs::remove_dir_all(run.join("figures")).expect("removed");
     std::fs::write(run.join("figures"), "in the way").expect("written");
-    let resume = ["train", "vae", "--resume", run.to_str().expect("UTF-8"), "--steps", "40"];
+    let resume = ["train", "vae", "--resume", utf8(&run), "--steps", "40"];
     succeed(&gumbel(&resume));
     assert_eq!(
         metrics(&run).iter().map(|line| line[0].as_str()).collect::<Vec<_>>(),

@@ -8,7 +8,7 @@ use std::process::Output;
 const SBN: &[&str] = &["train", "sbn", "--latents", "30", "--batch", "50"];
 
 fn sbn(out: &Path, more: &[&str]) -> Output {
-    let out = ["--out", out.to_str().expect("UTF-8")];
+    let out = ["--out", utf8(&out)];
     gumbel(&[SBN, QUICK, &out, more].concat())
 }
 
@@ -19,20 +19,15 @@ fn it_learns_to_complete_images_and_says_what_it_reached() {
     assert!(out.contains("two layers of 30 latents of 2 categories on digits"), "{out}");
     assert!(out.contains("gumbel-softmax:samples=1:tau=1\n"), "not at a fixed temperature of 1: {out}");
     assert!(out.contains("bound on -ln p(lower|upper), m = 20"), "{out}");
-    let hard: Vec<f64> = metrics(&run).iter().skip(1).filter_map(|line| line[5].parse().ok()).collect();
+    // At the start it gives the mean lower half for every upper one.
+    learned(&run);
     let summary = summary(&run);
     let test = &summary["test"];
-    let number = |name: &str| test[name].as_f64().expect("a number");
-    // At the start it gives the mean lower half, whatever the upper.
-    let (learned, error) = (number("hard_negative_elbo"), number("hard_negative_elbo_standard_error"));
-    let better = (hard[0] - learned) / (error * 2f64.sqrt());
-    assert!(better > 4.0, "from {} to {learned}, {better:.1} standard errors", hard[0]);
-    assert!(test["importance_bound"]["nats"].as_f64().expect("a number") < learned);
     assert_eq!((&summary["model"], &test["images"]), (&"sbn".into(), &1000.into()));
     let figures = |name: &str| run.join(format!("figures/{name}.svg")).is_file();
     assert!(["objective", "temperature", "completions"].iter().all(|name| figures(name)));
     assert!(!["parts", "reconstructions", "samples", "usage"].iter().any(|name| figures(name)));
-    let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
+    let page = report(&run);
     assert!(
         page.contains("Sigmoid belief network on digits")
             && page.contains("Completions")
@@ -44,15 +39,7 @@ fn it_learns_to_complete_images_and_says_what_it_reached() {
 fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
     // Two layers of estimators, which have learned something in the last two.
     for options in [&["--categories", "5"][..], &["--estimator", "reinforce"], &["--estimator", "nvil"]] {
-        let ((_a, whole), (_b, parts)) = (folder(), folder());
-        let steps = |steps: &'static str| [options, &["--steps", steps]].concat();
-        succeed(&sbn(&whole, &steps("60")));
-        succeed(&sbn(&parts, &steps("33")));
-        let path = parts.to_str().expect("UTF-8");
-        succeed(&gumbel(&["train", "sbn", "--resume", path, "--steps", "60", "--threads", "1"]));
-        assert!(weights(&whole) == weights(&parts), "{options:?}: the weights differ");
-        assert_eq!(metrics(&whole), metrics(&parts), "{options:?}");
-        assert_eq!(summary(&whole)["test"], summary(&parts)["test"], "{options:?}");
+        resumes("sbn", |out, steps| sbn(out, &[options, &["--steps", steps]].concat()), ["33", "60"]);
     }
 }
 
@@ -65,37 +52,29 @@ fn it_learns_by_the_bound_of_several_samples_along_paths_and_by_the_score() {
         let summary = summary(&run);
         let number = |name: &str| summary["test"]["importance_bound"][name].as_f64().expect("a number");
         // At the start all samples give the mean lower half: twenty are worth little more than one.
-        let start: f64 =
-            metrics(&run).iter().skip(1).find_map(|line| line[5].parse().ok()).expect("a number");
-        let better = (start - number("nats")) / (number("standard_error") * 2f64.sqrt());
+        let better = (hard_objectives(&run)[0] - number("nats")) / (number("standard_error") * 2f64.sqrt());
         assert!(better > 4.0, "{estimator}: {better:.1} standard errors better than at the start");
-        let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
+        let page = report(&run);
         assert!(page.contains("a log-mean-exp of 5 samples") && !page.contains("Its KL part"));
     }
 }
 
 #[test]
 fn it_draws_completions_of_test_images() {
-    let (folder, run) = folder();
+    let (_folder, run) = folder();
     succeed(&sbn(&run, &["--steps", "20"]));
-    let (run, path) = (run.to_str().expect("UTF-8"), folder.path().join("grid.png"));
-    let draw = |count: &str, seed: &str| {
-        let out = ["--out", path.to_str().expect("UTF-8")];
-        succeed(&gumbel(&[&["generate", run, "--count", count, "--seed", seed][..], &out].concat()));
-        std::fs::read(&path).expect("a picture")
-    };
-    let first = draw("9", "0");
-    assert!(first == draw("9", "0") && first != draw("9", "1"));
+    let first = picture(&run, "9", "0");
+    assert!(first == picture(&run, "9", "0") && first != picture(&run, "9", "1"));
     let decoder = png::Decoder::new(std::io::Cursor::new(&first));
     let (width, height) = decoder.read_info().expect("PNG").info().size();
     assert!(width >= 3 * 28 && height >= 3 * 28, "{width} x {height}");
-    draw("1001", "0"); // more than there are test images
+    picture(&run, "1001", "0"); // more than there are test images
 }
 
 #[test]
 fn estimators_are_compared_on_it() {
     let (_folder, all) = folder();
-    let before = ["compare", "--estimators", "gumbel-softmax,disarm", "--out", all.to_str().expect("UTF-8")];
+    let before = ["compare", "--estimators", "gumbel-softmax,disarm", "--out", utf8(&all)];
     let out = succeed(&gumbel(&[&before[..], SBN, QUICK, &["--steps", "40"]].concat()));
     assert!(out.contains("[2 of 2] disarm") && out.contains("one hard sample"), "{out}");
     let table = std::fs::read_to_string(all.join("summary.csv")).expect("a table");
@@ -123,25 +102,21 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--hidden", "3"], &["unexpected argument '--hidden'"]),
         (&["--lr", "1e38"], &["training broke down at step", "lower --lr or raise --tau"]),
     ];
-    for (options, parts) in cases {
-        let (_folder, run) = folder();
-        fail(&sbn(&run, options), parts);
-        assert!(!run.exists(), "{options:?} left a folder behind");
-    }
+    refuses(sbn, cases);
 }
 
 #[test]
 fn a_run_of_another_model_is_not_taken_for_its_own() {
     let (_folder, run) = folder();
     succeed(&train(&run, &["--steps", "20"]));
-    let path = run.to_str().expect("UTF-8");
+    let path = utf8(&run);
     fail(
         &gumbel(&["train", "sbn", "--resume", path]),
         &["is a configuration of gumbel train vae, not of gumbel train sbn"],
     );
     let (_folder, run) = folder();
     succeed(&sbn(&run, &["--steps", "20"]));
-    let path = run.to_str().expect("UTF-8");
+    let path = utf8(&run);
     fail(
         &gumbel(&["train", "vae", "--resume", path]),
         &["is a configuration of gumbel train sbn, not of gumbel train vae"],
@@ -152,12 +127,7 @@ fn a_run_of_another_model_is_not_taken_for_its_own() {
 fn images_of_one_row_have_no_halves() {
     let (folder, run) = folder();
     let data = folder.path().join("rows");
-    std::fs::create_dir(&data).expect("a folder");
-    for (name, count) in [("train-images-idx3-ubyte", 60u32), ("t10k-images-idx3-ubyte", 20)] {
-        let header = [[0, 0, 8, 3], count.to_be_bytes(), 1u32.to_be_bytes(), 4u32.to_be_bytes()].concat();
-        let file = [header, vec![90; 4 * count as usize]].concat();
-        std::fs::write(data.join(name), file).expect("written");
-    }
-    let output = sbn(&run, &["--data", data.to_str().expect("UTF-8")]);
+    idx_images(&data, [1, 4], |_| 90);
+    let output = sbn(&run, &["--data", utf8(&data)]);
     fail(&output, &["images of 1 row; a sigmoid belief network needs an upper and a lower half"]);
 }

@@ -8,7 +8,7 @@ use std::process::Output;
 const SEMI: &[&str] = &["train", "semi", "--hidden", "64", "--style", "10", "--batch", "50"];
 
 fn semi(out: &Path, more: &[&str]) -> Output {
-    let out = ["--out", out.to_str().expect("UTF-8")];
+    let out = ["--out", utf8(&out)];
     gumbel(&[SEMI, QUICK, &out, more].concat())
 }
 
@@ -21,30 +21,30 @@ fn reached(run: &Path, name: &[&str], error: &str) -> (f64, f64) {
     (number(last), number(error))
 }
 
-/// Names more of the test images rightly than before, beyond what chance could do.
-fn classifies_better(begun: &Path, run: &Path) {
+/// Asserts that more of the test images are classified correctly than before, beyond chance.
+fn classifies_better(start: &Path, run: &Path) {
     let accuracy = |run| reached(run, &["accuracy", "share"], "standard_error");
-    let ((before, error_before), (after, error)) = (accuracy(begun), accuracy(run));
+    let ((before, error_before), (after, error)) = (accuracy(start), accuracy(run));
     let better = (after - before) / error.hypot(error_before);
     assert!(better > 4.0, "from {before} to {after}, {better:.1} standard errors");
 }
 
 #[test]
 fn it_learns_classes_and_images_and_says_what_it_reached() {
-    let ((_a, begun), (_b, run)) = (folder(), folder());
-    succeed(&semi(&begun, &["--steps", "1"]));
+    let ((_a, start), (_b, run)) = (folder(), folder());
+    succeed(&semi(&start, &["--steps", "1"]));
     let out = succeed(&semi(&run, &["--steps", "400"]));
     assert!(out.contains("10 classes from 100 labels and a style of 10 numbers on digits"), "{out}");
     assert!(out.contains("classes summed, one style") && out.contains("accuracy"), "{out}");
-    classifies_better(&begun, &run);
+    classifies_better(&start, &run);
     let elbo = |run| reached(run, &["hard_negative_elbo"], "hard_negative_elbo_standard_error");
-    let ((before, error_before), (after, error)) = (elbo(&begun), elbo(&run));
+    let ((before, error_before), (after, error)) = (elbo(&start), elbo(&run));
     let better = (before - after) / error.hypot(error_before);
     assert!(better > 4.0, "from {before} to {after}, {better:.1} standard errors");
     assert!(reached(&run, &["importance_bound", "nats"], "standard_error").0 < after);
     let figures = ["objective", "parts", "temperature", "reconstructions", "classes", "usage"];
     assert!(figures.iter().all(|name| run.join(format!("figures/{name}.svg")).is_file()));
-    let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
+    let page = report(&run);
     assert!(page.contains("Classes and styles of digits") && page.contains("% of test images"));
 }
 
@@ -52,53 +52,39 @@ fn it_learns_classes_and_images_and_says_what_it_reached() {
 fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
     // Epochs of the labelled images end at other steps than those of all.
     for estimator in ["gumbel-softmax", "exact", "nvil"] {
-        let ((_a, whole), (_b, parts)) = (folder(), folder());
-        let options =
-            |steps: &'static str| ["--estimator", estimator, "--labelled-batch", "30", "--steps", steps];
-        succeed(&semi(&whole, &options("60")));
-        succeed(&semi(&parts, &options("33")));
-        let path = parts.to_str().expect("UTF-8");
-        succeed(&gumbel(&["train", "semi", "--resume", path, "--steps", "60", "--threads", "1"]));
-        assert!(weights(&whole) == weights(&parts), "{estimator}: the weights differ");
-        assert_eq!(metrics(&whole), metrics(&parts), "{estimator}");
-        assert_eq!(summary(&whole)["test"], summary(&parts)["test"], "{estimator}");
+        let options = ["--estimator", estimator, "--labelled-batch", "30", "--steps"];
+        resumes("semi", |out, steps| semi(out, &[&options[..], &[steps]].concat()), ["33", "60"]);
     }
 }
 
 #[test]
 fn convolutions_learn_classes_and_resume_bit_for_bit() {
-    let ((_a, begun), (_b, run), (_c, parts)) = (folder(), folder(), folder());
+    let ((_a, start), (_b, run), (_c, parts)) = (folder(), folder(), folder());
     let convolved = |run: &Path, steps| semi(run, &["--convolutions", "4,8", "--steps", steps]);
-    succeed(&convolved(&begun, "1"));
+    succeed(&convolved(&start, "1"));
     let out = succeed(&convolved(&run, "120"));
     assert!(out.contains("a style of 10 numbers, behind convolutions of 4,8 channels on digits"), "{out}");
-    classifies_better(&begun, &run);
+    classifies_better(&start, &run);
     succeed(&convolved(&parts, "70"));
-    let path = parts.to_str().expect("UTF-8");
+    let path = utf8(&parts);
     succeed(&gumbel(&["train", "semi", "--resume", path, "--steps", "120", "--threads", "1"]));
     assert!(weights(&run) == weights(&parts), "the weights differ");
 }
 
 #[test]
 fn it_draws_the_classes_in_turn() {
-    let (folder, run) = folder();
+    let (_folder, run) = folder();
     succeed(&semi(&run, &["--steps", "20"]));
-    let (run, path) = (run.to_str().expect("UTF-8"), folder.path().join("grid.png"));
-    let draw = |count: &str, seed: &str| {
-        let out = ["--out", path.to_str().expect("UTF-8")];
-        succeed(&gumbel(&[&["generate", run, "--count", count, "--seed", seed][..], &out].concat()));
-        std::fs::read(&path).expect("a picture")
-    };
-    let first = draw("100", "0");
-    assert!(first == draw("100", "0") && first != draw("100", "1"));
-    draw("1003", "0"); // more than are drawn at once, and no multiple of the classes
+    let first = picture(&run, "100", "0");
+    assert!(first == picture(&run, "100", "0") && first != picture(&run, "100", "1"));
+    picture(&run, "1003", "0"); // more than are drawn at once, and no multiple of the classes
 }
 
 #[test]
 fn marginalisation_and_samples_are_compared_on_it() {
     let (_folder, all) = folder();
     let estimators = "exact,gumbel-softmax,straight-through-gumbel";
-    let before = ["compare", "--estimators", estimators, "--out", all.to_str().expect("UTF-8")];
+    let before = ["compare", "--estimators", estimators, "--out", utf8(&all)];
     let out = succeed(&gumbel(&[&before[..], SEMI, QUICK, &["--steps", "40"]].concat()));
     assert!(out.contains("[3 of 3] straight-through-gumbel") && out.contains("accuracy"), "{out}");
     let table = std::fs::read_to_string(all.join("summary.csv")).expect("a table");
@@ -113,7 +99,7 @@ fn marginalisation_and_samples_are_compared_on_it() {
 }
 
 #[test]
-fn random_labels_serve_any_number_of_classes_and_have_no_accuracy() {
+fn random_labels_have_any_number_of_classes_and_no_accuracy() {
     let (_folder, run) = folder();
     let options = ["--classes", "100", "--labels-from", "random", "--estimator", "exact", "--steps", "20"];
     let out = succeed(&semi(&run, &options));
@@ -146,34 +132,26 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--convolutions", "9000000"], &["parameters; the limit is", "lower --hidden, --convolutions"]),
         (&["--lr", "1e38"], &["training broke down at step", "lower --lr or raise --tau"]),
     ];
-    for (options, parts) in cases {
-        let (_folder, run) = folder();
-        fail(&semi(&run, options), parts);
-        assert!(!run.exists(), "{options:?} left a folder behind");
-    }
+    refuses(semi, cases);
 }
 
 /// A folder of images, blank or not, with labels or without.
 fn images(folder: &Path, labels: Option<u8>) -> String {
     let data = folder.join("data");
-    std::fs::create_dir_all(&data).expect("a folder");
-    for (name, count) in [("train", 60u32), ("t10k", 20)] {
-        let header = [[0, 0, 8, 3], count.to_be_bytes(), 2u32.to_be_bytes(), 2u32.to_be_bytes()].concat();
-        let pixels: Vec<u8> = (0..4 * count).map(|i| (i % 7 * 40) as u8).collect();
-        std::fs::write(data.join(format!("{name}-images-idx3-ubyte")), [header, pixels].concat())
-            .expect("written");
+    idx_images(&data, [2, 2], |i| (i % 7 * 40) as u8);
+    for (name, count) in [("train", 60u8), ("t10k", 20)] {
         if let Some(shift) = labels {
-            let header = [[0, 0, 8, 1], count.to_be_bytes()].concat();
-            let labels: Vec<u8> = (0..count as u8).map(|i| (i + shift) % 3).collect();
+            let header = [[0, 0, 8, 1], u32::from(count).to_be_bytes()].concat();
+            let labels: Vec<u8> = (0..count).map(|i| (i + shift) % 3).collect();
             let path = data.join(format!("{name}-labels-idx1-ubyte"));
             std::fs::write(path, [header, labels].concat()).expect("written");
         }
     }
-    data.to_str().expect("UTF-8").into()
+    utf8(&data).into()
 }
 
 #[test]
-fn data_without_labels_is_refused_and_other_labels_are_no_way_to_go_on() {
+fn data_without_labels_is_refused_and_a_run_is_not_resumed_with_other_labels() {
     let (folder, run) = folder();
     let small = ["--classes", "3", "--labels", "6", "--steps", "20", "--data"];
     let bare = images(folder.path(), None);
@@ -184,6 +162,6 @@ fn data_without_labels_is_refused_and_other_labels_are_no_way_to_go_on() {
     let labelled = images(folder.path(), Some(0));
     succeed(&semi(&run, &[&small[..], &[&labelled]].concat()));
     images(folder.path(), Some(1));
-    let resume = ["train", "semi", "--resume", run.to_str().expect("UTF-8"), "--steps", "40"];
+    let resume = ["train", "semi", "--resume", utf8(&run), "--steps", "40"];
     fail(&gumbel(&resume), &["was trained on different images or labels than"]);
 }

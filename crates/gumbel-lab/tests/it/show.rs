@@ -5,7 +5,7 @@ use gumbel_lab::claims::ALL;
 use std::path::Path;
 
 fn show(out: &Path, more: &[&str]) -> std::process::Output {
-    gumbel(&[&["show", "--out", out.to_str().expect("a UTF-8 path")], more].concat())
+    gumbel(&[&["show", "--out", utf8(&out)], more].concat())
 }
 
 fn table(out: &Path) -> Vec<csv::StringRecord> {

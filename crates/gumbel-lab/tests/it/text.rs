@@ -12,7 +12,7 @@ const TEXT: &[&str] =
     &["train", "text", "--latents", "8", "--categories", "8", "--embedding", "16", "--batch", "50"];
 
 fn text_run(out: &Path, more: &[&str]) -> Output {
-    gumbel(&[TEXT, QUICK, &["--out", out.to_str().expect("UTF-8")], more].concat())
+    gumbel(&[TEXT, QUICK, &["--out", utf8(&out)], more].concat())
 }
 
 /// The styles of a page speak of images, its sentences must not.
@@ -55,17 +55,17 @@ fn it_learns_what_binds_the_characters_and_says_what_it_reached() {
     assert!((unigram - hard) / error > 20.0, "{hard} ± {error} nats against {unigram}");
     let first: f64 = metrics(&run)[1][5].parse().expect("the evaluation after the first step");
     assert!((first - hard) / error > 20.0, "from {first} to {hard} ± {error}");
-    // No model knows the sentences better than the law that draws them.
+    // The entropy of their distribution is a lower limit for every model.
     assert!((law - sentences::nats()).abs() < 1e-12 && bound < hard, "{test}");
     assert!(bound > law - 4.0 * number(&test["importance_bound"]["standard_error"]), "{bound} against {law}");
-    // The likeliest symbol of each place, whatever the sentence, is what could be written without its latents.
+    // Without its latents, a model could only write the likeliest symbol of each place.
     let (right, blind) = (number(&test["text"]["reconstructed"]), likeliest_share());
     let error = (blind * (1.0 - blind) / 2000.0).sqrt(); // as if the characters of a sentence were one
     assert!(right > blind + 4.0 * error, "{right} reconstructed, {blind} blindly");
     for file in ["config.toml", "model.safetensors", "figures/objective.svg", "figures/usage.svg"] {
         assert!(run.join(file).is_file(), "{file} is missing");
     }
-    let page = std::fs::read_to_string(run.join("report.html")).expect("a report");
+    let page = report(&run);
     assert!(page.contains("Categorical autoencoder of sentences") && page.contains("nats per string"));
     speaks_of_strings(&page);
 }
@@ -73,15 +73,8 @@ fn it_learns_what_binds_the_characters_and_says_what_it_reached() {
 #[test]
 fn a_resumed_run_ends_bit_for_bit_as_if_it_had_not_stopped() {
     for estimator in ["gumbel-softmax", "reinforce"] {
-        let ((_a, whole), (_b, parts)) = (folder(), folder());
-        let steps = |steps: &'static str| ["--estimator", estimator, "--steps", steps];
-        succeed(&text_run(&whole, &steps("60")));
-        succeed(&text_run(&parts, &steps("33")));
-        let path = parts.to_str().expect("UTF-8");
-        succeed(&gumbel(&["train", "text", "--resume", path, "--steps", "60", "--threads", "1"]));
-        assert!(weights(&whole) == weights(&parts), "{estimator}: the weights differ");
-        assert_eq!(metrics(&whole), metrics(&parts), "{estimator}");
-        assert_eq!(summary(&whole)["test"], summary(&parts)["test"], "{estimator}");
+        let options = ["--estimator", estimator, "--steps"];
+        resumes("text", |out, steps| text_run(out, &[&options[..], &[steps]].concat()), ["33", "60"]);
     }
 }
 
@@ -90,12 +83,12 @@ fn it_writes_one_string_a_line_and_windows_of_any_text() {
     let (folder, run) = folder();
     let book = folder.path().join("book.txt");
     std::fs::write(&book, "to be or not to be,\nthat is the question.\n".repeat(60)).expect("written");
-    let path = book.to_str().expect("UTF-8");
+    let path = utf8(&book);
     succeed(&text_run(&run, &["--data", path, "--length", "6", "--steps", "20"]));
     let test = summary(&run)["test"]["text"].clone();
     assert!(test["length"] == 6 && test["law_nats"].is_null() && test["valid"].is_null(), "{test}");
     let out = folder.path().join("strings.txt");
-    let (name, out_name) = (run.to_str().expect("UTF-8"), out.to_str().expect("UTF-8"));
+    let (name, out_name) = (utf8(&run), utf8(&out));
     let write = |seed: &str| {
         let said = succeed(&gumbel(&["generate", name, "--count", "700", "--seed", seed, "--out", out_name]));
         assert!(said.contains("700 strings in "), "{said}");
@@ -118,7 +111,7 @@ fn it_writes_one_string_a_line_and_windows_of_any_text() {
 #[test]
 fn estimators_are_compared_on_it() {
     let (_folder, all) = folder();
-    let before = ["compare", "--estimators", "gumbel-softmax,rloo", "--out", all.to_str().expect("UTF-8")];
+    let before = ["compare", "--estimators", "gumbel-softmax,rloo", "--out", utf8(&all)];
     let out = succeed(&gumbel(&[&before[..], TEXT, QUICK, &["--steps", "40"]].concat()));
     assert!(out.contains("[2 of 2] rloo") && out.contains("one hard sample"), "{out}");
     let table = std::fs::read_to_string(all.join("summary.csv")).expect("a table");
@@ -148,11 +141,7 @@ fn what_cannot_be_trained_is_refused_before_it_begins() {
         (&["--kl", "density"], &["unexpected argument '--kl'"]),
         (&["--lr", "1e38"], &["training broke down at step", "lower --lr or raise --tau"]),
     ];
-    for (options, parts) in cases {
-        let (_folder, run) = folder();
-        fail(&text_run(&run, options), parts);
-        assert!(!run.exists(), "{options:?} left a folder behind");
-    }
+    refuses(text_run, cases);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::reproduce::{Budget, Plan, PlannedRun, Reproduction};
 use crate::run::RunFolder;
+use crate::support::shell::option;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -120,28 +121,17 @@ impl Folder {
     /// The arguments that start a run or resume it.
     pub(super) fn words(&self, task: Task, data_dir: Option<&Path>) -> Vec<OsString> {
         let path = self.place(task);
-        let begun = RunFolder::open(&path).ok();
-        let resumed = begun.as_ref().is_some_and(|run| run.checkpoint().is_file());
-        // A run that ended before its first checkpoint starts again from nothing.
-        begun.iter().filter(|run| !run.checkpoint().is_file()).for_each(RunFolder::discard);
         let command = self.runs[task.run].command.split(' ').map(OsString::from);
-        let data = data_dir.map(|folder| option("--data-dir=", folder));
-        let mut words: Vec<OsString> = match resumed {
-            true => command.take(2).chain([option("--resume=", &path)]).collect(),
-            false => {
+        let mut words: Vec<OsString> = match RunFolder::resume_option(&path) {
+            Some(resume) => command.take(2).chain([resume]).collect(),
+            None => {
                 command.chain([format!("--seed={}", task.seed).into(), option("--out=", &path)]).collect()
             }
         };
         words.push("--threads=1".into());
-        words.extend(data);
+        words.extend(data_dir.map(|folder| option("--data-dir=", folder)));
         words
     }
-}
-
-fn option(name: &str, value: &Path) -> OsString {
-    let mut word = OsString::from(name);
-    word.push(value);
-    word
 }
 
 /// The commands recorded earlier for the same reproduction.

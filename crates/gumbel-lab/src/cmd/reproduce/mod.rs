@@ -151,20 +151,8 @@ mod tests {
 
     #[test]
     fn the_command_has_the_options() {
-        let words = [
-            "tau-tradeoff",
-            "--budget",
-            "full",
-            "--seeds",
-            "5",
-            "--out",
-            "my runs",
-            "--jobs",
-            "2",
-            "--only",
-            "a,b",
-        ];
-        let command = command(&options(&words));
+        let words = "tau-tradeoff|--budget|full|--seeds|5|--out|my runs|--jobs|2|--only|a,b";
+        let command = command(&options(&words.split('|').collect::<Vec<_>>()));
         assert_eq!(
             command,
             "gumbel reproduce tau-tradeoff --budget full --seeds 5 --out 'my runs' --jobs 2 --only a,b"
@@ -187,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn each_budget_has_a_folder_of_its_own() {
+    fn each_budget_has_its_own_folder() {
         let experiment = find("tau-tradeoff").unwrap();
         let folder = |words: &[&str]| place(experiment, &options(words));
         assert_eq!(folder(&["tau-tradeoff"]), Path::new("runs/reproduce-tau-tradeoff"));

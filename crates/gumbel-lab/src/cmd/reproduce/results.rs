@@ -2,6 +2,7 @@
 
 use super::folder::{Folder, Task};
 use crate::reproduce::{Budget, Content, Entry, Plan, ReproductionPage, ResultTable, found, values};
+use crate::support::csv_table;
 use anyhow::Result;
 use serde::Serialize;
 
@@ -55,32 +56,27 @@ fn entries(folder: &Folder, plan: &Plan, table: &ResultTable, seeds: u64) -> Res
 }
 
 fn csv(folder: &Folder, tables: &[(ResultTable, Vec<Entry>)]) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for (table, entries) in tables {
-        for entry in entries {
-            for (seed, value) in values(&entry.seeds) {
-                writer.serialize(Line {
-                    experiment: folder.experiment.name,
-                    budget: folder.budget.name(),
-                    table: table.title,
-                    row: entry.cell.row,
-                    column: entry.cell.column,
-                    seed,
-                    steps: value.steps,
-                    seconds: value.seconds,
-                    value: value.number,
-                    standard_error: value.error,
-                    paper: entry.cell.paper,
-                    run: made_of(&entry.cell.content),
-                })?;
-            }
-        }
-    }
-    Ok(writer.into_inner()?)
+    let entries = tables.iter().flat_map(|(table, entries)| entries.iter().map(move |entry| (table, entry)));
+    csv_table::table(entries.flat_map(|(table, entry)| {
+        values(&entry.seeds).map(move |(seed, value)| Line {
+            experiment: folder.experiment.name,
+            budget: folder.budget.name(),
+            table: table.title,
+            row: entry.cell.row,
+            column: entry.cell.column,
+            seed,
+            steps: value.steps,
+            seconds: value.seconds,
+            value: value.number,
+            standard_error: value.error,
+            paper: entry.cell.paper,
+            run: runs(&entry.cell.content),
+        })
+    }))
 }
 
 /// Names of the runs that a number comes from.
-fn made_of(content: &Content) -> String {
+fn runs(content: &Content) -> String {
     content.numbers().iter().map(|number| number.run.as_str()).collect::<Vec<_>>().join(" / ")
 }
 

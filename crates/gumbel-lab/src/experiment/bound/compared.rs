@@ -38,7 +38,8 @@ impl<M: Model> Compared for BoundExperiment<M> {
 
     fn measures(results: &Results) -> Vec<Measure> {
         let bound = &results.importance_bound;
-        let samples = Measure { head: None, ..Measure::new("importance_samples", bound.samples as f64, "") };
+        let mut samples = Measure::new("importance_samples", bound.samples as f64, "");
+        samples.head = None;
         let hard = Measure::new("hard_negative_elbo", results.hard_negative_elbo, "one hard sample");
         let name = format!("bound, m\u{a0}=\u{a0}{}", grouped(bound.samples as f64));
         let accuracy = results.accuracy.map(|accuracy| {

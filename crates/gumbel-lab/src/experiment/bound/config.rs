@@ -1,24 +1,25 @@
 //! The options of a model that is trained on a bound: those of all such models, and the hyperparameters of one.
 
-use crate::data::{Binarization, Dataset};
+use super::HeldOut;
+use crate::data::{Binarization, Images};
 use crate::model::ModelConfig;
 use crate::run::{Common, RunConfig};
-use crate::support::number::count;
+use crate::support::options::count;
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::Schedule;
 use gumbel::estimator::{self, Entry, Estimator, EstimatorSpec, Latents, Reduction};
 use serde::{Deserialize, Serialize};
 
-/// Everything that decides a training run.
+/// The options of a training run.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default, bound = "C: ModelConfig")]
 pub struct Config<C: ModelConfig> {
-    /// What every run has.
+    /// The options of every run.
     #[command(flatten)]
     #[serde(flatten)]
     pub common: Common,
-    /// How grey pixels are binarized: fixed (drawn once), dynamic (redrawn every epoch), threshold
+    /// Binarization of grey pixels: fixed (drawn once), dynamic (redrawn every epoch), threshold
     #[arg(long, alias = "binarise", default_value_t = Binarization::Dynamic, value_name = "METHOD", help_heading = "Data")]
     pub binarize: Binarization,
 
@@ -27,7 +28,7 @@ pub struct Config<C: ModelConfig> {
     #[serde(flatten)]
     pub model: C,
 
-    /// Gradient estimator: its name, and parameters of its own
+    /// Gradient estimator, with its parameters
     #[arg(long, default_value = "gumbel-softmax", value_name = "NAME[:PARAMETER=VALUE...]")]
     #[arg(help_heading = "Estimator", help = estimator_help())]
     pub estimator: String,
@@ -41,7 +42,7 @@ pub struct Config<C: ModelConfig> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,
 
-    /// Number of images per step
+    /// Number of images per step, at least 1
     #[arg(long, default_value_t = 100, value_parser = count::<usize>, value_name = "N", help_heading = "Training")]
     pub batch: usize,
     /// Learning rate of Adam: VALUE, or a schedule as for --tau, such as cosine:START:END:STEPS
@@ -51,10 +52,10 @@ pub struct Config<C: ModelConfig> {
     #[arg(long, default_value_t = 0, value_parser = count::<u64>, value_name = "N", help_heading = "Training")]
     pub lr_warmup: u64,
 
-    /// Number of draws of the gradient per evaluation, to estimate its variance; 0 for none
+    /// Number of draws of the gradient per evaluation, at least 2, to estimate its variance; 0 for none
     #[arg(long, default_value_t = 0, value_parser = count::<usize>, value_name = "R", help_heading = "Evaluation")]
     pub gradient_variance: usize,
-    /// Number of samples per image of the final bound, a log-mean-exp (M)
+    /// Number of samples per image of the final bound, a log-mean-exp (M), at least 1
     #[arg(long, default_value_t = 1000, value_parser = count::<usize>, value_name = "M", help_heading = "Evaluation")]
     pub importance_samples: usize,
     /// Number of test images for the final bound; 0 uses all
@@ -63,12 +64,9 @@ pub struct Config<C: ModelConfig> {
 }
 
 impl<C: ModelConfig> Config<C> {
-    /// The data to train and test on.
-    ///
-    /// # Errors
-    /// Data that are missing or damaged.
-    pub fn load(&self) -> Result<Dataset> {
-        self.model.load(&self.common.data, self.common.data_dir.as_deref())
+    /// Images to evaluate on, binarized as the configuration says.
+    pub(super) fn held_out(&self, images: &Images) -> HeldOut {
+        HeldOut::new(images, self.binarize, &self.common.device.for_evaluation())
     }
 
     /// The learning rate at a step, from 0.
@@ -165,7 +163,6 @@ impl<C: ModelConfig> RunConfig for Config<C> {
         C::knows(data)
     }
 
-    /// The flattened parts alone: in them an error forgets its place.
     fn check_parts(text: &str) -> Result<(), toml::de::Error> {
         toml::from_str::<Common>(text)?;
         toml::from_str::<C>(text).map(drop)
@@ -201,16 +198,12 @@ fn estimator_help() -> String {
 mod tests {
     use super::*;
     use crate::model::VaeConfig;
-    use crate::run::read_config;
+    use crate::run::parsed;
 
     type Options = Config<VaeConfig>;
 
     fn read(arguments: &[&str], file: Option<&str>) -> Result<Options> {
-        let matches = Options::command_line().try_get_matches_from(arguments)?;
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("run.toml");
-        file.map(|text| std::fs::write(&path, text)).transpose()?;
-        read_config(&matches, file.map(|_| path.as_path()))
+        parsed(arguments, file)
     }
 
     #[test]
@@ -266,49 +259,50 @@ mod tests {
         assert_eq!(choice(&["--layers", "2", "--estimator", "vimco"]).get("samples"), Some("5"));
     }
 
+    const MISTAKES: &[(&[&str], &str)] = &[
+        (&["--categories", "1"], "--categories must be at least 2, got 1"),
+        (&["--lr", "nan"], "must be positive and finite, got NaN"),
+        (
+            &["--lr", "cosine:1e-3:1e-4"],
+            "'--lr <SCHEDULE>': invalid schedule 'cosine:1e-3:1e-4': not a schedule",
+        ),
+        (&["--estimator", "reinforced"], "did you mean 'reinforce'?"),
+        (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
+        (&["--estimator", "muprop", "--kl", "mass-at-sample"], "use --kl categorical"),
+        (&["--prior-tau", "0.5"], "needs --kl density"),
+        (&["--samples", "0"], "at least 1, got 0"),
+        (&["--gradient-variance", "1"], "must be at least 2 draws, or 0 for none, got 1"),
+        (
+            &["--estimator", "gumbel-rao:tau=0.3", "--tau", "0.5"],
+            "--estimator gumbel-rao:tau=0.3 and --tau 0.5 both give tau",
+        ),
+        (&["--estimator", "vimco"], "use rloo"),
+        (&["--train-samples", "5"], "use --kl mass-at-sample"),
+        (
+            &["--train-samples", "5", "--kl", "mass-at-sample", "--estimator", "rloo"],
+            "use vimco, reinforce or gumbel-softmax",
+        ),
+        (
+            &["--train-samples", "5", "--samples", "2", "--kl", "mass-at-sample"],
+            "and --train-samples 5 both give samples",
+        ),
+        (&["--train-samples", "0", "--kl", "mass-at-sample"], "at least 1, got 0"),
+        (&["--layers", "0"], "--layers must be from 1 to 10, got 0"),
+        (&["--layers", "11"], "--layers must be from 1 to 10, got 11"),
+        (&["--estimator", "disarm"], "supports binary latents only; use --categories 2"),
+        (&["--estimator", "rloo", "--tau", "1"], "--tau is not a parameter of --estimator rloo"),
+        (&["--tau", "0"], "must be positive and finite, got 0"),
+        (&["--hidden", "512,x"], "'x' is not a width"),
+        (&["--steps", "-1"], "invalid value '-1' for '--steps <N>': it must be a whole number from 0"),
+        (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
+        (&["--binarize", "threshhold"], "did you mean 'threshold'?"),
+        (&["--kl", "densty"], "did you mean 'density'?"),
+        (&["--estimator", "rloo:samples=1"], "rloo: samples must be at least 2, got 1"),
+    ];
+
     #[test]
     fn mistakes_name_the_value_and_the_remedy() {
-        let cases: &[(&[&str], &str)] = &[
-            (&["--categories", "1"], "--categories must be at least 2, got 1"),
-            (&["--lr", "nan"], "must be positive and finite, got NaN"),
-            (
-                &["--lr", "cosine:1e-3:1e-4"],
-                "'--lr <SCHEDULE>': invalid schedule 'cosine:1e-3:1e-4': not a schedule",
-            ),
-            (&["--estimator", "reinforced"], "did you mean 'reinforce'?"),
-            (&["--estimator", "reinforce", "--kl", "density"], "use --estimator gumbel-softmax"),
-            (&["--estimator", "muprop", "--kl", "mass-at-sample"], "use --kl categorical"),
-            (&["--prior-tau", "0.5"], "needs --kl density"),
-            (&["--samples", "0"], "at least 1, got 0"),
-            (&["--gradient-variance", "1"], "must be at least 2 draws, or 0 for none, got 1"),
-            (
-                &["--estimator", "gumbel-rao:tau=0.3", "--tau", "0.5"],
-                "--estimator gumbel-rao:tau=0.3 and --tau 0.5 both give tau",
-            ),
-            (&["--estimator", "vimco"], "use rloo"),
-            (&["--train-samples", "5"], "use --kl mass-at-sample"),
-            (
-                &["--train-samples", "5", "--kl", "mass-at-sample", "--estimator", "rloo"],
-                "use vimco, reinforce or gumbel-softmax",
-            ),
-            (
-                &["--train-samples", "5", "--samples", "2", "--kl", "mass-at-sample"],
-                "and --train-samples 5 both give samples",
-            ),
-            (&["--train-samples", "0", "--kl", "mass-at-sample"], "at least 1, got 0"),
-            (&["--layers", "0"], "--layers must be from 1 to 10, got 0"),
-            (&["--layers", "11"], "--layers must be from 1 to 10, got 11"),
-            (&["--estimator", "disarm"], "supports binary latents only; use --categories 2"),
-            (&["--estimator", "rloo", "--tau", "1"], "--tau is not a parameter of --estimator rloo"),
-            (&["--tau", "0"], "must be positive and finite, got 0"),
-            (&["--hidden", "512,x"], "'x' is not a width"),
-            (&["--steps", "-1"], "invalid value '-1' for '--steps <N>': it must be a whole number from 0"),
-            (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
-            (&["--binarize", "threshhold"], "did you mean 'threshold'?"),
-            (&["--kl", "densty"], "did you mean 'density'?"),
-            (&["--estimator", "rloo:samples=1"], "rloo: samples must be at least 2, got 1"),
-        ];
-        for (arguments, part) in cases {
+        for (arguments, part) in MISTAKES {
             let error = read(arguments, None).and_then(|config| config.check()).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{arguments:?}: {error:#}");
         }

@@ -1,10 +1,13 @@
-//! Evaluation on hard samples only: the value of a discrete model, however it was trained.
+//! Evaluation on hard samples only, which measures a discrete model independently of how it was trained.
 
-use super::{Accuracy, Nats};
+use super::Accuracy;
+#[cfg(test)]
+use crate::data::ImageSize;
 use crate::data::batches::binary;
-use crate::data::{Binarization, ImageSize, Images};
+use crate::data::{Binarization, Images};
 use crate::model::Model;
 use crate::support::interrupt::Watch;
+use crate::support::stats::Mean;
 use anyhow::Result;
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::Noise;
@@ -45,11 +48,6 @@ impl HeldOut {
         self.images.count
     }
 
-    /// The size of an image.
-    pub fn size(&self) -> ImageSize {
-        ImageSize::of(&self.images)
-    }
-
     /// Images spread over the set, at most `count`, `[B, P]`.
     pub fn sample(&self, count: usize) -> Tensor<2> {
         self.batch(&spread(count, self.count()))
@@ -62,12 +60,12 @@ impl HeldOut {
         binary(&self.images, chosen, self.binarize, stream, 0, &self.device)
     }
 
-    /// The objective with one hard sample per image, over `count` images: a negative ELBO, in the mean an upper bound
-    /// on −ln p(x). Of a model without a posterior, that of its prior.
+    /// The objective with one hard sample per image, the mean over `count` images in nats: a negative ELBO, on average an
+    /// upper bound on −ln p(x). A model without a posterior is sampled from its prior.
     ///
     /// # Errors
     /// A model that gives NaN; [`Interrupted`](crate::support::interrupt::Interrupted).
-    pub fn negative_elbo<M: Model>(&self, model: &M, count: usize, noise: &Noise) -> Result<Nats> {
+    pub fn negative_elbo<M: Model>(&self, model: &M, count: usize, noise: &Noise) -> Result<Mean> {
         self.mean(count, noise, |images, noise| {
             self.watch.done(images.dims()[0])?;
             Ok(numbers(model.hard_objective(images, noise)?))
@@ -91,7 +89,7 @@ impl HeldOut {
         samples: usize,
         count: usize,
         noise: &Noise,
-    ) -> Result<Nats> {
+    ) -> Result<Mean> {
         self.mean(count, noise, |images, noise| {
             let logits = model.first_logits(images.clone());
             let mut totals = vec![LogSum::default(); images.dims()[0]];
@@ -108,7 +106,7 @@ impl HeldOut {
         })
     }
 
-    /// How often the likeliest category of the first layer, taken as one latent, is the image's label.
+    /// The share of images whose label is the likeliest category of the first layer, taken as one latent.
     ///
     /// # Panics
     /// If the images have no labels.
@@ -144,14 +142,14 @@ impl HeldOut {
         count: usize,
         noise: &Noise,
         each: impl Fn(Tensor<2>, &mut Noise) -> Result<Vec<f64>> + Sync,
-    ) -> Result<Nats> {
+    ) -> Result<Mean> {
         let chosen = spread(count, self.count());
         let groups: Vec<Vec<f64>> = chosen
             .par_chunks(IMAGES)
             .enumerate()
             .map(|(group, chosen)| each(self.batch(chosen), &mut noise.split(group as u64)))
             .collect::<Result<_>>()?;
-        Ok(Nats::of(&groups.concat()))
+        Ok(Mean::of_all(&groups.concat()))
     }
 }
 
@@ -202,6 +200,30 @@ impl LogSum {
     }
 }
 
+/// Forty striped images.
+#[cfg(test)]
+pub(crate) fn striped(size: ImageSize) -> Images {
+    let pixels = (0..40 * size.pixels()).map(|i| if i % 5 < 2 { 255 } else { 0 });
+    Images::new(pixels.collect(), size.height, size.width, None)
+}
+
+#[cfg(test)]
+impl HeldOut {
+    pub(crate) fn striped(size: ImageSize) -> Self {
+        Self::new(&striped(size), Binarization::Threshold, &Device::flex())
+    }
+
+    /// Asserts that the one-sample objective exceeds the `exact` −ln p(x), and that the bound approaches it.
+    pub(crate) fn check_bounds<M: Model>(&self, model: &M, exact: f64, tolerance: f64) {
+        let noise = Noise::from_seed(1);
+        let elbo = |i| self.negative_elbo(model, 40, &noise.split(i)).unwrap().value;
+        let elbo = Mean::of((0..200).map(elbo));
+        assert!(elbo.value - exact > 4.0 * elbo.standard_error, "{elbo:?} against {exact}");
+        let bound = self.importance_bound(model, 20_000, 40, &noise).unwrap().value;
+        assert!((bound - exact).abs() < tolerance, "{bound} against {exact}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,11 +263,12 @@ mod tests {
     fn model(images: &Images, latents: usize, categories: usize, hidden: &[usize]) -> Vae {
         let (hidden, prior) = (hidden.iter().copied().collect(), Prior::Uniform);
         let config = VaeConfig { latents, categories, hidden, prior, ..VaeConfig::default() };
-        config.init(ImageSize::of(images), &images.mean(), &mut Noise::from_seed(3), &Device::flex())
+        let size = ImageSize::of(images);
+        Vae::init(&config, size, &images.mean(), &mut Noise::from_seed(3), &Device::flex())
     }
 
     #[test]
-    fn an_evaluation_stops_when_asked() {
+    fn an_evaluation_stops_on_request() {
         let images = Images::new(vec![255; 4], 2, 2, None);
         let watch = Watch::nothing();
         let held_out = HeldOut::new(&images, Binarization::Threshold, &Device::flex()).watched(watch.clone());
@@ -261,21 +284,13 @@ mod tests {
     /// bound must approach it from above.
     #[test]
     fn the_bounds_are_bounds_and_tighten_to_the_enumerated_likelihood() {
-        let images = Images::new((0..40 * 6).map(|i| if i % 5 < 2 { 255 } else { 0 }).collect(), 2, 3, None);
-        let held_out = HeldOut::new(&images, Binarization::Threshold, &Device::flex());
-        let model = model(&images, 2, 3, &[4]);
-        let exact = exact_negative_log_likelihood(&model, &held_out);
-        let noise = Noise::from_seed(1);
-        let bound = |samples| held_out.importance_bound(&model, samples, 40, &noise).unwrap().nats;
-        let repeats: Vec<f64> =
-            (0..200).map(|i| held_out.negative_elbo(&model, 40, &noise.split(i)).unwrap().nats).collect();
-        let elbo = Nats::of(&repeats);
-        assert!(elbo.nats - exact > 4.0 * elbo.standard_error, "{elbo:?} against {exact}");
-        assert!((bound(20_000) - exact).abs() < 2e-3, "{} against {exact}", bound(20_000));
+        let size = ImageSize { height: 2, width: 3 };
+        let (model, held_out) = (model(&striped(size), 2, 3, &[4]), HeldOut::striped(size));
+        held_out.check_bounds(&model, exact_negative_log_likelihood(&model, &held_out), 2e-3);
     }
 
     fn exact_negative_log_likelihood(model: &Vae, held_out: &HeldOut) -> f64 {
-        let images = held_out.batch(&(0..held_out.count()).collect::<Vec<_>>());
+        let images = held_out.sample(held_out.count());
         let rows = images.dims()[0];
         let states: Vec<f32> = (0..9)
             .flat_map(|state| [state % 3, state / 3])

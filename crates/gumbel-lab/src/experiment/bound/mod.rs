@@ -4,7 +4,6 @@ mod compared;
 mod config;
 mod held_out;
 mod metrics;
-mod nats;
 mod outcome;
 mod report;
 mod results;
@@ -14,9 +13,10 @@ mod strings;
 mod variance;
 
 pub use config::Config;
+#[cfg(test)]
+pub(crate) use held_out::striped;
 pub use held_out::{HeldOut, numbers, spread};
 pub use metrics::Metrics;
-pub use nats::Nats;
 pub(in crate::experiment) use report::TEMPERATURE;
 pub use results::{Accuracy, ImportanceBound, Results, Setup, TextResults};
 
@@ -57,7 +57,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
     type Metrics = Metrics;
 
     fn load(config: &Self::Config) -> Result<Dataset> {
-        config.load()
+        config.model.load(&config.common.data, config.common.data_dir.as_deref())
     }
 
     fn new(config: &Self::Config, data: &Dataset, device: &Device) -> Result<Self> {
@@ -77,7 +77,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
             data: data.clone(),
             batches: None,
             labelled: None,
-            held_out: HeldOut::new(evaluated, config.binarize, &config.common.device.for_evaluation()),
+            held_out: config.held_out(evaluated),
             learner: Learner::new(model, FusedAdam::default()),
             estimators: (0..config.model.layers()).map(|_| config.estimator()).collect::<Result<_>>()?,
             tau: config.choice()?.schedule()?,
@@ -96,7 +96,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
         );
         let order = noise(self.config.common.seed, Use::Batches).stream();
         if let Some(labelling) = self.config.model.labelling() {
-            // A stream of its own: the other batches do not depend on the labels.
+            // A separate stream: the other batches do not depend on the labels.
             self.labelled = Some(LabelledBatches::new(&self.data, &labelling, binarize, order.split(2))?);
         }
         self.batches = Some(Batches::new(train, binarize, order, batch));
@@ -155,7 +155,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
     fn evaluate(&self, metrics: &mut Metrics) -> Result<()> {
         let noise = noise(self.config.common.seed, Use::Evaluation);
         let hard = self.held_out.negative_elbo(&self.model(), HELD_OUT, &noise)?;
-        metrics.hard_negative_elbo = Some(hard.nats);
+        metrics.hard_negative_elbo = Some(hard.value);
         if self.config.gradient_variance > 0 {
             metrics.gradient_variance = Some(self.gradient_variance(metrics.step)?);
         }
@@ -171,6 +171,11 @@ impl<M: Model> BoundExperiment<M> {
     /// The model without its gradients.
     fn model(&self) -> M {
         self.learner.model().valid()
+    }
+
+    /// The test images.
+    fn test_set(&self) -> HeldOut {
+        self.config.held_out(&self.data.test)
     }
 
     /// Rejects estimators that cannot be used with the model: one image shows it, before a folder is made.
@@ -199,7 +204,7 @@ impl<M: Model> BoundExperiment<M> {
         if weight == 1.0 { part } else { part * weight }
     }
 
-    /// What labelled images add to the objective of a step, if there are any.
+    /// The contribution of labelled images to the objective of a step, if there are any.
     fn supervised(&mut self, step: u64, noise: &mut Noise) -> Option<Tensor<1>> {
         let labelled = self.labelled.as_mut()?.at(step, &self.device);
         Some(self.learner.model().supervised(&self.config.model, labelled, noise).mean())

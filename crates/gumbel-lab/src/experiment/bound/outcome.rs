@@ -1,14 +1,16 @@
-//! What a finished run of a model on a bound leaves.
+//! The results of a finished run of a model on a bound.
 
 use super::saved::{self, Described};
-use super::{Accuracy, BoundExperiment, Config, HeldOut, Metrics, Results, Setup, TextResults, spread};
-use crate::data::ImageSize;
+use super::{
+    Accuracy, BoundExperiment, Config, HeldOut, ImportanceBound, Metrics, Results, Setup, TextResults, spread,
+};
 use crate::data::labelled::LabelSource;
 use crate::model::{Model, ModelConfig};
 use crate::page::{Images, Rendered};
-use crate::run::{Generated, Outcome, RunFolder, SummaryOf, Use, noise};
+use crate::run::{Experiment, Generated, Outcome, RunFolder, SummaryOf, Use, noise};
 use crate::support::interrupt::{Stop, Watch};
-use anyhow::{Result, ensure};
+use crate::support::stats::Mean;
+use anyhow::Result;
 use burn::tensor::Tensor;
 use gumbel::Noise;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -55,8 +57,7 @@ impl<M: Model> Outcome for BoundExperiment<M> {
         let (config, model) = (&self.config, self.model());
         let images = self.importance_images();
         let watch = Watch { bar: self.bar(images)?, stop: stop.clone() };
-        let device = config.common.device.for_evaluation();
-        let held_out = HeldOut::new(&self.data.test, config.binarize, &device).watched(watch.clone());
+        let held_out = self.test_set().watched(watch.clone());
         let draws = noise(config.common.seed, Use::Evaluation);
         let elbo = held_out.negative_elbo(&model, held_out.count(), &draws.split(1))?;
         let samples = config.importance_samples;
@@ -64,10 +65,14 @@ impl<M: Model> Outcome for BoundExperiment<M> {
         watch.bar.finish_and_clear();
         let text = self.data.text.as_ref();
         let text = text.map(|written| self.string_results(written, &held_out, &mut draws.split(3)));
+        let Mean { value: nats, standard_error } = bound;
         Ok(Results {
+            hard_negative_elbo: elbo.value,
+            hard_negative_elbo_standard_error: elbo.standard_error,
+            images: held_out.count(),
+            importance_bound: ImportanceBound { samples, nats, standard_error, images },
             accuracy: self.accuracy(&model, &held_out),
             text: text.transpose()?,
-            ..Results::new(elbo, bound, samples)
         })
     }
 
@@ -88,9 +93,10 @@ impl<M: Model> Outcome for BoundExperiment<M> {
     }
 
     fn generate(run: &RunFolder, count: usize, noise: &mut Noise) -> Result<Generated> {
-        let (config, model, Described { size, alphabet, .. }) = saved::open::<M>(run)?;
-        let test = |count| test_images::<M>(&config, size, count);
+        let (config, model, described) = saved::open::<M>(run)?;
+        let test = |count| test_images::<M>(&config, &described, run, count);
         let made = model.generate(count, &test, noise)?;
+        let Described { size, alphabet, .. } = described;
         Ok(match alphabet {
             Some(alphabet) => {
                 Generated::Strings(made.chunks(size.height).map(|codes| alphabet.decode(codes)).collect())
@@ -101,19 +107,15 @@ impl<M: Model> Outcome for BoundExperiment<M> {
 }
 
 /// Test images of a run's data, `count` of them: spread over the set, or each several times.
-fn test_images<M: Model>(config: &Config<M::Config>, size: ImageSize, count: usize) -> Result<Tensor<2>> {
-    let data = config.load()?;
-    let held_out = HeldOut::new(&data.test, config.binarize, &config.common.device.for_evaluation());
-    let found = held_out.size();
-    ensure!(
-        found == size,
-        "the images of {} are {} x {}, expected {} x {} as in the run; restore its own images",
-        data.name,
-        found.height,
-        found.width,
-        size.height,
-        size.width
-    );
+fn test_images<M: Model>(
+    config: &Config<M::Config>,
+    described: &Described,
+    run: &RunFolder,
+    count: usize,
+) -> Result<Tensor<2>> {
+    let data = BoundExperiment::<M>::load(config)?;
+    described.check::<M>(&data, run)?;
+    let held_out = config.held_out(&data.test);
     let chosen: Vec<usize> = match count <= held_out.count() {
         true => spread(count, held_out.count()),
         false => (0..count).map(|place| place % held_out.count()).collect(),
@@ -165,7 +167,7 @@ fn announcement<M: Model>(results: &Results) -> String {
     format!("{elbo}{bound}{accuracy}{text}")
 }
 
-/// What strings cost, a line for each way to code them.
+/// Costs of a test string, one line per method of coding.
 fn costs(text: &TextResults, results: &Results) -> String {
     let line = |(name, nats, bits): (String, f64, f64)| {
         format!("{name:<45} {nats:8.2} nats per string, {bits:.3} bits per character\n")

@@ -1,10 +1,10 @@
 //! `test` in `summary.json` of a model that is trained on a bound.
 
-use super::Nats;
+use crate::page::number::grouped;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// What distinguishes runs of one model.
+/// The properties that distinguish runs of one model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
     /// The gradient estimator, with its parameters.
@@ -34,7 +34,7 @@ pub struct Results {
 /// The share of images whose likeliest class is the true one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
-    /// Between 0 and 1.
+    /// The share, from 0 to 1.
     pub share: f64,
     /// Over images.
     pub standard_error: f64,
@@ -77,7 +77,7 @@ pub struct TextResults {
 }
 
 impl Results {
-    /// What one of the examples is: an image, or a string.
+    /// The word for an example: image, or string.
     pub fn example(&self) -> &'static str {
         if self.text.is_some() { "string" } else { "image" }
     }
@@ -94,7 +94,7 @@ impl TextResults {
         let bound = &test.importance_bound;
         let rows = [
             ("hard negative ELBO".to_string(), test.hard_negative_elbo),
-            (format!("importance-weighted bound, m = {}", bound.samples), bound.nats),
+            (format!("importance-weighted bound, m = {}", grouped(bound.samples as f64)), bound.nats),
             ("pairs of symbols, counted (add one)".into(), self.bigram_nats),
             ("single symbols, counted (add one)".into(), self.unigram_nats),
         ];
@@ -130,23 +130,6 @@ pub struct ImportanceBound {
 }
 
 impl Results {
-    /// From an ELBO, and a bound of `samples` samples.
-    pub(super) fn new(elbo: Nats, bound: Nats, samples: usize) -> Self {
-        Self {
-            hard_negative_elbo: elbo.nats,
-            hard_negative_elbo_standard_error: elbo.standard_error,
-            images: elbo.images,
-            importance_bound: ImportanceBound {
-                samples,
-                nats: bound.nats,
-                standard_error: bound.standard_error,
-                images: bound.images,
-            },
-            accuracy: None,
-            text: None,
-        }
-    }
-
     /// Rejects numbers that JSON cannot hold and nobody can use.
     ///
     /// # Errors
@@ -170,14 +153,28 @@ impl Results {
 }
 
 #[cfg(test)]
+impl Results {
+    /// Results on 10,000 images, with standard errors of a half.
+    pub(super) fn of_images(hard_negative_elbo: f64, nats: f64) -> Self {
+        Self {
+            hard_negative_elbo,
+            hard_negative_elbo_standard_error: 0.5,
+            images: 10_000,
+            importance_bound: ImportanceBound { samples: 1000, nats, standard_error: 0.5, images: 10_000 },
+            accuracy: None,
+            text: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn results_that_are_not_finite_are_rejected_with_the_remedy() {
-        let mean = |nats| Nats { nats, standard_error: 0.5, images: 2 };
-        assert!(Results::new(mean(80.5), mean(80.0), 1).check().is_ok());
-        let message = Results::new(mean(80.5), mean(f64::INFINITY), 1).check().unwrap_err().to_string();
+        assert!(Results::of_images(80.5, 80.0).check().is_ok());
+        let message = Results::of_images(80.5, f64::INFINITY).check().unwrap_err().to_string();
         assert!(message.contains("bound of the test set is inf"), "{message}");
         assert!(message.contains("lower --lr"), "{message}");
     }

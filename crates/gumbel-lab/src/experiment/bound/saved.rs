@@ -1,8 +1,8 @@
-//! What `model.safetensors` says of itself: the model, the size of its images, and the symbols that they stand for.
+//! The metadata of `model.safetensors`: the model, the size of its images, and the symbols of its strings.
 
 use super::{BoundExperiment, Config};
-use crate::data::ImageSize;
 use crate::data::text::Alphabet;
+use crate::data::{Dataset, ImageSize};
 use crate::model::{Model, ModelConfig};
 use crate::run::{RunFolder, checkpoint, config_of};
 use anyhow::{Context, Result, ensure};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The key of the metadata.
 const KEY: &str = "image_size";
 
-/// What a saved model says of itself.
+/// The metadata of a saved model.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Described {
     #[serde(flatten)]
@@ -20,13 +20,38 @@ pub(super) struct Described {
     /// Before there were others, no file said that it holds a VAE.
     #[serde(default = "vae")]
     model: String,
-    /// What the columns of its images stand for, where they are strings.
+    /// The symbols of the columns of its images, where they are strings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) alphabet: Option<Alphabet>,
 }
 
 fn vae() -> String {
     "vae".into()
+}
+
+impl Described {
+    /// Rejects data of another form than those that the model of `run` was trained on.
+    pub(super) fn check<M: Model>(&self, data: &Dataset, run: &RunFolder) -> Result<()> {
+        let (found, size) = (ImageSize::of(&data.test), self.size);
+        ensure!(
+            found == size,
+            "the {}s of {} are {} x {}, expected {} x {} as in {}; use data of that size",
+            M::Config::EXAMPLE,
+            data.name,
+            found.height,
+            found.width,
+            size.height,
+            size.width,
+            run.path().display()
+        );
+        ensure!(
+            data.text.as_ref().map(|text| &text.alphabet) == self.alphabet.as_ref(),
+            "the strings of {} have other symbols than those of {}; use strings of the same symbols",
+            data.name,
+            run.path().display()
+        );
+        Ok(())
+    }
 }
 
 /// The trained parameters with names such as `encoder.layers.0.weight`, described.
@@ -41,27 +66,8 @@ pub(super) fn bytes<M: Model>(experiment: &BoundExperiment<M>) -> Result<Vec<u8>
 
 /// Takes the parameters of a run, for data of the same form.
 pub(super) fn load<M: Model>(experiment: &mut BoundExperiment<M>, run: &RunFolder) -> Result<()> {
-    let (weights, data) = (run.trained(M::Config::NAME)?, &experiment.data);
-    let Described { size, alphabet, .. } = checkpoint::description(&weights, KEY)?;
-    let found = ImageSize::of(&data.test);
-    ensure!(
-        found == size,
-        "the {}s of {} are {} x {}, expected {} x {} as in {}",
-        M::Config::EXAMPLE,
-        data.name,
-        found.height,
-        found.width,
-        size.height,
-        size.width,
-        run.path().display()
-    );
-    let known = data.text.as_ref().map(|text| &text.alphabet);
-    ensure!(
-        known == alphabet.as_ref(),
-        "the strings of {} have other symbols than those of {}",
-        data.name,
-        run.path().display()
-    );
+    let weights = run.trained(M::Config::NAME)?;
+    checkpoint::description::<Described>(&weights, KEY)?.check::<M>(&experiment.data, run)?;
     experiment.learner.load(&weights)
 }
 
@@ -72,11 +78,11 @@ pub(super) fn open<M: Model>(run: &RunFolder) -> Result<(Config<M::Config>, M, D
     let described: Described = checkpoint::description(&weights, KEY)?;
     ensure!(
         described.model == M::Config::NAME,
-        "{} holds the model {}; {} records {}",
+        "{} holds the model {}, expected {} as in {}; restore the file of the run",
         weights.display(),
         described.model,
-        RunFolder::CONFIG,
-        M::Config::NAME
+        M::Config::NAME,
+        RunFolder::CONFIG
     );
     config.check_sizes(described.size)?;
     let (mean, device) = (vec![0.5; described.size.pixels()], config.common.device.for_evaluation());

@@ -1,4 +1,4 @@
-//! What fits in memory, asked before anything is made.
+//! Limits of memory, checked before anything is allocated.
 
 use super::Config;
 use crate::data::ImageSize;
@@ -11,7 +11,7 @@ const PARAMETERS: u64 = 250_000_000;
 const NUMBERS: u64 = 250_000_000;
 
 impl<C: ModelConfig> Config<C> {
-    /// Refuses what would not fit in memory, for images of this size.
+    /// Rejects a model or a batch that does not fit in memory, for images of this size.
     ///
     /// # Errors
     /// The number that is too large, with the remedy.

@@ -1,4 +1,4 @@
-//! What only a model of strings is evaluated on.
+//! The evaluation of a model of strings, beyond its bounds.
 
 use super::{BoundExperiment, HeldOut, TextResults};
 use crate::data::text::{Baseline, Law, TextEncoding, codes, sentences};
@@ -12,7 +12,7 @@ use std::collections::HashSet;
 const DRAWN: usize = 2000;
 
 impl<M: Model> BoundExperiment<M> {
-    /// Evaluates what the strings of `written` have besides a bound.
+    /// Evaluates reconstructions, baselines and drawn strings.
     pub(super) fn string_results(
         &self,
         written: &TextEncoding,

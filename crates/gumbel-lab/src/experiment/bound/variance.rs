@@ -7,15 +7,15 @@ use anyhow::Result;
 use gumbel::Noise;
 
 impl<M: Model> BoundExperiment<M> {
-    /// The variance after `step` steps, by as many draws as the configuration says.
+    /// The variance of the gradient after `step` steps, from the configured number of draws.
     pub(super) fn gradient_variance(&self, step: u64) -> Result<f64> {
         let noise = noise(self.config.common.seed, Use::GradientVariance).split(step);
         self.variance_of(self.config.gradient_variance, step, &noise)
     }
 
-    /// How much the estimator's gradient varies at the present parameters: the gradient of the mean objective of one
-    /// batch of held-out images, always the same, with respect to the logits of the first layer; the unbiased variance
-    /// of each of its coordinates over `draws` estimates with noise of their own, summed.
+    /// The total variance of the estimated gradient at the current parameters: that of the mean objective of one fixed
+    /// batch of held-out images with respect to the logits of the first layer; the unbiased variance of each of its
+    /// coordinates over `draws` independent estimates, summed.
     ///
     /// With respect to the logits and not to the parameters behind them, because that is what an estimator determines:
     /// the rest of the gradient is the same for all of them, and its variance depends on the layers' widths.

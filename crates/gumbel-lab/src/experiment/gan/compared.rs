@@ -1,6 +1,7 @@
 //! Comparing the gradients of a generator.
 
 use super::{GanExperiment, GeneratorGradient, Results};
+use crate::page::number::grouped;
 use crate::run::{Compared, Curve, Measure, SummaryOf, ValueOf};
 use crate::support::suggest::unknown;
 use anyhow::{Result, anyhow};
@@ -42,7 +43,7 @@ impl Compared for GanExperiment {
         let (generator, quality) = (&results.generator, &results.generator.quality);
         let valid = quality.valid.map(|share| Measure::new("valid", share, "valid, %").in_per_cent());
         let others = [
-            Measure::new("distinct", quality.distinct as f64, "distinct"),
+            Measure::new("distinct", quality.distinct as f64, "distinct").with_decimals(0),
             Measure::new("length_distance", quality.length_distance, "distance of lengths"),
             Measure::new("symbol_distance", quality.symbol_distance, "distance of symbols"),
             Measure::new("nats", generator.nats, "held-out strings, nats ≤")
@@ -58,7 +59,9 @@ impl Compared for GanExperiment {
              one valid string has it. Distances are total variation, 0 to 1, lower is better. The last measure is an upper \
              bound on −ln p(x) of {} held-out strings; ± is its standard error over strings. Maximum likelihood, trained on \
              the same data, has {:.2} nats. Each run has seed {seed}; results vary between seeds too.",
-            test.generator.quality.strings, test.held_out, test.maximum_likelihood.nats
+            grouped(test.generator.quality.strings as f64),
+            grouped(test.held_out as f64),
+            test.maximum_likelihood.nats
         )
     }
 }

@@ -4,21 +4,21 @@ use super::{GeneratorGradient, Loss};
 use crate::data::text::{Corpus, KNOWN};
 use crate::model::GanConfig;
 use crate::run::{Common, RunConfig};
-use crate::support::number::count;
+use crate::support::options::count;
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::Schedule;
 use serde::{Deserialize, Serialize};
 
-/// Everything that decides an adversarial run.
+/// The options of an adversarial run.
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Config {
-    /// What every run has.
+    /// The options of every run.
     #[command(flatten)]
     #[serde(flatten)]
     pub common: Common,
-    /// Number of characters per window: takes the file as running text
+    /// Number of characters per window of running text, for shakespeare or a file
     #[arg(long, value_parser = count::<usize>, value_name = "N", help_heading = "Data")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length: Option<usize>,
@@ -29,7 +29,7 @@ pub struct Config {
     /// Adversarial loss
     #[arg(long, default_value_t = Loss::Relativistic, value_enum, value_name = "LOSS", help_heading = "Game")]
     pub loss: Loss,
-    /// Weight of the gradient penalty γ/2 ‖∇ₓ D(x)‖² at true sequences (γ) [default: 1; 0 with --loss original]
+    /// Weight of the gradient penalty γ/2 ‖∇ₓ D(x)‖² at true sequences (γ), at least 0 [default: 1; 0 with --loss original]
     #[arg(long, value_name = "X", help_heading = "Game")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub penalty: Option<f64>,
@@ -43,7 +43,7 @@ pub struct Config {
     #[serde(flatten)]
     pub networks: GanConfig,
 
-    /// Number of sequences per step
+    /// Number of sequences per step, at least 2
     #[arg(long, default_value_t = 200, value_parser = count::<usize>, value_name = "N", help_heading = "Training")]
     pub batch: usize,
     /// Learning rate of the generator
@@ -52,7 +52,8 @@ pub struct Config {
     /// Learning rate of the discriminator
     #[arg(long, default_value_t = 1e-3, value_name = "X", help_heading = "Training")]
     pub discriminator_lr: f64,
-    /// Decay of the average of the generator's parameters, which is evaluated and saved; 0 keeps the last ones
+    /// Decay of the average of the generator's parameters, from 0 to below 1, which is evaluated and saved; 0 keeps the last
+    /// parameters
     #[arg(long, default_value_t = 0.995, value_name = "X", help_heading = "Training")]
     pub average: f64,
     /// Number of training steps of the maximum-likelihood baseline
@@ -62,7 +63,7 @@ pub struct Config {
     #[arg(long, default_value_t = 3e-3, value_name = "X", help_heading = "Training")]
     pub baseline_lr: f64,
 
-    /// Number of hard samples per evaluation
+    /// Number of hard samples per evaluation, at least 1
     #[arg(long, default_value_t = 5000, value_parser = count::<usize>, value_name = "N", help_heading = "Evaluation")]
     pub strings: usize,
 }
@@ -137,7 +138,6 @@ impl RunConfig for Config {
         KNOWN.contains(&data)
     }
 
-    /// The flattened parts alone: in them an error forgets its place.
     fn check_parts(text: &str) -> Result<(), toml::de::Error> {
         toml::from_str::<Common>(text)?;
         toml::from_str::<GanConfig>(text).map(drop)
@@ -180,14 +180,10 @@ impl Default for Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::read_config;
+    use crate::run::parsed;
 
     fn read(arguments: &[&str], file: Option<&str>) -> Result<Config> {
-        let matches = Config::command_line().try_get_matches_from(arguments)?;
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("run.toml");
-        file.map(|text| std::fs::write(&path, text)).transpose()?;
-        read_config(&matches, file.map(|_| path.as_path()))
+        parsed(arguments, file)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::data::text::{Alphabet, Corpus};
 use crate::model::gan::Generator;
 use crate::support::interrupt::Watch;
+use crate::support::stats::Mean;
 use anyhow::Result;
 use burn::tensor::{Device, Tensor};
 use gumbel::{Noise, sample_one_hot};
@@ -76,7 +77,7 @@ pub fn nats(
     corpus: &Corpus,
     noise: &mut Noise,
     watch: &Watch,
-) -> Result<(f64, f64)> {
+) -> Result<Mean> {
     let held_out = &corpus.test[..HELD_OUT.min(corpus.test.len())];
     let device = generator.device();
     let (rows, x) = (held_out.len(), corpus.encode(held_out, &device));
@@ -89,13 +90,5 @@ pub fn nats(
     let masses = Tensor::stack::<2>(masses, 1);
     let most = masses.clone().max_dim(1);
     let mean = (masses - most.clone()).exp().mean_dim(1).log() + most;
-    let costs = mean.neg().into_data().try_to_vec::<f32>().expect("single precision");
-    Ok(mean_and_error(&costs))
-}
-
-fn mean_and_error(values: &[f32]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().copied().map(f64::from).sum::<f64>() / n;
-    let variance = values.iter().map(|&value| (f64::from(value) - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    (mean, (variance / n).sqrt())
+    Ok(Mean::of_all(&mean.neg().into_data().iter::<f64>().collect::<Vec<_>>()))
 }

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use gumbel::{Error, Noise, gumbel_softmax, sample_one_hot, straight_through_gumbel_softmax};
 use serde::{Deserialize, Serialize};
 
-/// What the discriminator sees in training, and how the generator's gradient passes it.
+/// The samples that the discriminator sees in training, and the generator's gradient through them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GeneratorGradient {
@@ -18,11 +18,11 @@ pub enum GeneratorGradient {
     ScoreFunction,
 }
 
-/// Generated sequences with what the generator's loss needs.
+/// Generated sequences, and their noise where the generator's loss needs it.
 pub struct Rollout {
     /// `[B, T, K]`, with a path to the generator's parameters unless `seed` is kept.
     pub sequences: Tensor<3>,
-    /// The noise they started from, for a score function.
+    /// The noise that they started from, for a score function.
     seed: Option<Tensor<2>>,
 }
 
@@ -89,6 +89,7 @@ impl Rollout {
 mod tests {
     use super::*;
     use crate::model::{Gan, GanConfig};
+    use crate::support::stats::Mean;
 
     fn gan() -> Gan {
         let config = GanConfig { start: 2, hidden: 4, discriminator: [5].into_iter().collect() };
@@ -105,10 +106,7 @@ mod tests {
             let rollout = gradient.rollout(&gan.generator, seed, 1.0, &mut noise).unwrap();
             let losses =
                 (rollout.sequences.clone() * weights.clone()).sum_dim(2).sum_dim(1).squeeze_dims(&[1, 2]);
-            let gradients = rollout.surrogate(&gan.generator, losses).backward();
-            let bias = gan.generator.output_bias();
-            let found = bias.grad(&gradients).unwrap().into_data().try_to_vec::<f32>().unwrap();
-            [f64::from(found[0]), f64::from(found[1]), f64::from(found[2])]
+            in_the_bias(&gan, rollout.surrogate(&gan.generator, losses))
         };
         (0..draws).map(draw).collect()
     }
@@ -126,21 +124,21 @@ mod tests {
             let loss = (x.clone() * weights.clone()).sum().into_scalar::<f32>();
             gan.generator.log_prob(seed.clone(), x.expand([starts, 2, 3])).exp().mean() * loss
         });
-        let gradients = value.reduce(|sum, more| sum + more).unwrap().backward();
-        let bias = gan.generator.output_bias();
-        let found = bias.grad(&gradients).unwrap().into_data().try_to_vec::<f32>().unwrap();
-        [f64::from(found[0]), f64::from(found[1]), f64::from(found[2])]
+        in_the_bias(&gan, value.reduce(|sum, more| sum + more).unwrap())
+    }
+
+    fn in_the_bias(gan: &Gan, loss: Tensor<1>) -> [f64; 3] {
+        let gradient = gan.generator.output_bias().grad(&loss.backward()).unwrap();
+        gradient.into_data().iter::<f64>().collect::<Vec<_>>().try_into().unwrap()
     }
 
     /// The largest distance from the exact gradient, in standard errors.
     fn away(gradients: &[[f64; 3]]) -> f64 {
-        let (n, exact) = (gradients.len() as f64, exact());
-        let z = |i: usize| {
-            let mean = gradients.iter().map(|g| g[i]).sum::<f64>() / n;
-            let variance = gradients.iter().map(|g| (g[i] - mean).powi(2)).sum::<f64>() / (n - 1.0);
-            ((mean - exact[i]) / (variance / n).sqrt()).abs()
+        let z = |(i, exact): (usize, f64)| {
+            let mean = Mean::of(gradients.iter().map(|gradient| gradient[i]));
+            ((mean.value - exact) / mean.standard_error).abs()
         };
-        (0..3).map(z).fold(0.0, f64::max)
+        exact().into_iter().enumerate().map(z).fold(0.0, f64::max)
     }
 
     #[test]

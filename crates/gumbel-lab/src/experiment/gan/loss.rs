@@ -1,4 +1,4 @@
-//! What generator and discriminator play for.
+//! The adversarial losses.
 
 use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use crate::data::text::Quality;
 use crate::run::{Record, milliseconds};
 use serde::{Deserialize, Serialize};
 
-/// One row of `metrics.csv`. What is measured on hard samples is there at evaluations only; `baseline` is the generator
+/// One row of `metrics.csv`. Measures of hard samples exist at evaluations only; `baseline` is the generator
 /// trained by maximum likelihood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
@@ -14,13 +14,13 @@ pub struct Metrics {
     pub tau: Option<f64>,
     /// The generator's loss on its batch, in nats.
     pub generator_loss: f64,
-    /// The discriminator's, without its penalty.
+    /// The discriminator's loss on its batch, without its penalty, in nats.
     pub discriminator_loss: f64,
     /// The mean of ‖∇ₓ D(x)‖² over true sequences.
     pub squared_slope: f64,
     /// −ln p(x) of the baseline on its batch, in nats per sequence; none once it has all its steps.
     pub baseline_loss: Option<f64>,
-    /// Share valid.
+    /// Share of valid strings.
     pub valid: Option<f64>,
     /// Different (valid) strings.
     pub distinct: Option<usize>,
@@ -32,17 +32,17 @@ pub struct Metrics {
     pub made_up: Option<f64>,
     /// Share of held-out trigrams that no generated string has.
     pub missed: Option<f64>,
-    /// The same of the baseline.
+    /// Share valid, of the baseline.
     pub baseline_valid: Option<f64>,
-    /// The same of the baseline.
+    /// Different (valid) strings of the baseline.
     pub baseline_distinct: Option<usize>,
-    /// The same of the baseline.
+    /// Distance of the lengths, of the baseline.
     pub baseline_length_distance: Option<f64>,
-    /// The same of the baseline.
+    /// Distance of the symbols, of the baseline.
     pub baseline_symbol_distance: Option<f64>,
-    /// The same of the baseline.
+    /// Share of the baseline's trigrams that no held-out string has.
     pub baseline_made_up: Option<f64>,
-    /// The same of the baseline.
+    /// Share of held-out trigrams that no string of the baseline has.
     pub baseline_missed: Option<f64>,
     /// Seconds of training, the baseline's included, evaluations left out.
     #[serde(serialize_with = "milliseconds")]

@@ -1,5 +1,5 @@
-//! An adversarial game: a generator of discrete sequences against a discriminator, and a generator that is trained by
-//! maximum likelihood beside them.
+//! An adversarial game: a generator of discrete sequences against a discriminator, with a baseline generator that is
+//! trained by maximum likelihood.
 
 mod compared;
 mod config;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 /// Decay of Adam's first moment: the gradient in one player is soon out of date, since the other moves.
 const BETA_1: f32 = 0.5;
 
-/// Two players in training, and the generator of maximum likelihood beside them.
+/// Generator and discriminator in training, with the baseline of maximum likelihood.
 pub struct GanExperiment {
     config: Config,
     corpus: Arc<Corpus>,

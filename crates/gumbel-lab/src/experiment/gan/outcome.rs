@@ -1,4 +1,4 @@
-//! What a finished adversarial game leaves.
+//! The results of a finished adversarial game.
 
 use super::page::{Adversarial, Ending};
 use super::{Config, Evaluated, GanExperiment, HELD_OUT, Metrics, Results, Setup, Start, nats, strings};
@@ -18,10 +18,10 @@ const KEY: &str = "strings";
 /// Strings of each kind in the report.
 const SHOWN: usize = 30;
 
-/// What a saved generator writes.
+/// The form of the strings of a saved generator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Written {
-    /// What its codes stand for.
+    /// The symbols of its codes.
     alphabet: Alphabet,
     /// Symbols of a string.
     length: usize,
@@ -31,7 +31,7 @@ impl Outcome for GanExperiment {
     const ABOUT: &'static str =
         "A generator of short strings against a discriminator, with a maximum-likelihood baseline";
     const EXAMPLES: &'static str = "Examples:
-  gumbel train gan                                          arithmetic expressions, about two minutes
+  gumbel train gan                                          arithmetic expressions, two minutes
   gumbel train gan --generator score-function               the score function instead, as in SeqGAN
   gumbel train gan --loss original                          the loss that collapses
   gumbel train gan --data names --data-dir DIR              DIR/names/names.txt, one name per line
@@ -77,7 +77,7 @@ impl Outcome for GanExperiment {
         let Written { alphabet, length } = checkpoint::description(&weights, KEY)?;
         ensure!(
             (&alphabet, length) == (&self.corpus.alphabet, self.corpus.length),
-            "the strings of {} have {} symbols of {} kinds, expected {length} of the same {} as in {}",
+            "the strings of {} have {} symbols of {} kinds, expected {length} of the same {} as in {}; use such strings",
             self.corpus.name,
             self.corpus.length,
             self.corpus.alphabet.len(),
@@ -93,8 +93,8 @@ impl Outcome for GanExperiment {
         let (generator, baseline) = self.evaluate_strings(&watch)?;
         let draws = noise(config.common.seed, Use::Evaluation);
         let evaluated = |quality, generator: &Generator, start| {
-            let (nats, nats_standard_error) = nats(generator, start, corpus, &mut draws.split(3), &watch)?;
-            anyhow::Ok(Evaluated { quality, nats, nats_standard_error })
+            let cost = nats(generator, start, corpus, &mut draws.split(3), &watch)?;
+            anyhow::Ok(Evaluated { quality, nats: cost.value, nats_standard_error: cost.standard_error })
         };
         let start = config.networks.start;
         Ok(Results {
@@ -108,7 +108,17 @@ impl Outcome for GanExperiment {
     }
 
     fn check(results: &Results) -> Result<()> {
-        results.check()
+        let (game, likelihood) = (&results.generator, &results.maximum_likelihood);
+        for (name, rate, nats) in
+            [("generator", "--lr", game.nats), ("baseline", "--baseline-lr", likelihood.nats)]
+        {
+            ensure!(
+                nats.is_finite(),
+                "a held-out string costs {nats} nats under the {name}: it has diverged; start a new run with a lower \
+                 {rate}"
+            );
+        }
+        Ok(())
     }
 
     fn announce(results: &Results) -> String {
@@ -119,21 +129,9 @@ impl Outcome for GanExperiment {
     }
 
     fn report(&self, rows: &[Metrics], summary: Option<&SummaryOf<Self>>) -> Result<Rendered> {
-        let (config, corpus) = (&self.config, &self.corpus);
-        let page = Adversarial {
-            command: config.command(),
-            data: corpus.name.clone(),
-            source: corpus.source.clone(),
-            configuration: config.typed(),
-            gradient: config.generator,
-            steps: config.common.steps,
-            parameters: self.parameters(),
-            seed: config.common.seed,
-            grammar: corpus.arithmetic(),
-            rows: rows.to_vec(),
-            ending: summary.map(|summary| self.ending(summary)).transpose()?,
-        };
-        Ok(page.render())
+        let (config, corpus, parameters) = (&self.config, &self.corpus, self.parameters());
+        let ending = summary.map(|summary| self.ending(summary)).transpose()?;
+        Ok(Adversarial { config, corpus, parameters, rows, ending }.render())
     }
 
     fn generate(run: &RunFolder, count: usize, noise: &mut Noise) -> Result<Generated> {

@@ -1,39 +1,27 @@
 //! The page of an adversarial run: the generator, the maximum-likelihood baseline and true strings side by side.
 
-use super::{Evaluated, GeneratorGradient, Metrics, Results, STARTS};
-use crate::data::text::Quality;
+use super::{Config, Evaluated, GeneratorGradient, Metrics, Results, STARTS};
+use crate::data::text::{Corpus, Quality};
 use crate::experiment::bound::TEMPERATURE;
-use crate::page::number::{fixed, grouped, measured, percent, with_error};
+use crate::page::number::{fixed, grouped, measured, with_error};
 use crate::page::{LineChart, Page, Rendered, Series, Table};
+use crate::run::RunConfig;
 
 /// The data of the page.
-#[derive(Clone, Debug)]
-pub struct Adversarial {
-    /// The exact command line that reproduces the run.
-    pub command: String,
-    /// The name of the data.
-    pub data: String,
-    /// Source of the strings.
-    pub source: String,
-    /// Settings of the run, in the order to show them.
-    pub configuration: Vec<(String, String)>,
-    /// The generator's gradient.
-    pub gradient: GeneratorGradient,
-    /// Number of steps of the run.
-    pub steps: u64,
-    /// Trainable parameters of both players.
+pub struct Adversarial<'a> {
+    /// The options of the run.
+    pub config: &'a Config,
+    /// The strings.
+    pub corpus: &'a Corpus,
+    /// Trainable parameters of generator and discriminator.
     pub parameters: usize,
-    /// Random seed.
-    pub seed: u64,
-    /// Whether the strings are of the arithmetic grammar.
-    pub grammar: bool,
     /// Records of training, in order of steps.
-    pub rows: Vec<Metrics>,
-    /// What a finished run has.
+    pub rows: &'a [Metrics],
+    /// The results, once the run has finished.
     pub ending: Option<Ending>,
 }
 
-/// What the page of a finished run has.
+/// The page's data of a finished run.
 #[derive(Clone, Debug)]
 pub struct Ending {
     /// Results on hard samples.
@@ -50,11 +38,11 @@ const NAMES: [&str; 3] = ["adversarial", "maximum likelihood", "true strings"];
 type Measure = (&'static str, fn(&Quality) -> String);
 type Value = fn(&Metrics) -> Option<f64>;
 
-impl Adversarial {
+impl Adversarial<'_> {
     /// Renders the page and its figures.
     pub fn render(&self) -> Rendered {
-        let mut page =
-            Page::new("adversarial", format!("Adversarial training of discrete sequences: {}", self.data));
+        let title = format!("Adversarial training of discrete sequences: {}", self.corpus.name);
+        let mut page = Page::new("adversarial", title);
         page.lede(self.lede());
         if let Some(ending) = &self.ending {
             let results = &ending.results;
@@ -67,18 +55,18 @@ impl Adversarial {
             curves.chart(file, &chart, caption);
         }
         page.section("Adversarial losses").paragraph(LOSSES).pair(&self.game());
-        if let Some(Ending { results, .. }) = self.ending.as_ref().filter(|_| !self.grammar) {
+        if let Some(Ending { results, .. }) = self.ending.as_ref().filter(|_| !self.corpus.arithmetic()) {
             page.section("Runs of symbols").add(runs(results)).paragraph(RUNS);
         }
         let facts = self.ending.as_ref().map_or(&[][..], |ending| &ending.facts);
-        let (configuration, facts) = (Table::facts(&self.configuration), Table::facts(facts));
-        page.reproduce(&self.command).sides(&[("Configuration", configuration), ("Facts", facts)]);
+        let (configuration, facts) = (Table::facts(&self.config.typed()), Table::facts(facts));
+        page.reproduce(&self.config.command()).sides(&[("Configuration", configuration), ("Facts", facts)]);
         page.render()
     }
 
     fn lede(&self) -> String {
-        let (steps, parameters) = (grouped(self.steps as f64), grouped(self.parameters as f64));
-        let gradient = match self.gradient {
+        let (steps, parameters) = (grouped(self.config.common.steps as f64), grouped(self.parameters as f64));
+        let gradient = match self.config.generator {
             GeneratorGradient::Relaxed => "relaxed samples",
             GeneratorGradient::StraightThrough => "one-hot samples with the gradient of relaxed ones",
             GeneratorGradient::ScoreFunction => "the score function, from hard samples",
@@ -86,7 +74,7 @@ impl Adversarial {
         format!(
             "{}. {steps} steps of a generator and a discriminator with {parameters} parameters in total; gradient of \
              the generator: {gradient}.",
-            self.source
+            self.corpus.source
         )
     }
 
@@ -108,18 +96,18 @@ impl Adversarial {
             ("distance of the lengths", |q| fixed(q.length_distance, 3)),
             ("distance of the symbols", |q| fixed(q.symbol_distance, 3)),
         ];
-        let (first, last): (Measure, Option<Measure>) = if self.grammar {
+        let (first, last): (Measure, Option<Measure>) = if self.corpus.arithmetic() {
             let nats = |q: &Quality| q.law_nats.map_or("none valid".into(), measured);
-            let valid = |q: &Quality| q.valid.map_or(String::new(), percent);
+            let valid = |q: &Quality| q.valid.map_or(String::new(), per_cent);
             (("valid", valid), Some(("−ln p of the valid ones under the grammar’s distribution", nats)))
         } else {
-            (("not among the training strings", |q| percent(q.novel)), None)
+            (("not among the training strings", |q| per_cent(q.novel)), None)
         };
         [first].into_iter().chain(common).chain(last).collect()
     }
 
     fn caution(&self, results: &Results) -> String {
-        let (valid, measure) = match self.grammar {
+        let (valid, measure) = match self.corpus.arithmetic() {
             true => (
                 "A generator that only ever writes x is valid, but it has one distinct string and assigns a high cost \
                  to true ones. ",
@@ -132,7 +120,7 @@ impl Adversarial {
              above 0 because their number is finite. The last row is −ln p(x) of {} held-out strings: exact for maximum \
              likelihood, an upper bound from {STARTS} noise vectors for the adversarial generator. One run with seed {}.",
             grouped(results.held_out as f64),
-            self.seed
+            self.config.common.seed
         )
     }
 
@@ -144,7 +132,7 @@ impl Adversarial {
             [|row| row.distinct.map(|n| n as f64), |row| row.baseline_distinct.map(|n| n as f64)],
             truth.map(|truth| truth.distinct as f64),
         );
-        if self.grammar {
+        if self.corpus.arithmetic() {
             let valid = self.compared(
                 "share of valid strings",
                 [|row| row.valid, |row| row.baseline_valid],
@@ -210,12 +198,17 @@ fn qualities(results: &Results) -> [&Quality; 3] {
     [&results.generator.quality, &results.maximum_likelihood.quality, &results.truth]
 }
 
+/// A share in per cent: thousands of strings determine one decimal.
+fn per_cent(share: f64) -> String {
+    format!("{}\u{a0}%", fixed(100.0 * share, 1))
+}
+
 fn runs(results: &Results) -> Table {
     let mut table = Table::new(["strings", "n", "made up", "missed", "distance"]);
     for n in 0..3 {
         for (name, quality) in NAMES.into_iter().zip(qualities(results)) {
             let runs = &quality.runs[n];
-            let shares = [percent(runs.made_up), percent(runs.missed), fixed(runs.distance, 3)];
+            let shares = [per_cent(runs.made_up), per_cent(runs.missed), fixed(runs.distance, 3)];
             table.row(name, [runs.n.to_string()].into_iter().chain(shares));
         }
     }
@@ -239,9 +232,10 @@ const RUNS: &str = "Runs of n symbols; the ends of a string count as symbols. Ma
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::text::{Corpus, measure};
+    use crate::data::text::measure;
 
-    fn report(gradient: GeneratorGradient) -> Adversarial {
+    /// The page of strings of a corpus, of a run that may have finished.
+    fn rendered(generator: GeneratorGradient, corpus: &Corpus, finished: bool) -> Rendered {
         let quality = measure(&Corpus::grammar(), &["x".to_string(), "x<x".to_string()]);
         let evaluated = Evaluated { quality: quality.clone(), nats: 5.5, nats_standard_error: 0.25 };
         let results = Results {
@@ -251,29 +245,18 @@ mod tests {
             truth_nats: Some(5.2575),
             held_out: 1000,
         };
-        let tau = (gradient != GeneratorGradient::ScoreFunction).then_some(0.5);
-        let row =
-            |i: u64| Metrics { step: 10 * i, tau, ..Metrics::default() }.with_quality(&quality, &quality);
+        let config = Config { generator, ..Config::default() };
+        let row = |i: u64| Metrics { step: 10 * i, tau: config.tau_at(i), ..Metrics::default() };
+        let rows: Vec<Metrics> = (0..5).map(|i| row(i).with_quality(&quality, &quality)).collect();
         let strings = [vec!["x<x".into()], vec!["x".into()], vec!["x+x".into()]];
-        Adversarial {
-            command: "gumbel train gan".into(),
-            data: "grammar".into(),
-            source: "strings".into(),
-            configuration: vec![],
-            gradient,
-            steps: 3000,
-            parameters: 12_345,
-            seed: 0,
-            grammar: true,
-            rows: (0..5).map(row).collect(),
-            ending: Some(Ending { results, facts: vec![], strings }),
-        }
+        let ending = finished.then_some(Ending { results, facts: vec![], strings });
+        Adversarial { config: &config, corpus, parameters: 12_345, rows: &rows, ending }.render()
     }
 
     #[test]
     fn the_page_has_the_figures_of_all_three_and_strings_are_escaped() {
-        let page = report(GeneratorGradient::Relaxed).render();
-        for part in ["<td>50.00\u{a0}%</td>", "<td>1 of 2</td>", "<td>≤ 5.50 ± 0.25</td>", "x&lt;x"] {
+        let page = rendered(GeneratorGradient::Relaxed, &Corpus::grammar(), true);
+        for part in ["<td>50.0\u{a0}%</td>", "<td>1 of 2</td>", "<td>≤ 5.50 ± 0.25</td>", "x&lt;x"] {
             assert!(page.html.contains(part), "{part}");
         }
         assert_eq!(
@@ -284,15 +267,14 @@ mod tests {
 
     #[test]
     fn text_without_a_grammar_has_runs_and_hard_samples_have_no_temperature() {
-        let report = Adversarial { grammar: false, ..report(GeneratorGradient::ScoreFunction) };
-        let page = report.render();
+        let page = rendered(GeneratorGradient::ScoreFunction, &Corpus::sentences(), true);
         assert_eq!(page.checked(), ["made-up.svg", "missed.svg", "distinct.svg", "losses.svg"]);
         assert!(page.html.contains("Runs of symbols") && !page.html.contains("only ever writes x"));
     }
 
     #[test]
     fn a_run_that_has_not_finished_has_its_curves_alone() {
-        let page = Adversarial { ending: None, ..report(GeneratorGradient::Relaxed) }.render();
+        let page = rendered(GeneratorGradient::Relaxed, &Corpus::grammar(), false);
         assert!(page.html.contains("Training curves") && !page.html.contains("Final results"));
         assert_eq!(page.figures.len(), 5);
     }

@@ -2,13 +2,12 @@
 
 use super::{GeneratorGradient, Loss};
 use crate::data::text::Quality;
-use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
-/// What distinguishes games.
+/// The properties that distinguish games.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setup {
-    /// How the generator's gradient passes its samples.
+    /// The generator's gradient through its samples.
     pub generator: GeneratorGradient,
     /// The adversarial loss.
     pub loss: Loss,
@@ -18,12 +17,12 @@ pub struct Setup {
     pub baseline_steps: u64,
 }
 
-/// Results on hard samples, and beside them those of true strings.
+/// Results on hard samples, and those of true strings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     /// The generator of the game.
     pub generator: Evaluated,
-    /// That of maximum likelihood.
+    /// The baseline generator of maximum likelihood.
     pub maximum_likelihood: Evaluated,
     /// True strings: drawn from the grammar; for other corpora, the same number of training strings.
     pub truth: Quality,
@@ -41,26 +40,6 @@ pub struct Evaluated {
     pub quality: Quality,
     /// −ln p(x) of held-out strings in nats per string; an upper bound for the generator of the game.
     pub nats: f64,
-    /// Its standard error over strings.
+    /// Standard error of `nats` over strings.
     pub nats_standard_error: f64,
-}
-
-impl Results {
-    /// Rejects numbers that JSON cannot hold and nobody can use.
-    ///
-    /// # Errors
-    /// The first that is not finite, with the remedy.
-    pub fn check(&self) -> Result<()> {
-        let (game, likelihood) = (&self.generator, &self.maximum_likelihood);
-        for (name, rate, nats) in
-            [("generator", "--lr", game.nats), ("baseline", "--baseline-lr", likelihood.nats)]
-        {
-            ensure!(
-                nats.is_finite(),
-                "a held-out string costs {nats} nats under the {name}: it has diverged; start a new run with a lower \
-                 {rate}"
-            );
-        }
-        Ok(())
-    }
 }

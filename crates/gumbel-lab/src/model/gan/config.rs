@@ -1,7 +1,7 @@
 //! The hyperparameters of the two networks of an adversarial game.
 
 use crate::model::Widths;
-use crate::support::number::count;
+use crate::support::options::{count, defaults};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,6 @@ impl GanConfig {
 
 impl Default for GanConfig {
     fn default() -> Self {
-        crate::model::config::defaults()
+        defaults()
     }
 }

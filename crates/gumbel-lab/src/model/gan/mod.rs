@@ -15,13 +15,13 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::{Noise, categorical};
 
-/// The two players and, beside them, a generator of the same shape for maximum likelihood. The default has no layers
-/// and holds the place of players that are being updated.
+/// Generator and discriminator of an adversarial game, a baseline generator of the same shape, and the average of the
+/// generator's parameters.
 #[derive(Module, Debug, Default)]
 pub struct Gan {
     /// Trained against the discriminator.
     pub generator: Generator,
-    /// Tells true sequences from generated ones.
+    /// Distinguishes true sequences from generated ones.
     pub discriminator: Discriminator,
     /// Trained by maximum likelihood, without noise to start from: there a sequence has a density in closed form.
     pub baseline: Generator,
@@ -67,7 +67,7 @@ pub struct Generator {
     symbols: usize,
 }
 
-/// What the recurrence carries from symbol to symbol.
+/// The state of the recurrence between symbols.
 struct State {
     hidden: Tensor<2>,
     cell: Tensor<2>,
@@ -81,7 +81,7 @@ impl Generator {
         Self { start, cell, read: mlp(hidden, symbols), length, symbols }
     }
 
-    /// Where its parameters are.
+    /// The device of its parameters.
     pub fn device(&self) -> Device {
         self.read.device()
     }

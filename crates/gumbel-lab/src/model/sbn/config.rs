@@ -3,7 +3,7 @@
 use crate::data::ImageSize;
 use crate::model::config::{check_latents, linear_parameters};
 use crate::model::{ModelConfig, Quantity, Size};
-use crate::support::number::count;
+use crate::support::options::{count, defaults};
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::estimator::{EstimatorSpec, SampleKind};
@@ -111,6 +111,6 @@ impl SbnConfig {
 
 impl Default for SbnConfig {
     fn default() -> Self {
-        crate::model::config::defaults()
+        defaults()
     }
 }

@@ -4,7 +4,7 @@ use crate::data::ImageSize;
 use crate::data::labelled::{LabelSource, Labelling};
 use crate::model::config::linear_parameters;
 use crate::model::{ModelConfig, Quantity, Size, Widths, convolutions};
-use crate::support::number::count;
+use crate::support::options::{count, defaults};
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::estimator::EstimatorSpec;
@@ -17,7 +17,7 @@ pub struct SemiConfig {
     /// Number of training images with a label, the same for each class; all images are also used without their labels
     #[arg(long, default_value_t = 100, value_parser = count::<usize>, value_name = "N", help_heading = "Labels")]
     pub labels: usize,
-    /// Number of classes (K), those of the labels
+    /// Number of classes of the labels (K), from 2 to 256
     #[arg(long, default_value_t = 10, value_parser = count::<usize>, value_name = "K", help_heading = "Labels")]
     pub classes: usize,
     /// Source of the labels: data, or random (independent of the images, for timing with any number of classes)
@@ -26,10 +26,10 @@ pub struct SemiConfig {
     /// Number of labelled images per step; all of them if there are fewer
     #[arg(long, default_value_t = 100, value_parser = count::<usize>, value_name = "N", help_heading = "Labels")]
     pub labelled_batch: usize,
-    /// Weight of −ln q(y|x) of a labelled image (α); the bound of an unlabelled image has weight 1
+    /// Weight of −ln q(y|x) of a labelled image (α), at least 0; the bound of an unlabelled image has weight 1
     #[arg(long, default_value_t = 50.0, value_name = "X", help_heading = "Labels")]
     pub alpha: f64,
-    /// Weight of the bound of a labelled image (w)
+    /// Weight of the bound of a labelled image (w), at least 0
     #[arg(long, default_value_t = 0.1, value_name = "X", help_heading = "Labels")]
     pub labelled_weight: f64,
     /// Dimension of the Gaussian style (Z)
@@ -49,11 +49,11 @@ impl ModelConfig for SemiConfig {
     const EXAMPLES: &'static str = "Examples:
   gumbel train semi                                         the built-in digits, 100 labels
   gumbel train semi --data mnist --lr-warmup 100            MNIST, a learning rate that starts low
-  gumbel train semi --estimator exact                       the class marginalised instead of sampled
+  gumbel train semi --estimator exact                       the class marginalised, not sampled
   gumbel train semi --estimator straight-through-gumbel     hard samples of it
   gumbel train semi --labels 1000 --seed 3                  more labels, another choice of them
   gumbel train semi --classes 100 --labels-from random      100 meaningless classes, for timing
-  gumbel generate runs/semi-1                               each class in turn, a style for each row of ten
+  gumbel generate runs/semi-1                               each class in turn, a style per row
 
 The hard negative ELBO of unlabelled test images sums over the classes, with one style for each.";
     const WIDTHS: &'static str = "--hidden, --convolutions, --style or --classes";
@@ -163,7 +163,7 @@ impl SemiConfig {
 
 impl Default for SemiConfig {
     fn default() -> Self {
-        crate::model::config::defaults()
+        defaults()
     }
 }
 

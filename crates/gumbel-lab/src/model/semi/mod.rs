@@ -12,7 +12,7 @@
 //!
 //! The class is one latent of K categories, and the sum over it is an expectation like any other: to enumerate it is to
 //! marginalise. The style is reparameterized inside the objective, with the same Gaussian noise for every class. The
-//! classifier and q(z|x, y) may see x through convolutions of their own.
+//! classifier and q(z|x, y) may each see x through convolutions.
 
 mod config;
 
@@ -31,53 +31,26 @@ use gumbel::estimator::{Estimator, Objective, Sample};
 use gumbel::{Error, Noise, bernoulli, categorical};
 use std::cell::Cell;
 
-/// Classifier, encoder of the style, and decoder; the default has no layers and stands where a model was taken from.
+/// Classifier, encoder of the style, and decoder.
 #[derive(Module, Debug, Default)]
 pub struct Semi {
-    /// What the classifier sees of an image.
+    /// Features of an image for the classifier.
     class_features: Convolutions,
     classifier: Mlp,
-    /// What q(z|x, y) sees of it.
+    /// Features of an image for q(z|x, y).
     style_features: Convolutions,
-    /// What the image adds to the first hidden layer of q(z|x, y).
+    /// The part of the first hidden layer of q(z|x, y) that depends on the image.
     image: Mlp,
-    /// What the class adds to it.
+    /// The part that depends on the class.
     class: Mlp,
-    /// From there to the mean and the log-variance.
+    /// From the first hidden layer to the mean and the log-variance.
     encoder: Mlp,
     decoder: Mlp,
     classes: usize,
     style: usize,
 }
 
-impl SemiConfig {
-    /// A new model of images of this size; the output bias starts at the logits of the mean image, `mean` `[P]`.
-    pub fn init(&self, size: ImageSize, mean: &[f32], noise: &mut Noise, device: &Device) -> Semi {
-        let (networks, mut ids) = (self.networks(size), 1..);
-        let channels = self.convolutions.as_slice();
-        let mut features = || Convolutions::new(channels, size, &mut ids, noise, device);
-        let (class_features, style_features) = (features(), features());
-        let mut network = |widths: Vec<usize>| Mlp::new(&widths, &mut ids, noise, device);
-        Semi {
-            class_features,
-            style_features,
-            classifier: network(networks.classifier),
-            image: network(networks.image),
-            class: network(networks.class),
-            encoder: network(networks.encoder),
-            decoder: network(networks.decoder).with_output_bias(base_rate(mean, device)),
-            classes: self.classes,
-            style: self.style,
-        }
-    }
-}
-
 impl Semi {
-    /// Where its parameters are.
-    fn device(&self) -> Device {
-        self.decoder.device()
-    }
-
     /// Logits of q(y|x), `[B, K]`.
     fn classify(&self, images: Tensor<2>) -> Tensor<2> {
         self.classifier.forward(self.class_features.forward(images))
@@ -140,7 +113,22 @@ impl Model for Semi {
     type Config = SemiConfig;
 
     fn init(config: &SemiConfig, size: ImageSize, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
-        config.init(size, mean, noise, device)
+        let (networks, mut ids) = (config.networks(size), 1..);
+        let channels = config.convolutions.as_slice();
+        let mut features = || Convolutions::new(channels, size, &mut ids, noise, device);
+        let (class_features, style_features) = (features(), features());
+        let mut network = |widths: Vec<usize>| Mlp::new(&widths, &mut ids, noise, device);
+        Self {
+            class_features,
+            style_features,
+            classifier: network(networks.classifier),
+            image: network(networks.image),
+            class: network(networks.class),
+            encoder: network(networks.encoder),
+            decoder: network(networks.decoder).with_output_bias(base_rate(mean, device)),
+            classes: config.classes,
+            style: config.style,
+        }
     }
 
     fn first_logits(&self, images: Tensor<2>) -> Tensor<3> {
@@ -180,7 +168,7 @@ impl Model for Semi {
         loss.squeeze_dim::<1>(0) * config.labelled_weight - log_q * config.alpha
     }
 
-    /// U(x) with the sum over classes as it stands and one style for each.
+    /// U(x) with the exact sum over classes and one style for each.
     fn hard_objective(&self, images: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
         let (rows, device) = (images.dims()[0], images.device());
         let logits = self.first_logits(images.clone());
@@ -240,13 +228,13 @@ impl Semi {
 
     /// The decoder's means for each class in turn, as grey pixels: K images with the first style, K with the second.
     fn drawn(&self, count: usize, noise: &mut Noise) -> Vec<u8> {
-        let at_once = (AT_ONCE / self.classes).max(1) * self.classes;
+        let (device, at_once) = (self.decoder.device(), (AT_ONCE / self.classes).max(1) * self.classes);
         let parts = (0..count).step_by(at_once).map(|first| {
             let rows = at_once.min(count - first);
-            let styles = noise.normal([1, rows.div_ceil(self.classes), self.style], &self.device());
+            let styles = noise.normal([1, rows.div_ceil(self.classes), self.style], &device);
             let place = (0..rows).map(|place| (place / self.classes) as i64).collect::<Vec<_>>();
-            let z = styles.select(1, Tensor::from_ints(place.as_slice(), &self.device()));
-            let y = self.one_hot((0..rows).map(|place| place % self.classes), &self.device());
+            let z = styles.select(1, Tensor::from_ints(place.as_slice(), &device));
+            let y = self.one_hot((0..rows).map(|place| place % self.classes), &device);
             grey(activation::sigmoid(self.decode(y.unsqueeze(), z)))
         });
         parts.flatten().collect()
@@ -256,19 +244,12 @@ impl Semi {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Binarization, Images};
-    use crate::experiment::bound::{HeldOut, numbers};
+    use crate::experiment::bound::{HeldOut, numbers, striped};
     use crate::model::ModelConfig;
-    use crate::support::stats::Mean;
     use gumbel::estimator::EstimatorSpec;
     use std::f64::consts::TAU;
 
     const SIZE: ImageSize = ImageSize { height: 2, width: 3 };
-    const PIXELS: usize = 6;
-
-    fn images() -> Images {
-        Images::new((0..40 * PIXELS).map(|i| if i % 5 < 2 { 255 } else { 0 }).collect(), 2, 3, None)
-    }
 
     fn small(convolutions: &[usize], hidden: &[usize]) -> SemiConfig {
         let widths = |widths: &[usize]| widths.iter().copied().collect();
@@ -277,13 +258,14 @@ mod tests {
     }
 
     fn model() -> Semi {
-        small(&[], &[4]).init(SIZE, &images().mean(), &mut Noise::from_seed(3), &Device::flex())
+        let (config, mean) = (small(&[], &[4]), striped(SIZE).mean());
+        Semi::init(&config, SIZE, &mean, &mut Noise::from_seed(3), &Device::flex())
     }
 
     #[test]
     fn the_parameters_are_as_many_as_counted() {
         let config = small(&[2, 3], &[4, 5]);
-        let model = config.init(SIZE, &[0.5; PIXELS], &mut Noise::from_seed(3), &Device::flex());
+        let model = Semi::init(&config, SIZE, &[0.5; 6], &mut Noise::from_seed(3), &Device::flex());
         let size = config.size(SIZE).unwrap();
         assert_eq!((size.parameters, size.widest), (model.num_params() as u64, 6));
     }
@@ -292,14 +274,8 @@ mod tests {
     /// importance bound approach it.
     #[test]
     fn the_bounds_are_bounds_and_tighten_to_the_integrated_likelihood() {
-        let (images, model, noise) = (images(), model(), Noise::from_seed(1));
-        let held_out = HeldOut::new(&images, Binarization::Threshold, &Device::flex());
-        let exact = integrated(&model, held_out.batch(&(0..40).collect::<Vec<_>>()));
-        let one = |i| held_out.negative_elbo(&model, 40, &noise.split(i)).unwrap().nats;
-        let elbo = Mean::of((0..200).map(one));
-        assert!(elbo.value - exact > 4.0 * elbo.standard_error, "{elbo:?} against {exact}");
-        let bound = held_out.importance_bound(&model, 20_000, 40, &noise).unwrap().nats;
-        assert!((bound - exact).abs() < 2e-3, "{bound} against {exact}");
+        let (model, held_out) = (model(), HeldOut::striped(SIZE));
+        held_out.check_bounds(&model, integrated(&model, held_out.sample(40)), 2e-3);
     }
 
     /// The mean of −ln Σ_y p(y) ∫ p(z) p(x|y, z) dz over images, by the trapezoid rule.
@@ -321,7 +297,7 @@ mod tests {
     #[test]
     fn to_enumerate_the_class_is_to_marginalise_it() {
         let (model, options) = (model(), SemiConfig::default());
-        let images = HeldOut::new(&images(), Binarization::Threshold, &Device::flex()).batch(&[0, 1, 2]);
+        let images = HeldOut::striped(SIZE).batch(&[0, 1, 2]);
         let logits = model.first_logits(images.clone());
         let exact = "exact".parse::<EstimatorSpec>().unwrap().build().unwrap();
         let batch = Batch { images: images.clone(), logits: logits.clone(), step: 0 };
@@ -333,8 +309,7 @@ mod tests {
 
     #[test]
     fn a_labelled_image_pays_for_its_class_by_alpha_and_for_itself_by_its_weight() {
-        let (model, images) = (model(), images());
-        let images = HeldOut::new(&images, Binarization::Threshold, &Device::flex()).batch(&[0, 1]);
+        let (model, images) = (model(), HeldOut::striped(SIZE).batch(&[0, 1]));
         let cost = |alpha, labelled_weight| {
             let options = SemiConfig { alpha, labelled_weight, ..SemiConfig::default() };
             let labelled = Labelled { images: images.clone(), labels: vec![2, 0] };

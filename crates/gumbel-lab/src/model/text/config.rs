@@ -2,9 +2,9 @@
 
 use crate::data::text::{KNOWN, WINDOW, load};
 use crate::data::{Dataset, ImageSize};
-use crate::model::config::{check_latents, linear_parameters};
+use crate::model::config::{check_latents, mirrored_parameters};
 use crate::model::{ModelConfig, Prior, Size, Widths};
-use crate::support::number::count;
+use crate::support::options::{count, defaults};
 use anyhow::{Result, ensure};
 use clap::Args;
 use gumbel::estimator::EstimatorSpec;
@@ -65,7 +65,7 @@ latents. Costs are reported beside those of counting characters and pairs in the
                 )
             })
             // A symbol is fully black or white: every method gives the same.
-            .mut_arg("binarize", |way| way.default_value("threshold").hide(true))
+            .mut_arg("binarize", |method| method.default_value("threshold").hide(true))
             .mut_arg("samples", |samples| samples.help("Number of samples per string in training (S)"))
             .mut_arg("batch", |batch| batch.help("Number of strings per step"))
             .mut_arg("importance_samples", |samples| {
@@ -81,7 +81,7 @@ latents. Costs are reported beside those of counting characters and pairs in the
     }
 
     fn load(&self, name: &str, data_dir: Option<&Path>) -> Result<Dataset> {
-        // A file that has no name of its own is running text here.
+        // A file without a known name is running text here.
         let length = if Self::knows(name) { self.length } else { Some(self.length.unwrap_or(WINDOW)) };
         Ok(load(name, data_dir, length)?.dataset()?)
     }
@@ -100,10 +100,8 @@ latents. Costs are reported beside those of counting characters and pairs in the
         let hidden = self.hidden.as_slice().iter().map(|&width| width as u64);
         let places = (image.height as u64).saturating_mul(embedding);
         let widths: Vec<u64> = [places].into_iter().chain(hidden).chain([code]).collect();
-        let back: Vec<u64> = widths.iter().rev().copied().collect();
-        let prior = if self.prior == Prior::Learned { code } else { 0 };
-        let layers = [&widths[..], &back, &[symbols, embedding], &[embedding, symbols]];
-        let parameters = layers.into_iter().map(linear_parameters).fold(prior, u64::saturating_add);
+        let layers = mirrored_parameters(&widths).saturating_add(mirrored_parameters(&[symbols, embedding]));
+        let parameters = layers.saturating_add(self.prior.parameters(self.code()));
         let widest = widths.into_iter().max().unwrap_or(0).max(image.pixels() as u64);
         Ok(Size { parameters, widest })
     }
@@ -144,7 +142,7 @@ impl TextConfig {
 
 impl Default for TextConfig {
     fn default() -> Self {
-        crate::model::config::defaults()
+        defaults()
     }
 }
 
@@ -152,16 +150,12 @@ impl Default for TextConfig {
 mod tests {
     use super::*;
     use crate::experiment::bound::Config;
-    use crate::run::{RunConfig, read_config};
+    use crate::run::{RunConfig, parsed};
 
     type Options = Config<TextConfig>;
 
     fn read(arguments: &[&str], file: Option<&str>) -> Result<Options> {
-        let matches = Options::command_line().try_get_matches_from(arguments)?;
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("run.toml");
-        file.map(|text| std::fs::write(&path, text)).transpose()?;
-        read_config(&matches, file.map(|_| path.as_path()))
+        parsed(arguments, file)
     }
 
     #[test]

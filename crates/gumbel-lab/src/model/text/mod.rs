@@ -2,16 +2,16 @@
 //!
 //! p(z) = Π_d Categorical(prior_d), q(z|x) = Π_d Categorical(encoder(x)_d), p(x|z) = Π_t Categorical(decoder(z)_t).
 //!
-//! The decoder does not see the symbols it has written: given z they are independent. So whatever the symbols of a string
-//! have to do with each other must go through the latents, which a decoder that sees its past learns to leave unused
-//! (Bowman et al. 2016).
+//! The decoder does not see the symbols it has written: given z they are independent. So all dependence between the
+//! symbols of a string goes through the latents, which a decoder that sees its past learns to leave unused (Bowman et al.
+//! 2016).
 
 mod config;
 
 pub use config::TextConfig;
 
 use super::mlp::Mlp;
-use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, Prior, prior};
+use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, prior};
 use crate::data::ImageSize;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
@@ -19,14 +19,14 @@ use gumbel::estimator::{Estimator, Objective, Sample};
 use gumbel::{Error, Noise, categorical};
 use std::cell::Cell;
 
-/// Encoder, decoder and prior; the default has no layers and stands where a model was taken from.
+/// Embedding, encoder, decoder and prior of an autoencoder of strings.
 #[derive(Module, Debug, Default)]
 pub struct Text {
     /// A symbol to its embedding, the same at every place.
     embedding: Mlp,
     encoder: Mlp,
     decoder: Mlp,
-    /// What the decoder makes of a place to the logits of its symbol, the same at every place.
+    /// The decoder's output at a place to the logits of its symbol, the same at every place.
     output: Mlp,
     /// `[D, K]`.
     prior: Option<Param<Tensor<2>>>,
@@ -36,40 +36,7 @@ pub struct Text {
     categories: usize,
 }
 
-impl TextConfig {
-    /// A new model of strings of `size.height` places and `size.width` symbols; the output bias starts at the log-shares of
-    /// the symbols, from the mean string, `mean` `[T · V]`.
-    pub fn init(&self, size: ImageSize, mean: &[f32], noise: &mut Noise, device: &Device) -> Text {
-        let ImageSize { height: length, width: symbols } = size;
-        let Self { latents, categories, embedding, .. } = *self;
-        let forwards = [&[length * embedding], self.hidden.as_slice(), &[self.code()]].concat();
-        let backwards: Vec<usize> = forwards.iter().rev().copied().collect();
-        let mut ids = 1..;
-        let mut layers = |widths: &[usize]| Mlp::new(widths, &mut ids, noise, device);
-        let (encoder, decoder) = (layers(&forwards), layers(&backwards));
-        let (inwards, outwards) = (layers(&[symbols, embedding]), layers(&[embedding, symbols]));
-        let learned = self.prior == Prior::Learned;
-        let prior = learned.then(|| prior::uniform([latents, categories], &mut ids, device));
-        let output = outwards.with_output_bias(log_shares(mean, symbols, device));
-        Text { embedding: inwards, encoder, decoder, output, prior, length, symbols, latents, categories }
-    }
-}
-
 impl Text {
-    /// Where its parameters are.
-    fn device(&self) -> Device {
-        self.decoder.device()
-    }
-
-    /// One-hot strings `[B, T · V]` to the logits of q(z|x), `[B, D, K]`.
-    pub fn encode(&self, strings: Tensor<2>) -> Tensor<3> {
-        let rows = strings.dims()[0];
-        // The symbols of all strings at once: one matrix product.
-        let embedded = self.embedding.forward(strings.reshape([rows * self.length, self.symbols]));
-        let embedded: Tensor<2> = embedded.reshape([rows as i32, -1]);
-        self.encoder.forward(embedded).reshape([rows, self.latents, self.categories])
-    }
-
     /// Latents `[S, B, D, K]`, hard or relaxed, to the logits of the symbols, `[S, B, T, V]`.
     pub fn decode(&self, z: Tensor<4>) -> Tensor<4> {
         let [samples, rows, ..] = z.dims();
@@ -112,12 +79,28 @@ const SHOWN: usize = 20;
 impl Model for Text {
     type Config = TextConfig;
 
+    /// For strings of `size.height` places and `size.width` symbols; the output bias starts at the log-shares of the symbols,
+    /// from the mean string, `mean` `[T · V]`.
     fn init(config: &TextConfig, size: ImageSize, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
-        config.init(size, mean, noise, device)
+        let ImageSize { height: length, width: symbols } = size;
+        let TextConfig { latents, categories, embedding, .. } = *config;
+        let forwards = [&[length * embedding], config.hidden.as_slice(), &[config.code()]].concat();
+        let backwards: Vec<usize> = forwards.iter().rev().copied().collect();
+        let mut ids = 1..;
+        let mut layers = |widths: &[usize]| Mlp::new(widths, &mut ids, noise, device);
+        let (encoder, decoder) = (layers(&forwards), layers(&backwards));
+        let (inwards, outwards) = (layers(&[symbols, embedding]), layers(&[embedding, symbols]));
+        let prior = prior::initial(config.prior, [latents, categories], &mut ids, device);
+        let output = outwards.with_output_bias(log_shares(mean, symbols, device));
+        Self { embedding: inwards, encoder, decoder, output, prior, length, symbols, latents, categories }
     }
 
     fn first_logits(&self, strings: Tensor<2>) -> Tensor<3> {
-        self.encode(strings)
+        let rows = strings.dims()[0];
+        // The symbols of all strings at once: one matrix product.
+        let embedded = self.embedding.forward(strings.reshape([rows * self.length, self.symbols]));
+        let embedded: Tensor<2> = embedded.reshape([rows as i32, -1]);
+        self.encoder.forward(embedded).reshape([rows, self.latents, self.categories])
     }
 
     fn estimate(
@@ -146,7 +129,7 @@ impl Model for Text {
     }
 
     fn hard_objective(&self, strings: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
-        let posterior = self.encode(strings.clone());
+        let posterior = self.first_logits(strings.clone());
         let z = gumbel::sample_one_hot(posterior.clone(), noise)?;
         let log_likelihood = self.log_likelihood(strings, z.unsqueeze()).squeeze_dim::<1>(0);
         Ok(self.categorical_kl(posterior) - log_likelihood)
@@ -169,7 +152,7 @@ impl Model for Text {
     fn reconstructed_codes(&self, strings: Tensor<2>, noise: &mut Noise) -> Result<Vec<u8>, Error> {
         let mut all = Vec::new();
         for strings in strings.split(AT_ONCE, 0) {
-            let z = gumbel::sample_one_hot(self.encode(strings), noise)?;
+            let z = gumbel::sample_one_hot(self.first_logits(strings), noise)?;
             all.extend(places(self.decode(z.unsqueeze()), self.symbols));
         }
         Ok(all)
@@ -201,7 +184,7 @@ impl Text {
     fn draw(&self, count: usize, noise: &mut Noise) -> Result<Vec<u8>, Error> {
         let mut all = Vec::new();
         for first in (0..count).step_by(AT_ONCE) {
-            let prior = self.prior(&self.device()).repeat_dim(0, AT_ONCE.min(count - first));
+            let prior = self.prior(&self.decoder.device()).repeat_dim(0, AT_ONCE.min(count - first));
             let z = gumbel::sample_one_hot(prior, noise)?;
             all.extend(places(gumbel::sample_one_hot(self.decode(z.unsqueeze()), noise)?, self.symbols));
         }
@@ -231,7 +214,7 @@ mod tests {
     }
 
     fn model(shares: [f32; 4], seed: u64) -> Text {
-        small().init(SIZE, &shares.repeat(3), &mut Noise::from_seed(seed), &Device::flex())
+        Text::init(&small(), SIZE, &shares.repeat(3), &mut Noise::from_seed(seed), &Device::flex())
     }
 
     /// All nine codes, `[9, 1, 2, 3]`.
@@ -266,7 +249,7 @@ mod tests {
             assert!((state.iter().sum::<f64>() - 1.0).abs() < 1e-5);
         }
         let noise = &mut Noise::from_seed(5);
-        let logits = model.encode(strings.clone());
+        let logits = model.first_logits(strings.clone());
         let weights = numbers(model.sampled_log_weights(strings, logits, 4000, noise).unwrap().exp());
         for row in [0, 17, 63] {
             let exact = (0..9).map(|s| likelihoods[s * 64 + row]).sum::<f64>() / 9.0; // a new prior is uniform

@@ -1,9 +1,9 @@
 //! The hyperparameters of a variational autoencoder.
 
 use crate::data::ImageSize;
-use crate::model::config::{check_latents, linear_parameters};
+use crate::model::config::{check_latents, mirrored_parameters};
 use crate::model::{ModelConfig, Prior, Size, Widths};
-use crate::support::number::count;
+use crate::support::options::{count, defaults};
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 use gumbel::estimator::{EstimatorSpec, SampleKind};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Args, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct VaeConfig {
-    /// Number of layers of latents (L), each drawn given the one below
+    /// Number of layers of latents (L), from 1 to 10, each drawn given the one below
     #[arg(long, default_value_t = 1, value_parser = count::<usize>, value_name = "L", help_heading = "Model")]
     pub layers: usize,
     /// Number of latents per layer (D)
@@ -53,12 +53,12 @@ impl ModelConfig for VaeConfig {
     const ABOUT: &'static str =
         "A variational autoencoder of binary images with layers of D categorical latents of K categories";
     const EXAMPLES: &'static str = "Examples:
-  gumbel train vae                                          the built-in digits, about a minute
+  gumbel train vae                                          the built-in digits, half a minute
   gumbel train vae --latents 200 --categories 2             Bernoulli latents
   gumbel train vae --estimator reinforce                    the score function instead
   gumbel train vae --tau linear:1:0.3:4000                  a temperature schedule
   gumbel train vae --kl density --tau 0.67 --prior-tau 0.5  Concrete posterior and prior
-  gumbel train vae --train-samples 5 --kl mass-at-sample --estimator vimco    the bound of five samples
+  gumbel train vae --train-samples 5 --kl density           the bound of five samples
   gumbel train vae --layers 2 --latents 200 --categories 2  two layers of Bernoulli latents
   gumbel train vae --config run.toml --seed 3               options from a file, one overridden
   gumbel train vae --resume runs/vae-1                      resume a stopped run";
@@ -123,7 +123,30 @@ impl ModelConfig for VaeConfig {
 
     fn divergence(&self) -> Option<String> {
         let prior = self.prior.in_words();
-        Some(if self.layers > 1 { between_layers(self.kl, prior) } else { from_prior(self.kl, prior) })
+        Some(match (self.kl, self.layers > 1) {
+            (Kl::Categorical, false) => {
+                format!("the KL divergence of the categorical posterior from {prior}, in closed form")
+            }
+            (Kl::MassAtSample, false) => {
+                format!("the log-ratio of the discrete posterior to {prior}, weighted by the sample")
+            }
+            (Kl::Density, false) => {
+                format!("the log-ratio of the Concrete densities of posterior and {prior} at the sample")
+            }
+            (Kl::Categorical, true) => {
+                format!(
+                    "discrete log-ratios along the layers up to {prior}, in closed form where they have one"
+                )
+            }
+            (Kl::MassAtSample, true) => {
+                format!("the discrete log-ratios along the layers up to {prior}, weighted by the samples")
+            }
+            (Kl::Density, true) => {
+                format!(
+                    "the log-ratios of the Concrete densities along the layers up to {prior}, at the samples"
+                )
+            }
+        })
     }
 
     fn training_is_bound(&self, samples: SampleKind) -> bool {
@@ -131,40 +154,7 @@ impl ModelConfig for VaeConfig {
     }
 }
 
-fn from_prior(kl: Kl, prior: &str) -> String {
-    match kl {
-        Kl::Categorical => {
-            format!("the KL divergence of the categorical posterior from {prior}, in closed form")
-        }
-        Kl::MassAtSample => {
-            format!("the log-ratio of the discrete posterior to {prior}, weighted by the sample")
-        }
-        Kl::Density => {
-            format!("the log-ratio of the Concrete densities of posterior and {prior} at the sample")
-        }
-    }
-}
-
-fn between_layers(kl: Kl, prior: &str) -> String {
-    match kl {
-        Kl::Categorical => {
-            format!("discrete log-ratios along the layers up to {prior}, in closed form where they have one")
-        }
-        Kl::MassAtSample => {
-            format!("the discrete log-ratios along the layers up to {prior}, weighted by the samples")
-        }
-        Kl::Density => {
-            format!("the log-ratios of the Concrete densities along the layers up to {prior}, at the samples")
-        }
-    }
-}
-
 impl VaeConfig {
-    /// The divergence of the training objective.
-    pub fn divergence_kind(&self) -> Divergence {
-        Divergence { kind: self.kl, prior_tau: self.prior_tau }
-    }
-
     /// Numbers of a layer of latents, D · K, or `usize::MAX` where they cannot be counted.
     pub(super) fn code(&self) -> usize {
         self.latents.saturating_mul(self.categories)
@@ -172,14 +162,10 @@ impl VaeConfig {
 
     /// Trainable parameters for images of `pixels` pixels, or `u64::MAX` where they cannot be counted.
     fn parameters(&self, pixels: u64) -> u64 {
-        let both_ways = |widths: &[u64]| {
-            let back: Vec<u64> = widths.iter().rev().copied().collect();
-            linear_parameters(widths).saturating_add(linear_parameters(&back))
-        };
-        let prior = if self.prior == Prior::Learned { self.code() as u64 } else { 0 };
-        let between = both_ways(&self.widths(self.code() as u64));
+        let between = mirrored_parameters(&self.widths(self.code() as u64));
         let levels = between.saturating_mul((self.layers as u64).saturating_sub(1));
-        both_ways(&self.widths(pixels)).saturating_add(levels).saturating_add(prior)
+        let prior = self.prior.parameters(self.code());
+        mirrored_parameters(&self.widths(pixels)).saturating_add(levels).saturating_add(prior)
     }
 
     /// Widths from that of an input to that of the latents.
@@ -189,17 +175,8 @@ impl VaeConfig {
     }
 }
 
-/// The divergence in an objective.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Divergence {
-    /// Its form.
-    pub kind: Kl,
-    /// The prior's own temperature, for the density; the posterior's if `None`.
-    pub prior_tau: Option<f64>,
-}
-
 impl Default for VaeConfig {
     fn default() -> Self {
-        crate::model::config::defaults()
+        defaults()
     }
 }

@@ -10,7 +10,7 @@
 //! at the samples of both layers: z_{l+1} was drawn given z_l, so that KL(q(z_l|z_{l−1}) ‖ p(z_l|z_{l+1})) at z_{l+1}
 //! would be as if the two had nothing to do with each other.
 
-use super::{Divergence, TEMPERATURES, Vae, VaeConfig, over_latents, relaxed};
+use super::{TEMPERATURES, Vae, VaeConfig, over_latents, relaxed};
 use crate::model::{Batch, Estimated};
 use burn::tensor::{Tensor, activation};
 use gumbel::estimator::{Estimator, Sample};
@@ -34,7 +34,7 @@ impl Vae {
             reconstructions.borrow_mut().push(loss.clone().detach());
             loss
         };
-        let chain = self.chain(logits, &likelihood, config.divergence_kind(), estimators);
+        let chain = self.chain(logits, &likelihood, config, estimators);
         let layers = match config.train_samples {
             Some(samples) => vec![chain.estimate_bound(samples, noise, step)?; estimators.len()],
             None => chain.estimate(noise, step)?,
@@ -49,32 +49,32 @@ impl Vae {
         &'a self,
         logits: Tensor<3>,
         likelihood: &'a dyn Fn(Tensor<4>) -> Tensor<2>,
-        kl: Divergence,
+        config: &'a VaeConfig,
         estimators: &'a [Box<dyn Estimator>],
     ) -> Layers<'a> {
         let first = Layers::new(&*estimators[0], logits).cost(move |all| {
             let loss = likelihood(all[0].sample.z.clone());
             // The closed form of the first layer needs no sample.
-            if kl.kind == Kl::Categorical { loss } else { loss + self.log_posterior(all, kl) }
+            if config.kl == Kl::Categorical { loss } else { loss + self.log_posterior(all, config) }
         });
         self.above.iter().zip(&estimators[1..]).fold(first, |layers, (level, estimator)| {
             let layers = layers.then(&**estimator, |drawn| level.up(drawn[drawn.len() - 1].sample.z.clone()));
             layers.cost(move |all| {
                 let [.., below, this] = all else { unreachable!("two layers at least") };
                 let prior = level.down(this.sample.z.clone());
-                self.log_posterior(all, kl) - log_prob(&below.sample, prior, kl.kind, kl.prior_tau)
+                self.log_posterior(all, config) - log_prob(&below.sample, prior, config.kl, config.prior_tau)
             })
         })
     }
 
     /// `ln q(z_l|z_{l−1})` of the last of the layers drawn, or its mean; less ln p(z_l) at the top. `[S, B]`.
-    fn log_posterior(&self, drawn: &[Drawn], kl: Divergence) -> Tensor<2> {
+    fn log_posterior(&self, drawn: &[Drawn], config: &VaeConfig) -> Tensor<2> {
         let Drawn { logits, sample, .. } = drawn.last().expect("a layer");
-        let closed = kl.kind == Kl::Categorical;
+        let closed = config.kl == Kl::Categorical;
         match (drawn.len() > self.above.len(), closed) {
-            (false, false) => log_prob(sample, logits.clone(), kl.kind, None),
+            (false, false) => log_prob(sample, logits.clone(), config.kl, None),
             (false, true) => over_latents(categorical::entropy(logits.clone())).neg(),
-            (true, _) => self.divergence(logits.clone(), sample, kl).unwrap_or_else(|| {
+            (true, _) => self.divergence(logits.clone(), sample, config).unwrap_or_else(|| {
                 let prior = self.prior(&logits.device()).unsqueeze::<4>();
                 over_latents(kl::categorical(logits.clone(), prior))
             }),
@@ -108,12 +108,11 @@ fn log_prob(sample: &Sample, logits: Tensor<4>, kind: Kl, tau: Option<f64>) -> T
 mod tests {
     use super::super::level::Level;
     use super::*;
-    use crate::data::{Binarization, ImageSize, Images};
+    use crate::data::ImageSize;
     use crate::experiment::bound::HeldOut;
-    use crate::model::Mlp;
-    use crate::model::{Model, ModelConfig, Prior};
-    use burn::module::Module;
-    use burn::module::{ModuleMapper, Param};
+    use crate::model::{Mlp, Model, ModelConfig, Prior};
+    use crate::support::stats::Mean;
+    use burn::module::{Module, ModuleMapper, Param};
     use burn::tensor::Device;
     use gumbel::estimator::EstimatorSpec;
 
@@ -141,7 +140,7 @@ mod tests {
                 })
             }
         }
-        let new = small(layers).init(SIZE, &[0.3, 0.6, 0.5], &mut Noise::from_seed(3), device);
+        let new = Vae::init(&small(layers), SIZE, &[0.3, 0.6, 0.5], &mut Noise::from_seed(3), device);
         new.map(&mut Grow(Noise::from_seed(4)))
     }
 
@@ -203,8 +202,8 @@ mod tests {
         [objective].into_iter().chain(all).collect()
     }
 
-    /// The numbers of an estimator, in the mean over batches of one image again and again, and their standard errors.
-    fn estimated(model: &Vae, config: &VaeConfig, estimator: &str) -> Vec<(f64, f64)> {
+    /// The numbers of an estimator, in the mean over batches of one repeated image.
+    fn estimated(model: &Vae, config: &VaeConfig, estimator: &str) -> Vec<Mean> {
         let build = || estimator.parse::<EstimatorSpec>().expect("a choice").build().expect("an estimator");
         let (estimators, image) = ([build(), build()], image());
         let batch = |seed| {
@@ -212,20 +211,13 @@ mod tests {
             let images = image.clone().repeat_dim(0, ROWS);
             let batch = Batch { images, logits: leaf.clone(), step: 0 };
             let noise = &mut Noise::from_seed(seed);
-            let estimated = model.estimate(config, batch, &estimators, noise).expect("served");
+            let estimated = model.estimate(config, batch, &estimators, noise).expect("supported");
             let (whole, kl) = (&estimated.layers[0], model.sampleless(config, leaf.clone()));
             let objective = (whole.loss.clone() + kl.clone()).mean().into_scalar::<f64>();
             numbers(model, (whole.loss.clone() + kl).mean(), objective, &leaf)
         };
         let batches: Vec<Vec<f64>> = (0..BATCHES).map(batch).collect();
-        let n = BATCHES as f64;
-        (0..batches[0].len())
-            .map(|i| {
-                let mean = batches.iter().map(|batch| batch[i]).sum::<f64>() / n;
-                let variance = batches.iter().map(|batch| (batch[i] - mean).powi(2)).sum::<f64>() / (n - 1.0);
-                (mean, (variance / n).sqrt())
-            })
-            .collect()
+        (0..batches[0].len()).map(|i| Mean::of(batches.iter().map(|batch| batch[i]))).collect()
     }
 
     fn image() -> Tensor<2> {
@@ -241,7 +233,7 @@ mod tests {
         let objective = loss.clone().into_scalar::<f64>();
         let exact = numbers(&model, loss, objective, &leaf);
         let found = estimated(&model, config, estimator);
-        let z = |((mean, error), exact): (&(f64, f64), &f64)| (mean - exact).abs() / error.max(1e-6);
+        let z = |(mean, exact): (&Mean, &f64)| (mean.value - exact).abs() / mean.standard_error.max(1e-6);
         found.iter().zip(&exact).map(z).fold(0.0, f64::max)
     }
 
@@ -263,20 +255,21 @@ mod tests {
         assert!(z < 4.0, "{z:.1} standard errors from the sum");
     }
 
-    /// E exp(−objective) is the likelihood of the relaxed model, whatever the posterior.
+    /// E exp(−objective) is the likelihood of the relaxed model for every posterior.
     #[test]
     fn a_relaxed_objective_by_density_weighs_to_the_same_likelihood_from_any_posterior() {
         let (model, image) = (model(2, &Device::flex()), image().inner());
         let config = config(Kl::Density, Some(0.7), None);
-        let estimator =
-            || "gumbel-softmax:tau=0.6".parse::<EstimatorSpec>().expect("a choice").build().expect("served");
+        let estimator = || {
+            "gumbel-softmax:tau=0.6".parse::<EstimatorSpec>().expect("a choice").build().expect("supported")
+        };
         let likelihood = |moved: f32, seed: u64| {
             let shift = Tensor::<3>::from_floats([[[moved, 0.0], [0.0, moved]]], &image.device());
             let logits = (model.first_logits(image.clone()) + shift).repeat_dim(0, 200_000);
             let batch = Batch { images: image.clone().repeat_dim(0, 200_000), logits, step: 0 };
             let noise = &mut Noise::from_seed(seed);
             let estimated =
-                model.estimate(&config, batch, &[estimator(), estimator()], noise).expect("served");
+                model.estimate(&config, batch, &[estimator(), estimator()], noise).expect("supported");
             let (variance, mean) = estimated.layers[0].loss.clone().neg().exp().var_mean(0);
             (mean.into_scalar::<f64>(), variance.into_scalar::<f64>() / 200_000.0)
         };
@@ -313,19 +306,11 @@ mod tests {
 
     #[test]
     fn the_bounds_are_bounds_and_tighten_to_the_enumerated_likelihood() {
-        let images = Images::new((0..40 * 3).map(|i| if i % 5 < 2 { 255 } else { 0 }).collect(), 1, 3, None);
-        let held_out = HeldOut::new(&images, Binarization::Threshold, &Device::flex());
+        let held_out = HeldOut::striped(SIZE);
         for layers in [2, 3] {
-            let (model, noise) = (model(layers, &Device::flex()), Noise::from_seed(1));
-            let exact = exact_likelihood(&model, held_out.batch(&(0..40).collect::<Vec<_>>()));
-            let one = |i| held_out.negative_elbo(&model, 40, &noise.split(i)).unwrap().nats;
-            let repeats: Vec<f64> = (0..200).map(one).collect();
-            let mean = repeats.iter().sum::<f64>() / 200.0;
-            let variance = repeats.iter().map(|nats| (nats - mean).powi(2)).sum::<f64>() / 199.0;
-            let above = (mean - exact) / (variance / 200.0).sqrt();
-            assert!(above > 4.0, "{layers}: {mean} against {exact}, {above:.1} standard errors");
-            let bound = held_out.importance_bound(&model, 20_000, 40, &noise).unwrap().nats;
-            assert!((bound - exact).abs() < 5e-3, "{layers}: {bound} against {exact}");
+            let model = model(layers, &Device::flex());
+            let exact = exact_likelihood(&model, held_out.sample(40));
+            held_out.check_bounds(&model, exact, 5e-3);
         }
     }
 

@@ -1,11 +1,11 @@
-//! What ties a layer of latents to the one above it.
+//! The networks between a layer of latents and the one above it.
 
 use crate::model::Mlp;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use gumbel::Noise;
 
-/// What ties a layer of latents to the one above it.
+/// The networks between a layer of latents and the one above it.
 #[derive(Module, Debug, Default)]
 pub struct Level {
     /// q(z_{l+1}|z_l)

@@ -1,17 +1,17 @@
 //! A variational autoencoder of binary images with categorical latents.
 //!
 //! p(z) = Π_d Categorical(prior_d), p(x|z) = Π_i Bernoulli(decoder(z)_i), q(z|x) = Π_d Categorical(encoder(x)_d).
-//! Further layers of latents stand above z, between it and the prior: see [`hierarchy`].
+//! Further layers of latents lie between z and the prior: see [`hierarchy`].
 
 mod config;
 pub mod hierarchy;
 mod level;
 
-pub use config::{Divergence, VaeConfig};
+pub use config::VaeConfig;
 
 use super::exhibit::grey;
 use super::mlp::Mlp;
-use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, Prior, base_rate, prior};
+use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, base_rate, prior};
 use crate::data::ImageSize;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
@@ -21,7 +21,7 @@ use gumbel::{Error, Noise, bernoulli, categorical, kl};
 use level::Level;
 use std::cell::Cell;
 
-/// Encoder, decoder and prior; the default has no layers and holds the place of a model that is being updated.
+/// Encoder, decoder and prior of a variational autoencoder.
 #[derive(Module, Debug, Default)]
 pub struct Vae {
     encoder: Mlp,
@@ -34,30 +34,7 @@ pub struct Vae {
     categories: usize,
 }
 
-impl VaeConfig {
-    /// A new model of images of this size; the output bias starts at the logits of the mean image, `mean` `[P]` in [0, 1].
-    pub fn init(&self, size: ImageSize, mean: &[f32], noise: &mut Noise, device: &Device) -> Vae {
-        let (pixels, code, hidden) = (size.pixels(), self.code(), self.hidden.as_slice());
-        let forwards = [&[pixels], hidden, &[code]].concat();
-        let backwards: Vec<usize> = forwards.iter().rev().copied().collect();
-        let mut ids = 1..;
-        let encoder = Mlp::new(&forwards, &mut ids, noise, device);
-        let decoder = Mlp::new(&backwards, &mut ids, noise, device).with_output_bias(base_rate(mean, device));
-        let learned = self.prior == Prior::Learned;
-        let prior = learned.then(|| prior::uniform([self.latents, self.categories], &mut ids, device));
-        let mut level = || Level::new(hidden, code, &mut ids, noise, device);
-        let above = (1..self.layers).map(|_| level()).collect();
-        Vae { encoder, decoder, prior, above, latents: self.latents, categories: self.categories }
-    }
-}
-
 impl Vae {
-    /// Images `[B, P]` to the logits of q(z|x), `[B, D, K]`.
-    pub fn encode(&self, images: Tensor<2>) -> Tensor<3> {
-        let rows = images.dims()[0];
-        self.encoder.forward(images).reshape([rows, self.latents, self.categories])
-    }
-
     /// Latents of the first layer `[S, B, D, K]`, hard or relaxed, to the logits of the pixels, `[S, B, P]`.
     pub fn decode(&self, z: Tensor<4>) -> Tensor<3> {
         let [samples, rows, ..] = z.dims();
@@ -74,49 +51,25 @@ impl Vae {
         bernoulli::log_prob(self.decode(z), images.unsqueeze()).squeeze_dim(2)
     }
 
-    /// The part of the negative ELBO that depends on the sample, given the posterior's logits `[B, D, K]`.
-    pub fn objective(
-        &self,
-        images: Tensor<2>,
-        posterior: Tensor<3>,
-        sample: &Sample,
-        kl: Divergence,
-    ) -> Parts {
-        let reconstruction = self.log_likelihood(images, sample.z.clone()).neg();
-        Parts { reconstruction, divergence: self.divergence(posterior.unsqueeze(), sample, kl) }
-    }
-
     /// The divergence from the prior at a sample, `[S, B]`, given the posterior's logits `[S, B, D, K]`; `None` where it
     /// is in closed form.
     pub(super) fn divergence(
         &self,
         posterior: Tensor<4>,
         sample: &Sample,
-        kl: Divergence,
+        config: &VaeConfig,
     ) -> Option<Tensor<2>> {
         let prior = self.prior(&posterior.device()).unsqueeze::<4>();
-        let per_latent = match kl.kind {
+        let per_latent = match config.kl {
             Kl::Categorical => return None,
             Kl::MassAtSample => kl::mass_at_sample(posterior, prior, sample.z.clone()),
             Kl::Density => {
                 let Relaxed { log_z, tau } = relaxed(sample).clone();
-                let (q, p) = ((posterior, tau), (prior, kl.prior_tau.unwrap_or(tau)));
+                let (q, p) = ((posterior, tau), (prior, config.prior_tau.unwrap_or(tau)));
                 kl::density_at_sample(q, p, log_z).expect(TEMPERATURES)
             }
         };
         Some(over_latents(per_latent))
-    }
-
-    /// The part of the negative ELBO that no sample enters, `[B]`: of a categorical divergence with one layer the whole,
-    /// with several minus the entropy of the first posterior; or zero.
-    pub fn sampleless_kl(&self, posterior: Tensor<3>, kl: Divergence) -> Tensor<1> {
-        match (kl.kind, self.above.is_empty()) {
-            (Kl::Categorical, true) => self.categorical_kl(posterior),
-            (Kl::Categorical, false) => {
-                over_latents(categorical::entropy(posterior).unsqueeze()).neg().squeeze_dim(0)
-            }
-            _ => Tensor::zeros([posterior.dims()[0]], &posterior.device()),
-        }
     }
 
     /// `KL(q ‖ p)` from the prior, of the discrete distributions in nats, `[B, D, K]` to `[B]`.
@@ -126,25 +79,7 @@ impl Vae {
     }
 }
 
-/// The terms of the objective, `[S, B]` each.
-pub struct Parts {
-    /// −ln p(x|z).
-    pub reconstruction: Tensor<2>,
-    /// The divergence, where it is taken at the sample.
-    pub divergence: Option<Tensor<2>>,
-}
-
-impl Parts {
-    /// Their sum.
-    pub fn total(self) -> Tensor<2> {
-        match self.divergence {
-            Some(divergence) => self.reconstruction + divergence,
-            None => self.reconstruction,
-        }
-    }
-}
-
-/// The log-space side of a sample.
+/// The logarithms and the temperature of a relaxed sample.
 pub(super) fn relaxed(sample: &Sample) -> &Relaxed {
     sample.relaxed.as_ref().expect("the configuration pairs density with relaxed samples only")
 }
@@ -165,11 +100,22 @@ impl Model for Vae {
     type Config = VaeConfig;
 
     fn init(config: &VaeConfig, size: ImageSize, mean: &[f32], noise: &mut Noise, device: &Device) -> Self {
-        config.init(size, mean, noise, device)
+        let VaeConfig { latents, categories, .. } = *config;
+        let (code, hidden) = (config.code(), config.hidden.as_slice());
+        let forwards = [&[size.pixels()], hidden, &[code]].concat();
+        let backwards: Vec<usize> = forwards.iter().rev().copied().collect();
+        let mut ids = 1..;
+        let encoder = Mlp::new(&forwards, &mut ids, noise, device);
+        let decoder = Mlp::new(&backwards, &mut ids, noise, device).with_output_bias(base_rate(mean, device));
+        let prior = prior::initial(config.prior, [latents, categories], &mut ids, device);
+        let mut level = || Level::new(hidden, code, &mut ids, noise, device);
+        let above = (1..config.layers).map(|_| level()).collect();
+        Self { encoder, decoder, prior, above, latents, categories }
     }
 
     fn first_logits(&self, images: Tensor<2>) -> Tensor<3> {
-        self.encode(images)
+        let rows = images.dims()[0];
+        self.encoder.forward(images).reshape([rows, self.latents, self.categories])
     }
 
     fn estimate(
@@ -185,10 +131,12 @@ impl Model for Vae {
         let Batch { images, logits, step } = batch;
         let reconstruction = Cell::new(f64::NAN);
         let loss = |sample: &Sample| {
-            let parts = self.objective(images.clone(), logits.clone(), sample, config.divergence_kind());
-            let mean = sample.mean(parts.reconstruction.clone()).mean();
-            reconstruction.set(mean.into_scalar::<f64>());
-            parts.total()
+            let loss = self.log_likelihood(images.clone(), sample.z.clone()).neg();
+            reconstruction.set(sample.mean(loss.clone()).mean().into_scalar::<f64>());
+            match self.divergence(logits.clone().unsqueeze(), sample, config) {
+                Some(divergence) => loss + divergence,
+                None => loss,
+            }
         };
         let objective = match config.train_samples {
             Some(_) => Objective::log_mean_exp(loss),
@@ -198,12 +146,19 @@ impl Model for Vae {
         Ok(Estimated { layers: vec![estimate], reconstruction: reconstruction.get() })
     }
 
+    /// Of a categorical divergence with one layer the whole, with several minus the entropy of the first posterior.
     fn sampleless(&self, config: &VaeConfig, logits: Tensor<3>) -> Tensor<1> {
-        self.sampleless_kl(logits, config.divergence_kind())
+        match (config.kl, self.above.is_empty()) {
+            (Kl::Categorical, true) => self.categorical_kl(logits),
+            (Kl::Categorical, false) => {
+                over_latents(categorical::entropy(logits).unsqueeze()).neg().squeeze_dim(0)
+            }
+            _ => Tensor::zeros([logits.dims()[0]], &logits.device()),
+        }
     }
 
     fn hard_objective(&self, images: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
-        let posterior = self.encode(images.clone());
+        let posterior = self.first_logits(images.clone());
         if !self.above.is_empty() {
             return Ok(self.sampled_log_weights(images, posterior, 1, noise)?.neg().squeeze_dim(0));
         }
@@ -235,7 +190,7 @@ impl Model for Vae {
 
     fn exhibits(&self, test: &dyn Fn(usize) -> Tensor<2>, noise: &mut Noise) -> Result<Vec<Exhibit>, Error> {
         let images = test(RECONSTRUCTIONS);
-        let z = gumbel::sample_one_hot(self.encode(images.clone()), &mut noise.fork())?;
+        let z = gumbel::sample_one_hot(self.first_logits(images.clone()), &mut noise.fork())?;
         let means = grey(activation::sigmoid(self.decode(z.unsqueeze())));
         let reconstructions = Exhibit::Reconstructions { originals: grey(images), means };
         Ok(vec![reconstructions, Exhibit::Samples(self.prior_samples(PRIOR_SAMPLES, &mut noise.fork())?)])
@@ -252,16 +207,11 @@ impl Model for Vae {
 }
 
 impl Vae {
-    /// Where its parameters are.
-    fn device(&self) -> Device {
-        self.decoder.device()
-    }
-
     /// The decoder's means for codes drawn from the prior, as grey pixels.
     fn prior_samples(&self, count: usize, noise: &mut Noise) -> Result<Vec<u8>, Error> {
         let mut pixels = Vec::new();
         for first in (0..count).step_by(AT_ONCE) {
-            let prior = self.prior(&self.device()).repeat_dim(0, AT_ONCE.min(count - first));
+            let prior = self.prior(&self.decoder.device()).repeat_dim(0, AT_ONCE.min(count - first));
             let z = self.descend(gumbel::sample_one_hot(prior, noise)?.unsqueeze(), noise)?;
             pixels.extend(grey(activation::sigmoid(self.decode(z))));
         }

@@ -1,13 +1,12 @@
 //! The plain data that the page of a training run shows.
 
-use super::headline::Headline;
 use super::strings::Strings;
-use crate::experiment::bound::Metrics;
+use crate::experiment::bound::{Metrics, Results};
+use crate::model::Quantity;
 use crate::page::{Images, Usage};
-use gumbel::estimator::SampleKind;
 
 /// Everything on the page. A section whose data are `None` or empty is left out, or says so in a sentence.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Heading of the page, such as "Categorical VAE on digits".
     pub title: String,
@@ -19,8 +18,8 @@ pub struct Report {
     pub example: &'static str,
     /// Name of the gradient estimator, such as "gumbel-softmax" or "reinforce".
     pub estimator: String,
-    /// Samples that the decoder was trained on.
-    pub training_samples: SampleKind,
+    /// Whether the decoder was trained on relaxed samples.
+    pub relaxed: bool,
     /// Whether the training objective bounds −log p(x) of the model it trains. False for relaxed samples with
     /// the KL of the categorical posterior, and for any objective whose KL is weighted.
     pub training_is_bound: bool,
@@ -28,18 +27,12 @@ pub struct Report {
     pub training_bound: Option<usize>,
     /// The KL term in words, such as "KL of the categorical posterior from the uniform prior", if there is one.
     pub kl: Option<String>,
-    /// The numbers on the test set, most important first.
-    pub headline: Vec<Headline>,
+    /// Results on the test set, with what the objective bounds.
+    pub results: Option<(Quantity, Results)>,
     /// Records of training, in order of steps.
     pub metrics: Vec<Metrics>,
-    /// Test images and their reconstructions.
-    pub reconstructions: Option<Reconstructions>,
-    /// Test images and their completions.
-    pub completions: Option<Completions>,
-    /// Images decoded from every class.
-    pub classes: Option<Classes>,
-    /// Images decoded from samples of the prior.
-    pub samples: Option<Images>,
+    /// Images that show the model.
+    pub sheets: Vec<Sheet>,
     /// Costs and strings of a model of strings.
     pub strings: Option<Strings>,
     /// Use of the categories on the test set.
@@ -62,55 +55,15 @@ impl Report {
     }
 }
 
-impl Default for Report {
-    fn default() -> Self {
-        Self {
-            title: String::new(),
-            summary: String::new(),
-            command: String::new(),
-            example: "image",
-            estimator: String::new(),
-            training_samples: SampleKind::Relaxed,
-            training_is_bound: false,
-            training_bound: None,
-            kl: None,
-            headline: Vec::new(),
-            metrics: Vec::new(),
-            reconstructions: None,
-            completions: None,
-            classes: None,
-            samples: None,
-            strings: None,
-            usage: None,
-            configuration: Vec::new(),
-            facts: Vec::new(),
-        }
-    }
-}
-
-/// Test images and, in the same order, the means decoded from a hard sample of their posterior.
+/// A sheet of images.
 #[derive(Clone, Debug)]
-pub struct Reconstructions {
-    /// The test images.
-    pub originals: Images,
-    /// Their reconstructions.
-    pub means: Images,
-}
-
-/// Test images and, in the same order, completions of their upper halves.
-#[derive(Clone, Debug)]
-pub struct Completions {
-    /// The test images.
-    pub originals: Images,
-    /// The images with their lower halves replaced by means decoded from hard samples, one set for each draw.
-    pub drawn: Vec<Images>,
-}
-
-/// Images of every class in several styles, a style a row.
-#[derive(Clone, Debug)]
-pub struct Classes {
-    /// The images; their number is a multiple of the classes.
-    pub images: Images,
-    /// Number of classes.
-    pub classes: usize,
+pub enum Sheet {
+    /// Test images and, in the same order, the means decoded from a hard sample of their posterior.
+    Reconstructions([Images; 2]),
+    /// Test images and, in the same order, their completions, one set for each draw.
+    Completions(Vec<Images>),
+    /// Images of this number of classes in turn, a style a row.
+    Classes(Images, usize),
+    /// Images decoded from samples of the prior.
+    Samples(Images),
 }

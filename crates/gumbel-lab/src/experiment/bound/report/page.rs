@@ -1,10 +1,10 @@
 //! The page of a training run.
 
-use super::data::{Classes, Report};
-use super::{strings, words};
+use super::data::{Report, Sheet};
+use super::{headline, strings, words};
 use crate::experiment::bound::Metrics;
-use crate::page::number::{grouped, measured};
-use crate::page::{Card, Error, ImageGrid, Images, LineChart, Page, Rendered, Series, Table, usage_map};
+use crate::page::number::{fixed, grouped, measured};
+use crate::page::{Error, ImageGrid, Images, LineChart, Page, Rendered, Series, Table, usage_map};
 
 /// Rows of the table of evaluations.
 const ROWS: usize = 20;
@@ -20,14 +20,13 @@ pub fn render(report: &Report) -> Result<Rendered, Error> {
     if !report.summary.is_empty() {
         page.lede(&report.summary);
     }
-    for number in &report.headline {
-        let (label, unit, meaning) = (&number.label, &number.unit, &number.meaning);
-        page.card(&Card { label, value: number.value, standard_error: number.standard_error, unit, meaning });
+    if let Some((quantity, results)) = &report.results {
+        headline::cards(&mut page, *quantity, results);
     }
     objective(&mut page, report);
     parts(&mut page, report);
     variance(&mut page, report);
-    images(&mut page, report)?;
+    report.sheets.iter().try_for_each(|sheet| images(&mut page, sheet))?;
     if let Some(strings) = &report.strings {
         strings::sections(&mut page, strings);
     }
@@ -111,11 +110,7 @@ fn course(report: &Report) -> String {
         .map_or("The hard objective was not evaluated during training.".into(), |(step, value)| {
             format!("Last held-out value: {} at step {}.", measured(value), grouped(step as f64))
         });
-    format!(
-        "{} steps in {} seconds. {hard} Lower is better.",
-        grouped(last.step as f64),
-        grouped(last.seconds)
-    )
+    format!("{} steps in {} s. {hard} Lower is better.", grouped(last.step as f64), fixed(last.seconds, 1))
 }
 
 /// The held-out evaluations as numbers: evenly spaced where there are many, always with the last.
@@ -133,34 +128,33 @@ fn evaluations(report: &Report) -> Table {
     table
 }
 
-/// The sheets of images that there are.
-fn images(page: &mut Page, report: &Report) -> Result<(), Error> {
-    if let Some(pairs) = &report.reconstructions {
-        let images = Images::interleaved(&[&pairs.originals, &pairs.means], COLUMNS)?;
-        let columns = COLUMNS.min(pairs.originals.count());
-        let labels = ["test", "model"];
-        let title = "Test images and reconstructions";
-        let grid = ImageGrid { title, images: &images, columns, row_labels: &labels };
-        sheet(page, "Reconstructions", RECONSTRUCTIONS, "reconstructions", &grid)?;
+/// A sheet of images in a section.
+fn images(page: &mut Page, sheet: &Sheet) -> Result<(), Error> {
+    match sheet {
+        Sheet::Reconstructions(pair) => {
+            rows(page, "Reconstructions", RECONSTRUCTIONS, "Test images and reconstructions", pair)
+        }
+        Sheet::Completions(sets) => {
+            rows(page, "Completions", COMPLETIONS, "Test images and completions of their upper halves", sets)
+        }
+        Sheet::Classes(images, classes) => {
+            let grid = ImageGrid { title: "Classes and styles", images, columns: *classes, row_labels: &[] };
+            section(page, grid.title, CLASSES, "classes", &grid)
+        }
+        Sheet::Samples(images) => {
+            let grid = ImageGrid { title: "Samples from the prior", images, columns: 16, row_labels: &[] };
+            section(page, grid.title, SAMPLES, "samples", &grid)
+        }
     }
-    if let Some(completions) = &report.completions {
-        let all: Vec<&Images> = [&completions.originals].into_iter().chain(&completions.drawn).collect();
-        let images = Images::interleaved(&all, COLUMNS)?;
-        let columns = COLUMNS.min(completions.originals.count());
-        let labels = [&["test"][..], &vec!["model"; completions.drawn.len()]].concat();
-        let title = "Test images and completions of their upper halves";
-        let grid = ImageGrid { title, images: &images, columns, row_labels: &labels };
-        sheet(page, "Completions", COMPLETIONS, "completions", &grid)?;
-    }
-    if let Some(Classes { images, classes }) = &report.classes {
-        let grid = ImageGrid { title: "Classes and styles", images, columns: *classes, row_labels: &[] };
-        sheet(page, grid.title, CLASSES, "classes", &grid)?;
-    }
-    if let Some(images) = &report.samples {
-        let grid = ImageGrid { title: "Samples from the prior", images, columns: 16, row_labels: &[] };
-        sheet(page, grid.title, SAMPLES, "samples", &grid)?;
-    }
-    Ok(())
+}
+
+/// Sets of images below each other, the first of them test images.
+fn rows(page: &mut Page, heading: &str, words: &str, title: &str, sets: &[Images]) -> Result<(), Error> {
+    let images = Images::interleaved(&sets.iter().collect::<Vec<_>>(), COLUMNS)?;
+    let columns = COLUMNS.min(sets[0].count());
+    let row_labels = [&["test"][..], &vec!["model"; sets.len() - 1]].concat();
+    let grid = ImageGrid { title, images: &images, columns, row_labels: &row_labels };
+    section(page, heading, words, &heading.to_lowercase(), &grid)
 }
 
 const RECONSTRUCTIONS: &str = "Each test image above its reconstruction: the image is encoded, one hard sample of its code is \
@@ -173,7 +167,7 @@ const CLASSES: &str = "One style drawn from the prior for each row, decoded with
 const SAMPLES: &str = "Codes drawn from the prior, and the mean of the decoder’s distribution for each: the model’s own \
      examples of its data, without an image as input.";
 
-fn sheet(page: &mut Page, heading: &str, words: &str, file: &str, grid: &ImageGrid) -> Result<(), Error> {
+fn section(page: &mut Page, heading: &str, words: &str, file: &str, grid: &ImageGrid) -> Result<(), Error> {
     let section = page.section(heading);
     if grid.images.pixels.is_empty() {
         section.paragraph("No images.");
@@ -203,37 +197,20 @@ fn usage(page: &mut Page, report: &Report) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::{Completions, Reconstructions};
-    use super::super::headline::Headline;
     use super::*;
-    use crate::experiment::bound::{ImportanceBound, Results};
+    use crate::experiment::bound::Results;
+    use crate::model::Quantity;
     use crate::page::Usage;
-    use gumbel::estimator::SampleKind;
 
     fn empty() -> Report {
         Report {
             title: "Title <i>&".into(),
             command: "gumbel train --out '<script>alert(1)</script>'".into(),
             estimator: "gumbel-softmax".into(),
+            example: "image",
             kl: Some("the \"KL\" <of> q".into()),
             configuration: vec![("<k>".into(), "<v>".into())],
             ..Report::default()
-        }
-    }
-
-    fn test() -> Results {
-        Results {
-            hard_negative_elbo: f64::NAN,
-            hard_negative_elbo_standard_error: 0.5,
-            images: 10_000,
-            importance_bound: ImportanceBound {
-                samples: 1000,
-                nats: 92.149,
-                standard_error: 0.5,
-                images: 10_000,
-            },
-            accuracy: None,
-            text: None,
         }
     }
 
@@ -250,10 +227,9 @@ mod tests {
             seconds: i as f64,
         };
         Report {
-            headline: vec![Headline::hard_elbo(&test()), Headline::importance_bound(&test())],
+            results: Some((Quantity::NegativeElbo, Results::of_images(f64::NAN, 92.149))),
             metrics: (0..20).map(point).collect(),
-            reconstructions: Some(Reconstructions { originals: images.clone(), means: images.clone() }),
-            samples: Some(images),
+            sheets: vec![Sheet::Reconstructions([images.clone(), images.clone()]), Sheet::Samples(images)],
             usage: Some(Usage { latents: 2, categories: 2, probabilities: vec![0.5, 0.5, 1.0, f64::NAN] }),
             ..empty()
         }
@@ -284,35 +260,28 @@ mod tests {
 
     #[test]
     fn every_kind_of_training_is_described() {
-        let kinds = [SampleKind::Relaxed, SampleKind::Hard];
-        let html = |training_samples, training_is_bound| {
-            render(&Report { training_samples, training_is_bound, ..full() }).unwrap().html
+        let html = |relaxed, training_is_bound| {
+            render(&Report { relaxed, training_is_bound, ..full() }).unwrap().html
         };
-        assert!(html(kinds[0], false).contains("is not a bound on a likelihood"));
-        assert!(html(kinds[0], true).contains("latents are the relaxed points"));
-        assert!(html(kinds[1], true).contains("training, hard samples"));
-        assert!(!html(kinds[1], true).contains("relaxed samples, points"));
+        assert!(html(true, false).contains("is not a bound on a likelihood"));
+        assert!(html(true, true).contains("latents are the relaxed points"));
+        assert!(html(false, true).contains("training, hard samples"));
+        assert!(!html(false, true).contains("relaxed samples, points"));
         let weighted = render(&Report { training_bound: Some(5), ..full() }).unwrap().html;
         assert!(
-            weighted.contains("log-mean-exp of 5 samples") && !html(kinds[0], false).contains("log-mean-exp")
+            weighted.contains("log-mean-exp of 5 samples") && !html(true, false).contains("log-mean-exp")
         );
     }
 
     #[test]
     fn a_model_without_a_divergence_mentions_none() {
         let images = Images { pixels: vec![9; 4 * 6], height: 2, width: 3 };
-        let completions =
-            Some(Completions { originals: images.clone(), drawn: vec![images.clone(), images] });
-        let headline = vec![Headline::conditional(&test()), Headline::conditional_bound(&test())];
-        let (reconstructions, samples, usage) = (None, None, None);
         let report = Report {
             kl: None,
             training_is_bound: true,
-            completions,
-            headline,
-            reconstructions,
-            samples,
-            usage,
+            results: Some((Quantity::Conditional, Results::of_images(f64::NAN, 92.149))),
+            sheets: vec![Sheet::Completions(vec![images.clone(), images.clone(), images])],
+            usage: None,
             ..full()
         };
         let page = render(&report).unwrap();
@@ -324,7 +293,7 @@ mod tests {
 
     #[test]
     fn sizes_that_disagree_are_errors() {
-        let samples = Some(Images { pixels: vec![0; 7], height: 2, width: 2 });
-        assert!(matches!(render(&Report { samples, ..empty() }), Err(Error::Pixels { len: 7, .. })));
+        let sheets = vec![Sheet::Samples(Images { pixels: vec![0; 7], height: 2, width: 2 })];
+        assert!(matches!(render(&Report { sheets, ..empty() }), Err(Error::Pixels { len: 7, .. })));
     }
 }

@@ -6,12 +6,9 @@ use crate::page::{Page, Table};
 /// Strings and costs of a model of strings.
 #[derive(Clone, Debug, Default)]
 pub struct Strings {
-    /// Test strings.
-    pub originals: Vec<String>,
-    /// In the same order, the most probable symbols given a hard sample of the latents of each.
-    pub reconstructions: Vec<String>,
-    /// Strings drawn from the model.
-    pub samples: Vec<String>,
+    /// Test strings; in the same order, the most probable symbols given a hard sample of the latents of each; strings drawn
+    /// from the model.
+    pub columns: [Vec<String>; 3],
     /// Cost of a test string: name of the model or baseline, nats, and bits per character.
     pub table: Vec<(String, f64, f64)>,
     /// Further remarks, in sentences.
@@ -27,11 +24,11 @@ pub(super) fn sections(page: &mut Page, strings: &Strings) {
     page.section("Cost of a test string")
         .add(table)
         .paragraph(format!("{COSTS} {}", strings.notes).trim_end());
-    let [originals, reconstructions, samples] =
-        [&strings.originals, &strings.reconstructions, &strings.samples].map(|strings| visible(strings));
-    let columns =
-        [("test", &originals[..]), ("reconstructed", &reconstructions), ("samples from the model", &samples)];
-    page.section("Test strings, reconstructions and samples").paragraph(COLUMNS).columns(columns);
+    let columns = strings.columns.each_ref().map(|strings| visible(strings));
+    let named = ["test", "reconstructed", "samples from the model"]
+        .into_iter()
+        .zip(columns.iter().map(Vec::as_slice));
+    page.section("Test strings, reconstructions and samples").paragraph(COLUMNS).columns(named);
 }
 
 /// The strings with visible ends of lines and tabs.
@@ -55,9 +52,7 @@ mod tests {
     #[test]
     fn a_page_of_strings_says_strings_shows_line_ends_and_escapes() {
         let strings = Strings {
-            originals: vec!["a<b\nc".into()],
-            reconstructions: vec!["a<c\nc".into()],
-            samples: vec!["zz".into()],
+            columns: ["a<b\nc", "a<c\nc", "zz"].map(|string| vec![string.into()]),
             table: vec![("pairs".into(), 41.5, 3.7421)],
             notes: "All is well.".into(),
         };
@@ -74,6 +69,7 @@ mod tests {
             assert!(html.contains(part), "{part} is missing");
         }
         assert!(!html.contains("per image") && !html.contains(" images"), "{html}");
-        assert!(render(&Report::default()).unwrap().html.contains("nats per image"));
+        let images = Report { example: "image", ..Report::default() };
+        assert!(render(&images).unwrap().html.contains("nats per image"));
     }
 }

@@ -2,7 +2,6 @@
 
 use super::data::Report;
 use crate::page::{LineChart, Series};
-use gumbel::estimator::SampleKind;
 
 /// Definition of the gradient variance.
 pub(in crate::experiment) const VARIANCE: &str = "The gradient of one batch’s mean objective with respect to the first layer’s logits, \
@@ -21,18 +20,15 @@ pub(super) fn variance(series: impl IntoIterator<Item = Series>) -> LineChart {
 
 /// Name of the training curve.
 pub(super) fn training_name(report: &Report) -> &'static str {
-    match report.training_samples {
-        SampleKind::Relaxed => "training, relaxed samples",
-        _ => "training, hard samples",
-    }
+    if report.relaxed { "training, relaxed samples" } else { "training, hard samples" }
 }
 
 /// The training objective, and whether it can be compared with the hard one.
 pub(super) fn objective(report: &Report) -> String {
-    match (report.training_bound, report.training_samples) {
+    match (report.training_bound, report.relaxed) {
         (None, _) => samples(report),
-        (Some(m), SampleKind::Relaxed) => format!("{} {}", samples(report), weighted(report, m)),
-        (Some(m), _) => {
+        (Some(m), true) => format!("{} {}", samples(report), weighted(report, m)),
+        (Some(m), false) => {
             format!("The decoder trains on hard, one-hot samples. {}", weighted(report, m))
         }
     }
@@ -40,24 +36,24 @@ pub(super) fn objective(report: &Report) -> String {
 
 fn samples(report: &Report) -> String {
     let one = report.example;
-    match (report.training_samples, report.training_is_bound) {
-        (SampleKind::Relaxed, false) => text(
+    match (report.relaxed, report.training_is_bound) {
+        (true, false) => text(
             "The decoder trains on relaxed samples, points inside the simplex that carry more information than a \
              category. Their reconstruction error is added to the KL of a different variable, the discrete one, so \
              the training curve is not a bound on a likelihood, and it is optimistic. Evaluate the model by the hard \
              curve, which is a bound for the model with truly discrete latents.",
         ),
-        (SampleKind::Relaxed, true) => text(
+        (true, true) => text(
             "The decoder trains on relaxed samples, points inside the simplex that carry more information than a \
              category. The training curve is a bound, but for a model whose latents are the relaxed points. Evaluate \
              the model by the hard curve, which is a bound for the model with truly discrete latents.",
         ),
-        (_, true) => format!(
+        (false, true) => format!(
             "The decoder trains on hard, one-hot samples, so both curves are the same bound: the training curve \
              on batches of training {one}s, the other on held-out {one}s. They differ by the noise of the batches \
              and by the generalisation gap."
         ),
-        (_, false) => text(
+        (false, false) => text(
             "The decoder trains on hard, one-hot samples, but the training objective is not itself a bound on \
              −log p(x). Evaluate the model by the held-out curve, which is one.",
         ),
@@ -82,7 +78,7 @@ pub(super) fn glossary(report: &Report) -> Vec<(&'static str, String)> {
         vec![("nat", text("Unit of information with the natural logarithm: 1 nat is 1.44 bits."))];
     terms.extend(report.kl.as_deref().map_or_else(conditional, |kl| divergent(kl, report.an_example())));
     terms.push(("hard sample", text("A one-hot vector for each latent, as in the trained model.")));
-    if report.training_samples == SampleKind::Relaxed {
+    if report.relaxed {
         terms.push(("relaxed sample", text(
             "A point inside the simplex near a one-hot vector, through which gradients can flow. It carries more \
              information than a category, so numbers computed from it are optimistic.",
