@@ -43,8 +43,9 @@ impl Format {
         if bytes.len() == PEEKED && bytes[8] == b'{' && bytes[5..8] == [0; 3] {
             return Some(Self::Safetensors);
         }
-        let number = |byte: &u8| byte.is_ascii_digit() || b" \t\r\n,+-.eEinfaNIF".contains(byte);
-        (!bytes.is_empty() && bytes.iter().all(number)).then_some(Self::Csv)
+        let number = |byte: &u8| byte.is_ascii_digit() || b" \t\r\n,\"+-.eEinfaNIF".contains(byte);
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        (!text.is_empty() && text.iter().all(number)).then_some(Self::Csv)
     }
 }
 
@@ -57,7 +58,7 @@ mod tests {
         let header = [&60u64.to_le_bytes()[..], b"{"].concat();
         assert_eq!(Format::sniffed(&header), Some(Format::Safetensors));
         assert_eq!(Format::sniffed(b"\x93NUMPY\x01\0v"), Some(Format::Npy));
-        for text in ["1", "-inf,0.5", "1e-3, 2\n", "NaN,1"] {
+        for text in ["1", "-inf,0.5", "1e-3, 2\n", "NaN,1", "\u{feff}1,2", "\"1\",\"2\""] {
             let begin = &text.as_bytes()[..text.len().min(PEEKED)];
             assert_eq!(Format::sniffed(begin), Some(Format::Csv), "{text}");
         }

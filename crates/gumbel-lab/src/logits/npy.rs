@@ -1,9 +1,11 @@
 //! NumPy array files: a magic word, a Python dictionary, numbers.
 //!
-//! The format is NumPy Enhancement Proposal 1. The dictionary is parsed only in the form that NumPy itself writes.
+//! The format is NumPy Enhancement Proposal 1. The dictionary is parsed only in the form that NumPy itself writes, in either kind of
+//! quotes.
 
 use super::raw::Raw;
 use super::{Error, Precision};
+use crate::support::excerpt::excerpt;
 use std::io::Read;
 
 /// The first bytes of such a file.
@@ -29,11 +31,17 @@ pub(super) fn open(mut from: Box<dyn Read>) -> Result<Raw, Error> {
     }
     let mut header = vec![0; length];
     from.read_exact(&mut header).map_err(|_| invalid("it ends within its header"))?;
-    let header = String::from_utf8_lossy(&header);
-    if field(&header, "fortran_order")?.starts_with("True") {
+    let header = String::from_utf8_lossy(&header).replace('"', "'");
+    if !(header.starts_with('{') && header.ends_with('\n') && header.trim_end().ends_with('}')) {
+        return Err(invalid("its header is not one dictionary and the end of a line"));
+    }
+    let shape = shape(&header)?;
+    // Numbers along one dimension have one order.
+    let several = shape.iter().filter(|&&size| size > 1).count() > 1;
+    if several && field(&header, "fortran_order")?.starts_with("True") {
         return Err(Error::Fortran);
     }
-    Raw::new(from, precision(&header)?, &shape(&header)?)
+    Raw::new(from, precision(&header)?, &shape, 0)
 }
 
 fn exactly<const N: usize>(from: &mut impl Read) -> Result<[u8; N], Error> {
@@ -66,7 +74,7 @@ fn shape(header: &str) -> Result<Vec<usize>, Error> {
     let (inside, _) = inside.ok_or_else(|| invalid("its shape is not a tuple"))?;
     let sizes = inside.split(',').map(str::trim).filter(|size| !size.is_empty());
     let sizes = sizes.map(|size| size.trim_end_matches('L').parse());
-    sizes.collect::<Result<_, _>>().map_err(|_| invalid(&format!("its shape is ({inside})")))
+    sizes.collect::<Result<_, _>>().map_err(|_| invalid(&format!("its shape is ({})", excerpt(inside))))
 }
 
 /// A header of [`HEADER`] bytes for an array of the given type and shape.
@@ -100,7 +108,42 @@ mod tests {
             let raw = open(file(version, &dictionary(descr, "False", "(2, 3)"))).unwrap();
             assert_eq!((raw.precision, raw.rows), (precision, 2));
         }
-        assert_eq!(open(file(1, &dictionary("'<f4'", "False", "(5,)"))).unwrap().rows, 1);
+        for (order, shape, rows) in
+            [("False", "(5,)", 1), ("True", "(12,)", 1), ("True", "(1, 12)", 1), ("True", "(12, 1)", 12)]
+        {
+            let text = dictionary("'<f4'", order, shape);
+            assert_eq!(open(file(1, &text)).unwrap().rows, rows, "{text}");
+            assert_eq!(open(file(1, &text.replace('\'', "\""))).unwrap().rows, rows, "{text}");
+        }
+    }
+
+    /// Bytes of an array of three rows, read to the end.
+    fn read_all(bytes: Vec<u8>) -> Result<Vec<f32>, Error> {
+        let mut raw = open(Box::new(std::io::Cursor::new(bytes)))?;
+        let (mut all, mut part) = (Vec::new(), Vec::new());
+        loop {
+            part.clear();
+            raw.read(4, &mut part)?;
+            if part.is_empty() {
+                return Ok(all);
+            }
+            all.extend_from_slice(&part);
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_in_the_length_of_the_header_or_a_byte_behind_the_array_is_an_error() {
+        let numbers = [1.5f32, -2.0, 0.25, 3.0, -0.5, 8.0];
+        let body: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let whole = [header("<f4", &[3, 2]), body].concat();
+        assert_eq!(read_all(whole.clone()).unwrap(), numbers);
+        for bit in 0..16 {
+            let mut damaged = whole.clone();
+            damaged[8 + bit / 8] ^= 1 << (bit % 8);
+            assert!(read_all(damaged).is_err(), "bit {bit} of the length");
+        }
+        let longer = read_all([whole, vec![0]].concat()).unwrap_err().to_string();
+        assert!(longer.contains("goes on after its last row: the header states 3 rows"), "{longer}");
     }
 
     #[test]
@@ -114,7 +157,8 @@ mod tests {
             (dictionary("'<f4'", "False", "()"), "the shape []"),
             (dictionary("'<f4'", "False", "(0, 3)"), "no logits in the file: it has 0 rows of 3 numbers"),
             (dictionary("'<f4'", "False", "(2, -3)"), "its shape is (2, -3)"),
-            ("{}".into(), "its header has no fortran_order"),
+            ("{}\n".into(), "its header has no shape"),
+            ("{".into(), "its header is not one dictionary and the end of a line"),
         ];
         for (dictionary, part) in cases {
             let error = open(file(1, &dictionary)).err().unwrap().to_string();

@@ -4,6 +4,7 @@
 
 use super::raw::Raw;
 use super::{Error, Precision};
+use crate::support::excerpt::excerpt;
 use ::safetensors::Dtype;
 use ::safetensors::tensor::{Metadata, TensorInfo};
 use std::io::{self, Read};
@@ -25,7 +26,8 @@ pub(super) fn open(mut from: Box<dyn Read>, name: Option<&str>) -> Result<Raw, E
     }
     let mut header = Vec::new();
     from.by_ref().take(length).read_to_end(&mut header)?;
-    let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| invalid(&error.to_string()))?;
+    let metadata: Metadata =
+        serde_json::from_slice(&header).map_err(|error| invalid(&excerpt(&error.to_string())))?;
     let info = chosen(&metadata, name)?;
     let precision = precision(info.dtype)?;
     let before = info.data_offsets.0 as u64;
@@ -33,18 +35,19 @@ pub(super) fn open(mut from: Box<dyn Read>, name: Option<&str>) -> Result<Raw, E
     if skipped < before {
         return Err(invalid("it ends before the tensor"));
     }
-    Raw::new(from, precision, &info.shape)
+    let after = (metadata.data_len() - info.data_offsets.1) as u64;
+    Raw::new(from, precision, &info.shape, after)
 }
 
 fn chosen<'a>(metadata: &'a Metadata, name: Option<&str>) -> Result<&'a TensorInfo, Error> {
     let names = metadata.offset_keys();
     match (name, names.as_slice()) {
         (Some(name), _) => {
-            metadata.info(name).ok_or_else(|| Error::NoTensor { name: name.into(), known: names.clone() })
+            metadata.info(name).ok_or_else(|| Error::NoTensor { name: name.into(), known: names })
         }
         (None, []) => Err(Error::Empty { rows: 0, categories: 0 }),
         (None, [only]) => Ok(metadata.info(only).expect("one of its names")),
-        (None, _) => Err(Error::Several(names.join(", "))),
+        (None, _) => Err(Error::Several(names)),
     }
 }
 
@@ -94,6 +97,18 @@ mod tests {
         for (name, precision, rows) in [("logits", Precision::Double, 2), ("bias", Precision::Half, 1)] {
             let raw = from(file(), Some(name)).unwrap();
             assert_eq!((raw.precision, raw.rows), (precision, rows));
+        }
+    }
+
+    #[test]
+    fn every_tensor_ends_where_the_header_says_and_the_file_with_the_last() {
+        for name in ["logits", "bias"] {
+            let end = |bytes| {
+                let mut raw = from(bytes, Some(name)).unwrap();
+                (0..=raw.rows).try_for_each(|_| raw.read::<f32>(1, &mut Vec::new()).map(drop))
+            };
+            end(file()).unwrap();
+            assert!(matches!(end([file(), vec![0]].concat()), Err(Error::Longer { .. })), "{name}");
         }
     }
 

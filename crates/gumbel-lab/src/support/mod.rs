@@ -3,6 +3,7 @@
 
 pub mod atomic_file;
 pub mod csv_table;
+pub mod excerpt;
 pub mod interrupt;
 pub mod options;
 pub mod output_file;

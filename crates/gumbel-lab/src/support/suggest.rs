@@ -1,5 +1,7 @@
 //! Suggestions for a mistyped word.
 
+use super::excerpt::excerpt;
+
 /// At most two of the `known` words that are similar to `word`, the most similar first.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let closeness = |known: &str| strsim::jaro_winkler(&word.to_lowercase(), known);
@@ -22,9 +24,20 @@ pub fn meant(near: &[&str]) -> String {
 /// assert_eq!(unknown("data set", "x", &["digits", "mnist"]), "unknown data set 'x'; expected one of: digits, mnist");
 /// ```
 pub fn unknown(kind: &str, word: &str, known: &[&str]) -> String {
-    let near = nearest(word, known.iter().copied());
+    let near: Vec<String> = nearest(word, known.iter().copied()).into_iter().map(excerpt).collect();
+    let word = excerpt(word);
     match near.is_empty() {
-        true => format!("unknown {kind} '{word}'; expected one of: {}", known.join(", ")),
+        true => format!("unknown {kind} '{word}'; expected one of: {}", listed(known)),
         false => format!("unknown {kind} '{word}'; did you mean '{}'?", near.join("' or '")),
     }
+}
+
+/// Words in a row, the first forty of many.
+pub fn listed(words: &[&str]) -> String {
+    const MOST: usize = 40;
+    let mut shown: Vec<String> = words.iter().take(MOST).map(|word| excerpt(word)).collect();
+    if words.len() > MOST {
+        shown.push(format!("and {} more", words.len() - MOST));
+    }
+    shown.join(", ")
 }

@@ -157,7 +157,10 @@ fn standard_input_is_recognised_by_its_first_bytes() {
         assert_eq!(indices(&succeed(&piped(bytes, &[]))), direct);
     }
     fail(&piped(b"hello, world", &[]), &["standard input: unknown format", "--format"]);
-    fail(&piped(b"hello, world", &["--format", "csv"]), &["row 1, field 1: 'hello' is not a number"]);
+    fail(
+        &piped(b"hello, world", &["--format", "csv"]),
+        &["row 0, column 0 (from 0): 'hello' is not a number"],
+    );
 }
 
 /// Writes a file, and asserts that sampling it fails with these parts in the error.
@@ -187,7 +190,12 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
     );
     refused("a.npy", &array(&many)[..4_000_000], &[], &["the file ends within row 2499 of 3000"]);
     refused("a.npy", &npy("<i4", "(1, 2)", &[0; 8]), &[], &["of type <i4"]);
-    refused("a.csv", b"1,2\n3,4\n5\n", &[], &["row 3 has 1 numbers, expected 2 as in the first row"]);
+    refused(
+        "a.csv",
+        b"1,2\n3,4\n5\n",
+        &[],
+        &["row 2 (from 0) has 1 numbers, expected 2 as in the first row"],
+    );
     refused(
         "a.csv",
         b"1,2\n",

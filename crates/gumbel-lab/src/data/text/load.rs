@@ -62,7 +62,12 @@ fn from_file(file: &str, length: Option<usize>) -> Result<Corpus, Error> {
 
 fn read(path: &Path) -> Result<String, Error> {
     let reason = |error: std::io::Error| Error::Unreadable { path: path.into(), reason: error.to_string() };
-    std::fs::read_to_string(path).map_err(reason)
+    let text = std::fs::read_to_string(path).map_err(reason)?;
+    // A byte order mark says how the file is coded and is no symbol of it.
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.into(),
+        None => text,
+    })
 }
 
 /// A list, one string per line; empty lines are skipped.
@@ -146,6 +151,15 @@ mod tests {
         all.sort();
         expected.sort();
         assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_symbol() {
+        for length in [None, Some(5)] {
+            let lines = "ab c\n".repeat(40);
+            let marked = file(&format!("\u{feff}{lines}"), length).unwrap();
+            assert_eq!(marked.alphabet.symbols, file(&lines, length).unwrap().alphabet.symbols);
+        }
     }
 
     #[test]
