@@ -1,6 +1,7 @@
 //! The folder of a comparison.
 
 use crate::run::RunFolder;
+use crate::support::atomic_file::is_partial;
 use crate::support::shell::{option, quoted};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
@@ -75,9 +76,12 @@ impl Comparison {
                     path.display(),
                     earlier.record.train
                 );
-                earlier.folder
+                earlier.folder.locked()?
             }
-            None => RunFolder::create(out, "compare")?,
+            None => {
+                out.into_iter().for_each(|path| drop(clear_unrecorded(path, recorded)));
+                RunFolder::create(out, "compare")?
+            }
         };
         folder.write(OPTIONS, toml::to_string(options)?)?;
         folder.write(RECORD, toml::to_string(&record)?)?;
@@ -129,6 +133,17 @@ fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
         .map_err(|error| anyhow!("{}: {}", path.display(), error.message().replace('\n', ", ")))
 }
 
+/// Removes the options of a comparison that ended before its record was written, if there is nothing else.
+fn clear_unrecorded(path: &Path, recorded: fn(&Path) -> Result<toml::Table>) -> Result<()> {
+    let options = path.join(OPTIONS);
+    let only =
+        path.read_dir()?.all(|entry| entry.is_ok_and(|entry| entry.path() == options || is_partial(&entry)));
+    if only && recorded(&options).is_ok() {
+        std::fs::remove_file(options)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +166,41 @@ mod tests {
         assert_eq!(Comparison::open(&path).unwrap().record.values, ["zgr", "reinforce"]);
         let error = begin(&path, &["zgr"], "lr = 0.2").err().unwrap().to_string();
         assert!(error.contains("other options: gumbel train vae; choose another --out"), "{error}");
+    }
+
+    /// The states in which a killed process leaves the folder before its first run: each begins anew, and nothing of the user's
+    /// is removed.
+    #[test]
+    fn every_state_that_a_kill_leaves_recovers() {
+        for left in
+            [&[".partial-1"][..], &[OPTIONS], &[OPTIONS, ".partial-1"], &[OPTIONS, RECORD, ".partial-1"]]
+        {
+            let scratch = tempfile::tempdir().unwrap();
+            let path = scratch.path().join("here");
+            drop(begin(&path, &["zgr"], "lr = 0.1").unwrap());
+            let kept = |name: &str| left.contains(&name);
+            let all = [OPTIONS, RECORD].into_iter();
+            all.filter(|name| !kept(name)).for_each(|name| std::fs::remove_file(path.join(name)).unwrap());
+            if kept(".partial-1") {
+                std::fs::write(path.join(".partial-1"), "").unwrap();
+            }
+            let again = begin(&path, &["zgr"], "lr = 0.1").unwrap();
+            assert!(!again.folder.file(".partial-1").exists(), "{left:?}");
+        }
+        let scratch = tempfile::tempdir().unwrap();
+        std::fs::write(scratch.path().join(OPTIONS), "not = [").unwrap();
+        assert!(begin(scratch.path(), &["zgr"], "").is_err());
+        assert!(scratch.path().join(OPTIONS).exists());
+    }
+
+    #[test]
+    fn two_comparisons_do_not_share_a_folder() {
+        let scratch = tempfile::tempdir().unwrap();
+        let first = begin(scratch.path(), &["zgr"], "").unwrap();
+        let second = begin(scratch.path(), &["zgr"], "").err().unwrap().to_string();
+        assert!(second.contains("another process is writing to"), "{second}");
+        drop(first);
+        begin(scratch.path(), &["zgr"], "").unwrap();
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub fn add_options<C: RunConfig>(command: clap::Command) -> clap::Command {
 /// A file that cannot be read or is malformed; a folder that is not a run; an option that cannot change.
 pub fn configuration<C: RunConfig>(matches: &ArgMatches) -> Result<(C, Option<RunFolder>)> {
     let files = RunFiles::from_arg_matches(matches)?;
-    let folder = files.resume.as_deref().map(RunFolder::open).transpose()?;
+    let folder = files.resume.as_deref().map(RunFolder::resume).transpose()?;
     if let Some(folder) = &folder {
         check_resumable(matches, folder)?;
     }

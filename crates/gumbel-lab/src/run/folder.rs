@@ -1,13 +1,14 @@
 //! The folder of a run, and its files, each of which is written in full or not at all.
 
 use crate::page::Rendered;
-use crate::support::atomic_file;
+use crate::support::atomic_file::{self, is_partial};
 use crate::support::shell::{option, quoted};
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A run's folder.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub struct RunFolder {
     path: PathBuf,
     /// Folders made for it, the innermost first.
     made: Vec<PathBuf>,
+    /// The open folder, locked.
+    lock: Option<Arc<File>>,
 }
 
 impl RunFolder {
@@ -29,29 +32,49 @@ impl RunFolder {
     /// Its page.
     pub const REPORT: &'static str = "report.html";
 
-    /// A new folder: `out`, which must not hold anything yet, or else the next free `runs/NAME-N`.
+    /// A new folder: `out`, which must not hold anything yet, or else the next free `runs/NAME-N`. No other process can write
+    /// to it while this one lives.
     ///
     /// # Errors
     /// A folder in use, or one that cannot be made.
     pub fn create(out: Option<&Path>, name: &str) -> Result<Self> {
-        let path = out.map_or_else(|| next_free(name), Path::to_path_buf);
-        let in_use = path.is_file() || path.read_dir().is_ok_and(|mut entries| entries.next().is_some());
-        let resumable = path.join(Self::CONFIG).is_file();
-        let or_resume = match resumable {
-            true => format!(", or resume it with --resume {}", path.display()),
-            false => String::new(),
-        };
-        ensure!(!in_use, "{} exists already; choose another --out{or_resume}", path.display());
-        let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
-        let made = path.ancestors().take_while(missing).map(Path::to_path_buf).collect();
-        fs::create_dir_all(&path).map_err(|error| {
-            anyhow!("cannot make the folder {}: {error}; choose another --out", path.display())
-        })?;
-        Ok(Self { path, made })
+        let Some(path) = out else { return next_free(Path::new("runs"), name) };
+        free(path)?;
+        let run = Self { made: missing(path), ..Self::at(path) };
+        fs::create_dir_all(path).map_err(|error| unmade(path, &error))?;
+        let run = run.locked()?;
+        // Another process may have begun, and ended, in between.
+        free(path)?;
+        Ok(run)
+    }
+
+    /// The same folder, locked until the process ends, and without what a killed process has left unfinished.
+    pub(crate) fn locked(mut self) -> Result<Self> {
+        // Not every system can lock a folder: there, it is not guarded.
+        let Ok(folder) = File::open(&self.path) else { return Ok(self) };
+        match folder.try_lock() {
+            Ok(()) => {
+                self.lock = Some(Arc::new(folder));
+                self.clear();
+            }
+            Err(TryLockError::WouldBlock) => {
+                bail!("another process is writing to {}; wait until it has ended", self.path.display())
+            }
+            Err(TryLockError::Error(_)) => {}
+        }
+        Ok(self)
+    }
+
+    /// Removes temporary files.
+    fn clear(&self) {
+        let folders = [self.path.clone(), self.file("checkpoint")];
+        let entries = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
+        entries.filter(is_partial).for_each(|entry| drop(fs::remove_file(entry.path())));
     }
 
     /// Removes a new run without a checkpoint: it can neither be resumed nor be started again there.
     pub fn discard(&self) {
+        self.clear();
         // What cannot be removed, or holds something of the user's, stays.
         for name in [Self::CONFIG, "metrics.csv"] {
             drop(fs::remove_file(self.file(name)));
@@ -90,9 +113,20 @@ impl RunFolder {
         Ok(run)
     }
 
+    /// The folder of an earlier run that continues, locked until the process ends.
+    ///
+    /// # Errors
+    /// A folder that is not that of a run; a run without a checkpoint; a run that another process continues.
+    pub fn resume(path: &Path) -> Result<Self> {
+        let run = Self::open(path)?;
+        let none = "has no checkpoint to resume from; start the run again in another folder";
+        ensure!(run.file(Self::CHECKPOINT).is_file(), "{} {none}", path.display());
+        run.locked()
+    }
+
     /// An existing folder, with any contents.
     pub(crate) fn at(path: &Path) -> Self {
-        Self { path: path.into(), made: Vec::new() }
+        Self { path: path.into(), made: Vec::new(), lock: None }
     }
 
     /// The folder itself.
@@ -157,12 +191,43 @@ impl RunFolder {
     }
 }
 
-/// `runs/NAME-1`, or the first after it that does not exist.
-fn next_free(name: &str) -> PathBuf {
-    (1..)
-        .map(|n| PathBuf::from(format!("runs/{name}-{n}")))
-        .find(|path| !path.exists())
-        .expect("numbers do not end")
+/// A new `NAME-1` in a folder, or the first after it that does not exist, also if several processes ask at once.
+fn next_free(runs: &Path, name: &str) -> Result<RunFolder> {
+    for n in 1.. {
+        let path = runs.join(format!("{name}-{n}"));
+        let run = RunFolder { made: missing(&path), ..RunFolder::at(&path) };
+        let made = fs::create_dir_all(runs).and_then(|()| fs::create_dir(&path));
+        match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(unmade(&path, &error)),
+            Ok(()) => return run.locked(),
+        }
+    }
+    unreachable!("numbers do not end")
+}
+
+/// The folders of a path that do not exist, the innermost first.
+fn missing(path: &Path) -> Vec<PathBuf> {
+    let missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    path.ancestors().take_while(missing).map(Path::to_path_buf).collect()
+}
+
+fn unmade(path: &Path, error: &std::io::Error) -> Error {
+    anyhow!("cannot make the folder {}: {error}; choose another --out", path.display())
+}
+
+/// Refuses a folder that holds anything but what a killed process has left unfinished.
+fn free(path: &Path) -> Result<()> {
+    let used = |mut entries: fs::ReadDir| entries.any(|entry| !entry.is_ok_and(|entry| is_partial(&entry)));
+    let in_use = path.is_file() || path.read_dir().is_ok_and(used);
+    let (config, checkpoint) = (path.join(RunFolder::CONFIG), path.join(RunFolder::CHECKPOINT));
+    let remedy = match (config.is_file(), checkpoint.is_file()) {
+        (true, true) => format!("choose another --out, or resume it with --resume {}", path.display()),
+        (true, false) => "the run in it has no checkpoint; choose another --out, or delete it".into(),
+        _ => "choose another --out".into(),
+    };
+    ensure!(!in_use, "{} exists already; {remedy}", path.display());
+    Ok(())
 }
 
 #[cfg(test)]
@@ -177,7 +242,57 @@ mod tests {
         assert!(refused().ends_with("choose another --out"), "{}", refused());
         assert!(RunFolder::open(folder.path()).unwrap_err().to_string().contains("no config.toml"));
         fs::write(folder.path().join("config.toml"), "").unwrap();
+        assert!(refused().contains("has no checkpoint; choose another --out, or delete it"), "{}", refused());
+        let error = RunFolder::resume(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("has no checkpoint to resume from; start the run again"), "{error}");
+        RunFolder::at(folder.path()).write(RunFolder::CHECKPOINT, "").unwrap();
         assert!(refused().contains("choose another --out, or resume it with --resume"), "{}", refused());
+    }
+
+    #[test]
+    fn one_process_at_a_time_writes_to_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let first = RunFolder::create(Some(&path), "x").unwrap();
+        let second = || RunFolder::create(Some(&path), "x").unwrap_err().to_string();
+        assert!(second().contains("another process is writing to"), "{}", second());
+        first.write(RunFolder::CONFIG, "").unwrap();
+        first.write(RunFolder::CHECKPOINT, "").unwrap();
+        let again = || RunFolder::resume(&path).map_err(|error| error.to_string());
+        assert!(again().unwrap_err().contains("another process is writing to"));
+        drop(first);
+        let resumed = again().unwrap();
+        assert!(again().is_err());
+        drop(resumed);
+        assert!(again().is_ok());
+    }
+
+    #[test]
+    fn runs_that_begin_at_once_have_a_folder_each() {
+        let scratch = tempfile::tempdir().unwrap();
+        let runs = scratch.path().join("runs");
+        std::thread::scope(|scope| {
+            let begun: Vec<_> = (0..24).map(|_| scope.spawn(|| next_free(&runs, "x").unwrap())).collect();
+            let mut paths: Vec<_> = begun.into_iter().map(|run| run.join().unwrap().path).collect();
+            paths.sort();
+            paths.dedup();
+            assert_eq!(paths.len(), 24);
+        });
+    }
+
+    #[test]
+    fn what_a_killed_process_left_unfinished_is_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = |name: &str| RunFolder::at(folder.path()).write(name, "x").unwrap();
+        left(".partial-1");
+        let run = RunFolder::create(Some(folder.path()), "x").unwrap();
+        assert!(!run.file(".partial-1").exists());
+        [".partial-2", "checkpoint/.partial-3", RunFolder::CONFIG, RunFolder::CHECKPOINT]
+            .into_iter()
+            .for_each(left);
+        drop(run);
+        let run = RunFolder::resume(folder.path()).unwrap();
+        assert!(!run.file(".partial-2").exists() && !run.file("checkpoint/.partial-3").exists());
     }
 
     #[test]

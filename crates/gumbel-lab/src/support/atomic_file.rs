@@ -1,12 +1,18 @@
 //! Files that are written in full or not at all.
 
+use std::fs::DirEntry;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tempfile::NamedTempFile;
 
 /// The beginning of the names of unfinished files.
-pub const PREFIX: &str = ".partial-";
+const PREFIX: &str = ".partial-";
+
+/// Whether a file of a folder is unfinished: another process writes it now, or was killed.
+pub fn is_partial(entry: &DirEntry) -> bool {
+    entry.file_name().to_string_lossy().starts_with(PREFIX)
+}
 
 /// A temporary file beside `path`, removed when dropped; readable by others as any new file is.
 pub fn beside(path: &Path) -> io::Result<NamedTempFile> {

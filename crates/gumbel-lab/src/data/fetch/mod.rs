@@ -93,10 +93,9 @@ const STALE: Duration = Duration::from_secs(3600);
 /// Removes the partial files of killed downloads; a failure to do so is ignored.
 fn remove_stale(folder: &Path) {
     for entry in folder.read_dir().into_iter().flatten().flatten() {
-        let unfinished = entry.file_name().to_string_lossy().starts_with(atomic_file::PREFIX);
         let written = entry.metadata().and_then(|metadata| metadata.modified());
         let age = written.ok().and_then(|written| written.elapsed().ok());
-        if unfinished && age.is_some_and(|age| age > STALE) {
+        if atomic_file::is_partial(&entry) && age.is_some_and(|age| age > STALE) {
             drop(std::fs::remove_file(entry.path()));
         }
     }
