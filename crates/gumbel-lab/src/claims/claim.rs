@@ -39,7 +39,7 @@ pub(super) fn tuple(numbers: &[f64]) -> String {
     format!("({})", numbers.join(", "))
 }
 
-/// The text with a minus sign for every hyphen before a digit.
+/// The text, with hyphens before digits replaced by minus signs.
 pub(super) fn minus(text: &str) -> String {
     let mut parts = text.split('-');
     let first = parts.next().unwrap_or_default().to_string();

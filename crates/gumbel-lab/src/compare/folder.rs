@@ -1,7 +1,6 @@
 //! The folder of a comparison.
 
 use crate::run::RunFolder;
-use crate::support::atomic_file::is_partial;
 use crate::support::shell::{option, quoted};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
@@ -135,9 +134,10 @@ fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
 
 /// Removes the options of a comparison that ended before its record was written, if there is nothing else.
 fn clear_unrecorded(path: &Path, recorded: fn(&Path) -> Result<toml::Table>) -> Result<()> {
-    let options = path.join(OPTIONS);
-    let only =
-        path.read_dir()?.all(|entry| entry.is_ok_and(|entry| entry.path() == options || is_partial(&entry)));
+    // The one that writes the record next may still be alive.
+    let folder = RunFolder::at(path).locked()?;
+    let options = folder.file(OPTIONS);
+    let only = path.read_dir()?.all(|entry| entry.is_ok_and(|entry| entry.path() == options));
     if only && recorded(&options).is_ok() {
         std::fs::remove_file(options)?;
     }
@@ -199,6 +199,10 @@ mod tests {
         let first = begin(scratch.path(), &["zgr"], "").unwrap();
         let second = begin(scratch.path(), &["zgr"], "").err().unwrap().to_string();
         assert!(second.contains("another process is writing to"), "{second}");
+        // Nor before the first has written its record.
+        std::fs::remove_file(scratch.path().join(RECORD)).unwrap();
+        assert!(begin(scratch.path(), &["zgr"], "").is_err());
+        assert!(scratch.path().join(OPTIONS).exists());
         drop(first);
         begin(scratch.path(), &["zgr"], "").unwrap();
     }
@@ -215,7 +219,8 @@ mod tests {
         };
         assert!(folder.run(name).ends_with("rloo,samples=3"));
         assert!(words(&folder).contains(" --estimator=rloo:samples=3 --out="), "{}", words(&folder));
-        let run = RunFolder::create(Some(&folder.run(name)), "x").unwrap();
+        // A process that has ended, so without its lock.
+        let run = RunFolder::at(RunFolder::create(Some(&folder.run(name)), "x").unwrap().path());
         run.write("config.toml", "").unwrap();
         assert!(words(&folder).contains("--out="));
         assert!(!run.file("config.toml").exists());

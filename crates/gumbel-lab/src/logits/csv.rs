@@ -17,7 +17,7 @@ impl Lines {
     pub(super) fn new(from: Box<dyn Read>) -> Self {
         let mut builder = ::csv::ReaderBuilder::new();
         // Lengths of rows are compared here, for an error message of our own. Quotes are taken off here too: to the library, an
-        // open one would be the begin of a field as long as the rest of the stream.
+        // open one would start a field as long as the rest of the stream.
         builder.has_headers(false).flexible(true).trim(::csv::Trim::All).quoting(false);
         let records = builder.from_reader(from);
         Self { records, record: ::csv::ByteRecord::new(), categories: 0, rows: 0 }

@@ -57,7 +57,7 @@ impl LogitReader {
         }
     }
 
-    /// Reads the next rows into `values`: as many as fit in `numbers` numbers but at least one; none at the end. Returns
+    /// Reads the next rows into `values`: as many rows as `numbers` numbers hold, but at least one; none at the end. Returns
     /// the number of categories.
     ///
     /// # Errors

@@ -159,13 +159,14 @@ impl RunFolder {
         self.file(Self::SUMMARY).is_file()
     }
 
-    /// The option that resumes the run in a folder, if there is one with a checkpoint. A run without one is discarded.
+    /// The option that resumes the run in a folder, if there is one with a checkpoint. A run without one is discarded, unless a
+    /// process still writes to it.
     pub fn resume_option(path: &Path) -> Option<OsString> {
         let run = Self::open(path).ok()?;
         if run.file(Self::CHECKPOINT).is_file() {
             return Some(option("--resume=", path));
         }
-        run.discard();
+        run.locked().ok()?.discard();
         None
     }
 
@@ -257,6 +258,9 @@ mod tests {
         let second = || RunFolder::create(Some(&path), "x").unwrap_err().to_string();
         assert!(second().contains("another process is writing to"), "{}", second());
         first.write(RunFolder::CONFIG, "").unwrap();
+        // Nor is a run discarded that has no checkpoint yet.
+        assert_eq!(RunFolder::resume_option(&path), None);
+        assert!(first.file(RunFolder::CONFIG).exists());
         first.write(RunFolder::CHECKPOINT, "").unwrap();
         let again = || RunFolder::resume(&path).map_err(|error| error.to_string());
         assert!(again().unwrap_err().contains("another process is writing to"));

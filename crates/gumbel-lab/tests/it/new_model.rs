@@ -1,4 +1,4 @@
-//! A model of one's own, as CONTRIBUTING describes: a mixture of K images, each a Bernoulli distribution for every pixel.
+//! A model of one's own, as CONTRIBUTING describes: a mixture of K images, with one Bernoulli distribution per pixel.
 //! Its options, training, resuming, evaluation, report and comparison follow from the two implementations below.
 
 use anyhow::{Result, ensure};

@@ -198,7 +198,8 @@ mod tests {
         let start = typed(&folder, task);
         assert!(start.starts_with("train vae") && start.contains(" --seed=2 --out="), "{start}");
         assert!(start.ends_with("-seed-2 --threads=1 --data-dir=data"), "{start}");
-        let run = RunFolder::create(Some(&folder.place(task)), "x").unwrap();
+        // A process that has ended, so without its lock.
+        let run = RunFolder::at(RunFolder::create(Some(&folder.place(task)), "x").unwrap().path());
         run.write("config.toml", "").unwrap();
         assert_eq!(typed(&folder, task), start);
         assert!(!run.file("config.toml").exists());
