@@ -40,15 +40,15 @@ const OPTIONS: &str = "options.toml";
 const FREE: [&str; 4] = ["threads", "data-dir", "device", "tensorboard"];
 
 impl Comparison {
-    /// The folder of a comparison.
+    /// The folder of a comparison, locked until the process ends.
     ///
     /// # Errors
-    /// A path that is not one.
+    /// A path that is not one; a comparison that another process continues.
     pub fn open(path: &Path) -> Result<Self> {
         let folder = RunFolder::at(path);
         let record = folder.file(RECORD);
         ensure!(record.is_file(), "{} is not the folder of a comparison: it has no {RECORD}", path.display());
-        Ok(Self { record: read(&record)?, folder })
+        Ok(Self { record: read(&record)?, folder: folder.locked()? })
     }
 
     /// A new comparison, or one with the same options and other values of `option`; `recorded` reads the options that an
@@ -75,7 +75,7 @@ impl Comparison {
                     path.display(),
                     earlier.record.train
                 );
-                earlier.folder.locked()?
+                earlier.folder
             }
             None => {
                 out.into_iter().for_each(|path| drop(clear_unrecorded(path, recorded)));
@@ -199,6 +199,7 @@ mod tests {
         let first = begin(scratch.path(), &["zgr"], "").unwrap();
         let second = begin(scratch.path(), &["zgr"], "").err().unwrap().to_string();
         assert!(second.contains("another process is writing to"), "{second}");
+        assert!(Comparison::open(scratch.path()).is_err());
         // Nor before the first has written its record.
         std::fs::remove_file(scratch.path().join(RECORD)).unwrap();
         assert!(begin(scratch.path(), &["zgr"], "").is_err());
