@@ -30,7 +30,7 @@ pub fn train(spec: &EstimatorSpec) -> Result<f64, Error> {
             let objective = Objective::mean(|sample| model.reconstruction(sample, &x));
             estimator.estimate(logits.clone(), &objective, &mut noise, step)?
         };
-        let loss = (estimate.loss.clone() + divergence(logits)).mean();
+        let loss = (estimate.loss.clone() + divergence(logits)?).mean();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optimizer.step(0.005, model, gradients);
         estimator.adapt(&estimate);

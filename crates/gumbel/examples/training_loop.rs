@@ -51,7 +51,7 @@ impl Training {
                 self.estimator.estimate(logits.clone(), &objective, &mut noise, self.step)?
             };
             // Its gradient is the estimated one for the encoder, and for the decoder that at the samples.
-            let loss = (estimate.loss.clone() + divergence(logits)).mean();
+            let loss = (estimate.loss.clone() + divergence(logits)?).mean();
             let gradients = GradientsParams::from_grads(loss.backward(), &self.model);
             self.model = self.optimizer.step(rate.at(self.step), self.model, gradients);
             self.estimator.adapt(&estimate);

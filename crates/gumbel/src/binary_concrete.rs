@@ -1,6 +1,8 @@
 //! The Binary Concrete distribution (relaxed Bernoulli, Gumbel-sigmoid) in logit space.
 
 use crate::Error;
+use crate::distribution::finite_log_odds;
+use crate::tensor::{at_least_single, restored};
 use burn::tensor::{Tensor, activation};
 use gumbel_kernels::check_temperature;
 
@@ -16,7 +18,7 @@ use gumbel_kernels::check_temperature;
 /// Elementwise.
 ///
 /// # Errors
-/// A temperature that is not positive and finite.
+/// A temperature that is not positive and finite; log-odds that are not finite.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -31,6 +33,7 @@ use gumbel_kernels::check_temperature;
 #[doc(alias = "relaxed bernoulli")]
 pub fn log_prob<const D: usize>(log_odds: Tensor<D>, tau: f64, y: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_temperature(tau)?;
-    let tilted = log_odds - y * tau;
-    Ok(tilted.clone() - activation::softplus(tilted, 1.0) * 2.0 + tau.ln())
+    let dtype = log_odds.dtype();
+    let tilted = finite_log_odds(log_odds)? - at_least_single(y) * tau;
+    Ok(restored(tilted.clone() - activation::softplus(tilted, 1.0) * 2.0 + tau.ln(), dtype))
 }

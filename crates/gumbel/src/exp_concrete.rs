@@ -1,7 +1,8 @@
 //! The ExpConcrete distribution: the Concrete (Gumbel-Softmax) distribution in log space.
 
 use crate::Error;
-use crate::tensor::{at_least_single, masked, restored};
+use crate::ops;
+use crate::tensor::{at_least_single, centred, masked, restored};
 use burn::tensor::{Tensor, TensorData, activation};
 use gumbel_kernels::check_temperature;
 
@@ -19,7 +20,7 @@ use gumbel_kernels::check_temperature;
 /// `logits` and `y` `[.., K]` to `[.., 1]`.
 ///
 /// # Errors
-/// A temperature that is not positive and finite.
+/// A temperature that is not positive and finite; a logit that is NaN or `+inf`, a row masked throughout.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -35,8 +36,9 @@ use gumbel_kernels::check_temperature;
 #[doc(alias = "relaxed categorical")]
 pub fn log_prob<const D: usize>(logits: Tensor<D>, tau: f64, y: Tensor<D>) -> Result<Tensor<D>, Error> {
     check_temperature(tau)?;
+    ops::check_logits(&logits)?;
     let dtype = logits.dtype();
-    let (logits, y) = (at_least_single(logits), at_least_single(y));
+    let (logits, y) = (centred(logits), at_least_single(y));
     let masked = masked(&logits);
     let tilted = (logits.clone() - y * tau).mask_fill(masked.clone(), f32::NEG_INFINITY);
     let normalized = activation::log_softmax(tilted, D - 1).mask_fill(masked, 0.0);

@@ -5,8 +5,8 @@
 //! for the discrete model, that is on hard samples: with relaxed samples they bound nothing, and
 //! the training objective can exceed the log-likelihood. Report the hard objective beside any of them.
 
-use crate::tensor::{at_least_single, restored};
-use crate::{Error, exp_concrete};
+use crate::tensor::{at_least_single, broadcast, restored, tracked_as, unmasked};
+use crate::{Error, exp_concrete, ops};
 use burn::tensor::{Bool, Tensor, activation};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -69,22 +69,55 @@ impl FromStr for Kl {
 /// Maddison, Mnih and Teh 2017, eq. 22.
 ///
 /// # Shapes
-/// `q` and `p`: logits `[.., K]` to `[.., 1]`.
+/// `q` and `p`: logits `[.., K]`, broadcast against each other, to `[.., 1]`.
+///
+/// # Errors
+/// A logit that is NaN or `+inf`, a row masked throughout.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let q = Tensor::<1>::from_floats([2f32.ln(), 0.0, 0.5f32.ln()], &Device::flex());
-/// let kl = gumbel::kl::categorical(q.clone(), q.zeros_like()).into_scalar::<f32>();
+/// let kl = gumbel::kl::categorical(q.clone(), q.zeros_like())?.into_scalar::<f32>();
 /// assert!((kl - 0.142912).abs() < 1e-6);
 /// ```
-pub fn categorical<const D: usize>(q: Tensor<D>, p: Tensor<D>) -> Tensor<D> {
+pub fn categorical<const D: usize>(q: Tensor<D>, p: Tensor<D>) -> Result<Tensor<D>, Error> {
     let dtype = q.dtype();
-    let (log_q, log_p) = (log_probabilities(q), log_probabilities(p));
+    if q.dims()[D - 1] == 0 {
+        ops::check_logits(&q)?;
+    }
+    let shape = broadcast(&q, &p);
+    let (q, p) = (at_least_single(q).expand(shape.clone()), at_least_single(p).expand(shape.clone()));
+    let (log_q, log_p) = (log_probabilities(q.clone().inner()), log_probabilities(p.clone().inner()));
     // By the log-probabilities and not by the logits: a finite logit far below the others has probability zero too.
-    let (absent, infinite) = (impossible(&log_q), impossible(&log_p).bool_and(impossible(&log_q).bool_not()));
-    let ratio = (log_q.clone() - log_p).mask_fill(absent.bool_or(infinite.clone()), 0.0);
-    let kl = (log_q.exp() * ratio).sum_dim(D - 1);
-    restored(kl.mask_fill(infinite.any_dim(D - 1), f32::INFINITY), dtype)
+    let possible = |logits: &Tensor<D>, log: &Tensor<D>| {
+        logits.clone().inner().mask_fill(impossible(log), f32::NEG_INFINITY)
+    };
+    let value = ops::categorical_kl(&possible(&q, &log_q), &possible(&p, &log_p))?;
+    let infinite = value.clone().is_inf();
+    if !q.is_autodiff() && !p.is_autodiff() {
+        return Ok(restored(value, dtype));
+    }
+    let [of_q, of_p] = slopes([log_q, log_p], value.clone(), infinite.expand(shape));
+    let zero = along(q.clone(), of_q) + along(p, of_p);
+    Ok(restored(tracked_as(value, &q) + zero, dtype))
+}
+
+/// The gradient of a divergence in the logits of each side; zero where it is infinite.
+fn slopes<const D: usize>(
+    [log_q, log_p]: [Tensor<D>; 2],
+    value: Tensor<D>,
+    infinite: Tensor<D, Bool>,
+) -> [Tensor<D>; 2] {
+    let (q, p) = (log_q.clone().exp(), log_p.clone().exp());
+    let absent = q.clone().equal_elem(0.0).bool_or(infinite.clone());
+    let ratio = (log_q - log_p - value).mask_fill(absent, 0.0);
+    [q.clone() * ratio, (p - q).mask_fill(infinite, 0.0)]
+}
+
+/// Zero, with a given gradient in the logits, which may be masks.
+fn along<const D: usize>(logits: Tensor<D>, slope: Tensor<D>) -> Tensor<D> {
+    let logits = unmasked(logits);
+    ((logits.clone() - logits.clone().detach()) * tracked_as(slope, &logits)).sum_dim(D - 1)
 }
 
 /// In single precision or better.
@@ -113,19 +146,21 @@ fn impossible<const D: usize>(log_probabilities: &Tensor<D>) -> Tensor<D, Bool> 
 /// use burn::tensor::{Device, Tensor};
 /// let q = Tensor::<1>::from_floats([2f32.ln(), 0.0, 0.5f32.ln()], &Device::flex());
 /// let z = Tensor::from_floats([1.0, 0.0, 0.0], &Device::flex());
-/// let ratio = gumbel::kl::mass_at_sample(q.clone(), q.zeros_like(), z).into_scalar::<f32>();
+/// let ratio = gumbel::kl::mass_at_sample(q.clone(), q.zeros_like(), z)?.into_scalar::<f32>();
 /// assert!((ratio - (6f32 / 3.5).ln()).abs() < 1e-6); // q of 4/7 against 1/3
 /// ```
-pub fn mass_at_sample<const D: usize>(q: Tensor<D>, p: Tensor<D>, z: Tensor<D>) -> Tensor<D> {
+pub fn mass_at_sample<const D: usize>(q: Tensor<D>, p: Tensor<D>, z: Tensor<D>) -> Result<Tensor<D>, Error> {
+    ops::check_logits(&q)?;
+    ops::check_logits(&p)?;
     let dtype = q.dtype();
     let (log_q, log_p) = (log_probabilities(q), log_probabilities(p));
     let absent = impossible(&log_q);
     let ratio = log_q - log_p;
     let z = at_least_single(z);
-    let shape: [usize; D] = std::array::from_fn(|axis| z.dims()[axis].max(ratio.dims()[axis]));
+    let shape = broadcast(&z, &ratio);
     // 0 · ∞ is 0, in the gradient too.
-    let unused = z.clone().equal_elem(0.0).expand(shape).bool_or(absent.expand(shape));
-    restored((z.expand(shape) * ratio.expand(shape).mask_fill(unused, 0.0)).sum_dim(D - 1), dtype)
+    let unused = z.clone().equal_elem(0.0).expand(shape.clone()).bool_or(absent.expand(shape.clone()));
+    Ok(restored((z.expand(shape.clone()) * ratio.expand(shape).mask_fill(unused, 0.0)).sum_dim(D - 1), dtype))
 }
 
 /// Log-ratio in nats of the ExpConcrete densities at a sample `y ~ q` in log space. **The only one that makes a relaxed

@@ -284,7 +284,7 @@ impl Drawn {
 
     /// Zero, `[B]`, with the gradient of `Σ_s signal_s ln q(z_s)`.
     fn score(self, signal: Tensor<2>) -> Tensor<1> {
-        let log_q = categorical::log_prob(self.logits, self.sample.z).sum_dim(2).squeeze_dims::<2>(&[2, 3]);
+        let log_q = categorical::log_mass(self.logits, self.sample.z).sum_dim(2).squeeze_dims::<2>(&[2, 3]);
         let zero = log_q.clone() - log_q.detach();
         (zero * signal.detach()).sum_dim(0).squeeze_dim(0)
     }

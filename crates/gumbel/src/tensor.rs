@@ -1,7 +1,7 @@
 //! Small operations on tensors that Burn does not have.
 
 use crate::Error;
-use burn::tensor::{Bool, DType, Int, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Int, Shape, Tensor, TensorData};
 
 /// Half precision is computed in single precision: 128 distinct noise values would let ties decide.
 pub(crate) fn at_least_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
@@ -90,4 +90,64 @@ pub(crate) fn masked<const D: usize>(logits: &Tensor<D>) -> Tensor<D, Bool> {
 pub(crate) fn unmasked<const D: usize>(logits: Tensor<D>) -> Tensor<D> {
     let masked = masked(&logits);
     logits.mask_fill(masked, 0.0)
+}
+
+/// The shape that two tensors are broadcast to. As a [`Shape`] it may have no rows: `expand` refuses 0 in an array.
+pub(crate) fn broadcast<const D: usize>(a: &Tensor<D>, b: &Tensor<D>) -> Shape {
+    let size = |axis: usize| if a.dims()[axis] == 1 { b.dims()[axis] } else { a.dims()[axis] };
+    Shape::from(std::array::from_fn::<usize, D, _>(size))
+}
+
+/// Logits minus the largest of their row, a constant in the gradient, in single precision at least. Logits are
+/// unnormalised: noise that is added to the differences is not lost in rounding, however large their common part is.
+/// −∞ stays exactly where the masks are.
+pub(crate) fn centred<const D: usize>(logits: Tensor<D>) -> Tensor<D> {
+    let logits = at_least_single(logits);
+    if logits.shape().num_elements() == 0 {
+        return logits;
+    }
+    let masked = masked(&logits);
+    let least = if logits.dtype() == DType::F64 { f64::MIN } else { f32::MIN.into() };
+    let gaps = logits.clone() - logits.detach().max_dim(D - 1);
+    let beyond = gaps.clone().lower_elem(least);
+    gaps.mask_fill(beyond, least).mask_fill(masked, f32::NEG_INFINITY)
+}
+
+/// A function of [`centred`] logits and of a sample of theirs, in the type of the logits.
+pub(crate) fn of_centred<const D: usize>(
+    logits: Tensor<D>,
+    sample: Tensor<D>,
+    compute: impl FnOnce(Tensor<D>, Tensor<D>) -> Tensor<D>,
+) -> Tensor<D> {
+    let dtype = logits.dtype();
+    let logits = centred(logits);
+    let sample = restored(sample, logits.dtype());
+    restored(compute(logits, sample), dtype)
+}
+
+/// A divergence without the rounding error that makes a small one negative; NaN stays.
+pub(crate) fn not_negative<const D: usize>(divergence: Tensor<D>) -> Tensor<D> {
+    let below = divergence.clone().lower_elem(0.0);
+    divergence.mask_fill(below, 0.0)
+}
+
+/// Reductions of each row of flags to one, `[.., K]` to `[.., 1]`, which Burn refuses where there are no rows.
+pub(crate) trait Flags {
+    /// Whether one of a row is true.
+    fn any_of_row(self) -> Self;
+    /// Whether all of a row are true.
+    fn all_of_row(self) -> Self;
+}
+
+impl<const D: usize> Flags for Tensor<D, Bool> {
+    fn any_of_row(self) -> Self {
+        if self.shape().num_elements() > 0 {
+            return self.any_dim(D - 1);
+        }
+        Tensor::empty(with_last(self.dims(), 1), &self.device())
+    }
+
+    fn all_of_row(self) -> Self {
+        self.bool_not().any_of_row().bool_not()
+    }
 }

@@ -20,8 +20,8 @@
 pub use gumbel_kernels::tree::Graph;
 
 use crate::ops::HostArgument;
-use crate::tensor::rows_where;
-use crate::{Error, Noise};
+use crate::tensor::{at_least_single, centred, restored, rows_where};
+use crate::{Error, Noise, ops};
 use burn::tensor::Tensor;
 use gumbel_kernels::{check_temperature, noise::gumbel, tree as kernels};
 
@@ -126,11 +126,15 @@ pub fn log_partition<const D: usize>(graph: &Graph, logits: Tensor<D>) -> Result
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn log_prob<const D: usize>(graph: &Graph, logits: Tensor<D>, z: Tensor<D>) -> Result<Tensor<D>, Error> {
+    ops::check_logits(&logits)?;
+    let dtype = logits.dtype();
+    let (logits, z) = (centred(logits), at_least_single(z));
     let total = log_partition(graph, logits.clone())?;
     // 0 · ln 0 is 0, in the gradient too.
     let picked = logits.mask_fill(z.clone().equal_elem(0.0), 0.0);
     let impossible = rows_where(&z, |row| !row.iter().any(|z| z.is_nan()) && !is_spanning_tree(graph, row));
-    Ok(((z * picked).sum_dim(D - 1) - total).mask_fill(impossible, f32::NEG_INFINITY))
+    let log_prob = (z * picked).sum_dim(D - 1) - total;
+    Ok(restored(log_prob.mask_fill(impossible, f32::NEG_INFINITY), dtype))
 }
 
 /// Whether a row has ones at the edges of a spanning tree and zeros elsewhere.
@@ -309,12 +313,18 @@ fn max_tree(graph: &Graph, logits: &[f64]) -> Result<Vec<f64>, Error> {
     Ok(tree)
 }
 
-/// Logits plus Gumbel noise.
+/// The differences of logits from the largest of their row, plus Gumbel noise.
 fn keys<const D: usize>(argument: &HostArgument<D>, noise: &mut Noise) -> Vec<f64> {
     let logits = argument.numbers();
     let mut keys = vec![0.0; logits.len()];
     gumbel(noise.take(keys.len()), &mut keys);
-    keys.iter_mut().zip(logits).for_each(|(key, logit)| *key += logit);
+    let edges = argument.dims()[D - 1].max(1);
+    for (keys, logits) in keys.chunks_mut(edges).zip(logits.chunks(edges)) {
+        let largest = logits.iter().copied().fold(f64::MIN, f64::max);
+        // +∞ is for the sampler to refuse by name.
+        let largest = if largest.is_finite() { largest } else { 0.0 };
+        keys.iter_mut().zip(logits).for_each(|(key, logit)| *key += logit - largest);
+    }
     keys
 }
 

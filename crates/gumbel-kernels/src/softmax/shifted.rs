@@ -96,12 +96,6 @@ impl<T: Real> Shifted<T> {
         }
     }
 
-    /// After [`Self::log_sums`]: replaces the weights of short rows by the log-probabilities.
-    #[inline(always)]
-    pub fn log_probs(&mut self, rows: usize) {
-        map_rows(&self.gaps, self.k, &self.sum[..rows], &mut self.weights, |gap, log_sum| gap - log_sum);
-    }
-
     /// `out[r, i] = d[r] softmax(logits[r])ᵢ`, and 0 at probability 0.
     #[inline(always)]
     pub fn weigh<const FMA: bool>(&mut self, logits: &[T], d: &[T], out: &mut [T]) {

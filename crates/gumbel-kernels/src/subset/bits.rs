@@ -27,9 +27,12 @@ impl Bits {
             logits.iter().copied().filter(|&logit| logit > f64::NEG_INFINITY).collect();
         let (_, &mut pivot, below) = present.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
         let next = below.iter().copied().reduce(f64::max);
-        logits.iter_mut().for_each(|logit| *logit -= pivot);
+        // A difference can be beyond the range of the type, and −∞ means a mask.
+        let from_pivot = |logit: f64| (logit - pivot).clamp(f64::MIN / 4.0, f64::MAX / 4.0);
+        let present = logits.iter_mut().filter(|logit| **logit > f64::NEG_INFINITY);
+        present.for_each(|logit| *logit = from_pivot(*logit));
         // If no category is left out, every bit is one with certainty.
-        let tilt = next.map_or(CERTAIN, |next| tilt(&logits, count, next - pivot));
+        let tilt = next.map_or(CERTAIN, |next| tilt(&logits, count, from_pivot(next)));
         logits.iter_mut().for_each(|logit| *logit -= tilt);
         Self { logits, count, shift: pivot + tilt }
     }

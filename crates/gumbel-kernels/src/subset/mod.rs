@@ -16,6 +16,8 @@ mod bits;
 mod relaxed;
 
 use crate::error::{Error, check_temperature, logit_error};
+use crate::parallel::gaps::gap;
+use crate::parallel::lanes::max;
 use crate::parallel::rows::{count_rows, same_length};
 use crate::{Real, Stream, noise};
 use bits::Bits;
@@ -246,7 +248,8 @@ pub fn relaxed_top_k_vjp<T: Real>(
 fn keys<T: Real>(logits: &[T], row: usize, stream: Stream) -> Vec<f64> {
     let mut noise = vec![T::zero(); logits.len()];
     noise::gumbel(stream.skip((row * logits.len()) as u64), &mut noise);
-    logits.iter().zip(noise).map(|(&logit, g)| (logit + g).into()).collect()
+    let max = max(logits);
+    logits.iter().zip(noise).map(|(&logit, g)| (gap(logit, max) + g).into()).collect()
 }
 
 /// Fills the rows of `out` from their index and their logits, on the threads of the current rayon pool.

@@ -15,6 +15,8 @@ pub use graph::Graph;
 use crate::Real;
 use crate::error::{Error, logit_error};
 use crate::number::dual::{Dual, Number};
+use crate::parallel::gaps::gap;
+use crate::parallel::lanes::max;
 use crate::parallel::rows::same_length;
 use elimination::{Elimination, log_add, ratio};
 use rayon::prelude::*;
@@ -50,7 +52,9 @@ use rayon::prelude::*;
 pub fn log_partition<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
     same_length("logits", logits.len(), out.len() * graph.edges().len());
     run(logits, graph, out, 1, |_, logits, out| {
-        out[0] = T::from_f64(eliminate(&logits, graph)?.log_partition);
+        let (gaps, max) = centred(&logits);
+        let of_gaps = eliminate(&gaps, graph)?.log_partition;
+        out[0] = T::from_f64(of_gaps + (graph.nodes() - 1) as f64 * max);
         Some(())
     })
 }
@@ -77,7 +81,7 @@ pub fn log_partition<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Res
 pub fn marginals<T: Real>(logits: &[T], graph: &Graph, out: &mut [T]) -> Result<(), Error> {
     same_length("out", out.len(), logits.len());
     run(logits, graph, out, graph.edges().len(), |_, logits, out| {
-        let means = means(&logits, graph)?;
+        let means = means(&centred(&logits).0, graph)?;
         // Differences of probabilities can leave their range by a rounding.
         out.iter_mut().zip(means).for_each(|(out, mean)| *out = T::from_f64(mean.clamp(0.0, 1.0)));
         Some(())
@@ -110,7 +114,8 @@ pub fn marginals_vjp<T: Real>(logits: &[T], d: &[T], graph: &Graph, out: &mut [T
     same_length("out", out.len(), logits.len());
     let edges = graph.edges().len();
     run(logits, graph, out, edges, |row, logits, out| {
-        let moving = logits.iter().zip(&d[row * edges..]).map(|(&value, &d)| Dual { value, slope: d.into() });
+        let (gaps, _) = centred(&logits);
+        let moving = gaps.iter().zip(&d[row * edges..]).map(|(&value, &d)| Dual { value, slope: d.into() });
         let means = means(&moving.collect::<Vec<_>>(), graph)?;
         out.iter_mut().zip(means).for_each(|(out, mean)| *out = T::from_f64(mean.slope));
         Some(())
@@ -174,6 +179,13 @@ fn run<T: Real>(
 
 /// A thread takes at least this many steps.
 const GRAIN: usize = 1 << 10;
+
+/// The logits minus their largest, and the largest: every tree has the same number of edges, so a common part of the
+/// logits changes no probability, however large it is.
+fn centred(logits: &[f64]) -> (Vec<f64>, f64) {
+    let max = max(logits);
+    (logits.iter().map(|&logit| gap(logit, max)).collect(), max)
+}
 
 fn eliminate<N: Number>(logits: &[N], graph: &Graph) -> Option<Elimination<N>> {
     Elimination::of(weights(logits, graph), graph.nodes())

@@ -54,14 +54,14 @@ impl Autoencoder {
         let logits = self.encode(x.clone());
         let objective = Objective::mean(|sample| self.reconstruction(sample, x));
         let evaluation = Evaluation::draw(&logits, 1, &objective, noise)?;
-        Ok((evaluation.loss + divergence(logits)).mean().into_scalar::<f64>())
+        Ok((evaluation.loss + divergence(logits)?).mean().into_scalar::<f64>())
     }
 }
 
 /// `KL(q(z|x) ‖ p(z))` of each row `[B]`, with a uniform prior, in closed form.
-pub fn divergence(logits: Tensor<3>) -> Tensor<1> {
+pub fn divergence(logits: Tensor<3>) -> Result<Tensor<1>, Error> {
     let prior = logits.zeros_like();
-    kl::categorical(logits, prior).sum_dim(1).squeeze_dims(&[1, 2])
+    Ok(kl::categorical(logits, prior)?.sum_dim(1).squeeze_dims(&[1, 2]))
 }
 
 fn forward([first, second]: &[Linear; 2], x: Tensor<2>) -> Tensor<2> {

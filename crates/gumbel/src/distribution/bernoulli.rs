@@ -2,6 +2,7 @@
 
 use super::BinaryConcrete;
 use super::checked::{finite_log_odds, noise_like};
+use super::stable::excess;
 use crate::ops::NoiseKind;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
@@ -55,6 +56,7 @@ impl<const D: usize> Bernoulli<D> {
     ///
     /// For the sum over an axis of data, [`crate::bernoulli::log_prob`] is faster.
     pub fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
+        let x = x.cast(self.log_odds.dtype());
         let off = self.supports(x.clone()).bool_or(x.clone().is_nan()).bool_not();
         // The sign of the log-odds follows x, so neither log-probability is a difference of large numbers.
         let towards = (x * 2.0 - 1.0) * self.log_odds();
@@ -84,7 +86,14 @@ impl<const D: usize> Bernoulli<D> {
 
     /// Kullback-Leibler divergence `KL(self ‖ other)`, in nats.
     pub fn kl(&self, other: &Self) -> Tensor<D> {
-        self.cross_entropy(other) - self.entropy()
+        let (one, gap) = (self.mean(), self.log_odds() - other.log_odds());
+        let zero = activation::sigmoid(self.log_odds().neg());
+        // ln E e⁻ᵘ for u, the log-ratio minus its mean. Further apart, e⁻ᵘ could overflow, and no digits are lost.
+        let near = gap.clone().abs().lower_elem(30.0);
+        let close = gap.mask_fill(near.clone().bool_not(), 0.0);
+        let at_one = excess(zero.clone() * close.clone()) * one.clone();
+        let small = (at_one + excess((one * close).neg()) * zero).log1p();
+        (self.cross_entropy(other) - self.entropy()).mask_where(near, small)
     }
 
     /// The cross-entropy, `−p ln p' − (1 − p) ln(1 − p')`: both terms have the same sign, so nothing cancels.

@@ -1,7 +1,7 @@
 //! The Binary Concrete distribution in logit space.
 
 use super::checked::{finite_log_odds, noise_like};
-use super::{Reparameterized, stable::a_coth_a};
+use super::{Reparameterized, stable::a_coth_a_less_one};
 use crate::ops::NoiseKind;
 use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
@@ -100,7 +100,7 @@ impl<const D: usize> BinaryConcrete<D> {
             return Err(Error::NoClosedForm { distribution, tau, other });
         }
         let half = (self.log_odds() - other.log_odds()) * 0.5;
-        Ok(a_coth_a(half) * 2.0 - 2.0)
+        Ok(a_coth_a_less_one(half) * 2.0)
     }
 
     /// Whether each y is in the support: a finite number.

@@ -1,7 +1,7 @@
 //! The categorical distribution over one-hot vectors.
 
 use super::ExpConcrete;
-use crate::tensor::{at_least_single, masked, one_hot_argmax};
+use crate::tensor::{Flags, at_least_single, masked, one_hot_argmax};
 use crate::{Error, Noise, categorical, gumbel_max, kl, ops, sample_one_hot};
 use burn::tensor::{Bool, Int, Tensor, activation};
 
@@ -61,9 +61,9 @@ impl<const D: usize> Categorical<D> {
     ///
     /// For indices `[.., 1]` instead of rows, use `log_probabilities().gather(D - 1, index)`.
     pub fn log_prob(&self, z: Tensor<D>) -> Tensor<D> {
-        let unknown = z.clone().is_nan().any_dim(D - 1);
+        let unknown = z.clone().is_nan().any_of_row();
         let off = self.supports(z.clone()).bool_not().bool_and(unknown.bool_not());
-        categorical::log_prob(self.logits(), z).mask_fill(off, f32::NEG_INFINITY)
+        categorical::log_mass(self.logits(), z).mask_fill(off, f32::NEG_INFINITY)
     }
 
     /// Log-probabilities of all categories in nats, `log softmax(θ)` `[.., K]`; `-inf` at masked ones.
@@ -83,22 +83,22 @@ impl<const D: usize> Categorical<D> {
 
     /// Entropy in nats, `−Σ p ln p` `[.., 1]`, by [`crate::categorical::entropy`].
     pub fn entropy(&self) -> Tensor<D> {
-        categorical::entropy(self.logits())
+        categorical::entropy(self.logits()).expect("the logits were checked")
     }
 
     /// Kullback-Leibler divergence `KL(self ‖ other)` `[.., 1]` in nats, by [`crate::kl::categorical`]. `+inf` where
     /// `other` masks a category that `self` does not.
     pub fn kl(&self, other: &Self) -> Tensor<D> {
-        kl::categorical(self.logits(), other.logits())
+        kl::categorical(self.logits(), other.logits()).expect("the logits were checked")
     }
 
     /// Whether rows `[.., K]` are in the support, `[.., 1]`: one-hot at an unmasked category.
     pub fn supports(&self, z: Tensor<D>) -> Tensor<D, Bool> {
         let picked = z.clone().equal_elem(1.0);
         let one = picked.clone().int().sum_dim(D - 1).equal_elem(1);
-        let rest = picked.clone().bool_or(z.equal_elem(0.0)).all_dim(D - 1);
+        let rest = picked.clone().bool_or(z.equal_elem(0.0)).all_of_row();
         let masked = masked(&self.logits);
-        one.bool_and(rest).bool_and(picked.bool_and(masked).any_dim(D - 1).bool_not())
+        one.bool_and(rest).bool_and(picked.bool_and(masked).any_of_row().bool_not())
     }
 
     /// Returns the relaxation at temperature `tau`, in log space. For the same noise, its largest coordinate is at the

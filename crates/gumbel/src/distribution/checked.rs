@@ -6,7 +6,7 @@ use crate::{Error, Noise};
 use burn::tensor::{DType, Tensor};
 
 /// Returns log-odds in single precision or better, or an error if one is not finite.
-pub(super) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Tensor<D>, Error> {
+pub(crate) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Tensor<D>, Error> {
     let log_odds = at_least_single(log_odds);
     match first_where(&log_odds, |value| !value.is_finite()) {
         None => Ok(log_odds),

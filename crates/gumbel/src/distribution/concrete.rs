@@ -3,7 +3,7 @@
 use super::checked::tolerance;
 use super::{ExpConcrete, Reparameterized, stable::log_sum_exp};
 use crate::exp_concrete::{log_volume, per_count};
-use crate::tensor::one_hot_argmax;
+use crate::tensor::{Flags, centred, one_hot_argmax};
 use crate::{Error, Noise, gumbel_softmax};
 use burn::tensor::{Bool, Tensor};
 
@@ -67,22 +67,22 @@ impl<const D: usize> Concrete<D> {
     /// Whether rows `[.., K]` are in the support, `[.., 1]`: on the simplex, its faces included, with 0 at masked
     /// categories.
     pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
-        self.outside(x.clone()).bool_or(x.is_nan().any_dim(D - 1)).bool_not()
+        self.outside(x.clone()).bool_or(x.is_nan().any_of_row()).bool_not()
     }
 
     /// Whether rows are outside the support. Rows with a NaN are neither inside nor outside.
     fn outside(&self, x: Tensor<D>) -> Tensor<D, Bool> {
         let negative = x.clone().lower_elem(0.0);
-        let on_mask = x.clone().greater_elem(0.0).bool_and(self.log.masked().expand(x.dims()));
+        let on_mask = x.clone().greater_elem(0.0).bool_and(self.log.masked().expand(x.shape()));
         let apart = (x.sum_dim(D - 1) - 1.0).abs().greater_elem(tolerance(self.log.logits().dtype()));
-        negative.bool_or(on_mask).any_dim(D - 1).bool_or(apart)
+        negative.bool_or(on_mask).any_of_row().bool_or(apart)
     }
 
     /// The term that turns the log-density on a face into its limit: 0, `+inf` or `-inf`; 0 inside the simplex. If the
     /// m coordinates that are exactly 0 tend to 0 together as ε, the density behaves as `ε^(n τ − m (τ + 1))`.
     fn limit(&self, zero: Tensor<D, Bool>, like: &Tensor<D>) -> Tensor<D> {
         let (tau, dtype) = (self.log.tau(), like.dtype());
-        let categories = self.log.masked().bool_not().expand(zero.dims()).float().cast(dtype).sum_dim(D - 1);
+        let categories = self.log.masked().bool_not().expand(zero.shape()).float().cast(dtype).sum_dim(D - 1);
         let zeros = zero.float().cast(dtype).sum_dim(D - 1);
         let exponent = categories * tau - zeros.clone() * (tau + 1.0);
         let (grows, falls) = (exponent.clone().lower_elem(0.0), exponent.greater_elem(0.0));
@@ -108,11 +108,12 @@ impl<const D: usize> Reparameterized<D> for Concrete<D> {
     /// Log-density in nats of points `[.., K]`, as `[.., 1]`, relative to `dx₁ … dxₙ₋₁`. On a face it is the limit,
     /// which is `+inf` or `-inf` except at some temperatures.
     fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
-        let (logits, tau) = (self.log.logits(), self.log.tau());
+        let (logits, tau) = (centred(self.log.logits()), self.log.tau());
+        let x = x.cast(logits.dtype());
         let outside = self.outside(x.clone());
-        let masked = self.log.masked().expand(x.dims());
+        let masked = self.log.masked().expand(x.shape());
         let zero = x.clone().equal_elem(0.0).bool_and(masked.clone().bool_not());
-        let on_face = zero.clone().any_dim(D - 1).expand(x.dims());
+        let on_face = zero.clone().any_of_row().expand(x.shape());
         let no_log = x.clone().lower_equal_elem(0.0).bool_or(masked.clone());
         let log_x = x.mask_fill(no_log, 1.0).log();
         let tilted = logits.clone() - log_x.clone() * tau;

@@ -4,7 +4,7 @@ use super::Reparameterized;
 use super::checked::noise_like;
 use super::stable::{log_add_exp, log_sum_exp};
 use crate::ops::NoiseKind;
-use crate::tensor::{at_least_single, masked, scatter_one, unmasked};
+use crate::tensor::{Flags, at_least_single, masked, scatter_one, unmasked};
 use crate::{Error, Noise, OrderFault, ops};
 use burn::tensor::{Bool, Int, Tensor, activation};
 
@@ -97,7 +97,7 @@ impl<const D: usize> ConditionedGumbels<D> {
     pub fn supports(&self, keys: Tensor<D>) -> Tensor<D, Bool> {
         let (masked, nothing) = (self.masked(), keys.clone().equal_elem(f32::NEG_INFINITY));
         let present = keys.clone().is_finite().bool_and(masked.clone().bool_not());
-        let placed = present.bool_or(nothing.bool_and(masked)).all_dim(D - 1);
+        let placed = present.bool_or(nothing.bool_and(masked)).all_of_row();
         placed.bool_and(self.out_of_order(keys).bool_not())
     }
 
@@ -134,7 +134,7 @@ impl<const D: usize> Reparameterized<D> for ConditionedGumbels<D> {
         let masked = self.masked();
         let nothing = keys.clone().equal_elem(f32::NEG_INFINITY);
         let misplaced = nothing.not_equal(masked.clone()).bool_and(keys.clone().is_nan().bool_not());
-        let off = misplaced.any_dim(D - 1).bool_or(self.out_of_order(keys.clone()));
+        let off = misplaced.any_of_row().bool_or(self.out_of_order(keys.clone()));
         let z = (keys - unmasked(self.logits())).mask_fill(masked.clone(), 0.0);
         let terms = (z.clone() + z.neg().exp()).neg().mask_fill(masked, 0.0);
         (terms.sum_dim(D - 1) - self.order_log_prob()).mask_fill(off, f32::NEG_INFINITY)

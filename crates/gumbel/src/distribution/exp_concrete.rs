@@ -3,7 +3,7 @@
 use super::checked::tolerance;
 use super::{Reparameterized, stable::log_sum_exp};
 use crate::exp_concrete::{self, log_volume, per_count};
-use crate::tensor::{at_least_single, masked};
+use crate::tensor::{Flags, at_least_single, masked};
 use crate::{Error, Noise, log_gumbel_softmax, ops};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
@@ -91,8 +91,8 @@ impl<const D: usize> ExpConcrete<D> {
     pub fn supports(&self, y: Tensor<D>) -> Tensor<D, Bool> {
         let total = log_sum_exp(y.clone()).abs().lower_equal_elem(tolerance(self.logits.dtype()));
         let masked = self.masked();
-        let present = y.clone().is_finite().bool_or(masked.clone()).all_dim(D - 1);
-        let absent = y.equal_elem(f32::NEG_INFINITY).bool_or(masked.bool_not()).all_dim(D - 1);
+        let present = y.clone().is_finite().bool_or(masked.clone()).all_of_row();
+        let absent = y.equal_elem(f32::NEG_INFINITY).bool_or(masked.bool_not()).all_of_row();
         total.bool_and(present).bool_and(absent)
     }
 
@@ -109,10 +109,11 @@ impl<const D: usize> Reparameterized<D> for ExpConcrete<D> {
 
     /// Log-density in nats of rows `[.., K]`, as `[.., 1]`, relative to the log-ratios.
     fn log_prob(&self, y: Tensor<D>) -> Tensor<D> {
+        let y = y.cast(self.logits.dtype());
         let nothing = y.clone().equal_elem(f32::NEG_INFINITY);
-        let masked = self.masked().expand(y.dims());
+        let masked = self.masked().expand(y.shape());
         // `-inf` at an unmasked category or another value at a masked one: exactly where the two differ.
-        let off = nothing.clone().not_equal(masked).bool_and(y.clone().is_nan().bool_not()).any_dim(D - 1);
+        let off = nothing.clone().not_equal(masked).bool_and(y.clone().is_nan().bool_not()).any_of_row();
         let density = exp_concrete::log_prob(self.logits(), self.tau, y.mask_fill(nothing, 0.0));
         density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)
     }

@@ -2,7 +2,7 @@
 
 use super::Reparameterized;
 use super::checked::{finite, noise_like, positive};
-use super::stable::log_one_minus_exp;
+use super::stable::{excess, log_one_minus_exp};
 use crate::ops::NoiseKind;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor};
@@ -86,13 +86,15 @@ impl<const D: usize> Gumbel<D> {
     pub fn kl(&self, other: &Self) -> Tensor<D> {
         let ratio = self.scale / other.scale;
         let shift = (self.location() - other.location()) / other.scale;
-        let constant = EULER * (ratio - 1.0) - ratio.ln() - 1.0;
-        shift.clone() + (shift.neg() + libm::lgamma(1.0 + ratio)).exp() + constant
+        // s + Γ(1 + r) e⁻ˢ + γ (r − 1) − ln r − 1, from the shift at which it is least.
+        let best = libm::lgamma(1.0 + ratio);
+        let least = best + EULER * (ratio - 1.0) - ratio.ln();
+        excess(shift - best) + least.max(0.0)
     }
 
     /// `z = (x − μ)/β`.
     fn standard(&self, x: Tensor<D>) -> Tensor<D> {
-        (x - self.location()) / self.scale
+        (x.cast(self.location.dtype()) - self.location()) / self.scale
     }
 
     /// Cumulative distribution function, `P(X ≤ x) = exp(−e⁻ᶻ)`.

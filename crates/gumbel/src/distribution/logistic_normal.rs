@@ -2,8 +2,9 @@
 
 use super::Reparameterized;
 use super::checked::{check_elements, finite, noise_like, tolerance};
+use super::stable::excess;
 use crate::ops::NoiseKind;
-use crate::tensor::one_hot_argmax;
+use crate::tensor::{Flags, one_hot_argmax};
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
 
@@ -97,7 +98,8 @@ impl<const D: usize> LogisticNormal<D> {
     pub fn kl(&self, other: &Self) -> Tensor<D> {
         let ratio = self.scale() / other.scale();
         let shift = (self.location() - other.location()) / other.scale();
-        let terms = (ratio.clone().square() + shift.square() - 1.0) * 0.5 - ratio.log();
+        // r² − 1 − 2 ln r is the excess at −2 ln r.
+        let terms = (excess(ratio.log() * -2.0) + shift.square()) * 0.5;
         terms.sum_dim(D - 1)
     }
 
@@ -108,12 +110,12 @@ impl<const D: usize> LogisticNormal<D> {
 
     /// Whether rows `[.., K]` are in the support, the interior of the simplex, `[.., 1]`.
     pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
-        self.outside(x.clone()).bool_or(x.is_nan().any_dim(D - 1)).bool_not()
+        self.outside(x.clone()).bool_or(x.is_nan().any_of_row()).bool_not()
     }
 
     fn outside(&self, x: Tensor<D>) -> Tensor<D, Bool> {
         let apart = (x.clone().sum_dim(D - 1) - 1.0).abs().greater_elem(tolerance(self.location.dtype()));
-        x.lower_equal_elem(0.0).any_dim(D - 1).bool_or(apart)
+        x.lower_equal_elem(0.0).any_of_row().bool_or(apart)
     }
 }
 

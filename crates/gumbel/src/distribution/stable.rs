@@ -36,14 +36,28 @@ fn sinh<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     a * series
 }
 
-/// `a coth a`, which is 1 at zero.
-pub(super) fn a_coth_a<const D: usize>(a: Tensor<D>) -> Tensor<D> {
+/// `u + e⁻ᵘ − 1`, which is never negative: the excess of the exponential over its tangent, from which small divergences
+/// are made without a difference of almost equal numbers.
+pub(super) fn excess<const D: usize>(u: Tensor<D>) -> Tensor<D> {
+    let small = u.clone().abs().lower_elem(0.25);
+    // The branch that is not selected must be finite too: its gradient is multiplied by zero.
+    let near = u.clone().mask_fill(small.clone().bool_not(), 0.0);
+    // u²/2 − u³/6 + …; the first omitted term is below 1e-17 of the first.
+    let step = |series: Tensor<D>, n: i32| (series * near.clone() / -f64::from(n)) + 1.0;
+    let series = (3..=14).rev().fold(near.ones_like(), step);
+    let far = u.mask_fill(small.clone(), 1.0);
+    let large = far.clone() + far.neg().exp() - 1.0;
+    large.mask_where(small, near.square() * 0.5 * series)
+}
+
+/// `a coth a − 1`, which is 0 at zero.
+pub(super) fn a_coth_a_less_one<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     let small = a.clone().abs().lower_elem(0.05);
     // The branch that is not selected must be finite too: its gradient is multiplied by zero.
     let square = a.clone().mask_fill(small.clone().bool_not(), 0.0).square();
-    // 1 + a²/3 − a⁴/45 + 2a⁶/945 − a⁸/4725
+    // a²/3 − a⁴/45 + 2a⁶/945 − a⁸/4725
     let series = (square.clone() / -4725.0 + 2.0 / 945.0) * square.clone() - 1.0 / 45.0;
-    let series = (series * square.clone() + 1.0 / 3.0) * square + 1.0;
+    let series = (series * square.clone() + 1.0 / 3.0) * square;
     let large = a.mask_fill(small.clone(), 1.0);
-    (large.clone() / activation::tanh(large)).mask_where(small, series)
+    (large.clone() / activation::tanh(large) - 1.0).mask_where(small, series)
 }

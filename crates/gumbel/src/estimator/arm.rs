@@ -1,5 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
+    prepared,
 };
 use super::parts::antithetic::{Pairs, halves, pairs};
 use super::parts::binary;
@@ -79,9 +80,11 @@ impl Estimator for Arm {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let [rows, latents, _] = logits.dims();
-        let uniform = binary::uniform(noise, &logits, [self.pairs, rows, latents]);
-        self.with_uniform(logits, objective, uniform)
+        prepared(logits, objective, |logits, objective| {
+            let [rows, latents, _] = logits.dims();
+            let uniform = binary::uniform(noise, &logits, [self.pairs, rows, latents]);
+            self.with_uniform(logits, objective, uniform)
+        })
     }
 }
 

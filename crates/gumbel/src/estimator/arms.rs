@@ -1,5 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
+    prepared,
 };
 use super::parts::binary;
 use crate::{Error, Noise};
@@ -106,11 +107,13 @@ impl Estimator for Arms {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let [rows, latents, _] = logits.dims();
-        let device = logits.device().inner();
-        let exponential: Tensor<3> = noise.exponential([self.samples, rows, latents], &device);
-        let exponential = binary::like(exponential, &logits);
-        self.with_exponential(logits, objective, exponential)
+        prepared(logits, objective, |logits, objective| {
+            let [rows, latents, _] = logits.dims();
+            let device = logits.device().inner();
+            let exponential: Tensor<3> = noise.exponential([self.samples, rows, latents], &device);
+            let exponential = binary::like(exponential, &logits);
+            self.with_exponential(logits, objective, exponential)
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Evaluations, Objective, Paper, Parameter, Properties, Sample,
-    Venue, boxed,
+    Venue, boxed, prepared,
 };
-use crate::tensor::{at_least_single, masked, one_hot_argmax, tracked_as};
+use crate::tensor::{at_least_single, centred, masked, one_hot_argmax, tracked_as};
 use crate::{Error, Noise, ops};
 use burn::tensor::{Int, Tensor};
 
@@ -69,7 +69,7 @@ impl Arsm {
     ) -> Result<Estimate, Error> {
         ENTRY.properties.check(objective)?;
         ops::check_logits(&logits)?;
-        let theta = at_least_single(logits.clone().detach()).unsqueeze::<4>();
+        let theta = centred(logits.clone().detach()).unsqueeze::<4>();
         let swaps = Swaps::of(theta.dims()[3]);
         let z = swaps.samples(theta.clone(), exponential.clone()).cast(logits.dtype());
         let evaluation = Evaluation::at(Sample::hard(z), objective);
@@ -144,12 +144,14 @@ impl Estimator for Arsm {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let [rows, latents, categories] = logits.dims();
-        let device = logits.device().inner();
-        let exponential: Tensor<4> = noise.exponential([self.draws, rows, latents, categories], &device);
-        let exponential = exponential.cast(at_least_single(logits.clone()).dtype());
-        let exponential = tracked_as(exponential, &logits);
-        self.with_exponential(logits, objective, exponential)
+        prepared(logits, objective, |logits, objective| {
+            let [rows, latents, categories] = logits.dims();
+            let device = logits.device().inner();
+            let exponential: Tensor<4> = noise.exponential([self.draws, rows, latents, categories], &device);
+            let exponential = exponential.cast(at_least_single(logits.clone()).dtype());
+            let exponential = tracked_as(exponential, &logits);
+            self.with_exponential(logits, objective, exponential)
+        })
     }
 }
 

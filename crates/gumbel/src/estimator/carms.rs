@@ -1,5 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
+    prepared,
 };
 use super::parts::host::{self, LogProbs};
 use super::parts::pairwise;
@@ -210,18 +211,20 @@ impl Estimator for Carms {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        ENTRY.properties.check(objective)?;
-        let log_probs = LogProbs::of(&logits)?;
-        let ([rows, latents, _], n, device) = (logits.dims(), self.samples, logits.device().inner());
-        let exponential = numbers::<3>(noise.exponential([rows, latents, n], &device));
-        let uniform = numbers::<2>(noise.uniform([rows, latents], &device));
-        let noises = exponential.chunks(n).zip(uniform);
-        let latent = |(log_p, (exponential, uniform)): (&[f64], (&[f64], f64))| {
-            draw(&PairDistribution::of(log_p, n), exponential, uniform)
-        };
-        let picks: Vec<usize> = log_probs.latents().zip(noises).flat_map(latent).collect();
-        let z = host::one_hot(&picks, [rows, latents, n], &logits).permute([2, 0, 1, 3]);
-        self.with_samples(logits, objective, z)
+        prepared(logits, objective, |logits, objective| {
+            ENTRY.properties.check(objective)?;
+            let log_probs = LogProbs::of(&logits)?;
+            let ([rows, latents, _], n, device) = (logits.dims(), self.samples, logits.device().inner());
+            let exponential = numbers::<3>(noise.exponential([rows, latents, n], &device));
+            let uniform = numbers::<2>(noise.uniform([rows, latents], &device));
+            let noises = exponential.chunks(n).zip(uniform);
+            let latent = |(log_p, (exponential, uniform)): (&[f64], (&[f64], f64))| {
+                draw(&PairDistribution::of(log_p, n), exponential, uniform)
+            };
+            let picks: Vec<usize> = log_probs.latents().zip(noises).flat_map(latent).collect();
+            let z = host::one_hot(&picks, [rows, latents, n], &logits).permute([2, 0, 1, 3]);
+            self.with_samples(logits, objective, z)
+        })
     }
 }
 

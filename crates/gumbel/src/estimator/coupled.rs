@@ -1,5 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
+    prepared,
 };
 use super::parts::antithetic::{halves, pairs};
 use super::parts::host::{self, LogProbs, log_sum_exp};
@@ -237,9 +238,11 @@ impl Estimator for Coupled {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let [rows, latents, categories] = logits.dims();
-        let logistic = noise.logistic([self.pairs, rows, latents, categories], &logits.device().inner());
-        self.with_logistic(logits, objective, logistic)
+        prepared(logits, objective, |logits, objective| {
+            let [rows, latents, categories] = logits.dims();
+            let logistic = noise.logistic([self.pairs, rows, latents, categories], &logits.device().inner());
+            self.with_logistic(logits, objective, logistic)
+        })
     }
 }
 

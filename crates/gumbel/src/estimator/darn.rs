@@ -1,7 +1,7 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
 use super::parts::binary;
 use super::zgr::SHEKHOVTSOV;
-use crate::tensor::attach;
+use crate::tensor::{attach, of_centred};
 use crate::{Error, Noise, categorical, sample_one_hot};
 use burn::tensor::Tensor;
 
@@ -21,11 +21,13 @@ use burn::tensor::Tensor;
 /// assert!((slope - 0.25).abs() < 1e-6); // (1 − ½) (1 − ½)
 /// ```
 pub fn darn<const D: usize>(logits: Tensor<D>, hard: Tensor<D>) -> Tensor<D> {
-    let shape = logits.dims();
-    assert_eq!(shape[D - 1], 2, "bits have two categories, got logits of shape {shape:?}");
-    // Its derivative is b − p.
-    let log_prob = categorical::log_prob(logits, hard.clone());
-    attach(hard.clone(), log_prob * (hard - 0.5))
+    of_centred(logits, hard, |logits, hard| {
+        let shape = logits.dims();
+        assert_eq!(shape[D - 1], 2, "bits have two categories, got logits of shape {shape:?}");
+        // Its derivative is b − p.
+        let log_prob = categorical::log_mass(logits, hard.clone());
+        attach(hard.clone(), log_prob * (hard - 0.5))
+    })
 }
 
 /// DARN: a trapezoidal estimate of each bit's effect.

@@ -1,5 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Objective, Paper, Parameter, Properties, Reduction, Sample, Venue, boxed,
+    prepared,
 };
 use super::parts::antithetic::{Pairs, halves, pairs};
 use super::parts::binary;
@@ -119,13 +120,15 @@ impl Estimator for DisArm {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let [rows, latents, _] = logits.dims();
-        let count = match objective.reduction() {
-            Reduction::Mean => self.pairs,
-            Reduction::LogMeanExp => 2 * self.pairs,
-        };
-        let uniform = binary::uniform(noise, &logits, [count, rows, latents]);
-        self.with_uniform(logits, objective, uniform)
+        prepared(logits, objective, |logits, objective| {
+            let [rows, latents, _] = logits.dims();
+            let count = match objective.reduction() {
+                Reduction::Mean => self.pairs,
+                Reduction::LogMeanExp => 2 * self.pairs,
+            };
+            let uniform = binary::uniform(noise, &logits, [count, rows, latents]);
+            self.with_uniform(logits, objective, uniform)
+        })
     }
 }
 

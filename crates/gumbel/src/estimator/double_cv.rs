@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Evaluations, Objective, Paper, Parameter, Properties, Sample,
-    State, Venue, boxed, repeat, score_cotangent,
+    State, Venue, boxed, prepared, repeat, score_cotangent,
 };
 use super::parts::coefficient::{Coefficient, ControlCoefficient};
 use super::parts::inner;
@@ -111,9 +111,11 @@ impl Estimator for DoubleCv {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        ENTRY.properties.check(objective)?;
-        let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
-        self.with_samples(logits, objective, z)
+        prepared(logits, objective, |logits, objective| {
+            ENTRY.properties.check(objective)?;
+            let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
+            self.with_samples(logits, objective, z)
+        })
     }
 
     fn adapt(&mut self, last: &Estimate) {

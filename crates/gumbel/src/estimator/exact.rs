@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluations, Objective, Paper, Parameter, Properties, Reduction, Sample,
-    Venue, boxed,
+    Venue, boxed, prepared,
 };
 use crate::{Error, Noise, Unsupported, categorical};
 use burn::tensor::{Int, Tensor};
@@ -69,15 +69,17 @@ impl Estimator for Exact {
         _noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        if objective.reduction() == Reduction::LogMeanExp && self.samples > 1 {
-            let problem = Unsupported::LogMeanExpOf(self.samples);
-            return Err(ENTRY.properties.unsupported(problem, "use one sample, or reinforce"));
-        }
-        let z = all_states(&logits)?;
-        let log_q = categorical::log_prob(logits.unsqueeze(), z.clone()).sum_dim(2);
-        let q = log_q.squeeze_dims::<2>(&[2, 3]).exp();
-        let losses = objective.losses(&Sample { z, relaxed: None, weights: Some(q.clone().detach()) });
-        Ok(Estimate::new((q * losses).sum_dim(0).squeeze_dim(0)))
+        prepared(logits, objective, |logits, objective| {
+            if objective.reduction() == Reduction::LogMeanExp && self.samples > 1 {
+                let problem = Unsupported::LogMeanExpOf(self.samples);
+                return Err(ENTRY.properties.unsupported(problem, "use one sample, or reinforce"));
+            }
+            let z = all_states(&logits)?;
+            let log_q = categorical::log_mass(logits.unsqueeze(), z.clone()).sum_dim(2);
+            let q = log_q.squeeze_dims::<2>(&[2, 3]).exp();
+            let losses = objective.losses(&Sample { z, relaxed: None, weights: Some(q.clone().detach()) });
+            Ok(Estimate::new((q * losses).sum_dim(0).squeeze_dim(0)))
+        })
     }
 }
 

@@ -1,5 +1,5 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
-use crate::tensor::{attach, tracked_as, unmasked};
+use crate::tensor::{attach, of_centred, tracked_as, unmasked};
 use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 use std::{fmt, str::FromStr};
@@ -19,22 +19,24 @@ use std::{fmt, str::FromStr};
 /// assert!((slope - 0.19661).abs() < 1e-4); // σ(1) (1 − σ(1)): the two logits are a gap apart
 /// ```
 pub fn gapped<const D: usize>(logits: Tensor<D>, hard: Tensor<D>, tau: f64, gap: LogitGap) -> Tensor<D> {
-    let theta = logits.clone().detach();
-    let one = tracked_as(hard.clone(), &theta);
-    let top = theta.clone().max_dim(D - 1);
-    let sampled = (unmasked(theta.clone()) * one.clone()).sum_dim(D - 1);
-    let gap = match gap {
-        LogitGap::Fixed(gap) => top.zeros_like() + gap,
-        LogitGap::Probability => {
-            let p = (activation::softmax(theta.clone(), D - 1) * one.clone()).sum_dim(D - 1);
-            // Short of one by a rounding step, so that the gap stays finite; its limit at 0 is 1.
-            let p = p.clamp(1e-30, 1.0 - 1e-5);
-            p.clone().neg().log1p().neg() / p
-        }
-    };
-    let excess = (theta.clone() - top.clone() + gap).clamp_min(0.0);
-    let moved = (top - sampled) * one.clone() - excess * (one.neg() + 1.0);
-    attach(hard, activation::softmax((logits + moved) / tau, D - 1))
+    of_centred(logits, hard, |logits, hard| {
+        let theta = logits.clone().detach();
+        let one = tracked_as(hard.clone(), &theta);
+        let top = theta.clone().max_dim(D - 1);
+        let sampled = (unmasked(theta.clone()) * one.clone()).sum_dim(D - 1);
+        let gap = match gap {
+            LogitGap::Fixed(gap) => top.zeros_like() + gap,
+            LogitGap::Probability => {
+                let p = (activation::softmax(theta.clone(), D - 1) * one.clone()).sum_dim(D - 1);
+                // Short of one by a rounding step, so that the gap stays finite; its limit at 0 is 1.
+                let p = p.clamp(1e-30, 1.0 - 1e-5);
+                p.clone().neg().log1p().neg() / p
+            }
+        };
+        let excess = (theta.clone() - top.clone() + gap).clamp_min(0.0);
+        let moved = (top - sampled) * one.clone() - excess * (one.neg() + 1.0);
+        attach(hard, activation::softmax((logits + moved) / tau, D - 1))
+    })
 }
 
 /// Gapped straight-through: the logits are moved, only as far as necessary, to agree with the sample.

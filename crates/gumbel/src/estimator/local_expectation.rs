@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluations, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
-    repeat,
+    prepared, repeat,
 };
 use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::{Tensor, activation};
@@ -114,9 +114,11 @@ impl Estimator for LocalExpectation {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        ENTRY.properties.check(objective)?;
-        let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
-        self.with_samples(logits, objective, z)
+        prepared(logits, objective, |logits, objective| {
+            ENTRY.properties.check(objective)?;
+            let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
+            self.with_samples(logits, objective, z)
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Evaluations, Objective, Paper, Parameter, Properties, Sample,
-    Venue, boxed, repeat, score_cotangent,
+    Venue, boxed, prepared, repeat, score_cotangent,
 };
 use super::parts::inner;
 use crate::{Error, Noise, sample_one_hot};
@@ -81,9 +81,11 @@ impl Estimator for MuProp {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        ENTRY.properties.check(objective)?;
-        let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
-        self.with_samples(logits, objective, z)
+        prepared(logits, objective, |logits, objective| {
+            ENTRY.properties.check(objective)?;
+            let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
+            self.with_samples(logits, objective, z)
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Reduction, State, Venue,
-    boxed,
+    boxed, prepared,
 };
 use super::parts::network::{self, Learner};
 use crate::tensor::tracked_as;
@@ -100,17 +100,20 @@ impl Estimator for Nvil {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
-        let (losses, loss) = (drawn.losses.clone(), drawn.loss.clone());
-        let (predicted, statistics) = self.predict(logits.clone().detach(), loss.clone().detach().inner());
-        let predicted = tracked_as(predicted.cast(losses.dtype()), &losses);
-        let (each, share) = match objective.reduction() {
-            Reduction::Mean => (losses.detach() / self.samples as f64, 1.0 / self.samples as f64),
-            Reduction::LogMeanExp => (loss.detach().unsqueeze::<2>().repeat_dim(0, self.samples), 1.0),
-        };
-        let baseline = (predicted + self.average()) * share;
-        let signal = (each - baseline.unsqueeze::<2>()) / self.scale();
-        Ok(drawn.score(logits, signal).with_statistics(statistics))
+        prepared(logits, objective, |logits, objective| {
+            let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
+            let (losses, loss) = (drawn.losses.clone(), drawn.loss.clone());
+            let (predicted, statistics) =
+                self.predict(logits.clone().detach(), loss.clone().detach().inner());
+            let predicted = tracked_as(predicted.cast(losses.dtype()), &losses);
+            let (each, share) = match objective.reduction() {
+                Reduction::Mean => (losses.detach() / self.samples as f64, 1.0 / self.samples as f64),
+                Reduction::LogMeanExp => (loss.detach().unsqueeze::<2>().repeat_dim(0, self.samples), 1.0),
+            };
+            let baseline = (predicted + self.average()) * share;
+            let signal = (each - baseline.unsqueeze::<2>()) / self.scale();
+            Ok(drawn.score(logits, signal).with_statistics(statistics))
+        })
     }
 
     fn adapt(&mut self, last: &Estimate) {

@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Evaluations, Objective, Paper, Parameter, Properties, Sample,
-    State, Venue, boxed,
+    State, Venue, boxed, prepared,
 };
 use super::parts::average::Average;
 use super::parts::binary::like;
@@ -103,8 +103,10 @@ impl Estimator for Rebar {
         noise: &mut Noise,
         step: u64,
     ) -> Result<Estimate, Error> {
-        let gumbel = tied::gumbel(&logits, self.samples, noise);
-        self.with_gumbel(logits, objective, gumbel, step)
+        prepared(logits, objective, |logits, objective| {
+            let gumbel = tied::gumbel(&logits, self.samples, noise);
+            self.with_gumbel(logits, objective, gumbel, step)
+        })
     }
 
     fn adapt(&mut self, last: &Estimate) {

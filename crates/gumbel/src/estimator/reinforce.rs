@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Reduction, State, Venue,
-    boxed, log_mean_exp, plain_mean,
+    boxed, log_mean_exp, plain_mean, prepared,
 };
 use super::parts::average::Average;
 use crate::{Error, Noise};
@@ -120,12 +120,14 @@ impl Estimator for Reinforce {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
-        let signal = match objective.reduction() {
-            Reduction::Mean => (drawn.losses.clone() - self.baseline()) / self.samples as f64,
-            Reduction::LogMeanExp => self.shared(drawn.loss.clone(), self.samples),
-        };
-        Ok(drawn.score(logits, signal))
+        prepared(logits, objective, |logits, objective| {
+            let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
+            let signal = match objective.reduction() {
+                Reduction::Mean => (drawn.losses.clone() - self.baseline()) / self.samples as f64,
+                Reduction::LogMeanExp => self.shared(drawn.loss.clone(), self.samples),
+            };
+            Ok(drawn.score(logits, signal))
+        })
     }
 
     fn bound_signal(&self, losses: Tensor<2>) -> Result<Tensor<2>, Error> {

@@ -1,5 +1,5 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
-use crate::tensor::{attach, tracked_as, unmasked};
+use crate::tensor::{attach, of_centred, tracked_as, unmasked};
 use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
@@ -17,13 +17,15 @@ use burn::tensor::{Tensor, activation};
 /// assert!((slope - 0.25).abs() < 1e-6); // 2 · 3/4 · 1/4 − ½ · 1/4
 /// ```
 pub fn reinmax<const D: usize>(logits: Tensor<D>, hard: Tensor<D>, tau: f64) -> Tensor<D> {
-    let tempered = activation::softmax(logits.clone().detach() / tau, D - 1);
-    let midpoint = tracked_as((tempered.inner() + hard.clone().inner()) * 0.5, &logits);
-    // Zero, with the gradient of the logits: the softmax of log π₁ at the logits' place.
-    let theta = unmasked(logits.clone());
-    let here = midpoint.log() + (theta.clone() - theta.detach());
-    let soft = activation::softmax(here, D - 1) * 2.0 - activation::softmax(logits, D - 1) * 0.5;
-    attach(hard, soft)
+    of_centred(logits, hard, |logits, hard| {
+        let tempered = activation::softmax(logits.clone().detach() / tau, D - 1);
+        let midpoint = tracked_as((tempered.inner() + hard.clone().inner()) * 0.5, &logits);
+        // Zero, with the gradient of the logits: the softmax of log π₁ at the logits' place.
+        let theta = unmasked(logits.clone());
+        let here = midpoint.log() + (theta.clone() - theta.detach());
+        let soft = activation::softmax(here, D - 1) * 2.0 - activation::softmax(logits, D - 1) * 0.5;
+        attach(hard, soft)
+    })
 }
 
 /// ReinMax: second-order straight-through, by Heun's method.

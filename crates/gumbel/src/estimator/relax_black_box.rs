@@ -1,5 +1,5 @@
 use super::contract::{
-    Entry, Estimate, Estimator, Evaluation, Objective, Parameter, Properties, Sample, State, boxed,
+    Entry, Estimate, Estimator, Evaluation, Objective, Parameter, Properties, Sample, State, boxed, prepared,
 };
 use super::parts::average::Average;
 use super::parts::binary::like;
@@ -95,8 +95,10 @@ impl Estimator for RelaxBlackBox {
         noise: &mut Noise,
         step: u64,
     ) -> Result<Estimate, Error> {
-        let gumbel = tied::gumbel(&logits, self.samples, noise);
-        self.with_gumbel(logits, objective, gumbel, step)
+        prepared(logits, objective, |logits, objective| {
+            let gumbel = tied::gumbel(&logits, self.samples, noise);
+            self.with_gumbel(logits, objective, gumbel, step)
+        })
     }
 
     fn adapt(&mut self, last: &Estimate) {

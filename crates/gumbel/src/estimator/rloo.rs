@@ -1,5 +1,5 @@
 use super::contract::{
-    Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Venue, boxed,
+    Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Venue, boxed, prepared,
 };
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
@@ -57,11 +57,13 @@ impl Estimator for Rloo {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        ENTRY.properties.check(objective)?;
-        let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
-        let losses = drawn.losses.clone();
-        let signal = (losses.clone() - losses.mean_dim(0)) / (self.samples - 1) as f64;
-        Ok(drawn.score(logits, signal))
+        prepared(logits, objective, |logits, objective| {
+            ENTRY.properties.check(objective)?;
+            let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
+            let losses = drawn.losses.clone();
+            let signal = (losses.clone() - losses.mean_dim(0)) / (self.samples - 1) as f64;
+            Ok(drawn.score(logits, signal))
+        })
     }
 }
 

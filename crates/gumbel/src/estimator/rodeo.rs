@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Evaluations, Objective, Paper, Parameter, Properties, Sample,
-    State, Venue, boxed, repeat,
+    State, Venue, boxed, prepared, repeat,
 };
 use super::parts::pairwise::mean_of_others;
 use super::parts::{binary, inner};
@@ -143,10 +143,12 @@ impl Estimator for Rodeo {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        ENTRY.properties.check(objective)?;
-        binary::check(&ENTRY.properties, &logits)?;
-        let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
-        self.with_samples(logits, objective, z.narrow(3, 1, 1).squeeze_dim(3))
+        prepared(logits, objective, |logits, objective| {
+            ENTRY.properties.check(objective)?;
+            binary::check(&ENTRY.properties, &logits)?;
+            let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
+            self.with_samples(logits, objective, z.narrow(3, 1, 1).squeeze_dim(3))
+        })
     }
 
     fn adapt(&mut self, last: &Estimate) {

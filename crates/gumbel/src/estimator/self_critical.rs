@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Evaluations, Objective, Paper, Parameter, Properties, Sample,
-    Venue, boxed,
+    Venue, boxed, prepared,
 };
 use crate::tensor::one_hot_argmax;
 use crate::{Error, Noise};
@@ -59,12 +59,14 @@ impl Estimator for SelfCritical {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        ENTRY.properties.check(objective)?;
-        let mode = Sample::hard(one_hot_argmax(logits.clone()).unsqueeze::<4>());
-        let baseline = objective.losses(&mode).detach();
-        let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
-        let signal = (drawn.losses.clone().detach() - baseline) / self.samples as f64;
-        Ok(drawn.score(logits, signal))
+        prepared(logits, objective, |logits, objective| {
+            ENTRY.properties.check(objective)?;
+            let mode = Sample::hard(one_hot_argmax(logits.clone()).unsqueeze::<4>());
+            let baseline = objective.losses(&mode).detach();
+            let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
+            let signal = (drawn.losses.clone().detach() - baseline) / self.samples as f64;
+            Ok(drawn.score(logits, signal))
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
+    prepared,
 };
 use super::parts::host::{self, LogProbs, log_sum_exp};
 use super::parts::joint::{Rest, likeliest};
@@ -117,8 +118,10 @@ impl Estimator for SumAndSample {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        let gumbel = noise.gumbel(logits.dims(), &logits.device().inner());
-        self.with_gumbel(logits, objective, gumbel)
+        prepared(logits, objective, |logits, objective| {
+            let gumbel = noise.gumbel(logits.dims(), &logits.device().inner());
+            self.with_gumbel(logits, objective, gumbel)
+        })
     }
 }
 

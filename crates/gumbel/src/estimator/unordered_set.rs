@@ -1,5 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
+    prepared,
 };
 use super::parts::host::{self, LogProbs, log_sum_exp};
 use super::parts::joint::{Rest, distinct};
@@ -166,19 +167,21 @@ impl Estimator for UnorderedSet {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        ENTRY.properties.check(objective)?;
-        let log_probs = LogProbs::of(&logits)?;
-        let ([rows, latents, categories], n) = (logits.dims(), self.samples);
-        let gumbel: Tensor<4> = noise.gumbel([rows, n, latents, categories], &logits.device().inner());
-        let gumbel = numbers(gumbel);
-        let mut picks = Vec::new();
-        let noises = gumbel.chunks(n * latents * categories);
-        for (log_p, gumbel) in log_probs.rows().zip(noises) {
-            let states = distinct(log_p, categories, n, gumbel);
-            let repeats = std::iter::repeat_n(&states[0], n - states.len());
-            picks.extend(states.iter().chain(repeats).flat_map(|state| &state.categories));
-        }
-        Ok(self.at(logits, objective, &log_probs, &picks))
+        prepared(logits, objective, |logits, objective| {
+            ENTRY.properties.check(objective)?;
+            let log_probs = LogProbs::of(&logits)?;
+            let ([rows, latents, categories], n) = (logits.dims(), self.samples);
+            let gumbel: Tensor<4> = noise.gumbel([rows, n, latents, categories], &logits.device().inner());
+            let gumbel = numbers(gumbel);
+            let mut picks = Vec::new();
+            let noises = gumbel.chunks(n * latents * categories);
+            for (log_p, gumbel) in log_probs.rows().zip(noises) {
+                let states = distinct(log_p, categories, n, gumbel);
+                let repeats = std::iter::repeat_n(&states[0], n - states.len());
+                picks.extend(states.iter().chain(repeats).flat_map(|state| &state.categories));
+            }
+            Ok(self.at(logits, objective, &log_probs, &picks))
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Reduction, Sample,
-    Venue, boxed, log_mean_exp, plain_mean, repeat,
+    Venue, boxed, log_mean_exp, plain_mean, prepared, repeat,
 };
 use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::Tensor;
@@ -86,9 +86,11 @@ impl Estimator for Vimco {
         noise: &mut Noise,
         _step: u64,
     ) -> Result<Estimate, Error> {
-        ENTRY.properties.check(objective)?;
-        let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
-        self.with_samples(logits, objective, z)
+        prepared(logits, objective, |logits, objective| {
+            ENTRY.properties.check(objective)?;
+            let z = sample_one_hot(repeat(logits.clone().detach(), self.samples), noise)?;
+            self.with_samples(logits, objective, z)
+        })
     }
 
     fn bound_signal(&self, losses: Tensor<2>) -> Result<Tensor<2>, Error> {

@@ -1,5 +1,5 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
-use crate::tensor::{attach, tracked_as};
+use crate::tensor::{attach, of_centred, tracked_as};
 use crate::{Error, Noise, categorical, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
@@ -16,11 +16,13 @@ use burn::tensor::{Tensor, activation};
 /// assert!((slope - 0.25).abs() < 1e-6); // ½ (½ + 1 − ½ − ½)
 /// ```
 pub fn zgr<const D: usize>(logits: Tensor<D>, hard: Tensor<D>) -> Tensor<D> {
-    let p = activation::softmax(logits.clone(), D - 1);
-    let one = tracked_as(hard, &logits);
-    let log_p = categorical::log_prob(logits, one.clone());
-    let soft = (p.clone() + (one.clone() - p.detach()) * log_p) * 0.5;
-    attach(one, soft)
+    of_centred(logits, hard, |logits, hard| {
+        let p = activation::softmax(logits.clone(), D - 1);
+        let one = tracked_as(hard, &logits);
+        let log_p = categorical::log_mass(logits, one.clone());
+        let soft = (p.clone() + (one.clone() - p.detach()) * log_p) * 0.5;
+        attach(one, soft)
+    })
 }
 
 /// ZGR: the zero-temperature limit of Gumbel-Rao, half straight-through and half DARN.

@@ -114,6 +114,25 @@ pub(super) fn entmax_alpha_derivative<const D: usize>(y: &Tensor<D>, alpha: f64)
     Ok(shaped_like(y, slope))
 }
 
+pub(super) fn categorical_kl<const D: usize>(q: &Tensor<D>, p: &Tensor<D>) -> Result<Tensor<D>, Error> {
+    let [kl] = rows(q).run(&CategoricalKl { p: rows(p) })?;
+    let shape = with_last(q.dims(), 1);
+    Ok(Tensor::<1>::from_data(kl, (&q.device().inner(), q.dtype())).reshape(shape))
+}
+
+struct CategoricalKl {
+    p: Rows,
+}
+
+impl Kernel<1> for CategoricalKl {
+    fn run<T: Number>(&self, q: &[T], k: usize) -> Result<[TensorData; 1], Error> {
+        let mut out = vec![T::zero(); q.len() / k.max(1)];
+        kernels::categorical::kl(q, self.p.numbers(), k, &mut out)?;
+        let length = out.len();
+        Ok([TensorData::new(out, [length])])
+    }
+}
+
 struct AlphaDerivative {
     alpha: f64,
 }

@@ -75,6 +75,14 @@ pub(crate) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>
     }
 }
 
+/// The divergence of two rows of logits of one shape, in nats, `[.., 1]`, without a gradient.
+///
+/// # Errors
+/// Those of [`check_logits`], for either.
+pub(crate) fn categorical_kl<const D: usize>(q: &Tensor<D>, p: &Tensor<D>) -> Result<Tensor<D>, Error> {
+    host::categorical_kl(q, p)
+}
+
 /// α-entmax of logits in single or double precision. The projection itself runs on the host for every backend.
 pub(crate) fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result<Tensor<D>, Error> {
     match Place::of(&logits) {

@@ -3,7 +3,7 @@
 use super::host::{self, LogSinkhorn};
 use super::kind::{Form, NoiseKind};
 use crate::Error;
-use crate::tensor::{attach, masked, one_hot_argmax};
+use crate::tensor::{attach, centred, masked, one_hot_argmax};
 use burn::tensor::{DType, Int, Tensor, activation};
 use gumbel_kernels::{self as kernels, Stream};
 
@@ -24,7 +24,7 @@ pub(super) fn check_logits<const D: usize>(logits: &Tensor<D>) -> Result<(), Err
 /// `θ + g`, unchecked.
 pub(super) fn perturbed<const D: usize>(logits: Tensor<D>, stream: Stream) -> Tensor<D> {
     let (shape, device, dtype) = (logits.shape(), logits.device(), logits.dtype());
-    logits + host::noise(NoiseKind::Gumbel, stream, shape, &device, dtype)
+    centred(logits) + host::noise(NoiseKind::Gumbel, stream, shape, &device, dtype)
 }
 
 pub(super) fn gumbel_max<const D: usize>(logits: Tensor<D>, stream: Stream) -> Result<Tensor<D, Int>, Error> {

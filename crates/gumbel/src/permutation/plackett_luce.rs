@@ -1,7 +1,8 @@
 //! Plackett and Luce's distribution over orders (Plackett 1975; Luce 1959).
 
-use super::sort::{placed, places};
-use crate::tensor::with_last;
+use super::sort::{check, placed, places};
+use crate::Error;
+use crate::tensor::{at_least_single, restored, with_last};
 use burn::tensor::{Bool, Tensor, activation};
 
 /// Log-probability in nats of an order under Plackett and Luce's distribution.
@@ -18,6 +19,9 @@ use burn::tensor::{Bool, Tensor, activation};
 /// # Shapes
 /// `scores` `[.., n]` and `permutation` `[.., n, n]` to `[.., 1]`.
 ///
+/// # Errors
+/// A score that is not finite, and rows of none.
+///
 /// # Panics
 /// If the shapes do not match.
 ///
@@ -25,7 +29,7 @@ use burn::tensor::{Bool, Tensor, activation};
 /// use burn::tensor::{Device, Tensor};
 /// let scores = Tensor::<1>::from_floats([3f32.ln(), 2f32.ln(), 0.0], &Device::flex());
 /// let order: Tensor<2> = gumbel::permutation::hard_sort(scores.clone())?; // the most probable
-/// let log_prob = gumbel::permutation::plackett_luce_log_prob(scores, order).into_scalar::<f32>();
+/// let log_prob = gumbel::permutation::plackett_luce_log_prob(scores, order)?.into_scalar::<f32>();
 /// assert!((log_prob.exp() - 3.0 / 6.0 * 2.0 / 3.0).abs() < 1e-6);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
@@ -35,17 +39,24 @@ use burn::tensor::{Bool, Tensor, activation};
 pub fn plackett_luce_log_prob<const D: usize, const E: usize>(
     scores: Tensor<D>,
     permutation: Tensor<E>,
-) -> Tensor<D> {
+) -> Result<Tensor<D>, Error> {
+    let dtype = scores.dtype();
+    let (scores, permutation) = (at_least_single(scores), at_least_single(permutation));
+    check(&scores)?;
+    if scores.dims()[0] == 0 {
+        return Ok(restored(scores.sum_dim(D - 1), dtype));
+    }
     let (shape, n) = (with_last(scores.dims(), 1), scores.dims()[D - 1]);
     let remaining = placed(scores, &permutation).swap_dims(E - 2, E - 1);
     let (row, column) = (places::<E>(n, E - 1, &permutation), places::<E>(n, E - 2, &permutation));
-    let dims = permutation.dims();
-    let gone = row.clone().lower(column.clone()).expand(dims);
-    let next = row.equal(column).expand(dims);
+    let dims = permutation.shape();
+    let gone = row.clone().lower(column.clone()).expand(dims.clone());
+    let next = row.equal(column).expand(dims.clone());
     let log_shares = remaining.expand(dims).mask_fill(gone, f32::NEG_INFINITY);
     let log_shares = activation::log_softmax(log_shares, E - 1);
     let log_prob = log_shares.mask_fill(next.bool_not(), 0.0).sum_dim(E - 1).sum_dim(E - 2);
-    log_prob.mask_fill(is_permutation(&permutation).bool_not(), f32::NEG_INFINITY).reshape(shape)
+    let log_prob = log_prob.mask_fill(is_permutation(&permutation).bool_not(), f32::NEG_INFINITY);
+    Ok(restored(log_prob.reshape(shape), dtype))
 }
 
 /// Whether matrices have a single one in each row and column and zeros elsewhere, `[.., 1, 1]`; true where an entry is NaN,

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::tensor::{at_least_single, attach, restored, within_range};
-use burn::tensor::{DType, Int, Tensor, activation};
+use burn::tensor::{DType, Int, Shape, Tensor, activation};
 use gumbel_kernels as kernels;
 
 /// Computes a relaxed permutation that sorts scores in descending order (NeuralSort). **Soft**, differentiable.
@@ -186,7 +186,7 @@ fn prepared<const D: usize>(scores: Tensor<D>, tau: f64) -> Result<(Tensor<D>, D
 }
 
 /// Reads back one flag; the scores themselves only if one of them is not finite.
-fn check<const D: usize>(scores: &Tensor<D>) -> Result<(), Error> {
+pub(super) fn check<const D: usize>(scores: &Tensor<D>) -> Result<(), Error> {
     let n = scores.dims()[D - 1];
     if n == 0 {
         return Err(kernels::Error::Categories(n).into());
@@ -206,13 +206,14 @@ fn order<const D: usize, const E: usize>(scores: Tensor<D>) -> Tensor<E> {
     let (other, one) = (row::<D, E>(scores.clone()), column::<D, E>(scores));
     let earlier = places::<E>(n, E - 1, &other).lower(places::<E>(n, E - 2, &other));
     let tied = other.clone().equal(one.clone());
-    let earlier = earlier.expand(tied.dims()).bool_and(tied);
+    let earlier = earlier.expand(tied.shape()).bool_and(tied);
     let before = other.clone().greater(one).bool_or(earlier).int();
     let rank = before.sum_dim(E - 1).swap_dims(E - 2, E - 1);
     let place = places::<E>(n, E - 2, &other);
     let mut shape = rank.dims();
     shape[E - 2] = n;
-    rank.expand(shape).equal(place.expand(shape)).float().cast(other.dtype())
+    let shape = Shape::from(shape);
+    rank.expand(shape.clone()).equal(place.expand(shape)).float().cast(other.dtype())
 }
 
 /// Scores as rows `[.., 1, n]`.

@@ -19,9 +19,9 @@ mod top_k;
 pub use top_k::{gumbel_top_k, implicit_mle, relaxed_top_k, straight_through_top_k, top_k_hot};
 
 use crate::ops::HostArgument;
-use crate::tensor::{masked, unmasked};
-use crate::{Error, Noise};
-use burn::tensor::{Bool, Tensor};
+use crate::tensor::{Flags, at_least_single, centred, in_single, masked, not_negative, restored, unmasked};
+use crate::{Error, Noise, ops};
+use burn::tensor::{Bool, DType, Device, Tensor};
 use gumbel_kernels::subset as kernels;
 
 /// Computes the inclusion probabilities of the exponential family. **Soft**, differentiable; no noise.
@@ -181,11 +181,14 @@ pub fn log_partition<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tens
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn log_prob<const D: usize>(logits: Tensor<D>, k: usize, z: Tensor<D>) -> Result<Tensor<D>, Error> {
+    ops::check_logits(&logits)?;
+    let dtype = logits.dtype();
+    let (logits, z) = (centred(logits), at_least_single(z));
     let total = log_partition(logits.clone(), k)?;
     // 0 · ln 0 is 0, in the gradient too.
     let picked = logits.mask_fill(z.clone().equal_elem(0.0), 0.0);
     let log_prob = (z.clone() * picked).sum_dim(D - 1) - total;
-    Ok(log_prob.mask_fill(is_k_hot(&z, k).bool_not(), f32::NEG_INFINITY))
+    Ok(restored(log_prob.mask_fill(is_k_hot(&z, k).bool_not(), f32::NEG_INFINITY), dtype))
 }
 
 /// Entropy in nats of the exponential family over subsets.
@@ -207,8 +210,12 @@ pub fn log_prob<const D: usize>(logits: Tensor<D>, k: usize, z: Tensor<D>) -> Re
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn entropy<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
-    let (total, means) = (log_partition(logits.clone(), k)?, marginals(logits.clone(), k)?);
-    Ok(total - (means * unmasked(logits)).sum_dim(D - 1))
+    ops::check_logits(&logits)?;
+    in_single(logits, |logits| {
+        let logits = centred(logits);
+        let (total, means) = (log_partition(logits.clone(), k)?, marginals(logits.clone(), k)?);
+        Ok(total - (means * unmasked(logits)).sum_dim(D - 1))
+    })
 }
 
 /// Kullback-Leibler divergence in nats between two exponential families over `k`-subsets.
@@ -234,21 +241,28 @@ pub fn entropy<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>,
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn kl<const D: usize>(q: Tensor<D>, p: Tensor<D>, k: usize) -> Result<Tensor<D>, Error> {
+    // In double precision: a small divergence is a difference of large numbers.
+    let (dtype, home) = (q.dtype(), q.device());
+    let double = |logits: Tensor<D>| logits.to_device(&Device::flex()).cast(DType::F64);
+    ops::check_logits(&q)?;
+    ops::check_logits(&p)?;
+    let (q, p) = (centred(double(q)), centred(double(p)));
     let totals = log_partition(p.clone(), k)? - log_partition(q.clone(), k)?;
     let means = marginals(q.clone(), k)?;
     let infinite = masked(&p).bool_and(masked(&q).bool_not());
     let unused = masked(&q).bool_or(infinite.clone());
     let (q, p) = (q.mask_fill(unused.clone(), 0.0), p.mask_fill(unused, 0.0));
     let kl = (means * (q - p)).sum_dim(D - 1) + totals;
-    Ok(kl.mask_fill(infinite.any_dim(D - 1), f32::INFINITY))
+    let kl = not_negative(kl).mask_fill(infinite.any_of_row(), f32::INFINITY);
+    Ok(restored(kl, dtype).to_device(&home))
 }
 
 /// Whether rows have `k` ones and zeros elsewhere, `[.., 1]`; true where an entry is NaN, which the result then is.
 fn is_k_hot<const D: usize>(z: &Tensor<D>, k: usize) -> Tensor<D, Bool> {
     let ones = z.clone().equal_elem(1.0);
     let counted = ones.clone().int().sum_dim(D - 1).equal_elem(k as i64);
-    let hot = ones.bool_or(z.clone().equal_elem(0.0)).all_dim(D - 1).bool_and(counted);
-    hot.bool_or(z.clone().is_nan().any_dim(D - 1))
+    let hot = ones.bool_or(z.clone().equal_elem(0.0)).all_of_row().bool_and(counted);
+    hot.bool_or(z.clone().is_nan().any_of_row())
 }
 
 /// Returns `values` with the gradient of the marginals at `theta`.

@@ -1,6 +1,6 @@
 //! What an estimator returns.
 
-use crate::tensor::{numbers, unmasked};
+use crate::tensor::{at_least_single, numbers, restored, unmasked};
 use burn::tensor::{Tensor, activation};
 
 /// An estimate of an expected loss and of its gradient.
@@ -37,6 +37,11 @@ impl Estimate {
     /// A loss `[B]` to whose gradient `cotangent` `[B, D, K]` is added, for the logits `[B, D, K]`.
     pub fn with_cotangent(loss: Tensor<1>, logits: Tensor<3>, cotangent: Tensor<3>) -> Self {
         Self::new(loss + zero_with_cotangent(logits, cotangent))
+    }
+
+    /// Of no rows.
+    pub(crate) fn empty(logits: &Tensor<3>) -> Self {
+        Self::new(unmasked(logits.clone()).sum_dim(2).sum_dim(1).squeeze_dims::<1>(&[1, 2]))
     }
 
     /// The same estimate with statistics to learn from, of any length `[N]`.
@@ -83,7 +88,8 @@ fn zero_with_cotangent(logits: Tensor<3>, cotangent: Tensor<3>) -> Tensor<1> {
 /// assert_eq!(cotangent.into_data().try_to_vec::<f32>().unwrap(), [-1.5, 1.5]);
 /// ```
 pub fn score_cotangent(logits: Tensor<3>, z: Tensor<4>, signal: Tensor<2>) -> Tensor<3> {
-    let p = activation::softmax(logits.detach(), 2).unsqueeze::<4>();
-    let signal = signal.detach().unsqueeze_dims::<4>(&[2, 3]);
-    ((z - p) * signal).sum_dim(0).squeeze_dim(0)
+    let dtype = logits.dtype();
+    let p = activation::softmax(at_least_single(logits.detach()), 2).unsqueeze::<4>();
+    let signal = signal.detach().cast(p.dtype()).unsqueeze_dims::<4>(&[2, 3]);
+    restored(((z.cast(p.dtype()) - p) * signal).sum_dim(0).squeeze_dim(0), dtype)
 }

@@ -8,6 +8,7 @@ mod objective;
 mod paper;
 mod parameters;
 mod pathwise;
+mod prepared;
 mod properties;
 mod state;
 
@@ -22,5 +23,6 @@ pub use paper::{Paper, Venue};
 pub use parameters::{Parameter, Parameters};
 pub use pathwise::Pathwise;
 pub(crate) use pathwise::repeat;
+pub(crate) use prepared::prepared;
 pub use properties::{Evaluations, Latents, Properties, SampleKind};
 pub use state::State;

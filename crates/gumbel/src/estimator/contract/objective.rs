@@ -113,6 +113,11 @@ impl<'a> Objective<'a> {
         Self { f: Box::new(f), reduction: Reduction::LogMeanExp }
     }
 
+    /// With a given reduction.
+    pub(crate) fn reducing(reduction: Reduction, f: impl Fn(&Sample) -> Tensor<2> + 'a) -> Self {
+        Self { f: Box::new(f), reduction }
+    }
+
     /// How it reduces the losses of a row's samples.
     pub fn reduction(&self) -> Reduction {
         self.reduction

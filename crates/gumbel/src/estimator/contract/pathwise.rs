@@ -1,6 +1,6 @@
 //! Estimators that differentiate the objective along their sample.
 
-use super::{Estimate, Estimator, Objective, Properties, Sample};
+use super::{Estimate, Estimator, Objective, Properties, Sample, prepared};
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use std::fmt;
@@ -10,7 +10,7 @@ use std::fmt;
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::estimator::{Estimator, Objective, Pathwise, Properties, Sample};
+/// use gumbel::estimator::{Estimator, Objective, Pathwise, Properties, Sample, prepared};
 /// use gumbel::{Error, Noise, sample_one_hot, straight_through};
 ///
 /// /// A hard sample with the gradient of the softmax at temperature 2.
@@ -63,8 +63,10 @@ impl<P: Pathwise> Estimator for P {
         noise: &mut Noise,
         step: u64,
     ) -> Result<Estimate, Error> {
-        let sample = self.sample(repeat(logits, self.samples()), noise, step)?;
-        Ok(Estimate::new(objective.reduce(&sample, objective.losses(&sample))))
+        prepared(logits, objective, |logits, objective| {
+            let sample = self.sample(repeat(logits, self.samples()), noise, step)?;
+            Ok(Estimate::new(objective.reduce(&sample, objective.losses(&sample))))
+        })
     }
 }
 

@@ -19,6 +19,9 @@ impl LogProbs {
         let [_, latents, categories] = logits.dims();
         let mut values = numbers(logits.clone());
         for latent in values.chunks_mut(categories) {
+            // In two steps: the sum of a large maximum and a logarithm would lose the latter's digits.
+            let largest = latent.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            latent.iter_mut().for_each(|value| *value -= largest);
             let total = log_sum_exp(latent.iter().copied());
             latent.iter_mut().for_each(|value| *value -= total);
         }

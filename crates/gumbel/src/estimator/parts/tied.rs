@@ -24,7 +24,7 @@
 
 use super::binary::like;
 use super::network::{Learner, Leaves};
-use crate::tensor::{at_least_single, one_hot_argmax, within_range};
+use crate::tensor::{centred, one_hot_argmax, within_range};
 use crate::{Error, Noise, ops};
 use burn::tensor::{DType, Tensor, activation};
 
@@ -63,7 +63,7 @@ impl Tied {
     /// Those of [`ops::check_logits`].
     pub fn new(logits: &Tensor<3>, gumbel: Tensor<4>, tau: f64) -> Result<Self, Error> {
         ops::check_logits(logits)?;
-        let theta = at_least_single(logits.clone().inner()).unsqueeze::<4>();
+        let theta = centred(logits.clone().inner()).unsqueeze::<4>();
         let tau = within_range(tau, theta.dtype());
         let keys = theta.clone() + gumbel.inner().cast(theta.dtype());
         let gaps = keys.clone() - keys.clone().max_dim(3);
