@@ -3,6 +3,8 @@
 pub mod compare;
 pub mod data;
 pub mod evaluate;
+#[cfg(test)]
+mod faults;
 pub mod generate;
 pub mod list;
 pub mod measure;

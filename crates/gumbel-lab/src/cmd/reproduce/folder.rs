@@ -2,6 +2,7 @@
 
 use crate::reproduce::{Budget, Plan, PlannedRun, Reproduction};
 use crate::run::RunFolder;
+use crate::support::holder::holder;
 use crate::support::shell::option;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,10 @@ impl Folder {
         plan: &Plan,
     ) -> Result<Self> {
         let known = path.join(RECORD).is_file();
-        let folder = if known { RunFolder::at(path) } else { RunFolder::create(Some(path), "reproduce")? };
+        let folder = match known {
+            true => RunFolder::at(path).locked()?,
+            false => RunFolder::create(Some(path), "reproduce")?,
+        };
         let mut commands = if known { earlier(path, experiment, budget)? } else { BTreeMap::new() };
         for PlannedRun { name, command } in &plan.runs {
             let before = commands.insert(name.clone(), command.clone());
@@ -110,7 +114,7 @@ impl Folder {
         let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                bail!("another process is making this run; wait until it has finished")
+                bail!("{} is making this run; wait until it has finished", holder(&file))
             }
             // Some file systems cannot lock files: the log is then not guarded.
             Err(TryLockError::Error(_)) | Ok(()) => file.set_len(0)?,
@@ -170,7 +174,10 @@ mod tests {
     fn a_folder_accepts_the_same_reproduction_only() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("here");
-        begin(&path, "tau-tradeoff", Budget::Smoke, |plan| plan.runs.truncate(1)).unwrap();
+        let first = begin(&path, "tau-tradeoff", Budget::Smoke, |plan| plan.runs.truncate(1)).unwrap();
+        let second = begin(&path, "tau-tradeoff", Budget::Smoke, |_| {}).err().unwrap().to_string();
+        assert!(second.contains(" is writing to "), "{second}");
+        drop(first);
         begin(&path, "tau-tradeoff", Budget::Smoke, |_| {}).unwrap();
         let refused = |name, budget, change| begin(&path, name, budget, change).err().unwrap().to_string();
         let message = refused("tau-tradeoff", Budget::Full, |_| {});
@@ -232,7 +239,7 @@ mod tests {
         let task = Task { run: 0, seed: 0 };
         let held = folder.open_log(task).unwrap();
         let message = folder.open_log(task).unwrap_err().to_string();
-        assert!(message.contains("another process is making this run"), "{message}");
+        assert!(message.contains(" is making this run; wait"), "{message}");
         drop(held);
         folder.open_log(task).unwrap();
     }
