@@ -3,8 +3,6 @@
 pub mod compare;
 pub mod data;
 pub mod evaluate;
-#[cfg(test)]
-mod faults;
 pub mod generate;
 pub mod list;
 pub mod measure;

@@ -1,6 +1,5 @@
 //! The folder of a run, and its files, each of which is written in full or not at all.
 
-use super::sums;
 use crate::page::Rendered;
 use crate::support::atomic_file::{self, is_partial};
 use crate::support::fault;
@@ -35,6 +34,8 @@ impl RunFolder {
     pub const MODEL: &'static str = "model.safetensors";
     /// The run in numbers.
     pub const SUMMARY: &'static str = "summary.json";
+    /// The checksums of its tables, as `sha256sum -c` takes them.
+    pub const SUMS: &'static str = "SHA256SUMS";
     /// Its page.
     pub const REPORT: &'static str = "report.html";
 
@@ -114,7 +115,7 @@ impl RunFolder {
     /// # Errors
     /// A folder that cannot be written.
     pub fn reopen(&self) -> Result<()> {
-        [Self::SUMMARY, sums::NAME, Self::REPORT, Self::MODEL, "figures"]
+        [Self::SUMMARY, Self::SUMS, Self::REPORT, Self::MODEL, "figures"]
             .into_iter()
             .try_for_each(|name| self.remove(name))
     }

@@ -7,9 +7,6 @@ use anyhow::{Context, Result, anyhow};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
-/// The name of the file.
-pub(super) const NAME: &str = "SHA256SUMS";
-
 impl RunFolder {
     /// Writes the last file of a run, with the checksums of it and of others, each with its SHA-256.
     ///
@@ -20,7 +17,7 @@ impl RunFolder {
         let line = |(name, sum): &(&str, String)| format!("{sum}  {name}\n");
         // An earlier last file would not have the new checksum.
         self.remove(name)?;
-        self.write(NAME, others.iter().chain([&last]).map(line).collect::<String>())?;
+        self.write(RunFolder::SUMS, others.iter().chain([&last]).map(line).collect::<String>())?;
         self.write(name, contents)
     }
 }
@@ -32,7 +29,7 @@ impl RunFolder {
 pub fn read_checked(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let path = folder.join(name);
     let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let sums = folder.join(NAME);
+    let sums = folder.join(RunFolder::SUMS);
     if !sums.exists() {
         return Ok(bytes);
     }
@@ -41,7 +38,7 @@ pub fn read_checked(folder: &Path, name: &str) -> Result<Vec<u8>> {
     if String::from_utf8_lossy(&recorded).lines().any(|line| line == expected) {
         return Ok(bytes);
     }
-    let damaged = Damaged::new(&path, format!("its SHA-256 is not that in {NAME}"));
+    let damaged = Damaged::new(&path, format!("its SHA-256 is not that in {}", RunFolder::SUMS));
     Err(anyhow!("{damaged}; delete the folder of the run to make it again"))
 }
 
@@ -61,7 +58,7 @@ mod tests {
             Ok::<_, anyhow::Error>((read("other.csv")?, read("last.json")?))
         };
         assert_eq!(both().unwrap(), (b"1,2\n".to_vec(), b"{}\n".to_vec()));
-        for name in ["other.csv", "last.json", NAME] {
+        for name in ["other.csv", "last.json", RunFolder::SUMS] {
             let bytes = std::fs::read(run.file(name)).unwrap();
             for bit in 0..8 * bytes.len() {
                 let mut flipped = bytes.clone();
@@ -75,7 +72,7 @@ mod tests {
             }
             std::fs::write(run.file(name), bytes).unwrap();
         }
-        std::fs::remove_file(run.file(NAME)).unwrap();
+        std::fs::remove_file(run.file(RunFolder::SUMS)).unwrap();
         both().unwrap();
     }
 }

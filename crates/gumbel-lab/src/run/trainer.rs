@@ -6,7 +6,7 @@ use super::{
 use crate::support::excerpt::excerpt;
 use crate::support::shell::quoted;
 use anyhow::{Context, Result, anyhow, ensure};
-use std::collections::BTreeMap;
+use std::io::{Write, stderr};
 use std::path::Path;
 use std::time::Instant;
 
@@ -63,7 +63,8 @@ impl<E: Experiment> Trainer<E> {
         if let Some(damage) = damage {
             // Not before all else has succeeded. From here on it is the newest.
             folder.replace_newest()?;
-            eprintln!("warning: {damage}; resuming from the checkpoint before it, of step {}", self.step);
+            let from = format!("resuming from the checkpoint before it, of step {}", self.step);
+            drop(writeln!(stderr(), "warning: {damage}; {from}"));
         }
         Ok((self, rows))
     }
@@ -123,13 +124,13 @@ impl<E: Experiment> Trainer<E> {
         );
         let (now, defaults) = (self.config.decisive(), E::Config::defaults().decisive());
         for name in now.keys().chain(progress.options.keys()) {
-            let in_force = |options: &BTreeMap<String, String>| {
-                options.get(name).or(defaults.get(name)).map_or("not set".into(), |value| excerpt(value))
-            };
-            let (then, now) = (in_force(&progress.options), in_force(&now));
+            let [then, now] = [&progress.options, &now]
+                .map(|options| options.get(name).or(defaults.get(name)).map_or("not set", String::as_str));
             ensure!(
                 then == now,
-                "--{name} is {now} in {here}, but {then} in {path}; restore {here}, or start a new run"
+                "--{name} is {} in {here}, but {} in {path}; restore {here}, or start a new run",
+                excerpt(now),
+                excerpt(then)
             );
         }
         Ok(())

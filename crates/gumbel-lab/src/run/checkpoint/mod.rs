@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Bytes;
 use gumbel::estimator::State;
-use parameters::{Parameters, check_finite, load, parameters, shapes, views};
+use parameters::{ESTIMATOR, OPTIMIZER, Parameters, check_finite, load, parameters, shapes, views};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sealed::SealedFile;
 use serde::de::DeserializeOwned;
@@ -98,10 +98,6 @@ fn state(tensors: &SafeTensors, layer: usize) -> State {
     named.fold(State::new(), |state, (name, tensor)| state.with(name, numbers(&tensor)))
 }
 
-/// The entries of estimator states begin with this and the layer.
-const ESTIMATOR: &str = "estimator.";
-/// The safetensors entry that holds the optimiser's own format.
-const OPTIMIZER: &str = "optimizer.burnpack";
 /// The metadata key of [`Progress`].
 const PROGRESS: &str = "progress";
 

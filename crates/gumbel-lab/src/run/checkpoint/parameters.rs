@@ -1,13 +1,17 @@
 //! The parameters of a model under their dotted paths.
 
 use super::sealed::SealedFile;
-use super::{ESTIMATOR, OPTIMIZER};
 use anyhow::{Result, bail, ensure};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// The entries of estimator states begin with this and the layer.
+pub(super) const ESTIMATOR: &str = "estimator.";
+/// The safetensors entry that holds the optimiser's own format.
+pub(super) const OPTIMIZER: &str = "optimizer.burnpack";
 
 /// Tensors by name.
 pub(super) type Parameters = Vec<(String, TensorData)>;
