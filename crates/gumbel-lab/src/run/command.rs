@@ -166,8 +166,8 @@ impl<E: Outcome> Run<'_, E> {
             (MetricsFile::<E::Metrics>::NAME, metrics.sha256()),
             (RunFolder::MODEL, hex(&Sha256::digest(model))),
         ];
-        self.folder.write_last(RunFolder::SUMMARY, text.as_bytes(), &sums)?;
         self.folder.write_page(&experiment.report(&metrics.rows, Some(&summary))?)?;
+        self.folder.write_last(RunFolder::SUMMARY, text.as_bytes(), &sums)?;
         let ending = format!("{} steps in {:.1} s", summary.steps, summary.seconds);
         let report = self.folder.file(RunFolder::REPORT);
         print(&format!("{ending}\n{}report: {}\n", E::announce(&summary.test), report.display()))

@@ -156,7 +156,10 @@ fn earlier(path: &Path, experiment: &Reproduction, budget: Budget) -> Result<BTr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, dispatch};
     use crate::reproduce::find;
+    use crate::support::fault::{Fault, plan};
+    use clap::Parser;
 
     fn begin(path: &Path, name: &str, budget: Budget, change: fn(&mut Plan)) -> Result<Folder> {
         let experiment = find(name).unwrap();
@@ -216,6 +219,43 @@ mod tests {
         assert!(!folder.finished(task));
         run.write("summary.json", "").unwrap();
         assert!(folder.finished(task));
+    }
+
+    /// A kill at changes of the command's own files and of those of a run, which is made in this process here.
+    #[test]
+    fn what_a_kill_leaves_recovers() {
+        for (name, run, every) in
+            [("tau-tradeoff", "gumbel-softmax-0.1", 1), ("jang-table-1", "sbn-bernoulli-gs", 7)]
+        {
+            let scratch = tempfile::tempdir().unwrap();
+            let path = scratch.path().join("here");
+            let begin = || begin(&path, name, Budget::Smoke, |_| {});
+            for place in (0..).step_by(every) {
+                drop(std::fs::remove_dir_all(&path));
+                let planned = plan(&path, Fault::Killed, place);
+                let outcome = begin().and_then(|folder| make(&folder, run));
+                let happened = planned.happened();
+                drop(planned);
+                if !happened {
+                    outcome.unwrap();
+                    assert!(place > 5, "only {place} changes were seen");
+                    break;
+                }
+                make(&begin().unwrap(), run).unwrap();
+            }
+        }
+    }
+
+    /// Makes a run, unless it has finished.
+    fn make(folder: &Folder, run: &str) -> Result<()> {
+        let run = folder.runs.iter().position(|planned| planned.name == run).unwrap();
+        let task = Task { run, seed: 0 };
+        if !folder.finished(task) {
+            let words = [OsString::from("gumbel")].into_iter().chain(folder.words(task, None));
+            dispatch(Cli::try_parse_from(words)?, std::time::Instant::now())?;
+        }
+        ensure!(folder.finished(task), "it has not finished");
+        Ok(())
     }
 
     #[test]
