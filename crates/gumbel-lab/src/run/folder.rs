@@ -302,13 +302,13 @@ fn unmade(path: &Path, error: &std::io::Error) -> Error {
     anyhow!("cannot make the folder {}: {error}; choose another --out", path.display())
 }
 
-/// Refuses a folder that holds anything but what a killed process has left unfinished: temporary files, and all files of a
-/// run with this configuration that has no checkpoint.
+/// Refuses a folder that holds anything but what a killed process has left unfinished: temporary files, checksums of files
+/// that do not exist, and all files of a run with this configuration that has no checkpoint.
 fn free(path: &Path, config: Option<&str>) -> Result<()> {
     let run = RunFolder::at(path);
     let recorded = run.file(RunFolder::CONFIG);
     let same = config.is_some_and(|config| fs::read_to_string(&recorded).is_ok_and(|found| found == config));
-    let left = |entry: &DirEntry| is_partial(entry) || (same && remains(entry));
+    let left = |entry: &DirEntry| is_partial(entry) || orphaned(entry) || (same && remains(entry));
     let used = |mut entries: fs::ReadDir| entries.any(|entry| !entry.is_ok_and(|entry| left(&entry)));
     let in_use = path.is_file() || path.read_dir().is_ok_and(used);
     let remedy = match (recorded.is_file(), run.resumable()) {
@@ -318,6 +318,15 @@ fn free(path: &Path, config: Option<&str>) -> Result<()> {
     };
     ensure!(!in_use, "{} exists already; {remedy}", path.display());
     Ok(())
+}
+
+/// Whether these are checksums of files that a killed process did not write any more.
+fn orphaned(entry: &DirEntry) -> bool {
+    let missing = |line: &str| {
+        line.split_once("  ").is_some_and(|(_, name)| !entry.path().with_file_name(name).exists())
+    };
+    let text = || fs::read_to_string(entry.path()).unwrap_or_default();
+    entry.file_name() == RunFolder::SUMS && text().lines().all(missing)
 }
 
 /// Whether a run leaves that before its first checkpoint.
