@@ -150,7 +150,7 @@ fn every_writer_that_cannot_go_on_names_the_file_that_was_asked_for_and_leaves_n
         ("2", &["sample", "logits.csv", "--tau", "1", "--out", "drawn.csv"], "drawn.csv"),
         ("2", &["generate", "run", "--out", "grid.png"], "grid.png"),
         ("0", &["evaluate", "run", "--out", "results.json"], "results.json"),
-        ("0", &["measure", "--latents", "1", "--categories", "2", "--replicates", "20", "--out", "m"], "m/"),
+        ("0", &["measure", "--latents", "1", "--categories", "2", "--replicates", "32", "--out", "m"], "m/"),
         ("0", &["compare", "--estimators", "zgr,nvil", "--out", "c", "train", "vae"], "c/options.toml"),
     ];
     for (kilobytes, words, file) in cases {
