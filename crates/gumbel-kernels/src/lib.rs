@@ -52,7 +52,7 @@ pub use distribution::{
 pub use error::{Error, check_temperature};
 pub use number::logit::Logit;
 pub use number::real::Real;
-pub use parallel::level::Level;
+pub use parallel::level::{Level, UnknownLevel};
 pub use permutation::{assignment, log_sinkhorn, log_sinkhorn_vjp};
 pub use random::noise;
 pub use random::stream::Stream;

@@ -4,6 +4,7 @@ use crate::cmd::{compare, data, evaluate, generate, list, measure, reproduce, sa
 use crate::support::stdout::print;
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
+use gumbel_kernels::Level;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -72,6 +73,7 @@ pub enum Command {
 /// # Errors
 /// The failure of the command, as one line.
 pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
+    Level::check()?;
     match cli.command {
         Command::Train(options) => return train::run(&options, started),
         Command::Compare(options) => return compare::run(&options, started),

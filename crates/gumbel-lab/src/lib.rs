@@ -7,6 +7,8 @@ mod cmd;
 pub mod compare;
 pub mod data;
 pub mod experiment;
+#[cfg(test)]
+mod faults;
 pub mod logits;
 pub mod measure;
 pub mod model;

@@ -2,6 +2,8 @@
 
 use clap::Parser;
 use gumbel_lab::cli::{Cli, dispatch};
+use gumbel_lab::support::interrupt::survive_file_size_limit;
+use std::io::Write;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -9,11 +11,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let started = std::time::Instant::now();
+    survive_file_size_limit();
     let cli = Cli::parse();
     match dispatch(cli, started) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // Where nobody can read it, the exit code remains.
+            drop(writeln!(std::io::stderr(), "error: {error:#}"));
             ExitCode::FAILURE
         }
     }

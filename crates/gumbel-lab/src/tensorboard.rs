@@ -18,6 +18,11 @@ const FILE_VERSION: &str = "brain.Event:2";
 /// `SessionLog.START`: on reading it, TensorBoard drops the earlier events of that and later steps.
 const START: i32 = 1;
 
+/// Whether a file with this name is an event file.
+pub fn is_event_file(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// Writes one event file.
 ///
 /// A resumed run opens another file in the same folder and calls [`restart`](Self::restart): TensorBoard reads the

@@ -38,6 +38,20 @@ pub enum Level {
     Neon = 4,
 }
 
+/// `GUMBEL_LEVEL` is not the name of a level of this machine.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown GUMBEL_LEVEL {:?}; on this machine expected one of: {}",
+    name.chars().take(60).collect::<String>(),
+    available.iter().map(Level::to_string).collect::<Vec<_>>().join(", ")
+)]
+pub struct UnknownLevel {
+    /// The value of the variable.
+    pub name: String,
+    /// [`Level::available`].
+    pub available: Vec<Level>,
+}
+
 const ALL: [Level; 4] = [Level::Baseline, Level::Avx2, Level::Avx512, Level::Neon];
 
 /// The level in use; 0 until it is chosen. Only levels that this machine has are ever stored.
@@ -47,8 +61,8 @@ impl Level {
     /// The level in use.
     ///
     /// # Panics
-    /// At the first use, if `GUMBEL_LEVEL` is not the name of a level of this machine: falling back to another
-    /// level would pass its results off as those of the requested one.
+    /// At the first use, where [`check`](Self::check) fails: falling back to another level would pass its results off as
+    /// those of the requested one.
     pub fn current() -> Self {
         #[cfg(test)]
         if let Some(level) = forced::level() {
@@ -59,8 +73,21 @@ impl Level {
             2 => Level::Avx2,
             3 => Level::Avx512,
             4 => Level::Neon,
-            _ => Self::choose(),
+            _ => Self::choose().unwrap_or_else(|error| panic!("{error}")),
         }
+    }
+
+    /// Chooses the level, so that [`current`](Self::current) cannot panic; a program calls it once, at its start.
+    ///
+    /// ```
+    /// use gumbel_kernels::Level;
+    /// assert_eq!(Level::check(), Ok(()));
+    /// ```
+    ///
+    /// # Errors
+    /// `GUMBEL_LEVEL` is not the name of a level of this machine.
+    pub fn check() -> Result<(), UnknownLevel> {
+        if CURRENT.load(Ordering::Relaxed) == 0 { Self::choose().map(drop) } else { Ok(()) }
     }
 
     /// The levels that this machine has, from the plainest to the best: the valid values of `GUMBEL_LEVEL`.
@@ -74,22 +101,19 @@ impl Level {
     }
 
     #[cold]
-    fn choose() -> Self {
+    fn choose() -> Result<Self, UnknownLevel> {
         let levels = Self::available();
-        let level = match std::env::var("GUMBEL_LEVEL") {
-            Ok(name) => Self::requested(&name, &levels),
-            Err(_) => levels.last().copied().unwrap_or(Level::Baseline),
+        let level = match std::env::var_os("GUMBEL_LEVEL") {
+            Some(name) => Self::requested(&name.to_string_lossy(), &levels)?,
+            None => levels.last().copied().unwrap_or(Level::Baseline),
         };
         CURRENT.store(level as u8, Ordering::Relaxed);
-        level
+        Ok(level)
     }
 
-    fn requested(name: &str, levels: &[Self]) -> Self {
-        let level = levels.iter().find(|level| level.to_string() == name);
-        *level.unwrap_or_else(|| {
-            let names: Vec<String> = levels.iter().map(Self::to_string).collect();
-            panic!("unknown GUMBEL_LEVEL {name:?}; on this machine expected one of: {}", names.join(", "))
-        })
+    fn requested(name: &str, levels: &[Self]) -> Result<Self, UnknownLevel> {
+        let level = levels.iter().copied().find(|level| level.to_string() == name);
+        level.ok_or_else(|| UnknownLevel { name: name.into(), available: levels.to_vec() })
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -214,15 +238,19 @@ mod tests {
 
     #[test]
     fn levels_are_requested_by_name() {
-        assert_eq!(Level::requested("avx2", &ALL), Level::Avx2);
-        assert_eq!(Level::requested("baseline", &Level::available()), Level::Baseline);
+        assert_eq!(Level::requested("avx2", &ALL), Ok(Level::Avx2));
+        assert_eq!(Level::requested("baseline", &Level::available()), Ok(Level::Baseline));
     }
 
     #[test]
-    #[should_panic(
-        expected = "unknown GUMBEL_LEVEL \"mmx\"; on this machine expected one of: baseline, avx2"
-    )]
-    fn unknown_levels_are_rejected() {
-        Level::requested("mmx", &[Level::Baseline, Level::Avx2]);
+    fn unknown_levels_are_rejected_with_those_of_the_machine() {
+        let refused =
+            |name: &str| Level::requested(name, &[Level::Baseline, Level::Avx2]).unwrap_err().to_string();
+        let expected = "on this machine expected one of: baseline, avx2";
+        for name in ["mmx", "", "AVX2", "neon"] {
+            assert_eq!(refused(name), format!("unknown GUMBEL_LEVEL {name:?}; {expected}"));
+        }
+        assert_eq!(refused("\u{1b}[2J"), format!("unknown GUMBEL_LEVEL \"\\u{{1b}}[2J\"; {expected}"));
+        assert!(refused(&"x".repeat(10_000)).len() < 200);
     }
 }

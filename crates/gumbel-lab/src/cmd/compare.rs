@@ -102,7 +102,7 @@ fn begin(options: &Compare) -> Result<Comparison> {
     distinct(values, row)?;
     let shared = common(train)?;
     (row.comparison.check)(&train.matches, values)?;
-    let record = Record { model: row.name.into(), train: shared.command, values: values.to_vec() };
+    let record = Record::new(row.name, shared.command, values.to_vec());
     let (option, recorded) = (row.comparison.option, row.comparison.recorded);
     Comparison::begin(options.out.as_deref(), record, option, &shared.options, recorded)
 }

@@ -201,7 +201,7 @@ fn train(options: &MeasureOptions, case: &Case, folder: &RunFolder, stop: Stop) 
 }
 
 fn write_table(folder: &RunFolder, rows: &[MeasureRow], points: &[CurvePoint]) -> Result<()> {
-    folder.write("measure.csv", table_under(TABLE, rows)?)?;
+    folder.write_last("measure.csv", &table_under(TABLE, rows)?, &[])?;
     if points.is_empty() {
         Ok(())
     } else {

@@ -1,9 +1,13 @@
 //! The folder of a comparison.
 
 use crate::run::RunFolder;
+use crate::support::atomic_file;
+use crate::support::hex::hex;
 use crate::support::shell::{option, quoted};
 use anyhow::{Context, Result, anyhow, ensure};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -18,9 +22,26 @@ pub struct Record {
     /// The values of the option that is compared, in the order of the report.
     #[serde(alias = "estimators")]
     pub values: Vec<String>,
+    /// SHA-256 of the above and of the options that results depend on; not in records of version 0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
 }
 
 impl Record {
+    /// A new record.
+    pub fn new(model: &str, train: String, values: Vec<String>) -> Self {
+        Self { model: model.into(), train, values, sha256: None }
+    }
+
+    /// The same with the checksum of itself and of these options. Of those alone that cannot change: a record and options
+    /// that were written before and after a kill fit together.
+    fn summed(self, options: &toml::Table) -> Result<Self> {
+        let record = Self { sha256: None, ..self };
+        let options: BTreeMap<String, toml::Value> = decisive(options.clone(), "").into_iter().collect();
+        let text = toml::to_string(&record)? + &toml::to_string(&options)?;
+        Ok(Self { sha256: Some(hex(&Sha256::digest(text))), ..record })
+    }
+
     /// The command that makes the comparison; `option` is the compared option.
     pub fn command(&self, option: &str) -> String {
         format!("gumbel compare --{option}s {} {}", quoted(&self.values.join(",")), self.train)
@@ -46,9 +67,18 @@ impl Comparison {
     /// A path that is not one; a comparison that another process continues.
     pub fn open(path: &Path) -> Result<Self> {
         let folder = RunFolder::at(path);
-        let record = folder.file(RECORD);
-        ensure!(record.is_file(), "{} is not the folder of a comparison: it has no {RECORD}", path.display());
-        Ok(Self { record: read(&record)?, folder: folder.locked()? })
+        let known = folder.file(RECORD).is_file();
+        ensure!(known, "{} is not the folder of a comparison: it has no {RECORD}", path.display());
+        let folder = folder.locked()?;
+        let record: Record = read(&folder.file(RECORD))?;
+        let summed = record.clone().summed(&read(&folder.file(OPTIONS))?)?;
+        ensure!(
+            record.sha256.is_none() || record == summed,
+            "{RECORD} or {OPTIONS} in {} is damaged: they do not have the checksum that was recorded; restore them, or \
+             choose another --out",
+            path.display()
+        );
+        Ok(Self { record, folder })
     }
 
     /// A new comparison, or one with the same options and other values of `option`; `recorded` reads the options that an
@@ -83,6 +113,7 @@ impl Comparison {
             }
         };
         folder.write(OPTIONS, toml::to_string(options)?)?;
+        let record = record.summed(options)?;
         folder.write(RECORD, toml::to_string(&record)?)?;
         Ok(Self { folder, record })
     }
@@ -139,7 +170,7 @@ fn clear_unrecorded(path: &Path, recorded: fn(&Path) -> Result<toml::Table>) -> 
     let options = folder.file(OPTIONS);
     let only = path.read_dir()?.all(|entry| entry.is_ok_and(|entry| entry.path() == options));
     if only && recorded(&options).is_ok() {
-        std::fs::remove_file(options)?;
+        atomic_file::remove(&options)?;
     }
     Ok(())
 }
@@ -150,7 +181,7 @@ mod tests {
 
     fn begin(path: &Path, values: &[&str], options: &str) -> Result<Comparison> {
         let values = values.iter().map(|name| name.to_string()).collect();
-        let record = Record { model: "vae".into(), train: "train vae".into(), values };
+        let record = Record::new("vae", "train vae".into(), values);
         Comparison::begin(Some(path), record, "estimator", &toml::from_str(options).unwrap(), |path| {
             read(path)
         })
@@ -194,11 +225,38 @@ mod tests {
     }
 
     #[test]
+    fn every_flipped_bit_of_record_and_options_is_found() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("here");
+        drop(begin(&path, &["zgr", "rloo:samples=3"], "lr = 0.1\nthreads = 1").unwrap());
+        let known = Comparison::open(&path).unwrap().record;
+        for name in [OPTIONS, RECORD] {
+            let bytes = std::fs::read(path.join(name)).unwrap();
+            for bit in 0..8 * bytes.len() {
+                let mut flipped = bytes.clone();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                std::fs::write(path.join(name), flipped).unwrap();
+                let Ok(opened) = Comparison::open(&path) else { continue };
+                // What no result depends on.
+                assert_eq!(opened.record, known, "{name}, bit {bit}");
+                let options: toml::Table = read(&path.join(OPTIONS)).unwrap();
+                assert_eq!(options["lr"].as_float(), Some(0.1), "{name}, bit {bit}");
+            }
+            std::fs::write(path.join(name), bytes).unwrap();
+        }
+        // A record of version 0.1 has no checksum.
+        let text = std::fs::read_to_string(path.join(RECORD)).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("sha256"));
+        std::fs::write(path.join(RECORD), lines.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        assert_eq!(Comparison::open(&path).unwrap().record.values, known.values);
+    }
+
+    #[test]
     fn two_comparisons_do_not_share_a_folder() {
         let scratch = tempfile::tempdir().unwrap();
         let first = begin(scratch.path(), &["zgr"], "").unwrap();
         let second = begin(scratch.path(), &["zgr"], "").err().unwrap().to_string();
-        assert!(second.contains("another process is writing to"), "{second}");
+        assert!(second.contains(" is writing to"), "{second}");
         assert!(Comparison::open(scratch.path()).is_err());
         // Nor before the first has written its record.
         std::fs::remove_file(scratch.path().join(RECORD)).unwrap();

@@ -6,6 +6,7 @@
 
 use super::{Error, Images};
 use crate::support::atomic_file;
+pub(crate) use crate::support::hex::hex;
 use flate2::{Compression, GzBuilder, read::MultiGzDecoder};
 use sha2::{Digest, Sha256};
 use std::{
@@ -130,11 +131,6 @@ pub(crate) fn contents_sha256(path: &Path) -> Result<String, Error> {
     let mut chunk = vec![0; 1 << 16];
     while file.read(&mut chunk)? > 0 {}
     Ok(file.sha256())
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An open file, decompressed, hashed and counted as it is read.

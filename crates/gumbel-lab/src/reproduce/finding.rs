@@ -1,6 +1,7 @@
 //! The results of the runs so far.
 
 use super::{Cell, Content, Number, Place, Plan, PlannedRun, ResultTable};
+use crate::run::read_checked;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value as Json;
 use std::collections::HashMap;
@@ -117,7 +118,7 @@ fn read(folder: &Path, place: Place) -> Result<Value> {
     match place {
         Place::Summary(number, error) => {
             let path = folder.join("summary.json");
-            let json: Json = serde_json::from_slice(&bytes(&path)?)
+            let json: Json = serde_json::from_slice(&read_checked(folder, "summary.json")?)
                 .map_err(|error| anyhow!("{}: {error}", path.display()))?;
             let at = |pointer: &str| {
                 let found = json.pointer(pointer).and_then(Json::as_f64);
@@ -128,7 +129,7 @@ fn read(folder: &Path, place: Place) -> Result<Value> {
         }
         Place::Measured(number, error) => {
             let path = folder.join("measure.csv");
-            let line = only_line(&path)?;
+            let line = only_line(&path, &read_checked(folder, "measure.csv")?)?;
             let at = |column: &str| {
                 let number = line.get(column).and_then(|text| text.parse().ok());
                 number.with_context(|| format!("{} has no number in column {column}", path.display()))
@@ -139,16 +140,10 @@ fn read(folder: &Path, place: Place) -> Result<Value> {
 }
 
 /// The fields of the only line of a table, by their headings.
-fn only_line(path: &Path) -> Result<HashMap<String, String>> {
-    let text = bytes(path)?;
-    let mut lines =
-        csv::Reader::from_reader(text.as_slice()).into_deserialize().collect::<Result<Vec<_>, _>>()?;
+fn only_line(path: &Path, text: &[u8]) -> Result<HashMap<String, String>> {
+    let mut lines = csv::Reader::from_reader(text).into_deserialize().collect::<Result<Vec<_>, _>>()?;
     ensure!(lines.len() == 1, "{} must have one line, got {}", path.display(), lines.len());
     Ok(lines.remove(0))
-}
-
-fn bytes(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! `gumbel train NAME` for any experiment: a new run or a resumed one, from its options to its report.
 
+use super::config::FREE;
 use super::events::Events;
 use super::progress::TrainingBar;
 use super::summary::peak_memory_bytes;
 use super::{End, MetricsFile, Outcome, RunConfig, RunFolder, Summary, SummaryOf, Trainer};
 use super::{pool, read_config};
+use crate::support::hex::hex;
 use crate::support::interrupt::{INTERRUPTED, Interrupted, Stop};
 use crate::support::shell::quoted;
 use crate::support::stdout::print;
 use anyhow::{Context, Result, ensure};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, FromArgMatches};
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -29,9 +32,6 @@ struct RunFiles {
     #[arg(long, value_name = "DIR", help_heading = "Files", conflicts_with_all = ["out", "config"])]
     resume: Option<PathBuf>,
 }
-
-/// Options that may change when a run is resumed.
-const FREE: [&str; 6] = ["steps", "threads", "device", "tensorboard", "data_dir", "resume"];
 
 /// Adds the options of `gumbel train NAME` to a command.
 pub fn add_options<C: RunConfig>(command: clap::Command) -> clap::Command {
@@ -60,10 +60,10 @@ fn check_resumable(matches: &ArgMatches, folder: &RunFolder) -> Result<()> {
         let given = matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
         // The groups that clap makes of structs.
         let group = id.as_str().starts_with(char::is_uppercase);
+        let name = id.as_str().replace('_', "-");
         ensure!(
-            !given || FREE.contains(&id.as_str()) || group,
-            "--{} cannot change in a resumed run: it would not be the same run; start a new one with --config {}",
-            id.as_str().replace('_', "-"),
+            !given || FREE.contains(&name.as_str()) || name == "resume" || group,
+            "--{name} cannot change in a resumed run: it would not be the same run; start a new one with --config {}",
             folder.file(RunFolder::CONFIG).display()
         );
     }
@@ -92,11 +92,11 @@ fn begin<E: Outcome>(
     let trainer = Trainer::<E>::new(config, &E::load(config)?)?;
     if let Some(folder) = resumed {
         let cannot = || format!("cannot resume {}", folder.path().display());
-        let trainer = trainer.resume(&folder.file(RunFolder::CHECKPOINT)).with_context(cannot)?;
-        return Run::<E> { config, folder: &folder, stop, started }.complete(trainer);
+        let (trainer, rows) = trainer.resume(&folder).with_context(cannot)?;
+        return Run::<E> { config, folder: &folder, stop, started }.complete(trainer, rows);
     }
-    let folder = RunFolder::create(out, E::Config::NAME)?;
-    let outcome = Run::<E> { config, folder: &folder, stop, started }.complete(trainer);
+    let folder = RunFolder::begin(out, E::Config::NAME, &config.record()?)?;
+    let outcome = Run::<E> { config, folder: &folder, stop, started }.complete(trainer, Vec::new());
     if outcome.is_err() && !folder.file(RunFolder::CHECKPOINT).exists() {
         folder.discard();
     }
@@ -112,12 +112,12 @@ struct Run<'a, E: Outcome> {
 }
 
 impl<E: Outcome> Run<'_, E> {
-    /// Trains, evaluates and reports.
-    fn complete(&self, mut trainer: Trainer<E>) -> Result<ExitCode> {
+    /// Trains, evaluates and reports, after these rows of metrics.
+    fn complete(&self, mut trainer: Trainer<E>, rows: Vec<E::Metrics>) -> Result<ExitCode> {
         let (first, steps) = (trainer.step, self.config.common().steps);
-        // Before the configuration, so that a run that cannot be resumed stays as it was.
-        let mut metrics = MetricsFile::open(self.folder, first)?;
+        // First: without it, the rest of a killed run would not be recognised.
         self.folder.write(RunFolder::CONFIG, self.config.record()?)?;
+        let mut metrics = MetricsFile::begin(self.folder, rows)?;
         if first < steps {
             self.folder.reopen()?;
         }
@@ -134,7 +134,7 @@ impl<E: Outcome> Run<'_, E> {
         }
         let from_start = trainer.first_step.filter(|_| first == 0);
         let seconds_to_first_step = from_start.map(|done| (done - self.started).as_secs_f64());
-        match self.finish(&trainer, &metrics.rows, seconds_to_first_step) {
+        match self.finish(&trainer, &metrics, seconds_to_first_step) {
             Err(error) if error.is::<Interrupted>() => self.stopped(&trainer),
             finished => finished.map(|()| ExitCode::SUCCESS),
         }
@@ -153,16 +153,21 @@ impl<E: Outcome> Run<'_, E> {
     fn finish(
         &self,
         trainer: &Trainer<E>,
-        rows: &[E::Metrics],
+        metrics: &MetricsFile<E::Metrics>,
         seconds_to_first_step: Option<f64>,
     ) -> Result<()> {
-        let experiment = trainer.experiment();
-        self.folder.write(RunFolder::MODEL, experiment.saved()?)?;
+        let (experiment, model) = (trainer.experiment(), trainer.experiment().saved()?);
+        self.folder.write(RunFolder::MODEL, &model)?;
         let test = experiment.test(self.stop)?;
         E::check(&test)?;
         let summary = self.summary(trainer, test, seconds_to_first_step);
-        self.folder.write(RunFolder::SUMMARY, serde_json::to_string_pretty(&summary)? + "\n")?;
-        self.folder.write_page(&experiment.report(rows, Some(&summary))?)?;
+        let text = serde_json::to_string_pretty(&summary)? + "\n";
+        let sums = [
+            (MetricsFile::<E::Metrics>::NAME, metrics.sha256()),
+            (RunFolder::MODEL, hex(&Sha256::digest(model))),
+        ];
+        self.folder.write_page(&experiment.report(&metrics.rows, Some(&summary))?)?;
+        self.folder.write_last(RunFolder::SUMMARY, text.as_bytes(), &sums)?;
         let ending = format!("{} steps in {:.1} s", summary.steps, summary.seconds);
         let report = self.folder.file(RunFolder::REPORT);
         print(&format!("{ending}\n{}report: {}\n", E::announce(&summary.test), report.display()))

@@ -1,8 +1,8 @@
 //! The comparison of runs of an experiment, by the values of one option: curves and results that all of them have.
 
 use super::{
-    MetricsFile, Outcome, Record, RunConfig, RunFolder, Summary, SummaryOf, Trainer, config_of,
-    configuration, read_metrics,
+    MetricsFile, Outcome, Record, RunConfig, Summary, SummaryOf, Trainer, config_of, configuration,
+    read_checked, read_metrics,
 };
 use crate::page::number::{fixed, with_error};
 use anyhow::Result;
@@ -187,8 +187,10 @@ pub fn check_values<E: Compared>(matches: &ArgMatches, values: &[String]) -> Res
 /// # Errors
 /// A file that is missing or damaged.
 pub fn compared_run<E: Compared>(folder: &Path, name: &str) -> Result<ComparedRun> {
-    let summary: SummaryOf<E> = Summary::read(&folder.join(RunFolder::SUMMARY))?;
-    let rows = read_metrics::<E::Metrics>(&folder.join(MetricsFile::<E::Metrics>::NAME), u64::MAX)?;
+    let summary: SummaryOf<E> = Summary::read(folder)?;
+    let metrics = MetricsFile::<E::Metrics>::NAME;
+    read_checked(folder, metrics)?;
+    let rows = read_metrics::<E::Metrics>(&folder.join(metrics), u64::MAX)?;
     let curves = E::curves();
     let point = |row: &E::Metrics| Point {
         step: row.step(),

@@ -6,14 +6,22 @@ use anyhow::Result;
 use clap::{Arg, Args, FromArgMatches};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 
 /// The headings of options in the order of the help, which is not that of the structs that declare them.
 const HEADINGS: [&str; 7] = ["Data", "Labels", "Model", "Game", "Estimator", "Training", "Evaluation"];
+
+/// Options that may change when a run is resumed: no result depends on them, but for the number of steps.
+pub(super) const FREE: [&str; 5] = ["steps", "threads", "device", "tensorboard", "data-dir"];
+/// The place of the data may change too: they are recognised by their digest.
+const DATA: &str = "data";
 
 /// The options of `gumbel train NAME`; each has a default.
 pub trait RunConfig: Args + FromArgMatches + Serialize + DeserializeOwned + Clone + Send + Sync {
     /// NAME.
     const NAME: &'static str;
+    /// Options of the evaluation at the end only, on which training does not depend.
+    const FINAL: &'static [&'static str] = &[];
 
     /// The options that every run has.
     fn common(&self) -> &Common;
@@ -70,6 +78,12 @@ pub trait RunConfig: Args + FromArgMatches + Serialize + DeserializeOwned + Clon
         table.into_iter().map(|(name, value)| (name, text(value))).collect()
     }
 
+    /// The options that training depends on, with their values.
+    fn decisive(&self) -> BTreeMap<String, String> {
+        let free = |name: &str| FREE.contains(&name) || Self::FINAL.contains(&name) || name == DATA;
+        self.typed().into_iter().filter(|(name, _)| !free(name)).collect()
+    }
+
     /// The command that makes the same run: the options that differ from the defaults.
     fn command(&self) -> String {
         let defaults = Self::defaults().typed();
@@ -94,5 +108,31 @@ fn text(value: toml::Value) -> String {
         toml::Value::Array(all) if all.is_empty() => "none".into(),
         toml::Value::Array(all) => all.into_iter().map(text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::{bound, gan};
+    use crate::model::{SbnConfig, SemiConfig, TextConfig, VaeConfig};
+
+    /// A name that is no option would let none change; one that is missing here is decisive.
+    #[test]
+    fn options_that_may_change_exist() {
+        fn check<C: RunConfig>() {
+            let command = C::command_line();
+            let known: Vec<&str> = command.get_arguments().filter_map(Arg::get_long).collect();
+            for name in FREE.iter().chain(C::FINAL).chain([&DATA]) {
+                assert!(known.contains(name), "train {} has no --{name}", C::NAME);
+                assert!(!C::defaults().decisive().contains_key(*name), "train {}: --{name}", C::NAME);
+            }
+            assert!(C::defaults().decisive().contains_key("seed"));
+        }
+        check::<bound::Config<VaeConfig>>();
+        check::<bound::Config<SbnConfig>>();
+        check::<bound::Config<SemiConfig>>();
+        check::<bound::Config<TextConfig>>();
+        check::<gan::Config>();
     }
 }

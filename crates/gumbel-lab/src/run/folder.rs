@@ -2,11 +2,14 @@
 
 use crate::page::Rendered;
 use crate::support::atomic_file::{self, is_partial};
+use crate::support::fault;
+use crate::support::holder::holder;
 use crate::support::shell::{option, quoted};
+use crate::tensorboard::is_event_file;
 use anyhow::{Context, Error, Result, anyhow, bail, ensure};
 use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::fs::{self, DirEntry, File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,10 +28,14 @@ impl RunFolder {
     pub const CONFIG: &'static str = "config.toml";
     /// Its latest checkpoint.
     pub const CHECKPOINT: &'static str = "checkpoint/training.safetensors";
+    /// The checkpoint before it, for the day on which it is damaged.
+    pub const PREVIOUS: &'static str = "checkpoint/previous.safetensors";
     /// The trained model.
     pub const MODEL: &'static str = "model.safetensors";
     /// The run in numbers.
     pub const SUMMARY: &'static str = "summary.json";
+    /// The checksums of its tables, as `sha256sum -c` takes them.
+    pub const SUMS: &'static str = "SHA256SUMS";
     /// Its page.
     pub const REPORT: &'static str = "report.html";
 
@@ -38,13 +45,30 @@ impl RunFolder {
     /// # Errors
     /// A folder in use, or one that cannot be made.
     pub fn create(out: Option<&Path>, name: &str) -> Result<Self> {
+        Self::new(out, name, None)
+    }
+
+    /// The same for a run with this configuration. `out` may hold what the same run left that was killed before its first
+    /// checkpoint.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn begin(out: Option<&Path>, name: &str, config: &str) -> Result<Self> {
+        Self::new(out, name, Some(config))
+    }
+
+    fn new(out: Option<&Path>, name: &str, config: Option<&str>) -> Result<Self> {
         let Some(path) = out else { return next_free(Path::new("runs"), name) };
-        free(path)?;
+        free(path, config)?;
         let run = Self { made: missing(path), ..Self::at(path) };
-        fs::create_dir_all(path).map_err(|error| unmade(path, &error))?;
+        let made = fault::point(path).and_then(|()| fs::create_dir_all(path));
+        made.map_err(|error| unmade(path, &error))?;
         let run = run.locked()?;
         // Another process may have begun, and ended, in between.
-        free(path)?;
+        free(path, config)?;
+        if run.made.is_empty() {
+            run.discard();
+        }
         Ok(run)
     }
 
@@ -58,7 +82,7 @@ impl RunFolder {
                 self.clear();
             }
             Err(TryLockError::WouldBlock) => {
-                bail!("another process is writing to {}; wait until it has ended", self.path.display())
+                bail!("{} is writing to {}; wait until it has ended", holder(&folder), self.path.display())
             }
             Err(TryLockError::Error(_)) => {}
         }
@@ -67,20 +91,23 @@ impl RunFolder {
 
     /// Removes temporary files.
     fn clear(&self) {
-        let folders = [self.path.clone(), self.file("checkpoint")];
+        let folders = [self.path.clone(), self.file("checkpoint"), self.file("figures")];
         let entries = folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten();
-        entries.filter(is_partial).for_each(|entry| drop(fs::remove_file(entry.path())));
+        entries.filter(is_partial).for_each(|entry| drop(atomic_file::remove(&entry.path())));
     }
 
-    /// Removes a new run without a checkpoint: it can neither be resumed nor be started again there.
+    /// Removes a new run without a checkpoint: it can neither be resumed nor be started again there. The configuration goes
+    /// last, since the rest is recognised by it.
     pub fn discard(&self) {
         self.clear();
+        let events = self.path.read_dir().into_iter().flatten().flatten().filter(is_event);
         // What cannot be removed, or holds something of the user's, stays.
-        for name in [Self::CONFIG, "metrics.csv"] {
-            drop(fs::remove_file(self.file(name)));
+        events.for_each(|entry| drop(atomic_file::remove(&entry.path())));
+        drop(remove_empty(&self.file("checkpoint")));
+        for name in [METRICS, Self::CONFIG] {
+            drop(self.remove(name));
         }
-        drop(fs::remove_dir(self.file("checkpoint")));
-        self.made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
+        self.made.iter().for_each(|folder| drop(remove_empty(folder)));
     }
 
     /// Removes the results of an earlier end of the run, which continues.
@@ -88,17 +115,18 @@ impl RunFolder {
     /// # Errors
     /// A folder that cannot be written.
     pub fn reopen(&self) -> Result<()> {
-        for name in [Self::SUMMARY, Self::REPORT, Self::MODEL, "figures"] {
-            let path = self.file(name);
-            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-            match removed {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        [Self::SUMMARY, Self::SUMS, Self::REPORT, Self::MODEL, "figures"]
+            .into_iter()
+            .try_for_each(|name| self.remove(name))
+    }
+
+    /// Removes a file, or a folder with all that is in it, if it exists.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub(super) fn remove(&self, name: &str) -> Result<()> {
+        let path = self.file(name);
+        atomic_file::remove(&path).with_context(|| format!("cannot remove {}", path.display()))
     }
 
     /// The folder of an earlier run.
@@ -120,7 +148,7 @@ impl RunFolder {
     pub fn resume(path: &Path) -> Result<Self> {
         let run = Self::open(path)?;
         let none = "has no checkpoint to resume from; start the run again in another folder";
-        ensure!(run.file(Self::CHECKPOINT).is_file(), "{} {none}", path.display());
+        ensure!(run.resumable(), "{} {none}", path.display());
         run.locked()
     }
 
@@ -159,11 +187,16 @@ impl RunFolder {
         self.file(Self::SUMMARY).is_file()
     }
 
+    /// Whether the run has a checkpoint.
+    pub(super) fn resumable(&self) -> bool {
+        [Self::CHECKPOINT, Self::PREVIOUS].iter().any(|name| self.file(name).is_file())
+    }
+
     /// The option that resumes the run in a folder, if there is one with a checkpoint. A run without one is discarded, unless a
     /// process still writes to it.
     pub fn resume_option(path: &Path) -> Option<OsString> {
         let run = Self::open(path).ok()?;
-        if run.file(Self::CHECKPOINT).is_file() {
+        if run.resumable() {
             return Some(option("--resume=", path));
         }
         run.locked().ok()?.discard();
@@ -175,11 +208,37 @@ impl RunFolder {
     /// # Errors
     /// A disk that is full, or a folder that cannot be written.
     pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> Result<()> {
+        self.writing(name, |path| atomic_file::write(path, contents.as_ref()))
+    }
+
+    /// Writes the newest checkpoint and keeps the one before it. At every moment there is a newest one, in full.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_checkpoint(&self, contents: impl AsRef<[u8]>) -> Result<()> {
+        self.writing(Self::CHECKPOINT, |newest| {
+            let file = atomic_file::unfinished(newest, contents.as_ref())?;
+            if newest.is_file() {
+                keep(newest, &self.file(Self::PREVIOUS))?;
+            }
+            atomic_file::place(file, newest)
+        })
+    }
+
+    /// Puts the previous checkpoint in the place of the newest, which is damaged.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub(super) fn replace_newest(&self) -> Result<()> {
+        self.writing(Self::CHECKPOINT, |newest| {
+            fault::point(newest)?;
+            fs::rename(self.file(Self::PREVIOUS), newest)
+        })
+    }
+
+    fn writing(&self, name: &str, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
         let path = self.file(name);
-        let written = path
-            .parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| atomic_file::write(&path, contents.as_ref()));
+        let written = path.parent().map_or(Ok(()), make_folder).and_then(|()| write(&path));
         written.map_err(|error| anyhow!(atomic_file::refused(&path, &error)))
     }
 
@@ -190,6 +249,32 @@ impl RunFolder {
     pub fn write_page(&self, page: &Rendered) -> Result<()> {
         page.files().try_for_each(|(path, text)| self.write(&path, text))
     }
+}
+
+/// The table of a run's metrics.
+const METRICS: &str = "metrics.csv";
+
+fn is_event(entry: &DirEntry) -> bool {
+    is_event_file(&entry.file_name().to_string_lossy())
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    if !path.is_dir() {
+        fault::point(path)?;
+    }
+    fs::create_dir_all(path)
+}
+
+fn remove_empty(folder: &Path) -> io::Result<()> {
+    fault::point(folder)?;
+    fs::remove_dir(folder)
+}
+
+/// Gives a file another name too, in place of what had that name; copies it where the file system has no such names.
+fn keep(file: &Path, name: &Path) -> io::Result<()> {
+    atomic_file::remove(name)?;
+    fault::point(name)?;
+    fs::hard_link(file, name).or_else(|_| fs::copy(file, name).map(drop))
 }
 
 /// A new `NAME-1` in a folder, or the first after it that does not exist, also if several processes ask at once.
@@ -217,18 +302,45 @@ fn unmade(path: &Path, error: &std::io::Error) -> Error {
     anyhow!("cannot make the folder {}: {error}; choose another --out", path.display())
 }
 
-/// Refuses a folder that holds anything but what a killed process has left unfinished.
-fn free(path: &Path) -> Result<()> {
-    let used = |mut entries: fs::ReadDir| entries.any(|entry| !entry.is_ok_and(|entry| is_partial(&entry)));
+/// Refuses a folder that holds anything but what a killed process has left unfinished: temporary files, checksums of files
+/// that do not exist, and all files of a run with this configuration that has no checkpoint.
+fn free(path: &Path, config: Option<&str>) -> Result<()> {
+    let run = RunFolder::at(path);
+    let recorded = run.file(RunFolder::CONFIG);
+    let same = config.is_some_and(|config| fs::read_to_string(&recorded).is_ok_and(|found| found == config));
+    let left = |entry: &DirEntry| is_partial(entry) || orphaned(entry) || (same && remains(entry));
+    let used = |mut entries: fs::ReadDir| entries.any(|entry| !entry.is_ok_and(|entry| left(&entry)));
     let in_use = path.is_file() || path.read_dir().is_ok_and(used);
-    let (config, checkpoint) = (path.join(RunFolder::CONFIG), path.join(RunFolder::CHECKPOINT));
-    let remedy = match (config.is_file(), checkpoint.is_file()) {
+    let remedy = match (recorded.is_file(), run.resumable()) {
         (true, true) => format!("choose another --out, or resume it with --resume {}", path.display()),
         (true, false) => "the run in it has no checkpoint; choose another --out, or delete it".into(),
         _ => "choose another --out".into(),
     };
     ensure!(!in_use, "{} exists already; {remedy}", path.display());
     Ok(())
+}
+
+/// Whether these are checksums of files that a killed process did not write any more.
+fn orphaned(entry: &DirEntry) -> bool {
+    let missing = |line: &str| {
+        line.split_once("  ").is_some_and(|(_, name)| !entry.path().with_file_name(name).exists())
+    };
+    let text = || fs::read_to_string(entry.path()).unwrap_or_default();
+    entry.file_name() == RunFolder::SUMS && text().lines().all(missing)
+}
+
+/// Whether a run leaves that before its first checkpoint.
+fn remains(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    let empty = |folder: PathBuf| {
+        folder
+            .read_dir()
+            .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| is_partial(&entry))))
+    };
+    name == METRICS
+        || name == RunFolder::CONFIG
+        || is_event(entry)
+        || (name == "checkpoint" && empty(entry.path()))
 }
 
 #[cfg(test)]
@@ -256,14 +368,14 @@ mod tests {
         let path = folder.path().join("run");
         let first = RunFolder::create(Some(&path), "x").unwrap();
         let second = || RunFolder::create(Some(&path), "x").unwrap_err().to_string();
-        assert!(second().contains("another process is writing to"), "{}", second());
+        assert!(second().contains(" is writing to"), "{}", second());
         first.write(RunFolder::CONFIG, "").unwrap();
         // Nor is a run discarded that has no checkpoint yet.
         assert_eq!(RunFolder::resume_option(&path), None);
         assert!(first.file(RunFolder::CONFIG).exists());
         first.write(RunFolder::CHECKPOINT, "").unwrap();
         let again = || RunFolder::resume(&path).map_err(|error| error.to_string());
-        assert!(again().unwrap_err().contains("another process is writing to"));
+        assert!(again().unwrap_err().contains(" is writing to"));
         drop(first);
         let resumed = again().unwrap();
         assert!(again().is_err());

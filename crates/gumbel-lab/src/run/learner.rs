@@ -1,7 +1,7 @@
 //! A network with its optimiser.
 
 use super::FusedAdam;
-use super::checkpoint::{self, Progress};
+use super::checkpoint::{self, Checkpoint, Progress};
 use anyhow::Result;
 use burn::module::Module;
 use burn::optim::{GradientsParams, ModuleOptimizer};
@@ -39,20 +39,18 @@ impl<M: Module + Default> Learner<M> {
     /// A checkpoint: parameters, optimiser and progress.
     ///
     /// # Errors
-    /// An optimiser that cannot be recorded.
+    /// A parameter that is not finite, an optimiser that cannot be recorded.
     pub fn checkpoint(&self, progress: &Progress) -> Result<Vec<u8>> {
         checkpoint::training_bytes(&self.model.valid(), &self.optimizer, progress)
     }
 
-    /// Goes back to a checkpoint.
+    /// Goes back to a checkpoint; stays as it is if that fails.
     ///
     /// # Errors
-    /// A checkpoint that is missing, corrupt, or of a network of another shape.
-    pub fn resume(&mut self, path: &Path) -> Result<Progress> {
-        let (model, optimizer) = (std::mem::take(&mut self.model), self.optimizer.clone());
-        let (model, optimizer, progress) = checkpoint::load_training(path, model, optimizer)?;
-        (self.model, self.optimizer) = (model, optimizer);
-        Ok(progress)
+    /// A checkpoint of a network of another shape.
+    pub fn resume(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        (self.model, self.optimizer) = checkpoint.load(self.model.clone(), self.optimizer.clone())?;
+        Ok(())
     }
 
     /// Takes the parameters of a saved model.

@@ -1,11 +1,15 @@
 //! `metrics.csv`: the records of training.
 
-use super::RunFolder;
+use super::{Cadence, Damaged, RunFolder};
 use crate::support::atomic_file::refused;
 use crate::support::csv_table::{header, line, rows_until};
-use anyhow::{Context, Result, anyhow};
+use crate::support::fault;
+use crate::support::hex::hex;
+use anyhow::{Context, Result, anyhow, ensure};
 use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -55,10 +59,43 @@ pub fn milliseconds<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok
     serializer.collect_str(&format_args!("{seconds:.3}"))
 }
 
+/// What rows of `metrics.csv` are recognised by. Of their names and numbers, not of the text of the file: a later version
+/// may add a column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RowsMark(String);
+
+/// The mark of the rows so far.
+#[derive(Clone, Default)]
+struct Marker(Sha256);
+
+impl Marker {
+    fn of<R: Record>(rows: &[R]) -> Result<Self> {
+        let mut marker = Self::default();
+        rows.iter().try_for_each(|row| marker.add(row)).map(|()| marker)
+    }
+
+    fn add<R: Record>(&mut self, row: &R) -> Result<()> {
+        let Value::Object(mut fields) = serde_json::to_value(row)? else {
+            unreachable!("a row has named fields");
+        };
+        fields.retain(|_, value| !value.is_null());
+        self.0.update(serde_json::to_vec(&fields)?);
+        Ok(())
+    }
+
+    fn mark(&self) -> RowsMark {
+        RowsMark(hex(&self.0.clone().finalize()))
+    }
+}
+
 /// The open `metrics.csv`.
 pub struct MetricsFile<R> {
     path: PathBuf,
     file: File,
+    marker: Marker,
+    /// Of the bytes written.
+    hash: Sha256,
     /// All rows so far.
     pub rows: Vec<R>,
 }
@@ -67,19 +104,18 @@ impl<R: Record> MetricsFile<R> {
     /// The name of the file in the folder of a run.
     pub const NAME: &'static str = "metrics.csv";
 
-    /// Opens the file with the rows up to `step`. What follows, from a run that stopped after its last checkpoint and
-    /// perhaps in the middle of a line, is dropped.
+    /// Writes the file with these rows. What follows them, from a run that stopped after its last checkpoint and perhaps
+    /// in the middle of a line, is dropped.
     ///
     /// # Errors
-    /// A file that cannot be read or written, or that is not one of ours.
-    pub fn open(run: &RunFolder, step: u64) -> Result<Self> {
-        let path = run.file(Self::NAME);
-        let rows: Vec<R> = if path.exists() { read_metrics(&path, step)? } else { Vec::new() };
-        let lines = rows.iter().map(line).collect::<Result<String>>()?;
-        run.write(Self::NAME, format!("{}\n{lines}", header::<R>()?))?;
+    /// A file that cannot be written.
+    pub fn begin(run: &RunFolder, rows: Vec<R>) -> Result<Self> {
+        let (path, lines) = (run.file(Self::NAME), rows.iter().map(line).collect::<Result<String>>()?);
+        let text = format!("{}\n{lines}", header::<R>()?);
+        run.write(Self::NAME, &text)?;
         let file =
             OpenOptions::new().append(true).open(&path).map_err(|error| anyhow!(refused(&path, &error)))?;
-        Ok(Self { path, file, rows })
+        Ok(Self { path, file, marker: Marker::of(&rows)?, hash: Sha256::new_with_prefix(text), rows })
     }
 
     /// Appends a row, which other processes can read at once.
@@ -87,11 +123,66 @@ impl<R: Record> MetricsFile<R> {
     /// # Errors
     /// A full disk.
     pub fn add(&mut self, row: R) -> Result<()> {
-        let written = self.file.write_all(line(&row)?.as_bytes());
-        written.map_err(|error| anyhow!(refused(&self.path, &error)))?;
+        let line = line(&row)?;
+        self.written(|file| file.write_all(line.as_bytes()))?;
+        self.hash.update(line);
+        self.marker.add(&row)?;
         self.rows.push(row);
         Ok(())
     }
+
+    /// The mark of all rows, once they are on the disk: a checkpoint that claims them must not outlive them.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn synced(&mut self) -> Result<RowsMark> {
+        self.written(|file| file.sync_data())?;
+        Ok(self.marker.mark())
+    }
+
+    /// SHA-256 of the file.
+    pub fn sha256(&self) -> String {
+        hex(&self.hash.clone().finalize())
+    }
+
+    fn written(&mut self, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
+        let done = fault::point(&self.path).and_then(|()| write(&mut self.file));
+        done.map_err(|error| anyhow!(refused(&self.path, &error)))
+    }
+
+    /// The rows up to `step`, all of them and as they were written.
+    ///
+    /// # Errors
+    /// [`Damaged`], with the row.
+    pub fn until(run: &RunFolder, step: u64, cadence: Cadence, mark: Option<&RowsMark>) -> Result<Vec<R>> {
+        let path = run.file(Self::NAME);
+        let damaged = |problem: String| Damaged::new(&path, problem);
+        ensure!(path.exists(), damaged("it is missing".into()));
+        let rows: Vec<R> = rows(&path, step).map_err(|error| damaged(error.to_string()))?;
+        if let Some(problem) = gap(&rows, step, cadence) {
+            return Err(damaged(problem).into());
+        }
+        // Not of version 0.1.
+        if let Some(mark) = mark {
+            let same = Marker::of(&rows)?.mark() == *mark;
+            ensure!(same, damaged(format!("its rows up to step {step} are not those that were written")));
+        }
+        Ok(rows)
+    }
+}
+
+/// The first row that is missing, or is not one of the run, up to a step.
+fn gap<R: Record>(rows: &[R], step: u64, cadence: Cadence) -> Option<String> {
+    let mut last = 0;
+    for (place, row) in rows.iter().enumerate() {
+        let expected = cadence.next_row(last);
+        if row.step() != expected {
+            return Some(format!("row {} is of step {}, expected step {expected}", place + 1, row.step()));
+        }
+        last = expected;
+    }
+    let next = cadence.next_row(last);
+    (next <= step).then(|| format!("row {} is missing, that of step {next}", rows.len() + 1))
 }
 
 /// Reads a `metrics.csv` up to a step.
@@ -99,8 +190,11 @@ impl<R: Record> MetricsFile<R> {
 /// # Errors
 /// A file that cannot be read, or the first line that is not as written before one that is wanted.
 pub fn read_metrics<R: Record>(path: &Path, step: u64) -> Result<Vec<R>> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    rows_until(path, &String::from_utf8_lossy(&bytes), |row: &R| row.step() <= step)
+    rows(path, step).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn rows<R: Record>(path: &Path, step: u64) -> Result<Vec<R>> {
+    rows_until(&String::from_utf8_lossy(&std::fs::read(path)?), |row: &R| row.step() <= step)
 }
 
 #[cfg(test)]
@@ -132,30 +226,92 @@ mod tests {
         (folder, run)
     }
 
+    const CADENCE: Cadence = Cadence { evaluate_every: 20 };
+
+    /// A file with rows of the steps 1, 10, 20 and 30, and the mark of the first three.
+    fn written(run: &RunFolder) -> (MetricsFile<Metrics>, RowsMark) {
+        let mut file = MetricsFile::begin(run, Vec::new()).unwrap();
+        for step in [1, 10, 20] {
+            file.add(metrics(step, (step != 10).then_some(130.5))).unwrap();
+        }
+        let mark = file.synced().unwrap();
+        file.add(metrics(30, None)).unwrap();
+        (file, mark)
+    }
+
     #[test]
     fn metrics_are_read_as_written_and_cut_at_the_checkpoint() {
         let (_folder, run) = run();
-        let mut file = MetricsFile::open(&run, 0).unwrap();
-        for step in [10, 20, 30] {
-            file.add(metrics(step, (step == 20).then_some(130.5))).unwrap();
+        let (file, mark) = written(&run);
+        let rows = MetricsFile::until(&run, 20, CADENCE, Some(&mark)).unwrap();
+        assert_eq!(rows, file.rows[..3]);
+        let again = MetricsFile::begin(&run, rows).unwrap();
+        assert_eq!(read_metrics::<Metrics>(&run.file("metrics.csv"), u64::MAX).unwrap(), again.rows);
+        assert_eq!(again.marker.mark(), mark);
+        assert_eq!(again.sha256(), hex(&Sha256::digest(std::fs::read(run.file("metrics.csv")).unwrap())));
+    }
+
+    #[test]
+    fn every_flipped_bit_that_matters_is_found() {
+        let (_folder, run) = run();
+        let (file, mark) = written(&run);
+        let bytes = std::fs::read(&file.path).unwrap();
+        let claimed = bytes.len() - line(&file.rows[3]).unwrap().len();
+        for bit in 0..8 * claimed {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&file.path, flipped).unwrap();
+            match MetricsFile::<Metrics>::until(&run, 20, CADENCE, Some(&mark)) {
+                // Such as the name of a column without numbers.
+                Ok(rows) => assert_eq!(rows, file.rows[..3], "bit {bit}"),
+                Err(error) => assert!(error.is::<Damaged>(), "bit {bit}: {error}"),
+            }
         }
-        let reopened = MetricsFile::open(&run, 20).unwrap();
-        assert_eq!(reopened.rows, [metrics(10, None), metrics(20, Some(130.5))]);
-        assert_eq!(read_metrics::<Metrics>(&run.file("metrics.csv"), 20).unwrap(), reopened.rows);
+    }
+
+    #[test]
+    fn each_missing_repeated_or_foreign_row_is_named() {
+        let (_folder, run) = run();
+        let path = run.file("metrics.csv");
+        let refused = |steps: &[u64]| {
+            let lines: String = steps.iter().map(|&step| line(&metrics(step, None)).unwrap()).collect();
+            std::fs::write(&path, format!("{HEADER}\n{lines}")).unwrap();
+            MetricsFile::<Metrics>::until(&run, 40, CADENCE, None).err().map(|error| error.to_string())
+        };
+        assert_eq!(refused(&[1, 10, 20, 30, 40]), None);
+        for (steps, problem) in [
+            (&[][..], "row 1 is missing, that of step 1"),
+            (&[10, 20, 30, 40], "row 1 is of step 10, expected step 1"),
+            (&[1, 10, 30, 40], "row 3 is of step 30, expected step 20"),
+            (&[1, 10, 20, 30], "row 5 is missing, that of step 40"),
+            (&[1, 10, 10, 20, 30, 40], "row 3 is of step 10, expected step 20"),
+            (&[1, 10, 15, 20, 30, 40], "row 3 is of step 15, expected step 20"),
+        ] {
+            let error = refused(steps).expect("refused");
+            assert_eq!(error, format!("{} is damaged: {problem}", path.display()));
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(refused_missing(&run).ends_with("metrics.csv is damaged: it is missing"));
+    }
+
+    fn refused_missing(run: &RunFolder) -> String {
+        MetricsFile::<Metrics>::until(run, 1, CADENCE, None).unwrap_err().to_string()
     }
 
     #[test]
     fn a_file_from_before_the_gradient_variance_is_read_and_continued_with_the_column() {
         let (_folder, run) = run();
         let path = run.file("metrics.csv");
-        std::fs::write(&path, format!("{EARLIER}\n10,0.5,100.25,80,20.25,,1.500\n")).unwrap();
-        let mut file = MetricsFile::open(&run, 10).unwrap();
-        assert_eq!(file.rows, [metrics(10, None)]);
-        file.add(metrics(20, Some(130.5))).unwrap();
+        std::fs::write(&path, format!("{EARLIER}\n1,0.5,100.25,80,20.25,,1.500\n")).unwrap();
+        let mark = Marker::of(&[metrics(1, None)]).unwrap().mark();
+        let rows = MetricsFile::until(&run, 1, CADENCE, Some(&mark)).unwrap();
+        let mut file = MetricsFile::begin(&run, rows).unwrap();
+        assert_eq!(file.rows, [metrics(1, None)]);
+        file.add(metrics(10, Some(130.5))).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
             text,
-            format!("{HEADER}\n10,0.5,100.25,80,20.25,,,1.500\n20,,100.25,80,20.25,130.5,0.25,1.500\n")
+            format!("{HEADER}\n1,0.5,100.25,80,20.25,,,1.500\n10,,100.25,80,20.25,130.5,0.25,1.500\n")
         );
     }
 
@@ -164,8 +320,8 @@ mod tests {
         let (_folder, run) = run();
         let path = run.file("metrics.csv");
         std::fs::write(&path, format!("{HEADER}\n1,2,x\n{}", line(&metrics(10, None)).unwrap())).unwrap();
-        let error = read_metrics::<Metrics>(&path, 10).unwrap_err().to_string();
-        assert!(error.contains("line 2: expected 8 values under step,tau,"), "{error}");
+        let error = format!("{:#}", read_metrics::<Metrics>(&path, 10).unwrap_err());
+        assert!(error.contains("metrics.csv: line 2: expected 8 values under step,tau,"), "{error}");
         assert!(error.ends_with("got 1,2,x"), "{error}");
     }
 

@@ -1,12 +1,14 @@
 //! A run: its configuration, its folder and the files in it, and the trainer of any [`Experiment`].
 
 mod adam;
+mod cadence;
 pub mod checkpoint;
 mod command;
 mod common;
 mod compared;
 mod config;
 mod config_file;
+mod damaged;
 mod device;
 mod events;
 mod experiment;
@@ -17,10 +19,12 @@ mod progress;
 mod randomness;
 mod saved;
 mod summary;
+mod sums;
 mod trainer;
 
 pub use adam::FusedAdam;
-pub use checkpoint::Progress;
+pub use cadence::Cadence;
+pub use checkpoint::{Checkpoint, Progress};
 pub use command::{add_options, configuration, train};
 pub use common::{Common, pool};
 pub use compared::{
@@ -31,12 +35,14 @@ pub use config::RunConfig;
 #[cfg(test)]
 pub(crate) use config_file::parsed;
 pub use config_file::{config_of, read_config};
+pub use damaged::Damaged;
 pub use device::DeviceName;
 pub use experiment::{Experiment, Generated, Identity, Outcome, SummaryOf};
 pub use folder::RunFolder;
 pub use learner::Learner;
-pub use metrics::{MetricsFile, Record, milliseconds, plain, plain_if_any, read_metrics};
+pub use metrics::{MetricsFile, Record, RowsMark, milliseconds, plain, plain_if_any, read_metrics};
 pub use randomness::{Use, noise};
 pub use saved::{Evaluation, Live, evaluate, live};
 pub use summary::Summary;
+pub use sums::read_checked;
 pub use trainer::{End, Trainer};

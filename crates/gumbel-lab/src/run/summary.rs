@@ -1,7 +1,8 @@
 //! `summary.json`: a finished run in numbers.
 
+use super::{RunFolder, read_checked};
 use crate::page::number::grouped;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -60,13 +61,14 @@ impl<S, R> Summary<S, R> {
 }
 
 impl<S: DeserializeOwned, R: DeserializeOwned> Summary<S, R> {
-    /// Reads the file of a finished run.
+    /// Reads the file of a finished run, by its folder.
     ///
     /// # Errors
-    /// A file that is missing, or that is not such a summary.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        serde_json::from_slice(&text).map_err(|error| anyhow!("{}: {error}", path.display()))
+    /// A file that is missing or damaged, or that is not such a summary.
+    pub fn read(run: &Path) -> Result<Self> {
+        let text = read_checked(run, RunFolder::SUMMARY)?;
+        serde_json::from_slice(&text)
+            .map_err(|error| anyhow!("{}/{}: {error}", run.display(), RunFolder::SUMMARY))
     }
 }
 

@@ -1,13 +1,14 @@
 //! The training loop of any experiment.
 
-use super::checkpoint::{self, Progress};
-use super::{Experiment, Identity, MetricsFile, Record, RunConfig, RunFolder};
-use anyhow::{Context, Result, ensure};
+use super::{
+    Cadence, Checkpoint, Damaged, Experiment, Identity, MetricsFile, Progress, Record, RunConfig, RunFolder,
+};
+use crate::support::excerpt::excerpt;
+use crate::support::shell::quoted;
+use anyhow::{Context, Result, anyhow, ensure};
+use std::io::{Write, stderr};
 use std::path::Path;
 use std::time::Instant;
-
-/// Steps between rows of `metrics.csv`. Not a share of all steps: a run that is made longer later has the same rows.
-const ROW_EVERY: u64 = 10;
 
 /// An experiment in training.
 pub struct Trainer<E: Experiment> {
@@ -45,20 +46,53 @@ impl<E: Experiment> Trainer<E> {
         Ok(Self { config: config.clone(), experiment, step: 0, seconds: 0.0, first_step: None })
     }
 
-    /// Restores the checkpoint of a run.
+    /// Restores a run from its newest checkpoint, or from the one before if that is damaged; returns its rows of metrics too.
     ///
     /// # Errors
-    /// A checkpoint that is missing, corrupt, or of another model, estimator or data.
-    pub fn resume(mut self, path: &Path) -> Result<Self> {
-        // Before the parameters: those of other data may have another shape.
-        self.check(path, &checkpoint::progress(path)?)?;
-        let progress = self.experiment.learner_mut().resume(path)?;
-        self.experiment.restore(&progress.states).with_context(|| path.display().to_string())?;
+    /// Checkpoints that are missing or damaged, or of another model, configuration or data.
+    pub fn resume(mut self, folder: &RunFolder) -> Result<(Self, Vec<E::Metrics>)> {
+        let newest = folder.file(RunFolder::CHECKPOINT);
+        let (Restored { checkpoint, rows }, damage) = match self.read(folder, &newest) {
+            Err(damage) if damage.is::<Damaged>() => (self.read_previous(folder, &damage)?, Some(damage)),
+            read => (read?, None),
+        };
+        self.experiment.learner_mut().resume(&checkpoint)?;
+        let progress = checkpoint.progress;
+        self.experiment.restore(&progress.states).with_context(|| newest.display().to_string())?;
         (self.step, self.seconds) = (progress.step, progress.seconds);
-        Ok(self)
+        if let Some(damage) = damage {
+            // Not before all else has succeeded. From here on it is the newest.
+            folder.replace_newest()?;
+            let from = format!("resuming from the checkpoint before it, of step {}", self.step);
+            drop(writeln!(stderr(), "warning: {damage}; {from}"));
+        }
+        Ok((self, rows))
+    }
+
+    /// A checkpoint of this run, with its rows of metrics.
+    fn read(&self, folder: &RunFolder, path: &Path) -> Result<Restored<E::Metrics>> {
+        ensure!(path.is_file(), Damaged::new(path, "it is missing"));
+        let checkpoint = Checkpoint::read(path)?;
+        let progress = &checkpoint.progress;
+        self.check(path, progress)?;
+        let rows = MetricsFile::until(folder, progress.step, self.cadence(), progress.rows.as_ref())?;
+        Ok(Restored { checkpoint, rows })
+    }
+
+    /// The checkpoint before the newest one, which is damaged.
+    fn read_previous(&self, folder: &RunFolder, damage: &anyhow::Error) -> Result<Restored<E::Metrics>> {
+        let config = folder.file(RunFolder::CONFIG);
+        let remedy = format!("start a new run with --config {}", quoted(&config.to_string_lossy()));
+        let previous = folder.file(RunFolder::PREVIOUS);
+        ensure!(previous.is_file(), "{damage}, and there is no {}; {remedy}", RunFolder::PREVIOUS);
+        self.read(folder, &previous).map_err(|error| match error.is::<Damaged>() {
+            true => anyhow!("{damage}, and {error}; {remedy}"),
+            false => error,
+        })
     }
 
     fn check(&self, path: &Path, progress: &Progress) -> Result<()> {
+        self.check_options(path, progress)?;
         let Identity { estimator, data, examples } = self.experiment.identity();
         ensure!(
             progress.estimator == estimator,
@@ -73,6 +107,37 @@ impl<E: Experiment> Trainer<E> {
             self.config.common().data
         );
         progress.allows(self.config.common().steps)
+    }
+
+    /// Rejects the checkpoint of another run: of one with another value of an option that training depends on. An option
+    /// that one side does not know, being of another version, has its default there.
+    fn check_options(&self, path: &Path, progress: &Progress) -> Result<()> {
+        // Version 0.1 recorded neither.
+        if progress.model.is_empty() {
+            return Ok(());
+        }
+        let (path, here) = (path.display(), RunFolder::CONFIG);
+        let (model, name) = (excerpt(&progress.model), E::Config::NAME);
+        ensure!(
+            model == name,
+            "{path} is of a run of train {model}, but {here} is of train {name}; restore it"
+        );
+        let (now, defaults) = (self.config.decisive(), E::Config::defaults().decisive());
+        for name in now.keys().chain(progress.options.keys()) {
+            let [then, now] = [&progress.options, &now]
+                .map(|options| options.get(name).or(defaults.get(name)).map_or("not set", String::as_str));
+            ensure!(
+                then == now,
+                "--{name} is {} in {here}, but {} in {path}; restore {here}, or start a new run",
+                excerpt(now),
+                excerpt(then)
+            );
+        }
+        Ok(())
+    }
+
+    fn cadence(&self) -> Cadence {
+        Cadence { evaluate_every: self.config.common().evaluate_every }
     }
 
     /// The experiment in training.
@@ -94,11 +159,11 @@ impl<E: Experiment> Trainer<E> {
     ) -> Result<End> {
         let (steps, every) = (self.config.common().steps, self.config.common().evaluate_every);
         while self.step < steps {
-            let row = self.advance(every)?;
+            let row = self.advance()?;
             row.iter().try_for_each(|row| metrics.add(row.clone()))?;
             let stop = !observe(&self.experiment, self.step, row.as_ref())?;
             if self.step.is_multiple_of(every) || self.step == steps || stop {
-                self.save(folder)?;
+                self.save(folder, metrics)?;
             }
             if stop && self.step < steps {
                 return Ok(End::Stopped);
@@ -108,18 +173,17 @@ impl<E: Experiment> Trainer<E> {
     }
 
     /// One step, and its row if it has one.
-    fn advance(&mut self, evaluate_every: u64) -> Result<Option<E::Metrics>> {
+    fn advance(&mut self) -> Result<Option<E::Metrics>> {
         let started = Instant::now();
         let mut row = self.experiment.step(self.step).with_context(|| self.breakdown(self.step + 1))?;
         self.step += 1;
         self.first_step.get_or_insert_with(Instant::now);
         self.seconds += started.elapsed().as_secs_f64();
-        let evaluate = self.step.is_multiple_of(evaluate_every) || self.step == 1;
-        if !evaluate && !self.step.is_multiple_of(ROW_EVERY) {
+        if !self.cadence().has_row(self.step) {
             return Ok(None);
         }
         row.stamp(self.step, self.seconds);
-        if evaluate {
+        if self.cadence().evaluates(self.step) {
             self.experiment.evaluate(&mut row).with_context(|| self.breakdown(self.step))?;
         }
         Ok(Some(row))
@@ -130,9 +194,26 @@ impl<E: Experiment> Trainer<E> {
         format!("training broke down at step {step}, {}", self.experiment.remedy())
     }
 
-    fn save(&self, folder: &RunFolder) -> Result<()> {
+    fn save(&self, folder: &RunFolder, metrics: &mut MetricsFile<E::Metrics>) -> Result<()> {
         let Identity { estimator, data, .. } = self.experiment.identity();
-        let progress = Progress::new(self.step, &estimator, self.experiment.states(), data, self.seconds);
-        folder.write(RunFolder::CHECKPOINT, self.experiment.learner().checkpoint(&progress)?)
+        let progress = Progress {
+            step: self.step,
+            model: E::Config::NAME.into(),
+            options: self.config.decisive(),
+            estimator,
+            states: self.experiment.states(),
+            data,
+            seconds: self.seconds,
+            rows: Some(metrics.synced()?),
+            ..Progress::default()
+        };
+        let checkpoint = self.experiment.learner().checkpoint(&progress);
+        folder.write_checkpoint(&checkpoint.with_context(|| self.breakdown(self.step))?)
     }
+}
+
+/// A checkpoint with its rows of metrics.
+struct Restored<R> {
+    checkpoint: Checkpoint,
+    rows: Vec<R>,
 }

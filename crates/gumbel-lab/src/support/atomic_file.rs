@@ -1,5 +1,6 @@
 //! Files that are written in full or not at all.
 
+use super::fault;
 use std::fs::DirEntry;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -42,19 +43,34 @@ pub fn remove_unfinished() {
 pub fn place(file: NamedTempFile, path: &Path) -> io::Result<()> {
     // Synced before the rename: after a crash the name must not point at missing contents.
     file.as_file().sync_all()?;
+    let file = fault::holding(file, path)?;
     file.persist(path).map_err(|failed| failed.error)?;
     Ok(())
 }
 
+/// Writes `bytes` to a temporary file beside `path`.
+pub fn unfinished(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    fault::point(path)?;
+    let file = beside(path)?;
+    // Not through the temporary file itself, whose errors have its name.
+    file.as_file().write_all(bytes)?;
+    Ok(file)
+}
+
 /// Writes `bytes` to `path`, in full or not at all.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = beside(path)?;
-    file.write_all(bytes).map_err(nameless)?;
-    place(file, path)
+    place(unfinished(path, bytes)?, path)
+}
+
+/// Removes a file or a folder with all that is in it, if it exists.
+pub fn remove(path: &Path) -> io::Result<()> {
+    fault::point(path)?;
+    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    removed.or_else(|error| if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
 /// The error without the temporary name, which means nothing to the user.
-fn nameless(error: io::Error) -> io::Error {
+pub(crate) fn nameless(error: io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
@@ -66,7 +82,8 @@ pub fn refused(path: &Path, error: &io::Error) -> String {
 /// The remedy for a file that could not be written.
 pub fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "free space",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free space",
+        ErrorKind::FileTooLarge => "raise the limit of the size of files (ulimit -f)",
         ErrorKind::NotFound => "make its folder first",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => "choose a folder you may write to",
         _ => "choose another place",

@@ -1,10 +1,10 @@
 //! Writing and reading of comma-separated tables.
 
+use super::excerpt::excerpt;
 use anyhow::{Result, bail};
 use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::path::Path;
 
 /// A table of the rows: the names of the fields, then a line for each row.
 ///
@@ -47,15 +47,11 @@ pub fn line<R: Serialize>(row: &R) -> Result<String> {
 }
 
 /// The rows of a table up to the last that is `wanted`: what follows it may be damaged, and a line without its end is
-/// not there. Columns are found by their names; `path` is for the message.
+/// not there. Columns are found by their names.
 ///
 /// # Errors
 /// The first line before that row that is not a row.
-pub fn rows_until<R: DeserializeOwned>(
-    path: &Path,
-    text: &str,
-    wanted: impl Fn(&R) -> bool,
-) -> Result<Vec<R>> {
+pub fn rows_until<R: DeserializeOwned>(text: &str, wanted: impl Fn(&R) -> bool) -> Result<Vec<R>> {
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     // Without quotes no damage reaches beyond its line.
     let mut reader =
@@ -74,8 +70,7 @@ pub fn rows_until<R: DeserializeOwned>(
     let sound = rows.into_iter().map(|(record, row)| match row {
         Some(row) => Ok(row),
         None => bail!(
-            "{}, line {}: expected {} values under {}, got {}",
-            path.display(),
+            "line {}: expected {} values under {}, got {}",
             record.position().map_or(0, csv::Position::line),
             header.len(),
             joined(&header),
@@ -86,5 +81,5 @@ pub fn rows_until<R: DeserializeOwned>(
 }
 
 fn joined(record: &StringRecord) -> String {
-    record.iter().collect::<Vec<_>>().join(",")
+    excerpt(&record.iter().collect::<Vec<_>>().join(","))
 }

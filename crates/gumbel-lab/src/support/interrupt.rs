@@ -55,6 +55,13 @@ pub fn exit_at_a_signal() {
     let _ = ctrlc::set_handler(exit);
 }
 
+/// Lets a write beyond the limit of the size of files (`ulimit -f`) be an error, and not the end of the process.
+pub fn survive_file_size_limit() {
+    // Any handler does; a flag that nobody reads is one without code of our own in a signal.
+    #[cfg(unix)]
+    drop(signal_hook::flag::register(nix::libc::SIGXFSZ, Arc::default()));
+}
+
 fn exit() {
     atomic_file::remove_unfinished();
     std::process::exit(i32::from(INTERRUPTED));

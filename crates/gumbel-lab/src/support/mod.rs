@@ -4,6 +4,9 @@
 pub mod atomic_file;
 pub mod csv_table;
 pub mod excerpt;
+pub(crate) mod fault;
+pub mod hex;
+pub mod holder;
 pub mod interrupt;
 pub mod options;
 pub mod output_file;

@@ -29,7 +29,7 @@ impl OutputFile {
         Ok(Self(match old {
             Some(old) if !replaceable(&old) => {
                 let into = OpenOptions::new().write(true).open(&path)?;
-                Target::Through { file: tempfile::tempfile()?, into }
+                Target::Through { file: tempfile::tempfile().map_err(atomic_file::nameless)?, into }
             }
             old => {
                 if old.is_some() {

@@ -2,6 +2,7 @@
 
 mod cli;
 mod compare;
+mod damage;
 mod data_fetch;
 mod data_idx;
 mod data_load;

@@ -72,9 +72,13 @@ fn a_checkpoint_that_is_cut_short_or_of_another_model_is_refused() {
     let resume = || gumbel(&["train", "vae", "--resume", utf8(&run), "--steps", "40"]);
     let bytes = std::fs::read(&path).expect("a checkpoint");
     std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("written");
-    fail(&resume(), &["training.safetensors is not a safetensors file, or is cut short"]);
+    let alone = "and there is no checkpoint/previous.safetensors; start a new run with --config";
+    fail(
+        &resume(),
+        &["training.safetensors is damaged: it is not a safetensors file, or is cut short", alone],
+    );
     std::fs::write(&path, weights(&run)).expect("written");
-    fail(&resume(), &["is another kind of file: its metadata have no progress"]);
+    fail(&resume(), &["its metadata have no progress, as those of another kind of file", alone]);
     std::fs::remove_file(&path).expect("removed");
     fail(&resume(), &["has no checkpoint to resume from; start the run again in another folder"]);
     std::fs::write(&path, &bytes).expect("written");
@@ -84,11 +88,14 @@ fn a_checkpoint_that_is_cut_short_or_of_another_model_is_refused() {
         &resume(),
         &[
             "error: cannot resume",
-            "holds a different model",
-            "encoder.layers.1.weight has shape [32, 24], expected [32, 28]",
+            "--latents is 7 in config.toml, but 6 in ",
+            "; restore config.toml, or start a new run",
         ],
     );
-    fail(&gumbel(&["generate", utf8(&run)]), &["holds a different model"]);
+    fail(
+        &gumbel(&["generate", utf8(&run)]),
+        &["holds a different model", "encoder.layers.1.weight has shape [32, 24], expected [32, 28]"],
+    );
 }
 
 #[test]

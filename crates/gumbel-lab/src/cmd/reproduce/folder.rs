@@ -2,6 +2,7 @@
 
 use crate::reproduce::{Budget, Plan, PlannedRun, Reproduction};
 use crate::run::RunFolder;
+use crate::support::holder::holder;
 use crate::support::shell::option;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -49,7 +50,10 @@ impl Folder {
         plan: &Plan,
     ) -> Result<Self> {
         let known = path.join(RECORD).is_file();
-        let folder = if known { RunFolder::at(path) } else { RunFolder::create(Some(path), "reproduce")? };
+        let folder = match known {
+            true => RunFolder::at(path).locked()?,
+            false => RunFolder::create(Some(path), "reproduce")?,
+        };
         let mut commands = if known { earlier(path, experiment, budget)? } else { BTreeMap::new() };
         for PlannedRun { name, command } in &plan.runs {
             let before = commands.insert(name.clone(), command.clone());
@@ -110,7 +114,7 @@ impl Folder {
         let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
-                bail!("another process is making this run; wait until it has finished")
+                bail!("{} is making this run; wait until it has finished", holder(&file))
             }
             // Some file systems cannot lock files: the log is then not guarded.
             Err(TryLockError::Error(_)) | Ok(()) => file.set_len(0)?,
@@ -152,7 +156,10 @@ fn earlier(path: &Path, experiment: &Reproduction, budget: Budget) -> Result<BTr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{Cli, dispatch};
     use crate::reproduce::find;
+    use crate::support::fault::{Fault, plan};
+    use clap::Parser;
 
     fn begin(path: &Path, name: &str, budget: Budget, change: fn(&mut Plan)) -> Result<Folder> {
         let experiment = find(name).unwrap();
@@ -170,7 +177,10 @@ mod tests {
     fn a_folder_accepts_the_same_reproduction_only() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("here");
-        begin(&path, "tau-tradeoff", Budget::Smoke, |plan| plan.runs.truncate(1)).unwrap();
+        let first = begin(&path, "tau-tradeoff", Budget::Smoke, |plan| plan.runs.truncate(1)).unwrap();
+        let second = begin(&path, "tau-tradeoff", Budget::Smoke, |_| {}).err().unwrap().to_string();
+        assert!(second.contains(" is writing to "), "{second}");
+        drop(first);
         begin(&path, "tau-tradeoff", Budget::Smoke, |_| {}).unwrap();
         let refused = |name, budget, change| begin(&path, name, budget, change).err().unwrap().to_string();
         let message = refused("tau-tradeoff", Budget::Full, |_| {});
@@ -211,6 +221,43 @@ mod tests {
         assert!(folder.finished(task));
     }
 
+    /// A kill at changes of the command's own files and of those of a run, which is made in this process here.
+    #[test]
+    fn what_a_kill_leaves_recovers() {
+        for (name, run, every) in
+            [("tau-tradeoff", "gumbel-softmax-0.1", 1), ("jang-table-1", "sbn-bernoulli-gs", 7)]
+        {
+            let scratch = tempfile::tempdir().unwrap();
+            let path = scratch.path().join("here");
+            let begin = || begin(&path, name, Budget::Smoke, |_| {});
+            for place in (0..).step_by(every) {
+                drop(std::fs::remove_dir_all(&path));
+                let planned = plan(&path, Fault::Killed, place);
+                let outcome = begin().and_then(|folder| make(&folder, run));
+                let happened = planned.happened();
+                drop(planned);
+                if !happened {
+                    outcome.unwrap();
+                    assert!(place > 5, "only {place} changes were seen");
+                    break;
+                }
+                make(&begin().unwrap(), run).unwrap();
+            }
+        }
+    }
+
+    /// Makes a run, unless it has finished.
+    fn make(folder: &Folder, run: &str) -> Result<()> {
+        let run = folder.runs.iter().position(|planned| planned.name == run).unwrap();
+        let task = Task { run, seed: 0 };
+        if !folder.finished(task) {
+            let words = [OsString::from("gumbel")].into_iter().chain(folder.words(task, None));
+            dispatch(Cli::try_parse_from(words)?, std::time::Instant::now())?;
+        }
+        ensure!(folder.finished(task), "it has not finished");
+        Ok(())
+    }
+
     #[test]
     fn a_failure_is_the_last_line_of_a_log_until_the_run_succeeds() {
         let scratch = tempfile::tempdir().unwrap();
@@ -232,7 +279,7 @@ mod tests {
         let task = Task { run: 0, seed: 0 };
         let held = folder.open_log(task).unwrap();
         let message = folder.open_log(task).unwrap_err().to_string();
-        assert!(message.contains("another process is making this run"), "{message}");
+        assert!(message.contains(" is making this run; wait"), "{message}");
         drop(held);
         folder.open_log(task).unwrap();
     }

@@ -38,14 +38,15 @@ fn attempt(url: &str, original: &Original, folder: &Path, watch: &Watch) -> Resu
     watch.stop.check().map_err(Error::Interrupted)?;
     // Before the request, so that an unwritable folder causes no traffic.
     let unwritable = |source| Error::write(&folder.join(original.name), source);
-    let mut file = atomic_file::beside(&folder.join(original.name)).map_err(unwritable)?;
+    let file = atomic_file::beside(&folder.join(original.name)).map_err(unwritable)?;
     let response = agent().get(url).call().map_err(|source| unreachable(url, source))?;
     watch.bar.set_length(original.bytes);
     watch.bar.set_position(0);
     watch.bar.set_message(original.name);
     // One byte more than published suffices to reject it.
     let body = response.into_body().into_reader().take(original.bytes + 1);
-    let write = |chunk: &[u8]| file.write_all(chunk).map_err(unwritable);
+    // Not through the temporary file itself, whose errors have its name.
+    let write = |chunk: &[u8]| file.as_file().write_all(chunk).map_err(unwritable);
     let (got, sha256) = copy(body, write, url, original, watch)?;
     if got != original.bytes {
         return Err(Error::WrongLength { url: url.into(), expected: original.bytes, got });

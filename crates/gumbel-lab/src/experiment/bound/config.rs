@@ -146,6 +146,7 @@ impl<C: ModelConfig> Config<C> {
 
 impl<C: ModelConfig> RunConfig for Config<C> {
     const NAME: &'static str = C::NAME;
+    const FINAL: &'static [&'static str] = &["importance-samples", "importance-images"];
 
     fn common(&self) -> &Common {
         &self.common
