@@ -37,6 +37,12 @@ pub struct Sample {
     /// Format of the logits [default: by the file name, else by the first bytes]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<Format>,
+    /// First line of a csv file: names of columns, to be skipped
+    #[arg(long, conflicts_with = "no_header")]
+    pub header: bool,
+    /// First line of a csv file: logits, also if they count 0, 1, 2 as names of columns do
+    #[arg(long)]
+    pub no_header: bool,
     /// Random seed
     #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = whole)]
@@ -99,7 +105,9 @@ fn write(
     mut writer: SampleWriter,
 ) -> Result<(), Error> {
     draw(reader, sampler, Stream::new(options.seed), PART, &mut writer)?;
-    writer.finish()
+    writer.finish()?;
+    reader.doubts().iter().for_each(|doubt| eprintln!("warning: {}: {doubt}", name(options)));
+    Ok(())
 }
 
 /// A reader that closes standard output early, as `head` does, is not an error.
@@ -112,12 +120,18 @@ fn unless_closed(written: Result<(), Error>) -> Result<(), Error> {
 
 fn open(options: &Sample) -> Result<LogitReader> {
     let (path, tensor) = (&options.logits, options.tensor.as_deref());
-    if is_standard(path) {
-        return Ok(LogitReader::open(stdin(), options.format, tensor)?);
+    let mut reader = if is_standard(path) {
+        LogitReader::open(stdin(), options.format, tensor)?
+    } else {
+        let file =
+            File::open(path).map_err(|error| anyhow!("cannot read the file: {error}; check the path"))?;
+        ensure!(!path.is_dir(), "expected a file, got a folder; name a file in it");
+        LogitReader::open(file, options.format.or_else(|| Format::of(path)), tensor)?
+    };
+    if options.header || options.no_header {
+        reader.set_header(options.header)?;
     }
-    let file = File::open(path).map_err(|error| anyhow!("cannot read the file: {error}; check the path"))?;
-    ensure!(!path.is_dir(), "expected a file, got a folder; name a file in it");
-    Ok(LogitReader::open(file, options.format.or_else(|| Format::of(path)), tensor)?)
+    Ok(reader)
 }
 
 /// Whether a path means standard input or output.
