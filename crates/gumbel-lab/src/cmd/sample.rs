@@ -70,7 +70,7 @@ fn positive(text: &str) -> Result<usize, String> {
 /// # Errors
 /// A file that is missing or invalid, rows that cannot be sampled, or output that cannot be written.
 pub fn run(options: &Sample) -> Result<()> {
-    exit_at_a_signal();
+    exit_at_a_signal(|| {});
     crate::run::pool(options.threads as usize)?.install(|| sample(options))
 }
 

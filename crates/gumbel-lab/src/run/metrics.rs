@@ -82,6 +82,18 @@ impl<R: Record> MetricsFile<R> {
         Ok(Self { path, file, rows })
     }
 
+    /// Takes the last row out of the file if it is `wanted`, to be added again.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn take_last(&mut self, wanted: impl Fn(&R) -> bool) -> Result<Option<R>> {
+        let Some(row) = self.rows.pop_if(|row| wanted(row)) else { return Ok(None) };
+        let length = line(&row)?.len() as u64;
+        let cut = || self.file.set_len(self.file.metadata()?.len() - length);
+        cut().map_err(|error| anyhow!(refused(&self.path, &error)))?;
+        Ok(Some(row))
+    }
+
     /// Appends a row, which other processes can read at once.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{self, Progress};
 use super::{Experiment, Identity, MetricsFile, Record, RunConfig, RunFolder};
+use crate::support::interrupt::{Interrupted, Stop};
 use anyhow::{Context, Result, ensure};
 use std::path::Path;
 use std::time::Instant;
@@ -82,7 +83,8 @@ impl<E: Experiment> Trainer<E> {
 
     /// Trains to the last step, or until `observe` returns false; it sees every row of metrics and is called after every
     /// step. Evaluates after the first step, so that a short run has a held-out point too, and every `evaluate-every`
-    /// steps; saves then, at the end and on stopping. Rows and evaluations do not depend on the number of steps.
+    /// steps; saves then, at the end and on stopping. An evaluation hears `stop` as well: its row is written without it, and
+    /// gets it when the run is resumed. Rows and evaluations do not depend on the number of steps.
     ///
     /// # Errors
     /// A loss that is no longer finite; a full disk.
@@ -90,12 +92,22 @@ impl<E: Experiment> Trainer<E> {
         &mut self,
         folder: &RunFolder,
         metrics: &mut MetricsFile<E::Metrics>,
+        stop: &Stop,
         observe: &mut Observer<E>,
     ) -> Result<End> {
         let (steps, every) = (self.config.common().steps, self.config.common().evaluate_every);
-        while self.step < steps {
-            let row = self.advance(every)?;
+        let mut unevaluated = metrics.take_last(|row| self.owes(row))?;
+        while self.step < steps || unevaluated.is_some() {
+            let row = match unevaluated.take() {
+                None => self.advance()?,
+                row => row,
+            };
+            let row = row.map(|row| self.evaluated(row, stop)).transpose()?;
             row.iter().try_for_each(|row| metrics.add(row.clone()))?;
+            if row.as_ref().is_some_and(|row| self.owes(row)) {
+                self.save(folder)?;
+                return Ok(End::Stopped);
+            }
             let stop = !observe(&self.experiment, self.step, row.as_ref())?;
             if self.step.is_multiple_of(every) || self.step == steps || stop {
                 self.save(folder)?;
@@ -107,22 +119,37 @@ impl<E: Experiment> Trainer<E> {
         Ok(End::Finished)
     }
 
+    /// Whether a row is of the present step and lacks its evaluation: the run was stopped during it.
+    fn owes(&self, row: &E::Metrics) -> bool {
+        row.step() == self.step && self.evaluates() && !row.evaluated()
+    }
+
+    /// Whether the model is evaluated after the present step.
+    fn evaluates(&self) -> bool {
+        self.step.is_multiple_of(self.config.common().evaluate_every) || self.step == 1
+    }
+
+    /// The row with the evaluation of its step, if it has one. Interrupted, the row without it.
+    fn evaluated(&self, row: E::Metrics, stop: &Stop) -> Result<E::Metrics> {
+        if !self.evaluates() {
+            return Ok(row);
+        }
+        let mut evaluated = row.clone();
+        match self.experiment.evaluate(&mut evaluated, stop) {
+            Err(error) if error.is::<Interrupted>() => Ok(row),
+            outcome => outcome.with_context(|| self.breakdown(self.step)).map(|()| evaluated),
+        }
+    }
+
     /// One step, and its row if it has one.
-    fn advance(&mut self, evaluate_every: u64) -> Result<Option<E::Metrics>> {
+    fn advance(&mut self) -> Result<Option<E::Metrics>> {
         let started = Instant::now();
         let mut row = self.experiment.step(self.step).with_context(|| self.breakdown(self.step + 1))?;
         self.step += 1;
         self.first_step.get_or_insert_with(Instant::now);
         self.seconds += started.elapsed().as_secs_f64();
-        let evaluate = self.step.is_multiple_of(evaluate_every) || self.step == 1;
-        if !evaluate && !self.step.is_multiple_of(ROW_EVERY) {
-            return Ok(None);
-        }
         row.stamp(self.step, self.seconds);
-        if evaluate {
-            self.experiment.evaluate(&mut row).with_context(|| self.breakdown(self.step))?;
-        }
-        Ok(Some(row))
+        Ok((self.evaluates() || self.step.is_multiple_of(ROW_EVERY)).then_some(row))
     }
 
     /// The message for a step without a finite result, with the remedy.
