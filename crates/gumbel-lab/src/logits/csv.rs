@@ -12,7 +12,7 @@ const WIDEST: usize = 100_000_000;
 
 /// Lines of numbers separated by commas. Memory holds a block of text and the numbers of the rows, never a line.
 pub struct Lines {
-    from: Box<dyn Read + Send>,
+    from: Box<dyn Read>,
     text: Vec<u8>,
     /// The part of the text that is read already.
     start: usize,
@@ -46,7 +46,7 @@ impl End {
 }
 
 impl Lines {
-    pub(super) fn new(from: Box<dyn Read + Send>) -> Self {
+    pub(super) fn new(from: Box<dyn Read>) -> Self {
         let (text, start, ended) = (Vec::with_capacity(BLOCK + LONGEST), 0, false);
         let doubts = Vec::new();
         Self { from, text, start, ended, categories: 0, rows: 0, header_known: false, doubts }

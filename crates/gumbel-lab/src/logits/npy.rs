@@ -16,7 +16,7 @@ const HEADER: usize = 128;
 const LONGEST: usize = 1 << 16;
 
 /// Reads the header.
-pub(super) fn open(mut from: Box<dyn Read + Send>) -> Result<Raw, Error> {
+pub(super) fn open(mut from: Box<dyn Read>) -> Result<Raw, Error> {
     let begin: [u8; 8] = exactly(&mut from)?;
     if !begin.starts_with(MAGIC) {
         return Err(invalid("it does not start with \\x93NUMPY"));
@@ -89,7 +89,7 @@ pub(super) fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn file(version: u8, dictionary: &str) -> Box<dyn Read + Send> {
+    fn file(version: u8, dictionary: &str) -> Box<dyn Read> {
         let length = (dictionary.len() as u32).to_le_bytes();
         let length = if version == 1 { &length[..2] } else { &length };
         let bytes = [MAGIC, &[version, 0], length, dictionary.as_bytes(), &[0; 48]].concat();

@@ -9,7 +9,7 @@ const BLOCK: u64 = 1 << 18;
 
 /// Contiguous rows of binary numbers.
 pub struct Raw {
-    from: Box<dyn Read + Send>,
+    from: Box<dyn Read>,
     /// Precision of the numbers.
     pub precision: Precision,
     /// Number of rows.
@@ -29,7 +29,7 @@ impl Raw {
     /// # Errors
     /// [`Error::Shape`], [`Error::Empty`].
     pub(super) fn new(
-        from: Box<dyn Read + Send>,
+        from: Box<dyn Read>,
         precision: Precision,
         shape: &[usize],
         after: u64,

@@ -28,7 +28,7 @@ impl LogitReader {
     /// # Ok::<(), gumbel_lab::logits::Error>(())
     /// ```
     pub fn open(
-        mut from: impl Read + Send + 'static,
+        mut from: impl Read + 'static,
         format: Option<Format>,
         tensor: Option<&str>,
     ) -> Result<Self, Error> {
@@ -38,7 +38,7 @@ impl LogitReader {
         if format == Format::Csv && first.starts_with(BYTE_ORDER_MARK) {
             first.drain(..BYTE_ORDER_MARK.len());
         }
-        let from: Box<dyn Read + Send> = Box::new(Cursor::new(first).chain(from));
+        let from: Box<dyn Read> = Box::new(Cursor::new(first).chain(from));
         match (format, tensor) {
             (Format::Safetensors, tensor) => safetensors::open(from, tensor).map(Self::Raw),
             (_, Some(name)) => Err(Error::NoNames(name.into())),

@@ -17,7 +17,7 @@ const HEADER: usize = 160;
 const LONGEST: u64 = 100_000_000;
 
 /// Reads the header and skips to the tensor of the given name, or to the only one.
-pub(super) fn open(mut from: Box<dyn Read + Send>, name: Option<&str>) -> Result<Raw, Error> {
+pub(super) fn open(mut from: Box<dyn Read>, name: Option<&str>) -> Result<Raw, Error> {
     let mut length = [0; 8];
     from.read_exact(&mut length).map_err(|_| invalid("it ends within its header"))?;
     let length = u64::from_le_bytes(length);

@@ -34,7 +34,7 @@ impl Sampler {
 /// Default number of logits per part: 4 MiB in single precision.
 pub const PART: usize = 1 << 20;
 
-/// Samples every row of `reader` and writes to `writer`. Memory holds twice at most `part` numbers, or one row. Returns the number
+/// Samples every row of `reader` and writes to `writer`. Memory holds at most `part` numbers, or one row. Returns the number
 /// of rows.
 ///
 /// ```text
@@ -77,23 +77,17 @@ fn draw_all<T: Number>(
     part: usize,
     writer: &mut SampleWriter,
 ) -> Result<u64, Error> {
-    let (mut values, mut next, mut row) = (Vec::<T>::new(), Vec::new(), 0);
-    let mut categories = reader.read(part, &mut values)?;
-    sampler.check::<T>(categories)?;
-    while !values.is_empty() {
+    let (mut values, mut row) = (Vec::<T>::new(), 0);
+    loop {
+        let categories = reader.read(part, &mut values)?;
+        sampler.check::<T>(categories)?;
+        if values.is_empty() {
+            return Ok(row);
+        }
         let here = stream.skip(row * categories as u64);
-        let mut read = Ok(0);
-        // The next part is read while this one is sampled; the writer stays on this thread.
-        let drawn = rayon::in_place_scope(|scope| {
-            scope.spawn(|_| read = reader.read(part, &mut next));
-            draw_part(&values, categories, sampler, here, writer)
-        });
-        drawn.map_err(|error| placed(error, row))?;
+        draw_part(&values, categories, sampler, here, writer).map_err(|error| placed(error, row))?;
         row += (values.len() / categories) as u64;
-        categories = read?;
-        std::mem::swap(&mut values, &mut next);
     }
-    Ok(row)
 }
 
 /// Samples some rows.
