@@ -1,7 +1,7 @@
 //! The program `gumbel`.
 
 use clap::Parser;
-use gumbel_lab::cli::{Cli, dispatch};
+use gumbel_lab::cli::{Cli, dispatch, in_a_line};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     match dispatch(cli, started) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", in_a_line(&error));
             ExitCode::FAILURE
         }
     }

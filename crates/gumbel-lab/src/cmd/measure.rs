@@ -170,12 +170,7 @@ fn method(options: &MeasureOptions) -> String {
 }
 
 /// Trains the toy problem.
-fn train(
-    options: &MeasureOptions,
-    case: &Case,
-    folder: &RunFolder,
-    undisturbed: &Undisturbed,
-) -> Result<()> {
+fn train(options: &MeasureOptions, case: &Case, folder: &RunFolder, undisturbed: &Undisturbed) -> Result<()> {
     let mut skipped = Vec::new();
     let choices = supported(options, case, &mut skipped)?;
     let MeasureOptions { steps, lr, seed, runs, .. } = *options;

@@ -37,7 +37,12 @@ impl AllOrNothing {
     }
 
     /// Makes the folder of the results, and removes it if `work` fails.
-    fn within<T>(&self, out: Option<&Path>, name: &str, work: impl FnOnce(&RunFolder) -> Result<T>) -> Result<T> {
+    fn within<T>(
+        &self,
+        out: Option<&Path>,
+        name: &str,
+        work: impl FnOnce(&RunFolder) -> Result<T>,
+    ) -> Result<T> {
         let folder = RunFolder::create(out, name)?;
         let folder = self.folder.get_or_init(|| folder);
         let outcome = work(folder);

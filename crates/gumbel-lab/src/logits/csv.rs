@@ -7,7 +7,7 @@ use std::io::Read;
 const BLOCK: usize = 1 << 17;
 /// Limit on the characters of a number with the spaces around it.
 const LONGEST: usize = 4096;
-/// Limit on the numbers of a row.
+/// Default limit on the numbers of a row.
 const WIDEST: usize = 100_000_000;
 
 /// Lines of numbers separated by commas. Memory holds a block of text and the numbers of the rows, never a line.
@@ -22,6 +22,8 @@ pub struct Lines {
     categories: usize,
     /// Rows read so far; empty lines do not count.
     rows: u64,
+    /// Limit on the numbers of a row.
+    widest: usize,
     /// Whether it is known if the first line names the columns.
     header_known: bool,
     doubts: Vec<Doubt>,
@@ -49,7 +51,7 @@ impl Lines {
     pub(super) fn new(from: Box<dyn Read>) -> Self {
         let (text, start, ended) = (Vec::with_capacity(BLOCK + LONGEST), 0, false);
         let doubts = Vec::new();
-        Self { from, text, start, ended, categories: 0, rows: 0, header_known: false, doubts }
+        Self { from, text, start, ended, categories: 0, rows: 0, widest: WIDEST, header_known: false, doubts }
     }
 
     /// As [`LogitReader::set_header`](super::LogitReader::set_header).
@@ -112,8 +114,8 @@ impl Lines {
             if end != End::Comma {
                 break end;
             }
-            if values.len() - first == WIDEST {
-                return Err(Error::Wide { row: self.rows, limit: WIDEST });
+            if values.len() - first == self.widest {
+                return Err(Error::Wide { row: self.rows, limit: self.widest });
             }
         };
         self.check(&values[first..])?;
@@ -287,6 +289,15 @@ mod tests {
             let error = parts(reader, 9).unwrap_err();
             assert!(error.starts_with("row 0, column ") && error.chars().count() < 600, "{error}");
         }
+    }
+
+    #[test]
+    fn a_row_without_an_end_is_an_error_at_the_limit() {
+        let mut lines =
+            super::Lines::new(Box::new(Cursor::new("1,2\n").chain(Endless { text: b"3,", at: 0 })));
+        lines.widest = 1000;
+        let error = lines.read::<f64>(usize::MAX, &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.starts_with("row 1 (from 0) has more than 1000 numbers, the limit of text"), "{error}");
     }
 
     struct Endless {

@@ -31,8 +31,8 @@ impl Sampler {
     }
 }
 
-/// Default number of logits per part: 4 MiB in single precision.
-pub const PART: usize = 1 << 20;
+/// Default number of logits per part: 1 MiB in single precision, so that a part and its samples stay in a cache.
+pub const PART: usize = 1 << 18;
 
 /// Samples every row of `reader` and writes to `writer`. Memory holds at most `part` numbers, or one row. Returns the number
 /// of rows.

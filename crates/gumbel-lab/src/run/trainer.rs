@@ -163,3 +163,65 @@ impl<E: Experiment> Trainer<E> {
         folder.write(RunFolder::CHECKPOINT, self.experiment.learner().checkpoint(&progress)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::digits;
+    use crate::experiment::bound::{BoundExperiment, Config, Metrics};
+    use crate::model::{Vae, VaeConfig};
+    use crate::run::Common;
+
+    fn config() -> Config<VaeConfig> {
+        let hidden = [4].into_iter().collect();
+        Config {
+            common: Common { steps: 20, evaluate_every: 10, ..Common::default() },
+            batch: 5,
+            gradient_variance: 3,
+            model: VaeConfig { latents: 2, categories: 3, hidden, ..VaeConfig::default() },
+            ..Config::default()
+        }
+    }
+
+    /// Trains in a folder, from its checkpoint if it has one; `stops` at a step, in its evaluation if it has one.
+    fn train(folder: &RunFolder, stop: &Stop, stops: u64) -> (End, Vec<Metrics>) {
+        let checkpoint = folder.file(RunFolder::CHECKPOINT);
+        let mut trainer = Trainer::<BoundExperiment<Vae>>::new(&config(), &images()).unwrap();
+        if checkpoint.exists() {
+            trainer = trainer.resume(&checkpoint).unwrap();
+        }
+        let mut metrics = MetricsFile::open(folder, trainer.step).unwrap();
+        let mut observe = |_: &BoundExperiment<Vae>, step, _: Option<&Metrics>| {
+            if step + 1 == stops {
+                stop.request();
+            }
+            Ok(true)
+        };
+        let end = trainer.run(folder, &mut metrics, stop, &mut observe).unwrap();
+        (end, metrics.rows.into_iter().map(|row| Metrics { seconds: 0.0, ..row }).collect())
+    }
+
+    fn images() -> crate::data::Dataset {
+        digits::dataset(0, 20, 10)
+    }
+
+    #[test]
+    fn an_evaluation_that_was_stopped_is_made_up_for() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = |name: &str| RunFolder::create(Some(&scratch.path().join(name)), "vae").unwrap();
+        let (end, whole) = train(&folder("whole"), &Stop::default(), 0);
+        assert_eq!((end, whole.len()), (End::Finished, 3));
+        assert!(whole.iter().all(|row| row.evaluated() && row.gradient_variance.is_some()));
+        let parts = folder("parts");
+        let stopped = Stop::default();
+        stopped.request();
+        for (stop, stops, steps) in
+            [(&stopped, 0, vec![1]), (&stopped, 0, vec![1]), (&Stop::default(), 10, vec![1, 10])]
+        {
+            let (end, rows) = train(&parts, stop, stops);
+            assert_eq!((end, rows.iter().map(|row| row.step).collect::<Vec<_>>()), (End::Stopped, steps));
+            assert!(!rows.last().unwrap().evaluated());
+        }
+        assert_eq!(train(&parts, &Stop::default(), 0), (End::Finished, whole));
+    }
+}

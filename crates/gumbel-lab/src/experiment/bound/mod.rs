@@ -155,6 +155,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
 
     fn evaluate(&self, metrics: &mut Metrics, stop: &Stop) -> Result<()> {
         let noise = noise(self.config.common.seed, Use::Evaluation);
+        stop.check()?;
         let hard = self.held_out.negative_elbo(&self.model(), HELD_OUT, &noise)?;
         metrics.hard_negative_elbo = Some(hard.value);
         if self.config.gradient_variance > 0 {

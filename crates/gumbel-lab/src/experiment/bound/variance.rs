@@ -63,7 +63,8 @@ mod tests {
         let data = digits::dataset(0, 20, 10);
         let trainer = Trainer::<BoundExperiment<Vae>>::new(&config, &data).unwrap();
         let noise = Noise::from_seed(3);
-        let group = |group| trainer.experiment().variance_of(20, 0, &noise.split(group), &Stop::default()).unwrap();
+        let group =
+            |group| trainer.experiment().variance_of(20, 0, &noise.split(group), &Stop::default()).unwrap();
         (0..30).map(group).collect()
     }
 
