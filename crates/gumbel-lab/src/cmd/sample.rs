@@ -19,7 +19,13 @@ use std::path::{Path, PathBuf};
   gumbel sample model.safetensors --tensor logits --tau 0.5 --out relaxed.safetensors
   zcat logits.csv.gz | gumbel sample - --seed 3 --out - > samples.csv
 
-A logit of -inf masks its category. The file may be larger than memory.")]
+A logit of -inf masks its category. The file may be larger than memory: a part of it is held, and one row.
+
+Text is read and sampled in double precision, binary files in their own; relaxed samples are written in
+that precision, as text with all digits that reading them back takes. A number has at most 4096 characters
+and a row of text 100 million numbers. A last line without a line end is sampled, with a warning: the
+file may have been cut within its last number. A file that was cut at a line end cannot be told from a
+shorter one.")]
 pub struct Sample {
     /// File of logits, one row per distribution: .npy, .csv or .safetensors; - is standard input
     #[arg(value_name = "FILE")]

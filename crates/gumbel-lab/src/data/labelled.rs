@@ -173,7 +173,15 @@ mod tests {
         let data = digits::dataset(0, 60, 10);
         let mut bare = data.clone();
         bare.test.labels = None;
+        let mut lacking = data.clone();
+        let labels = data.train.labels.as_ref().unwrap();
+        lacking.train.labels = Some(labels.iter().map(|&label| label.min(8)).collect());
         let cases = [
+            (
+                &lacking,
+                labelling(10, 10, LabelSource::Data),
+                "0 of class 9; add images of it, or use --labels-from",
+            ),
             (&bare, labelling(10, 10, LabelSource::Data), "images without labels; use digits, mnist"),
             (
                 &data,

@@ -200,11 +200,12 @@ proptest! {
 fn letters_of_emnist_are_upright_and_numbered_from_zero() {
     let folder = tempfile::tempdir().unwrap();
     let bar: Vec<u8> = (0..9).map(|pixel| if pixel / 3 == 1 { 255 } else { 7 }).collect();
-    for (part, labels) in [("train", [1, 26]), ("test", [2, 26])] {
+    let letters: Vec<u8> = (1..=26).collect();
+    for (part, labels) in [("train", &letters[..]), ("test", &[2, 26])] {
         let path = |kind: &str| folder.path().join(format!("emnist-letters-{part}-{kind}-ubyte.gz"));
-        let pixels = [bar.clone(), bar.clone()].concat();
+        let pixels = bar.repeat(labels.len());
         idx::write_images(&path("images-idx3"), &Images::new(pixels, 3, 3, None)).unwrap();
-        idx::write_labels(&path("labels-idx1"), &labels).unwrap();
+        idx::write_labels(&path("labels-idx1"), labels).unwrap();
     }
     let data = open(folder.path()).unwrap();
     assert_eq!(data.train.image(0), [7, 255, 7, 7, 255, 7, 7, 255, 7]);

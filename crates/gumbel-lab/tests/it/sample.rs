@@ -235,7 +235,7 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
     refused("a.csv", b"1,2\n", &["--tensor", "x"], &["leave it out"]);
     refused("a.csv", b"", &[], &["no logits in the file"]);
     refused("a.csv", b"1,2\n", &["--top-k", "1", "--tau", "1"], &["cannot be used with"]);
-    refused("a.txt", b"\x89HDF\r\n", &[], &["unknown format; expected npy, csv or safetensors"]);
+    refused("a.txt", b"\x89HDF\r\n\x1a\n", &[], &["unknown format; expected npy, csv or safetensors"]);
     refused("a.csv", b"\x1f\x8b\x08\0", &[], &["the file is compressed by gzip"]);
     let negative = |option: &str, part: &str| refused("a.csv", b"1,2\n", &[option, "-1"], &[option, part]);
     negative("--top-k", "'-1' for '--top-k <N>': it must be a whole number from 1");
