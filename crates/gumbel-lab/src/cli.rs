@@ -2,7 +2,7 @@
 
 use crate::cmd::{compare, data, evaluate, generate, list, measure, reproduce, sample, show, train, watch};
 use crate::support::stdout::print;
-use anyhow::Result;
+use anyhow::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
 use gumbel_kernels::Level;
 use std::process::ExitCode;
@@ -97,9 +97,33 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// An error with its causes in one line, without those that an earlier one already tells.
+pub fn in_a_line(error: &Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line += &format!(": {cause}");
+        }
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data;
+    use std::io::ErrorKind;
+
+    #[test]
+    fn a_reason_is_told_once() {
+        let write = || data::Error::Write { path: "x".into(), source: ErrorKind::PermissionDenied.into() };
+        for error in [Error::from(write()), Error::from(write()).context("cannot train")] {
+            let line = in_a_line(&error);
+            assert_eq!(line.matches("permission denied").count(), 1, "{line}");
+        }
+        let cause = in_a_line(&Error::msg("inner").context("outer"));
+        assert_eq!(cause, "outer: inner");
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

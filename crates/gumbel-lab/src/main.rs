@@ -1,7 +1,7 @@
 //! The program `gumbel`.
 
 use clap::Parser;
-use gumbel_lab::cli::{Cli, dispatch};
+use gumbel_lab::cli::{Cli, dispatch, in_a_line};
 use gumbel_lab::support::interrupt::survive_file_size_limit;
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             // Where nobody can read it, the exit code remains.
-            drop(writeln!(std::io::stderr(), "error: {error:#}"));
+            drop(writeln!(std::io::stderr(), "error: {}", in_a_line(&error)));
             ExitCode::FAILURE
         }
     }

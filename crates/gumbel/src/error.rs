@@ -380,7 +380,7 @@ impl Error {
     fn unknown(kind: &'static str, name: &str, known: Vec<String>) -> Self {
         let similarity = |known: &&String| strsim::jaro_winkler(known, name);
         let nearest = known.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
-        let nearest = nearest.filter(|known| similarity(known) > 0.7).cloned();
+        let nearest = nearest.filter(|known| similarity(known) > 0.75).cloned();
         Self::Unknown { kind, name: name.into(), nearest, known }
     }
 }

@@ -1,7 +1,8 @@
 //! Options of `gumbel show`.
 
 use super::{ALL, Claim};
-use crate::support::suggest::{nearest, unknown};
+use crate::support::options::word;
+use crate::support::suggest::unknown;
 use anyhow::{Result, bail};
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
@@ -22,9 +23,9 @@ pub struct ShowOptions {
     #[arg(long)]
     pub list: bool,
     /// Names of claims, separated by commas [default: all]
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = word::<String>)]
     pub only: Vec<String>,
-    /// Samples of a Monte Carlo mean; a tenth of them where each is a gradient
+    /// Number of samples of a Monte Carlo mean; a tenth of them where each is a gradient
     #[arg(long, value_name = "N", default_value_t = 1_000_000, allow_negative_numbers = true)]
     #[arg(value_parser = Whole::new().range(100_000..=1_000_000_000))]
     pub samples: u64,
@@ -48,12 +49,11 @@ impl ShowOptions {
     /// The claims of `--only`, or all, in the order of the page.
     ///
     /// # Errors
-    /// An unknown name, with the closest one or the list.
+    /// An unknown name, with the closest ones or the list.
     pub fn claims(&self) -> Result<Vec<&'static Claim>> {
         let names = ALL.map(|claim| claim.name);
         if let Some(name) = self.only.iter().find(|name| !names.contains(&name.as_str())) {
-            let offered = nearest(name, names).first().map_or(names.to_vec(), |closest| vec![closest]);
-            bail!(unknown("claim", name, &offered));
+            bail!(unknown("claim", name, &names));
         }
         let chosen = |claim: &&Claim| self.only.is_empty() || self.only.iter().any(|name| name == claim.name);
         Ok(ALL.iter().filter(chosen).collect())

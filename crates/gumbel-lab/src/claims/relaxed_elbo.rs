@@ -117,8 +117,8 @@ fn sampled(sampling: &Sampling) -> Result<Objectives<Mean>> {
     let less = |kl: Tensor<2>| Mean::of((explained.clone() - kl).into_data().iter::<f64>());
     Ok(Objectives {
         density: less(kl::density_at_sample((theta.clone(), TAU), (prior.clone(), TAU), log_z.clone())?),
-        mass: less(kl::mass_at_sample(theta.clone(), prior.clone(), log_z.exp())),
-        discrete: less(kl::categorical(theta, prior)),
+        mass: less(kl::mass_at_sample(theta.clone(), prior.clone(), log_z.exp())?),
+        discrete: less(kl::categorical(theta, prior)?),
     })
 }
 

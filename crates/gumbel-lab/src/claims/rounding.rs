@@ -52,9 +52,16 @@ impl At {
     fn measure(sampling: &Sampling, tau: f64, label: u64) -> Result<Self> {
         let (logits, stream) = (WEIGHTS.map(f64::ln), sampling.stream.split(label));
         let draws = Draws { logits: &logits, tau, count: sampling.samples, stream };
-        let rounded = draws.tally(one_hot)?.means();
-        let mean = draws.tally(|x| std::array::from_fn(|k| x[k]))?.means();
-        Ok(Self { tau, rounded, mean })
+        let both = |x: &[f64]| {
+            let rounded: [f64; 4] = one_hot(x);
+            std::array::from_fn::<f64, 8, _>(|i| if i < 4 { rounded[i] } else { x[i - 4] })
+        };
+        let means = draws.tally(both)?.means();
+        Ok(Self {
+            tau,
+            rounded: std::array::from_fn(|k| means[k]),
+            mean: std::array::from_fn(|k| means[4 + k]),
+        })
     }
 
     fn rows(&self) -> Vec<ClaimRow> {

@@ -7,6 +7,7 @@ use crate::compare::{Comparison, Record, write};
 use crate::experiment::{Row, find};
 use crate::run::Shared;
 use crate::support::interrupt::{INTERRUPTED, Stop};
+use crate::support::options::word;
 use crate::support::shell::quoted;
 use crate::support::stdout::print;
 use anyhow::{Result, bail, ensure};
@@ -30,10 +31,11 @@ use std::time::Instant;
 Each value has its own run in the folder, with the same options, data and seed.")]
 pub struct Compare {
     /// Gradient estimators, at least two, separated by commas, with their parameters: reinforce,rloo:samples=4
-    #[arg(long, value_name = "A,B,...", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B,...", value_delimiter = ',', value_parser = word::<String>)]
     pub estimators: Vec<String>,
     /// Gradients of the generator of train gan, at least two: relaxed,straight-through,score-function
     #[arg(long, value_name = "A,B,...", value_delimiter = ',', conflicts_with = "estimators")]
+    #[arg(value_parser = word::<String>)]
     pub generators: Vec<String>,
     /// Folder of the comparison; an earlier one is continued, and may get other values
     /// [default: the first free runs/compare-N]

@@ -2,7 +2,7 @@
 
 use crate::data::text::{self, NamedCorpus};
 use crate::data::{Error, Listing, Places, Presence, SPELLINGS, catalogue, fetch};
-use crate::support::interrupt::{INTERRUPTED, Stop, Watch};
+use crate::support::interrupt::{INTERRUPTED, Stop, Watch, exit_at_a_signal};
 use crate::support::shell::quoted;
 use crate::support::stdout::print;
 use anyhow::Result;
@@ -10,6 +10,7 @@ use clap::Subcommand;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// List or download data sets
 #[derive(Debug, Subcommand)]
@@ -60,8 +61,17 @@ pub fn run(options: &Data) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The time that a download has to hear a signal.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 fn download(name: &str, data_dir: Option<&Path>, base_url: Option<&str>) -> Result<ExitCode> {
-    let watch = Watch { bar: fetch::progress_bar(), stop: Stop::at_a_signal() };
+    let watch = Watch { bar: fetch::progress_bar(), stop: Stop::default() };
+    let stop = watch.stop.clone();
+    exit_at_a_signal(move || {
+        stop.request();
+        // A download that hears it removes its folder; one that waits for its server does not.
+        std::thread::sleep(PATIENCE);
+    });
     let fetched = fetch::fetch(name, data_dir, base_url, &watch);
     watch.bar.finish_and_clear();
     if let Err(Error::Interrupted(_)) = fetched {

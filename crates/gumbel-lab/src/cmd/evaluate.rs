@@ -3,7 +3,7 @@
 use super::output;
 use crate::experiment::of_run;
 use crate::run::{Evaluation, RunFolder, pool};
-use crate::support::interrupt::Stop;
+use crate::support::interrupt::{Stop, exit_at_a_signal};
 use crate::support::stdout::print;
 use anyhow::Result;
 use clap::Args;
@@ -54,10 +54,10 @@ pub struct Evaluate {
 /// A folder that is not a finished run, data of another form, a file that cannot be written.
 pub fn run(options: &Evaluate) -> Result<ExitCode> {
     let run = RunFolder::open(&options.run)?;
-    let (row, stop) = (of_run(&run)?, Stop::at_a_signal());
-    let table = changed(options);
-    let evaluated = pool(options.threads.into())?.install(|| (row.evaluate)(&run, &table, &stop));
-    super::or_stopped(evaluated.and_then(|evaluation| announce(&evaluation, options.out.as_deref())))
+    exit_at_a_signal(|| eprintln!("stopped; nothing was written"));
+    let (row, table) = (of_run(&run)?, changed(options));
+    let evaluated = pool(options.threads.into())?.install(|| (row.evaluate)(&run, &table, &Stop::default()));
+    announce(&evaluated?, options.out.as_deref())
 }
 
 fn announce(evaluation: &Evaluation, out: Option<&Path>) -> Result<ExitCode> {

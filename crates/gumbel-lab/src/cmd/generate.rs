@@ -4,6 +4,7 @@ use super::output;
 use crate::experiment::of_run;
 use crate::page::{Images, png_grid};
 use crate::run::{Generated, RunFolder, Use, noise};
+use crate::support::interrupt::exit_at_a_signal;
 use crate::support::options::count;
 use crate::support::text::on_one_line;
 use anyhow::Result;
@@ -38,6 +39,7 @@ pub struct Generate {
 /// # Errors
 /// A folder that is not a finished run, a file that cannot be written.
 pub fn run(options: &Generate) -> Result<()> {
+    exit_at_a_signal(|| eprintln!("stopped; nothing was written"));
     let run = RunFolder::open(&options.run)?;
     let noise = &mut noise(options.seed, Use::Pictures);
     let (bytes, name, what) = match (of_run(&run)?.generate)(&run, options.count as usize, noise)? {

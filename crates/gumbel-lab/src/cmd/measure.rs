@@ -1,5 +1,6 @@
 //! `gumbel measure`.
 
+use super::AllOrNothing;
 use crate::measure::{
     Case, CurvePoint, Guide, MeasureOptions, MeasurePage, MeasureRow, Toy, TrainingPage, TrainingPoint, fits,
     head,
@@ -8,7 +9,7 @@ use crate::page::Rendered;
 use crate::page::number::grouped;
 use crate::run::RunFolder;
 use crate::support::csv_table::table_under;
-use crate::support::interrupt::{Interrupted, Stop, Watch};
+use crate::support::interrupt::{Undisturbed, Watch};
 use crate::support::shell::quoted;
 use crate::support::stdout::print;
 use crate::support::{atomic_file, output_file};
@@ -22,7 +23,8 @@ use std::process::ExitCode;
 const TABLE: &str = "estimator,problem,bias,bias_standard_error,bias_z,std,rmse,evaluations,nanoseconds";
 const TRAINING: &str = "estimator,step,expected_loss,expected_loss_standard_error,gradient_variance";
 
-/// Measures, prints the table, writes the CSV and the page. Interrupted, it writes nothing and returns 130.
+/// Measures, prints the table, writes the CSV and the page. A signal ends it at once: it has
+/// written nothing and exits with 130.
 ///
 /// # Errors
 /// Options that exclude each other; a named estimator that does not support the problem; a full disk.
@@ -46,27 +48,27 @@ fn guide(results: &Path, out: &Path) -> Result<()> {
 }
 
 fn begin(options: &MeasureOptions) -> Result<ExitCode> {
-    let cases = options.cases()?;
-    let stop = Stop::at_a_signal();
-    let folder = RunFolder::create(options.out.as_deref(), "measure")?;
-    let outcome = match options.train {
-        true => train(options, &cases[0], &folder, stop),
-        false => measure(options, &cases, &folder, stop),
-    };
-    if outcome.is_err() {
-        folder.discard();
-    }
-    super::or_stopped(outcome.map(|()| ExitCode::SUCCESS))
+    let (results, cases) = (AllOrNothing::new(), options.cases()?);
+    results.within(options.out.as_deref(), "measure", |folder| match options.train {
+        true => train(options, &cases[0], folder, &results.undisturbed),
+        false => measure(options, &cases, folder, &results.undisturbed),
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Measures the table and the curves.
-fn measure(options: &MeasureOptions, cases: &[Case], folder: &RunFolder, stop: Stop) -> Result<()> {
+fn measure(
+    options: &MeasureOptions,
+    cases: &[Case],
+    folder: &RunFolder,
+    undisturbed: &Undisturbed,
+) -> Result<()> {
     let mut skipped = Vec::new();
     let supported =
         cases.iter().map(|case| supported(options, case, &mut skipped)).collect::<Result<Vec<_>>>()?;
     let table = supported.iter().map(Vec::len).sum::<usize>() * options.settings().replicates;
     let curves = options.points(&options.choices()) * options.curve_settings().replicates;
-    let watch = watch(table + curves, stop)?;
+    let watch = watch(table + curves)?;
     let mut rows = Vec::new();
     for (case, choices) in cases.iter().zip(&supported) {
         rows.extend(table_of(options, case, choices, &mut skipped, &watch)?);
@@ -82,6 +84,7 @@ fn measure(options: &MeasureOptions, cases: &[Case], folder: &RunFolder, stop: S
             fit.kind, fit.series, fit.slope
         ))?;
     }
+    let _undisturbed = undisturbed.hold();
     write_table(folder, &rows, &points)?;
     let (command, method) = (command_line(), method(options));
     finish(folder, &MeasurePage { command, method, rows, points, skipped }.render())
@@ -116,18 +119,16 @@ fn or_left_out<T>(
     watch: &Watch,
 ) -> Result<Option<T>> {
     match measured {
-        Err(error) if !error.is::<Interrupted>() => {
-            watch.bar.suspend(|| leave_out(case, &error, skipped)).map(|()| None)
-        }
+        Err(error) => watch.bar.suspend(|| leave_out(case, &error, skipped)).map(|()| None),
         measured => measured.map(Some),
     }
 }
 
-/// A progress bar, and the signal to stop.
-fn watch(amount: usize, stop: Stop) -> Result<Watch> {
+/// A progress bar; a signal ends the program without it.
+fn watch(amount: usize) -> Result<Watch> {
     let bar = ProgressBar::new(amount as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {percent}%  {msg}  {eta} left")?);
-    Ok(Watch { bar, stop })
+    Ok(Watch { bar, ..Watch::nothing() })
 }
 
 /// Measures and prints the table of one problem, a line at a time.
@@ -169,12 +170,12 @@ fn method(options: &MeasureOptions) -> String {
 }
 
 /// Trains the toy problem.
-fn train(options: &MeasureOptions, case: &Case, folder: &RunFolder, stop: Stop) -> Result<()> {
+fn train(options: &MeasureOptions, case: &Case, folder: &RunFolder, undisturbed: &Undisturbed) -> Result<()> {
     let mut skipped = Vec::new();
     let choices = supported(options, case, &mut skipped)?;
     let MeasureOptions { steps, lr, seed, runs, .. } = *options;
     let toy = Toy { steps, lr, seed, runs: runs as usize };
-    let watch = watch(choices.len() * (steps as usize + 1), stop)?;
+    let watch = watch(choices.len() * (steps as usize + 1))?;
     let mut points: Vec<TrainingPoint> = Vec::new();
     for choice in &choices {
         watch.bar.set_message(choice.to_string());
@@ -190,6 +191,7 @@ fn train(options: &MeasureOptions, case: &Case, folder: &RunFolder, stop: Stop) 
         watch.bar.suspend(|| print(&line))?;
     }
     watch.bar.finish_and_clear();
+    let _undisturbed = undisturbed.hold();
     folder.write("train.csv", table_under(TRAINING, &points)?)?;
     let method = format!(
         "{} independent runs of {steps} steps of Adam at {lr}, starting from equal probabilities, on {}. Baselines and \

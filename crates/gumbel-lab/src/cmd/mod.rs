@@ -13,18 +13,42 @@ pub mod show;
 pub mod train;
 pub mod watch;
 
-use crate::support::interrupt::{INTERRUPTED, Interrupted};
-use crate::support::stdout::print;
+use crate::run::RunFolder;
+use crate::support::interrupt::{Undisturbed, exit_at_a_signal};
 use anyhow::Result;
-use std::process::ExitCode;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
-/// The outcome of a command that writes nothing before its end; 130 if it was interrupted.
-fn or_stopped(outcome: Result<ExitCode>) -> Result<ExitCode> {
-    match outcome {
-        Err(error) if error.is::<Interrupted>() => {
-            print("stopped; nothing was written\n")?;
-            Ok(ExitCode::from(INTERRUPTED))
+/// The results of a command that writes nothing before its end: a signal ends it at once and leaves nothing.
+struct AllOrNothing {
+    folder: Arc<OnceLock<RunFolder>>,
+    undisturbed: Undisturbed,
+}
+
+impl AllOrNothing {
+    fn new() -> Self {
+        let folder = Arc::new(OnceLock::<RunFolder>::new());
+        let begun = Arc::clone(&folder);
+        let undisturbed = exit_at_a_signal(move || {
+            begun.get().into_iter().for_each(RunFolder::discard);
+            eprintln!("stopped; nothing was written");
+        });
+        Self { folder, undisturbed }
+    }
+
+    /// Makes the folder of the results, and removes it if `work` fails.
+    fn within<T>(
+        &self,
+        out: Option<&Path>,
+        name: &str,
+        work: impl FnOnce(&RunFolder) -> Result<T>,
+    ) -> Result<T> {
+        let folder = RunFolder::create(out, name)?;
+        let folder = self.folder.get_or_init(|| folder);
+        let outcome = work(folder);
+        if outcome.is_err() {
+            folder.discard();
         }
-        outcome => outcome,
+        outcome
     }
 }

@@ -19,7 +19,13 @@ use std::path::{Path, PathBuf};
   gumbel sample model.safetensors --tensor logits --tau 0.5 --out relaxed.safetensors
   zcat logits.csv.gz | gumbel sample - --seed 3 --out - > samples.csv
 
-A logit of -inf masks its category. The file may be larger than memory.")]
+A logit of -inf masks its category. The file may be larger than memory: a part of it is held, and one row.
+
+Text is read and sampled in double precision, binary files in their own; relaxed samples are written in
+that precision, as text with all digits that reading them back takes. A number has at most 4096 characters
+and a row of text 100 million numbers. A last line without a line end is sampled, with a warning: the
+file may have been cut within its last number. A file that was cut at a line end cannot be told from a
+shorter one.")]
 pub struct Sample {
     /// File of logits, one row per distribution: .npy, .csv or .safetensors; - is standard input
     #[arg(value_name = "FILE")]
@@ -37,6 +43,12 @@ pub struct Sample {
     /// Format of the logits [default: by the file name, else by the first bytes]
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<Format>,
+    /// First line of a csv file: names of columns, to be skipped
+    #[arg(long, conflicts_with = "no_header")]
+    pub header: bool,
+    /// First line of a csv file: logits, also if they count 0, 1, 2 as names of columns do
+    #[arg(long)]
+    pub no_header: bool,
     /// Random seed
     #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = whole)]
@@ -64,7 +76,7 @@ fn positive(text: &str) -> Result<usize, String> {
 /// # Errors
 /// A file that is missing or invalid, rows that cannot be sampled, or output that cannot be written.
 pub fn run(options: &Sample) -> Result<()> {
-    exit_at_a_signal();
+    exit_at_a_signal(|| {});
     crate::run::pool(options.threads as usize)?.install(|| sample(options))
 }
 
@@ -99,7 +111,9 @@ fn write(
     mut writer: SampleWriter,
 ) -> Result<(), Error> {
     draw(reader, sampler, Stream::new(options.seed), PART, &mut writer)?;
-    writer.finish()
+    writer.finish()?;
+    reader.doubts().iter().for_each(|doubt| eprintln!("warning: {}: {doubt}", name(options)));
+    Ok(())
 }
 
 /// A reader that closes standard output early, as `head` does, is not an error.
@@ -112,12 +126,18 @@ fn unless_closed(written: Result<(), Error>) -> Result<(), Error> {
 
 fn open(options: &Sample) -> Result<LogitReader> {
     let (path, tensor) = (&options.logits, options.tensor.as_deref());
-    if is_standard(path) {
-        return Ok(LogitReader::open(stdin(), options.format, tensor)?);
+    let mut reader = if is_standard(path) {
+        LogitReader::open(stdin(), options.format, tensor)?
+    } else {
+        let file =
+            File::open(path).map_err(|error| anyhow!("cannot read the file: {error}; check the path"))?;
+        ensure!(!path.is_dir(), "expected a file, got a folder; name a file in it");
+        LogitReader::open(file, options.format.or_else(|| Format::of(path)), tensor)?
+    };
+    if options.header || options.no_header {
+        reader.set_header(options.header)?;
     }
-    let file = File::open(path).map_err(|error| anyhow!("cannot read the file: {error}; check the path"))?;
-    ensure!(!path.is_dir(), "expected a file, got a folder; name a file in it");
-    Ok(LogitReader::open(file, options.format.or_else(|| Format::of(path)), tensor)?)
+    Ok(reader)
 }
 
 /// Whether a path means standard input or output.

@@ -1,19 +1,19 @@
 //! `gumbel show`.
 
+use super::AllOrNothing;
 use super::measure::{command_line, finish};
 use crate::claims::{ALL, Claim, ClaimsPage, Finding, ShowOptions};
 use crate::page::number::grouped;
 use crate::run::RunFolder;
 use crate::support::csv_table::table_under;
-use crate::support::interrupt::Stop;
 use crate::support::stdout::print;
 use anyhow::Result;
 use std::process::ExitCode;
 
 const HEADER: &str = "claim,quantity,setting,measured,standard_error,expected,z,source,test,holds";
 
-/// Computes the claims, prints the outcomes, writes the CSV and the page; returns 1 if a claim fails. Interrupted, it
-/// writes nothing and returns 130.
+/// Computes the claims, prints the outcomes, writes the CSV and the page; returns 1 if a claim fails. A signal ends it at once:
+/// it has written nothing and exits with 130.
 ///
 /// # Errors
 /// An unknown claim; a full disk.
@@ -24,25 +24,31 @@ pub fn run(options: &ShowOptions) -> Result<ExitCode> {
         return print(&lines.concat()).map(|()| ExitCode::SUCCESS);
     }
     let claims = options.claims()?;
-    let stop = Stop::at_a_signal();
-    let folder = RunFolder::create(options.out.as_deref(), "show")?;
-    let outcome =
-        crate::run::pool(options.threads as usize)?.install(|| show(options, &claims, &folder, &stop));
-    if outcome.is_err() {
-        folder.discard();
-    }
-    super::or_stopped(outcome.map(|holds| if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }))
+    let (results, pool) = (AllOrNothing::new(), crate::run::pool(options.threads as usize)?);
+    let holds = results.within(options.out.as_deref(), "show", |folder| {
+        let findings = pool.install(|| find(options, &claims))?;
+        let _undisturbed = results.undisturbed.hold();
+        write(options, findings, folder)
+    })?;
+    Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Whether every claim holds.
-fn show(options: &ShowOptions, claims: &[&'static Claim], folder: &RunFolder, stop: &Stop) -> Result<bool> {
-    let mut findings = Vec::new();
-    for &claim in claims {
+/// Computes the claims and prints each outcome.
+fn find(options: &ShowOptions, claims: &[&'static Claim]) -> Result<Vec<(&'static Claim, Finding)>> {
+    let find = |&claim: &&'static Claim| {
         let finding = claim.find(options.seed, options.samples as usize)?;
         print(&line(claim, &finding))?;
-        findings.push((claim, finding));
-        stop.check()?;
-    }
+        Ok((claim, finding))
+    };
+    claims.iter().map(find).collect()
+}
+
+/// Writes the CSV and the page; returns whether every claim holds.
+fn write(
+    options: &ShowOptions,
+    findings: Vec<(&'static Claim, Finding)>,
+    folder: &RunFolder,
+) -> Result<bool> {
     let holds = findings.iter().all(|(_, finding)| finding.holds());
     let lines: Vec<_> =
         findings.iter().flat_map(|(_, finding)| &finding.rows).map(|row| row.line()).collect();

@@ -130,15 +130,23 @@ pub enum Error {
     Classes { name: String, got: usize, expected: usize },
     /// Fewer images of a class than are to be labelled.
     #[error(
-        "--labels {count} needs {} images of each of {classes} classes, but {name} has fewer; lower --labels",
-        count / classes
+        "--labels {count} needs {} images of each of {classes} classes, but {name} has {images} of class {class}; {}",
+        count / classes,
+        fewer(*images, *classes)
     )]
-    TooFewOfAClass { name: String, count: usize, classes: usize },
+    TooFewOfAClass { name: String, count: usize, classes: usize, class: usize, images: usize },
 }
 
 fn unknown(name: &str, known: &[&str]) -> String {
     let message = suggest::unknown("data set", name, known);
     if message.ends_with('?') { message } else { message + ", or a folder of IDX files" }
+}
+
+fn fewer(images: usize, classes: usize) -> String {
+    match images {
+        0 => "add images of it, or use --labels-from random".into(),
+        images => format!("lower --labels to {} or less", images * classes),
+    }
 }
 
 /// The folders of a search, for messages.

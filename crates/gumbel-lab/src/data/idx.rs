@@ -69,11 +69,6 @@ pub fn read_labels(path: &Path) -> Result<Contents<Vec<i16>>, Error> {
     Ok(Contents { items, sha256: file.sha256() })
 }
 
-/// Labels as bytes, or `None` if one of them is outside `0..=255`.
-pub fn narrow(labels: &[i16]) -> Option<Vec<u8>> {
-    labels.iter().map(|&label| u8::try_from(label).ok()).collect()
-}
-
 /// Writes images to `path`, gzipped if the name ends in `.gz`; labels are a separate file, by [`write_labels`].
 ///
 /// # Errors

@@ -64,7 +64,8 @@ impl LabelledBatches {
         let chosen = choose(&shuffled, &labels, labelling);
         if chosen.len() != labelling.count {
             let Labelling { count, classes, .. } = *labelling;
-            return Err(Error::TooFewOfAClass { name: data.name.clone(), count, classes });
+            let (class, images) = rarest(&labels, classes);
+            return Err(Error::TooFewOfAClass { name: data.name.clone(), count, classes, class, images });
         }
         Ok(Self { batches: Batches::among(images, chosen, binarization, stream, labelling.batch), labels })
     }
@@ -83,9 +84,8 @@ impl LabelledBatches {
 
 /// The labels of the training images; those of the test images must be known too.
 fn known<'a>(data: &'a Dataset, labelling: &Labelling) -> Result<&'a [u8], Error> {
-    labels(data, &data.test)?;
-    let labels = labels(data, &data.train)?;
-    let expected = labels.iter().max().map_or(0, |&largest| usize::from(largest) + 1);
+    let (test, labels) = (labels(data, &data.test)?, labels(data, &data.train)?);
+    let expected = labels.iter().chain(test).max().map_or(0, |&largest| usize::from(largest) + 1);
     if expected != labelling.classes {
         return Err(Error::Classes { name: data.name.clone(), got: labelling.classes, expected });
     }
@@ -94,6 +94,13 @@ fn known<'a>(data: &'a Dataset, labelling: &Labelling) -> Result<&'a [u8], Error
 
 fn labels<'a>(data: &Dataset, images: &'a Images) -> Result<&'a [u8], Error> {
     images.labels.as_deref().ok_or_else(|| Error::NoLabels { name: data.name.clone() })
+}
+
+/// The class with the fewest images, and their number.
+fn rarest(labels: &[u8], classes: usize) -> (usize, usize) {
+    let mut images = vec![0; classes];
+    labels.iter().for_each(|&label| images[usize::from(label)] += 1);
+    images.into_iter().enumerate().min_by_key(|&(_, images)| images).expect("at least two classes")
 }
 
 /// Random labels, each class equally often, independent of the images.
@@ -166,7 +173,15 @@ mod tests {
         let data = digits::dataset(0, 60, 10);
         let mut bare = data.clone();
         bare.test.labels = None;
+        let mut lacking = data.clone();
+        let labels = data.train.labels.as_ref().unwrap();
+        lacking.train.labels = Some(labels.iter().map(|&label| label.min(8)).collect());
         let cases = [
+            (
+                &lacking,
+                labelling(10, 10, LabelSource::Data),
+                "0 of class 9; add images of it, or use --labels-from",
+            ),
             (&bare, labelling(10, 10, LabelSource::Data), "images without labels; use digits, mnist"),
             (
                 &data,
@@ -176,9 +191,13 @@ mod tests {
             (
                 &data,
                 labelling(60, 10, LabelSource::Data),
-                "--labels 60 needs 6 images of each of 10 classes, but digits has fewer",
+                "--labels 60 needs 6 images of each of 10 classes, but digits has ",
             ),
-            (&data, labelling(72, 12, LabelSource::Random), "but digits has fewer; lower --labels"),
+            (
+                &data,
+                labelling(72, 12, LabelSource::Random),
+                "--labels 72 needs 6 images of each of 12 classes, but digits has 5 of class 0; lower --labels to 60 or less",
+            ),
         ];
         for (data, labelling, part) in cases {
             let error = made(data, labelling).err().unwrap().to_string();

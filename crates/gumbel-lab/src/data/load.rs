@@ -4,6 +4,7 @@ use super::folder::{self, PartFiles};
 use super::places::missing;
 use super::registry::{self, FileKind, Part, Set};
 use super::{Dataset, Error, Images, Places, digits, idx, layout};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 /// contents must be the published ones. A folder is loaded unchecked. `seed` affects `digits` only, whose images
 /// are generated.
 ///
-/// Images whose pixels are all 0 or 1 are scaled so that 255 is ink. Labels that run from 1 are renumbered from 0,
+/// Images whose pixels are all 0 or 1 are scaled so that 255 is ink. Labels that do not run from 0, or leave some out, are renumbered,
 /// and images in files named `emnist-…`, which store them with rows and columns exchanged, are transposed;
 /// [`Dataset::source`] states both.
 ///
@@ -137,12 +138,9 @@ fn assemble(
         }
     }
     let all = || [Some(&train), valid.as_ref(), Some(&test)].into_iter().flatten();
-    let labels = || all().filter_map(|part| part.labels.as_deref()).flatten().copied();
-    let first = i16::from(labels().min() == Some(1));
-    if let (1, Some(last)) = (first, labels().max()) {
-        source += &format!("; labels 1 to {last} of the files are numbered 0 to {}", last - 1);
-    }
-    let labelled = |part: LoadedPart| Images { labels: numbered(part.labels, first), ..part.images };
+    let known: BTreeSet<i16> = all().filter_map(|part| part.labels.as_deref()).flatten().copied().collect();
+    source += &renumbered(&known);
+    let labelled = |part: LoadedPart| Images { labels: numbered(part.labels, &known), ..part.images };
     let (train, valid, test) = (labelled(train), valid.map(labelled), labelled(test));
     let mut dataset = Dataset { name, train, valid, test, source, binary: false, text: None };
     if every_pixel(&dataset, |pixel| pixel <= 1) {
@@ -153,10 +151,30 @@ fn assemble(
     Ok(dataset)
 }
 
-/// Labels as bytes, counted from `first`; none where one of them does not fit.
-fn numbered(labels: Option<Vec<i16>>, first: i16) -> Option<Arc<[u8]>> {
-    let labels: Vec<i16> = labels?.into_iter().map(|label| label.saturating_sub(first)).collect();
-    idx::narrow(&labels).map(Into::into)
+/// Labels by their place among all that are `known`; none where a label is negative, or where there are more than bytes can
+/// number.
+fn numbered(labels: Option<Vec<i16>>, known: &BTreeSet<i16>) -> Option<Arc<[u8]>> {
+    if known.first().is_none_or(|&first| first < 0) {
+        return None;
+    }
+    let places: BTreeMap<i16, usize> = known.iter().copied().zip(0..).collect();
+    labels?.into_iter().map(|label| u8::try_from(places[&label]).ok()).collect()
+}
+
+/// Says for the source which numbers the labels have had, if they are others now.
+fn renumbered(known: &BTreeSet<i16>) -> String {
+    let (Some(&first), Some(&last), count) = (known.first(), known.last(), known.len()) else {
+        return String::new();
+    };
+    let gaps = usize::try_from(i32::from(last) - i32::from(first)).is_ok_and(|apart| apart + 1 > count);
+    match (first, gaps) {
+        (..0, _) | (0, false) => String::new(),
+        (_, false) => format!("; labels {first} to {last} of the files are numbered 0 to {}", count - 1),
+        (_, true) => format!(
+            "; the {count} labels from {first} to {last} of the files are numbered 0 to {}",
+            count - 1
+        ),
+    }
 }
 
 fn every_pixel(dataset: &Dataset, claim: impl Fn(u8) -> bool) -> bool {

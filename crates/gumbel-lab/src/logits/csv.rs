@@ -1,95 +1,257 @@
 //! Numbers as text, one row per line.
 
-use super::{Error, Number};
+use super::{Doubt, Error, Number};
 use std::io::Read;
 
-/// Lines of numbers separated by commas.
+/// Bytes read at a time.
+const BLOCK: usize = 1 << 17;
+/// Limit on the characters of a number with the spaces around it.
+const LONGEST: usize = 4096;
+/// Default limit on the numbers of a row.
+const WIDEST: usize = 100_000_000;
+
+/// Lines of numbers separated by commas. Memory holds a block of text and the numbers of the rows, never a line.
 pub struct Lines {
-    records: ::csv::Reader<Box<dyn Read>>,
-    record: ::csv::ByteRecord,
+    from: Box<dyn Read>,
+    text: Vec<u8>,
+    /// The part of the text that is read already.
+    start: usize,
+    /// Whether `from` has nothing more.
+    ended: bool,
     /// Numbers per row; 0 before the first row.
     categories: usize,
     /// Rows read so far; empty lines do not count.
     rows: u64,
+    /// Limit on the numbers of a row.
+    widest: usize,
+    /// Whether it is known if the first line names the columns.
+    header_known: bool,
+    doubts: Vec<Doubt>,
+}
+
+/// What follows a field.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Comma,
+    Line,
+    File,
+}
+
+impl End {
+    fn of(byte: u8) -> Option<Self> {
+        match byte {
+            b',' => Some(Self::Comma),
+            b'\n' | b'\r' => Some(Self::Line),
+            _ => None,
+        }
+    }
 }
 
 impl Lines {
     pub(super) fn new(from: Box<dyn Read>) -> Self {
-        let mut builder = ::csv::ReaderBuilder::new();
-        // Lengths of rows are compared here, for an error message of our own. Quotes are taken off here too: to the library, an
-        // open one would start a field as long as the rest of the stream.
-        builder.has_headers(false).flexible(true).trim(::csv::Trim::All).quoting(false);
-        let records = builder.from_reader(from);
-        Self { records, record: ::csv::ByteRecord::new(), categories: 0, rows: 0 }
+        let (text, start, ended) = (Vec::with_capacity(BLOCK + LONGEST), 0, false);
+        let doubts = Vec::new();
+        Self { from, text, start, ended, categories: 0, rows: 0, widest: WIDEST, header_known: false, doubts }
+    }
+
+    /// As [`LogitReader::set_header`](super::LogitReader::set_header).
+    pub(super) fn set_header(&mut self, header: bool) -> Result<(), Error> {
+        self.header_known = true;
+        if header { self.skip_header() } else { Ok(()) }
+    }
+
+    /// Reads over the first line; there must be as many numbers in each row as there are names.
+    fn skip_header(&mut self) -> Result<(), Error> {
+        let (mut names, mut named, mut quoted) = (1, false, false);
+        while let Some(byte) = self.byte()? {
+            match byte {
+                b'\n' | b'\r' if named || names > 1 => break,
+                b'"' => quoted = !quoted,
+                b',' if !quoted => names += 1,
+                other => named |= !other.is_ascii_whitespace(),
+            }
+            if names == 2 && !named {
+                return Err(Error::Index);
+            }
+        }
+        self.categories = names;
+        Ok(())
+    }
+
+    fn byte(&mut self) -> Result<Option<u8>, Error> {
+        if self.start == self.text.len() {
+            self.fill()?;
+        }
+        let byte = self.text.get(self.start).copied();
+        self.start += usize::from(byte.is_some());
+        Ok(byte)
+    }
+
+    /// As [`LogitReader::doubts`](super::LogitReader::doubts).
+    pub(super) fn doubts(&self) -> &[Doubt] {
+        &self.doubts
     }
 
     /// As [`LogitReader::read`](super::LogitReader::read).
     pub(super) fn read<T: Number>(&mut self, numbers: usize, values: &mut Vec<T>) -> Result<usize, Error> {
-        while values.len() + self.categories <= numbers.max(self.categories) {
-            let more = self.records.read_byte_record(&mut self.record);
-            if !more.map_err(|error| Error::System(error.into()))? {
-                break;
-            }
-            self.append(values)?;
-        }
-        match self.categories {
+        while values.len() + self.categories <= numbers.max(self.categories) && self.row(values)? {}
+        match self.rows {
             0 => Err(Error::Empty { rows: 0, categories: 0 }),
-            categories => Ok(categories),
+            _ => Ok(self.categories),
         }
     }
 
-    fn append<T: Number>(&mut self, values: &mut Vec<T>) -> Result<(), Error> {
-        let (found, row) = (self.record.len(), self.rows);
+    /// Appends the next row; returns whether there was one.
+    fn row<T: Number>(&mut self, values: &mut Vec<T>) -> Result<bool, Error> {
+        let first = values.len();
+        let end = loop {
+            let (number, end) = self.field(values.len() - first)?;
+            match number {
+                Some(number) => values.push(number),
+                None if end == End::File => return Ok(false),
+                None => continue, // an empty line
+            }
+            if end != End::Comma {
+                break end;
+            }
+            if values.len() - first == self.widest {
+                return Err(Error::Wide { row: self.rows, limit: self.widest });
+            }
+        };
+        self.check(&values[first..])?;
+        if end == End::File {
+            self.doubts.push(Doubt::CutShort { row: self.rows });
+        }
         self.rows += 1;
+        Ok(true)
+    }
+
+    fn check<T: Number>(&mut self, row: &[T]) -> Result<(), Error> {
         if self.categories == 0 {
-            self.categories = found;
+            self.categories = row.len();
         }
-        let expected = self.categories;
+        let (found, expected) = (row.len(), self.categories);
         if found != expected {
-            return Err(Error::Ragged { row, found, expected });
+            return Err(Error::Ragged { row: self.rows, found, expected });
         }
-        for (column, bytes) in self.record.iter().enumerate() {
-            let number = std::str::from_utf8(bytes).ok().and_then(|text| unquoted(text).parse().ok());
-            let text = || String::from_utf8_lossy(bytes).into_owned();
-            values.push(number.ok_or_else(|| Error::NotANumber { row, column, text: text() })?);
+        let counts = |(column, &number): (usize, &T)| number == T::from_f64(column as f64);
+        if self.rows == 0 && !self.header_known && found > 1 && row.iter().enumerate().all(counts) {
+            self.doubts.push(Doubt::Header);
         }
+        Ok(())
+    }
+
+    /// The number in a column, and what follows it; none in an empty line.
+    #[inline]
+    fn field<T: Number>(&mut self, column: usize) -> Result<(Option<T>, End), Error> {
+        let rest = &self.text[self.start..];
+        // Nearly every number has no spaces and no quotes, and ends within the block.
+        if let Ok((number, length)) = fast_float2::parse_partial::<T, _>(rest)
+            && length <= LONGEST
+            && !overflown(number, &rest[..length])
+            && let Some(end) = rest.get(length).copied().and_then(End::of)
+        {
+            self.start += length + 1;
+            return Ok((Some(number), end));
+        }
+        self.any_field(column)
+    }
+
+    /// The same for a field of any form.
+    #[cold]
+    fn any_field<T: Number>(&mut self, column: usize) -> Result<(Option<T>, End), Error> {
+        loop {
+            let rest = &self.text[self.start..];
+            let end =
+                rest.iter().take(LONGEST + 1).enumerate().find_map(|(at, &byte)| Some((at, End::of(byte)?)));
+            let (length, end) = match end {
+                Some(found) => found,
+                None if rest.len() > LONGEST => return Err(self.not_a_number(column, LONGEST)),
+                None if self.ended => (rest.len(), End::File),
+                None => {
+                    self.fill()?;
+                    continue;
+                }
+            };
+            let field = unquoted(rest[..length].trim_ascii());
+            let number = fast_float2::parse::<T, _>(field).ok();
+            if number.is_some_and(|number| overflown(number, field)) {
+                return Err(Error::Overflow { row: self.rows, column, text: text(field) });
+            }
+            if number.is_none() && !(field.is_empty() && column == 0 && end != End::Comma) {
+                return Err(self.not_a_number(column, length));
+            }
+            self.start += (length + 1).min(rest.len());
+            return Ok((number, end));
+        }
+    }
+
+    fn not_a_number(&self, column: usize, length: usize) -> Error {
+        Error::NotANumber { row: self.rows, column, text: text(&self.text[self.start..][..length]) }
+    }
+
+    /// Reads a further block behind the text that is not read yet.
+    fn fill(&mut self) -> Result<(), Error> {
+        self.text.drain(..self.start);
+        self.start = 0;
+        let more = self.from.by_ref().take(BLOCK as u64).read_to_end(&mut self.text)?;
+        self.ended = more < BLOCK;
         Ok(())
     }
 }
 
 /// What stands between quotes, if there are two.
-fn unquoted(text: &str) -> &str {
-    text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).map_or(text, str::trim)
+fn unquoted(field: &[u8]) -> &[u8] {
+    field.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")).map_or(field, <[u8]>::trim_ascii)
+}
+
+/// Whether a number is infinite though its text is not: the digits are more than the precision holds.
+fn overflown<T: Number>(number: T, text: &[u8]) -> bool {
+    number.is_infinite() && !text.last().is_some_and(u8::is_ascii_alphabetic)
+}
+
+fn text(field: &[u8]) -> String {
+    String::from_utf8_lossy(field.trim_ascii()).into_owned()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::logits::{Doubt, Format, LogitReader};
+    use proptest::prelude::*;
+    use std::io::{Cursor, Read};
 
-    fn read(text: &str, numbers: usize) -> Result<Vec<Vec<f32>>, String> {
-        let mut lines = Lines::new(Box::new(std::io::Cursor::new(text.to_string())));
+    fn open(text: impl Into<Vec<u8>>) -> LogitReader {
+        LogitReader::open(Cursor::new(text.into()), Some(Format::Csv), None).unwrap()
+    }
+
+    fn parts(mut reader: LogitReader, numbers: usize) -> Result<(Vec<Vec<f64>>, Vec<Doubt>), String> {
         let mut parts = Vec::new();
         loop {
             let mut values = Vec::new();
-            lines.read(numbers, &mut values).map_err(|error| error.to_string())?;
+            reader.read(numbers, &mut values).map_err(|error| error.to_string())?;
             if values.is_empty() {
-                return Ok(parts);
+                return Ok((parts, reader.doubts().to_vec()));
             }
             parts.push(values);
         }
     }
 
+    fn read(text: &str, numbers: usize) -> Result<Vec<Vec<f64>>, String> {
+        parts(open(text), numbers).map(|(parts, _)| parts)
+    }
+
     #[test]
     fn rows_come_in_parts_of_a_limited_number_but_at_least_one() {
         let text = "1, 2\r\n3,4\n\n5,-inf";
-        let mask = f32::NEG_INFINITY;
+        let mask = f64::NEG_INFINITY;
         assert_eq!(read(text, 4).unwrap(), [vec![1.0, 2.0, 3.0, 4.0], vec![5.0, mask]]);
         assert_eq!(read(text, 1).unwrap(), [[1.0, 2.0], [3.0, 4.0], [5.0, mask]]);
     }
 
     #[test]
-    fn quotes_and_a_byte_order_mark_are_no_part_of_a_number() {
-        assert_eq!(read("\u{feff}\"1\", 2\n\" 3\",\"4\"\n", 9).unwrap(), [[1.0, 2.0, 3.0, 4.0]]);
+    fn quotes_spaces_signs_and_a_byte_order_mark_are_no_part_of_a_number() {
+        let text = "\u{feff}\"1\", 2\r \" 3\" ,+4\r\n\t\n-.5,6.\n";
+        assert_eq!(read(text, 9).unwrap(), [[1.0, 2.0, 3.0, 4.0, -0.5, 6.0]]);
     }
 
     /// An open quote, and a field of any length and of any characters: what is said of it stays short and on one line.
@@ -106,9 +268,103 @@ mod tests {
     #[test]
     fn mistakes_name_their_row() {
         let error = |text: &str| read(text, 100).unwrap_err();
-        assert!(error("1,2\n3\n").contains("row 1 (from 0) has 1 numbers, expected 2 as in the first row"));
+        assert!(error("1,2\n3\n").contains("row 1 (from 0) has 1 numbers, expected 2 as in the first line"));
         assert!(error("1,2\n\n3,x4\n").contains("row 1, column 1 (from 0): 'x4' is not a number"));
-        assert!(error("a,b\n1,2\n").contains("row 0, column 0 (from 0): 'a' is not a number"));
-        assert!(error("").contains("no logits in the file"));
+        assert!(error("1,2\n3,\n").contains("row 1, column 1 (from 0): '' is not a number"));
+        let named = error("a,b\n1,2\n");
+        assert!(named.contains("row 0, column 0 (from 0): 'a' is not a number"), "{named}");
+        assert!(named.ends_with("if the first line names the columns, use --header"), "{named}");
+        assert!(error("1,2\n3,-1e999\n").contains("row 1, column 1 (from 0): '-1e999' is too large"));
+        assert!(
+            error("").contains("no logits in the file") && error("\n \n").contains("no logits in the file")
+        );
+    }
+
+    /// A stream that never ends a line, a number or a quote, of which no more is held than the limits say.
+    #[test]
+    fn what_never_ends_is_an_error_before_it_fills_the_memory() {
+        for (begin, again) in [("1,\"", "x"), ("", "9"), ("1,", " "), ("", "1,2;")] {
+            let endless = Cursor::new(begin).chain(Endless { text: again.as_bytes(), at: 0 });
+            let reader = LogitReader::open(endless, Some(Format::Csv), None).unwrap();
+            let error = parts(reader, 9).unwrap_err();
+            assert!(error.starts_with("row 0, column ") && error.chars().count() < 600, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_row_without_an_end_is_an_error_at_the_limit() {
+        let mut lines =
+            super::Lines::new(Box::new(Cursor::new("1,2\n").chain(Endless { text: b"3,", at: 0 })));
+        lines.widest = 1000;
+        let error = lines.read::<f64>(usize::MAX, &mut Vec::new()).unwrap_err().to_string();
+        assert!(error.starts_with("row 1 (from 0) has more than 1000 numbers, the limit of text"), "{error}");
+    }
+
+    struct Endless {
+        text: &'static [u8],
+        at: usize,
+    }
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            buffer.iter_mut().for_each(|byte| {
+                *byte = self.text[self.at % self.text.len()];
+                self.at += 1;
+            });
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn a_header_is_skipped_when_named_and_asked_about_when_it_counts() {
+        let with = |text: &str, header| {
+            let mut reader = open(text);
+            reader.set_header(header).map_err(|error| error.to_string())?;
+            parts(reader, 100).map(|(parts, doubts)| (parts.concat(), doubts))
+        };
+        for text in ["a,b\n1,2\n", "\"a,c\",b\r\n1,2\n", "\n0,1\n\n1,2\n", "größe, \n1,2\n"] {
+            assert_eq!(with(text, true).unwrap(), (vec![1.0, 2.0], vec![]), "{text}");
+        }
+        assert_eq!(with("0,1\n1,2\n", false).unwrap(), (vec![0.0, 1.0, 1.0, 2.0], vec![]));
+        assert_eq!(parts(open("0,1\n1,2\n"), 100).unwrap().1, [Doubt::Header]);
+        for other in ["0\n1\n", "0,2\n0,1\n", "1,2\n"] {
+            assert_eq!(parts(open(other), 100).unwrap().1, [], "{other}");
+        }
+        for text in [",a,b\n0,1,2\n", "\"\",\"a\"\n0,1\n"] {
+            assert!(with(text, true).unwrap_err().contains("without it (pandas: index=False)"), "{text}");
+        }
+        assert!(with("a,b\n0,1,2\n", true).unwrap_err().contains("row 0 (from 0) has 3 numbers, expected 2"));
+        assert!(with("a,b\n", true).unwrap_err().contains("no logits in the file"));
+    }
+
+    proptest! {
+        /// Numbers fall across the blocks in every way, and every cut of a file is seen unless it is at the end of a line.
+        #[test]
+        fn every_double_is_read_exactly_wherever_a_block_ends(
+            pad in 0..200usize,
+            rows in prop::collection::vec(prop::array::uniform3(-1e300..1e300f64), 1..40),
+        ) {
+            // Blank lines move what follows towards the end of a block.
+            let text: String = rows.iter().map(|[a, b, c]| format!("{a:e},{b},{c:e}\n")).collect();
+            let text = "\n".repeat(super::BLOCK - pad) + &text;
+            prop_assert_eq!(read(&text, usize::MAX).unwrap(), [rows.concat()]);
+        }
+
+        #[test]
+        fn a_cut_is_an_error_or_a_doubt_unless_it_leaves_full_lines(
+            rows in prop::collection::vec(prop::array::uniform2(-1e3..1e3f64), 1..5),
+        ) {
+            let text: String = rows.iter().map(|[a, b]| format!("{a},{b}\n")).collect();
+            for cut in 1..=text.len() {
+                let Ok((read, doubts)) = parts(open(&text[..cut]), 100) else { continue };
+                let full = text[..cut].matches('\n').count();
+                let expected = match text[..cut].ends_with('\n') {
+                    true => vec![],
+                    false => vec![Doubt::CutShort { row: full as u64 }],
+                };
+                prop_assert_eq!(doubts, expected, "{}", &text[..cut]);
+                prop_assert_eq!(&read.concat()[..2 * full], &rows.concat()[..2 * full]);
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Errors of files of logits, each with its remedy.
 
+use super::Number;
 use crate::support::excerpt::excerpt;
 use crate::support::suggest;
 
@@ -11,6 +12,9 @@ pub enum Error {
     /// A format that neither the name nor the first bytes tell.
     #[error("unknown format; expected npy, csv or safetensors; name it with --format")]
     Unknown,
+    /// A file that holds logits in another form.
+    #[error("{form}; {remedy}")]
+    Packed { form: &'static str, remedy: &'static str },
     /// A tensor name for a file of one array without a name.
     #[error("--tensor {} is for safetensors files; leave it out", excerpt(.0))]
     NoNames(String),
@@ -43,21 +47,44 @@ pub enum Error {
     NoTensor { name: String, known: Vec<String> },
     /// A row with more or fewer numbers than the first.
     #[error(
-        "row {row} (from 0) has {found} numbers, expected {expected} as in the first row; use rows of one length"
+        "row {row} (from 0) has {found} numbers, expected {expected} as in the first line; use rows of one length"
     )]
     Ragged { row: u64, found: usize, expected: usize },
     /// A field that is not a number.
     #[error(
-        "row {row}, column {column} (from 0): '{}' is not a number; expected numbers such as -1.5, or -inf for a mask",
-        excerpt(text)
+        "row {row}, column {column} (from 0): '{}' is not a number; expected numbers such as -1.5, or -inf for a mask{}",
+        excerpt(text),
+        if *row == 0 { "; if the first line names the columns, use --header" } else { "" }
     )]
     NotANumber { row: u64, column: usize, text: String },
+    /// A number beyond the precision.
+    #[error(
+        "row {row}, column {column} (from 0): '{}' is too large for a double; write inf with its sign, or a finite number",
+        excerpt(text)
+    )]
+    Overflow { row: u64, column: usize, text: String },
+    /// A row without an end.
+    #[error(
+        "row {row} (from 0) has more than {limit} numbers, the limit of text; write it as npy or safetensors"
+    )]
+    Wide { row: u64, limit: usize },
+    /// A column of row names.
+    #[error(
+        "the first column has no name, so it numbers the rows; write the file without it (pandas: index=False)"
+    )]
+    Index,
+    /// A header of a binary file.
+    #[error("--header and --no-header are for csv files; leave them out")]
+    NoLines,
     /// More indices than categories, or none.
     #[error("--top-k must be from 1 to {categories}, the number of categories, got {count}")]
     TopK { count: usize, categories: usize },
     /// An invalid temperature.
     #[error("--tau must be positive and finite, got {0}")]
     Temperature(f64),
+    /// A temperature that the precision of the logits cannot hold.
+    #[error("--tau must be from {least:e} to {most:e} for logits of this precision, got {tau:e}; {remedy}")]
+    NarrowTemperature { tau: f64, least: f64, most: f64, remedy: &'static str },
     /// Logits that cannot be sampled.
     #[error(transparent)]
     Kernel(#[from] gumbel_kernels::Error),
@@ -70,6 +97,20 @@ pub enum Error {
     /// An error of the system on writing.
     #[error("cannot write the samples: {0}")]
     Unwritable(std::io::Error),
+}
+
+impl Error {
+    /// A temperature that is zero, infinite or without all its digits in the precision `T`.
+    pub(super) fn narrow<T: Number>(tau: f64) -> Self {
+        let (least, most) = (T::min_positive_value().into(), T::max_value().into());
+        let double = most > f32::MAX.into();
+        let remedy = if double {
+            "choose one in between"
+        } else {
+            "choose one in between, or save the logits as doubles"
+        };
+        Self::NarrowTemperature { tau, least, most, remedy }
+    }
 }
 
 fn unknown(name: &str, known: &[String]) -> String {

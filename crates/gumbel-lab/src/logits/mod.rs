@@ -4,6 +4,7 @@
 //! number of threads changes a sample.
 
 mod csv;
+mod doubt;
 mod error;
 mod format;
 mod npy;
@@ -14,6 +15,7 @@ mod safetensors;
 mod sampler;
 mod writer;
 
+pub use doubt::Doubt;
 pub use error::Error;
 pub use format::Format;
 pub use number::{Number, Precision};

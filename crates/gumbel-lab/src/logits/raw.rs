@@ -3,6 +3,10 @@
 use super::{Error, Number, Precision};
 use std::io::{ErrorKind, Read};
 
+/// Bytes read at a time, of whole numbers of any precision: a header which states more than there is does not allocate memory
+/// for it.
+const BLOCK: u64 = 1 << 18;
+
 /// Contiguous rows of binary numbers.
 pub struct Raw {
     from: Box<dyn Read>,
@@ -46,22 +50,30 @@ impl Raw {
         if self.read == self.rows {
             self.end()?;
         }
-        let most = (numbers / self.categories).max(1) as u64;
-        for _ in 0..most.min(self.rows - self.read) {
-            // One row at a time, so that a header which states more than there is does not allocate memory for it.
-            self.bytes.clear();
-            let expected = (self.categories as u64).saturating_mul(self.precision.size() as u64);
-            let found = self.from.by_ref().take(expected).read_to_end(&mut self.bytes);
-            match found {
-                Ok(found) if found as u64 == expected => {}
-                Err(error) if error.kind() != ErrorKind::UnexpectedEof => return Err(error.into()),
-                _ => return Err(Error::Truncated { row: self.read, rows: self.rows }),
+        let rows = (self.rows - self.read).min((numbers / self.categories).max(1) as u64);
+        let row = (self.categories as u64).saturating_mul(self.precision.size() as u64);
+        let all = row.saturating_mul(rows);
+        let mut done = 0;
+        while done < all {
+            let expected = BLOCK.min(all - done);
+            let found = self.block(expected)?;
+            if found < expected {
+                return Err(Error::Truncated { row: self.read + (done + found) / row, rows: self.rows });
             }
-            let each = self.bytes.chunks_exact(self.precision.size());
-            values.extend(each.map(|bytes| T::from_le(self.precision, bytes)));
-            self.read += 1;
+            T::extend_le(values, self.precision, &self.bytes);
+            done += expected;
         }
+        self.read += rows;
         Ok(self.categories)
+    }
+
+    /// Reads as many bytes; returns how many there were.
+    fn block(&mut self, expected: u64) -> Result<u64, Error> {
+        self.bytes.clear();
+        match self.from.by_ref().take(expected).read_to_end(&mut self.bytes) {
+            Err(error) if error.kind() != ErrorKind::UnexpectedEof => Err(error.into()),
+            _ => Ok(self.bytes.len() as u64),
+        }
     }
 
     /// Checks that the file ends where its header says: a shifted header would shift every row.

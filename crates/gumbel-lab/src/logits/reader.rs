@@ -1,7 +1,7 @@
 //! Reads rows of logits.
 
-use super::format::PEEKED;
-use super::{Error, Format, Number, Precision, csv, npy, raw, safetensors};
+use super::format::{BYTE_ORDER_MARK, PEEKED};
+use super::{Doubt, Error, Format, Number, Precision, csv, npy, raw, safetensors};
 use std::io::{Cursor, Read};
 
 /// Reads rows of logits, one part after another.
@@ -34,7 +34,10 @@ impl LogitReader {
     ) -> Result<Self, Error> {
         let mut first = Vec::new();
         from.by_ref().take(PEEKED as u64).read_to_end(&mut first)?;
-        let format = format.or_else(|| Format::sniffed(&first)).ok_or(Error::Unknown)?;
+        let format = Format::recognised(format, &first)?;
+        if format == Format::Csv && first.starts_with(BYTE_ORDER_MARK) {
+            first.drain(..BYTE_ORDER_MARK.len());
+        }
         let from: Box<dyn Read> = Box::new(Cursor::new(first).chain(from));
         match (format, tensor) {
             (Format::Safetensors, tensor) => safetensors::open(from, tensor).map(Self::Raw),
@@ -44,9 +47,40 @@ impl LogitReader {
         }
     }
 
-    /// Whether the numbers have double precision.
+    /// Says before the first row whether the first line of text names the columns, and is skipped. If that is not said, it is
+    /// read as a row, and [`doubts`](Self::doubts) may follow.
+    ///
+    /// # Errors
+    /// Numbers that are not text; an empty first name, which stands over a column of row names.
+    pub fn set_header(&mut self, header: bool) -> Result<(), Error> {
+        match self {
+            Self::Csv(lines) => lines.set_header(header),
+            Self::Raw(_) => Err(Error::NoLines),
+        }
+    }
+
+    /// Reasons to doubt the rows that have been read.
+    ///
+    /// ```
+    /// use gumbel_lab::logits::{Doubt, LogitReader};
+    /// let mut reader = LogitReader::open(&b"1,2\n3,4"[..], None, None)?;
+    /// reader.read::<f64>(100, &mut Vec::new())?;
+    /// assert_eq!(reader.doubts(), [Doubt::CutShort { row: 1 }]); // of 3,45?
+    /// # Ok::<(), gumbel_lab::logits::Error>(())
+    /// ```
+    pub fn doubts(&self) -> &[Doubt] {
+        match self {
+            Self::Csv(lines) => lines.doubts(),
+            Self::Raw(_) => &[],
+        }
+    }
+
+    /// Whether the numbers have double precision; text has.
     pub fn double(&self) -> bool {
-        matches!(self, Self::Raw(raw) if raw.precision == Precision::Double)
+        match self {
+            Self::Raw(raw) => raw.precision == Precision::Double,
+            Self::Csv(_) => true,
+        }
     }
 
     /// The number of rows, where the header states it.

@@ -18,18 +18,21 @@ impl Sampler {
     /// Checks that rows of `categories` can be sampled.
     ///
     /// # Errors
-    /// [`Error::Temperature`]; [`Error::TopK`].
-    fn check(self, categories: usize) -> Result<(), Error> {
+    /// [`Error::Temperature`], [`Error::NarrowTemperature`]; [`Error::TopK`].
+    fn check<T: Number>(self, categories: usize) -> Result<(), Error> {
         match self {
             Self::TopK(count) if !(1..=categories).contains(&count) => Err(Error::TopK { count, categories }),
-            Self::Relaxed(tau) => gumbel_kernels::check_temperature(tau).map_err(|_| Error::Temperature(tau)),
+            Self::Relaxed(tau) => {
+                gumbel_kernels::check_temperature(tau).map_err(|_| Error::Temperature(tau))?;
+                if T::from_f64(tau).is_normal() { Ok(()) } else { Err(Error::narrow::<T>(tau)) }
+            }
             _ => Ok(()),
         }
     }
 }
 
-/// Default number of logits per part: 4 MiB in single precision.
-pub const PART: usize = 1 << 20;
+/// Default number of logits per part: 1 MiB in single precision, so that a part and its samples stay in a cache.
+pub const PART: usize = 1 << 18;
 
 /// Samples every row of `reader` and writes to `writer`. Memory holds at most `part` numbers, or one row. Returns the number
 /// of rows.
@@ -77,7 +80,7 @@ fn draw_all<T: Number>(
     let (mut values, mut row) = (Vec::<T>::new(), 0);
     loop {
         let categories = reader.read(part, &mut values)?;
-        sampler.check(categories)?;
+        sampler.check::<T>(categories)?;
         if values.is_empty() {
             return Ok(row);
         }

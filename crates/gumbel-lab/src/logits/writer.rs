@@ -1,7 +1,9 @@
 //! Writes samples: text as a stream, or a binary file whose header is replaced once the rows are counted.
 
+use super::number::Written;
 use super::{Error, Format, Number, npy, safetensors};
 use ::safetensors::Dtype;
+use rayon::prelude::*;
 use std::io::{self, Seek, SeekFrom, Write};
 
 /// Writes samples as rows of the same length and type.
@@ -16,6 +18,9 @@ enum Target<'a> {
     Text(Box<dyn Write + 'a>),
     Binary(Format, Box<dyn WriteSeek + 'a>),
 }
+
+/// Numbers that one thread writes as text at a time.
+const TOGETHER: usize = 1 << 13;
 
 trait WriteSeek: Write + Seek {}
 impl<W: Write + Seek> WriteSeek for W {}
@@ -51,35 +56,29 @@ impl<'a> SampleWriter<'a> {
     /// Writes rows of `width` indices.
     pub(super) fn indices(&mut self, indices: &[u32], width: usize) -> Result<(), Error> {
         let row = RowType { npy: "<u4", safetensors: Dtype::U32, size: 4, width };
-        self.write(row, indices, |index, bytes| bytes.extend(index.to_le_bytes()))
+        self.write(row, indices)
     }
 
     /// Writes rows of `width` numbers.
     pub(super) fn numbers<T: Number>(&mut self, numbers: &[T], width: usize) -> Result<(), Error> {
         let row = RowType { npy: T::NPY, safetensors: T::SAFETENSORS, size: size_of::<T>(), width };
-        self.write(row, numbers, |number, bytes| number.append_le(bytes))
+        self.write(row, numbers)
     }
 
-    fn write<N: Copy + ToString>(
-        &mut self,
-        row_type: RowType,
-        all: &[N],
-        append: impl Fn(N, &mut Vec<u8>),
-    ) -> Result<(), Error> {
-        self.bytes.clear();
+    fn write<N: Written>(&mut self, row_type: RowType, all: &[N]) -> Result<(), Error> {
         match &mut self.to {
             Target::Text(to) => {
-                for row in all.chunks(row_type.width) {
-                    let fields: Vec<String> = row.iter().map(ToString::to_string).collect();
-                    writeln!(self.bytes, "{}", fields.join(",")).expect("writing to memory succeeds");
-                }
-                to.write_all(&self.bytes).map_err(Error::Unwritable)?;
+                let part = row_type.width * (TOGETHER / row_type.width).max(1);
+                let lines: Vec<Vec<u8>> =
+                    all.par_chunks(part).map(|part| text(part, row_type.width)).collect();
+                lines.iter().try_for_each(|lines| to.write_all(lines)).map_err(Error::Unwritable)?;
             }
             Target::Binary(format, to) => {
+                self.bytes.clear();
                 if self.row.is_none() {
                     self.bytes = row_type.header(*format, 0);
                 }
-                all.iter().for_each(|&number| append(number, &mut self.bytes));
+                all.iter().for_each(|number| number.append_le(&mut self.bytes));
                 to.write_all(&self.bytes).map_err(Error::Unwritable)?;
             }
         }
@@ -118,4 +117,18 @@ impl RowType {
             _ => npy::header(self.npy, shape),
         }
     }
+}
+
+/// Rows as lines.
+fn text<N: Written>(rows: &[N], width: usize) -> Vec<u8> {
+    let mut text = Vec::new();
+    for row in rows.chunks(width) {
+        for number in row {
+            number.append_text(&mut text);
+            text.push(b',');
+        }
+        text.pop();
+        text.push(b'\n');
+    }
+    text
 }

@@ -2,6 +2,7 @@
 
 use super::{Case, List, MeasureSettings};
 use crate::measure::problem::{Problem, ProblemKind};
+use crate::support::options::word;
 use anyhow::{Result, ensure};
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
@@ -18,12 +19,14 @@ use std::path::PathBuf;
 pub struct MeasureOptions {
     /// Estimators, separated by commas, with parameters as in rloo:samples=4,zgr [default: all]
     #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "all", help_heading = "Problem")]
+    #[arg(value_parser = word::<EstimatorSpec>)]
     pub estimator: Vec<EstimatorSpec>,
     /// Every estimator that supports the problem; the same as without --estimator
     #[arg(long, help_heading = "Problem")]
     pub all: bool,
     /// Problems, separated by commas: linear, quadratic, mlp, tucker
     #[arg(long, value_name = "A,B", value_delimiter = ',', default_value = "mlp", help_heading = "Problem")]
+    #[arg(value_parser = word::<ProblemKind>)]
     pub problem: Vec<ProblemKind>,
     /// Number of latent variables (D) [default: 4, for tucker 1]
     #[arg(long, alias = "dims", value_name = "D", help_heading = "Problem", allow_negative_numbers = true)]
@@ -34,7 +37,7 @@ pub struct MeasureOptions {
     #[arg(help_heading = "Problem", allow_negative_numbers = true)]
     pub categories: u32,
 
-    /// Independent estimates by each estimator
+    /// Number of independent estimates by each estimator
     #[arg(
         long,
         alias = "samples",
@@ -44,11 +47,11 @@ pub struct MeasureOptions {
     )]
     #[arg(value_parser = Whole::new().range(32..=1_000_000_000_000), allow_negative_numbers = true)]
     pub replicates: u64,
-    /// Warm-up steps, in which baselines and coefficients are learned before they are held fixed
+    /// Number of warm-up steps, in which baselines and coefficients are learned before they are held fixed
     #[arg(long, value_name = "N", default_value_t = gumbel::measure::WARM_UP, help_heading = "Measurement")]
     #[arg(value_parser = Whole::new().range(0..), allow_negative_numbers = true)]
     pub warm_up: u64,
-    /// Evaluations of f at which the root-mean-square errors are compared
+    /// Number of evaluations of f at which the root-mean-square errors are compared
     #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Measurement")]
     #[arg(value_parser = Whole::new().range(1..), allow_negative_numbers = true)]
     pub budget: u64,
@@ -60,7 +63,7 @@ pub struct MeasureOptions {
     #[arg(long, alias = "curve-dims", value_name = "LIST", default_value = "1,10,100")]
     #[arg(help_heading = "Measurement", allow_hyphen_values = true)]
     pub curve_latents: List<u32>,
-    /// Independent estimates at each point of the curves [default: a tenth of --replicates, from 1000 to 10000]
+    /// Number of independent estimates at each point of the curves [default: a tenth of --replicates, from 1000 to 10000]
     #[arg(long, alias = "curve-samples", value_name = "N", help_heading = "Measurement")]
     #[arg(value_parser = Whole::new().range(32..=1_000_000_000_000), allow_negative_numbers = true)]
     pub curve_replicates: Option<u64>,
@@ -68,7 +71,7 @@ pub struct MeasureOptions {
     /// Training instead of a measurement: learning curves and gradient variance, with --problem tucker
     #[arg(long, help_heading = "Training")]
     pub train: bool,
-    /// Steps of Adam
+    /// Number of steps of Adam
     #[arg(long, value_name = "N", default_value_t = 2000, help_heading = "Training")]
     #[arg(value_parser = Whole::new().range(1..=1_000_000_000), allow_negative_numbers = true)]
     pub steps: u64,
@@ -81,7 +84,7 @@ pub struct MeasureOptions {
         allow_negative_numbers = true
     )]
     pub lr: f64,
-    /// Independent training runs, over which a curve is averaged
+    /// Number of independent training runs, over which a curve is averaged
     #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Training")]
     #[arg(value_parser = clap::value_parser!(u32).range(2..=100_000), allow_negative_numbers = true)]
     pub runs: u32,

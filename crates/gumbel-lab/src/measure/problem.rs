@@ -13,7 +13,7 @@
 //! for different D can be compared. All problems are defined inside the simplex too, so that every estimator can be
 //! measured.
 
-use crate::support::suggest::{nearest, unknown};
+use crate::support::suggest::unknown;
 use anyhow::{Context, Error, Result, ensure};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gumbel::estimator::{Objective, Sample};
@@ -59,10 +59,8 @@ impl FromStr for ProblemKind {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        let known = Self::ALL.map(Self::name);
-        let offered = nearest(name, known).first().map_or(known.to_vec(), |closest| vec![closest]);
         let kind = Self::ALL.into_iter().find(|kind| kind.name() == name);
-        kind.with_context(|| unknown("problem", name, &offered))
+        kind.with_context(|| unknown("problem", name, &Self::ALL.map(Self::name)))
     }
 }
 

@@ -8,6 +8,7 @@ mod convolutions;
 mod exhibit;
 pub mod gan;
 mod gaussian;
+mod laws;
 mod mlp;
 mod prior;
 pub mod sbn;

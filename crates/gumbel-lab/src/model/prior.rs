@@ -1,9 +1,9 @@
 //! The prior of a code of D latents with K categories: trained logits `[D, K]`, or none where it is uniform.
 
+use super::laws;
 use super::mlp::{next_id, trainable};
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
-use gumbel::kl;
 use serde::{Deserialize, Serialize};
 
 /// The prior of the latents, of the topmost layer if there are several.
@@ -55,5 +55,5 @@ pub(super) fn logits(
 
 /// `KL(q(z|x) ‖ p(z))` of the discrete distributions in nats, logits `[B, D, K]` and `[1, D, K]` to `[B]`.
 pub(super) fn divergence(posterior: Tensor<3>, prior: Tensor<3>) -> Tensor<1> {
-    kl::categorical(posterior, prior).squeeze_dim::<2>(2).sum_dim(1).squeeze_dim(1)
+    laws::divergence(posterior, prior).squeeze_dim::<2>(2).sum_dim(1).squeeze_dim(1)
 }

@@ -32,7 +32,7 @@ pub use page::ReproductionPage;
 pub use plan::{Axes, Cell, Content, Number, Place, Plan, PlannedRun, Reproduction, ResultTable};
 pub use ranking::Ranking;
 
-use crate::support::suggest::{nearest, unknown};
+use crate::support::suggest::unknown;
 use anyhow::{Context, Result};
 
 /// All reproductions, in the order of the list.
@@ -48,12 +48,11 @@ pub static ALL: [&Reproduction; 6] = [
 /// A reproduction by its name.
 ///
 /// # Errors
-/// An unknown name, with the closest one or the list.
+/// An unknown name, with the closest ones or the list.
 pub fn find(name: &str) -> Result<&'static Reproduction> {
     let names = ALL.map(|known| known.name);
-    let offered = nearest(name, names).first().map_or(names.to_vec(), |closest| vec![closest]);
     let found = ALL.into_iter().find(|known| known.name == name);
-    found.with_context(|| unknown("reproduction", name, &offered))
+    found.with_context(|| unknown("reproduction", name, &names))
 }
 
 #[cfg(test)]
@@ -108,7 +107,7 @@ mod tests {
     #[test]
     fn an_unknown_name_gets_the_closest_one() {
         let message = find("jang-tabel-1").unwrap_err().to_string();
-        assert_eq!(message, "unknown reproduction 'jang-tabel-1'; did you mean 'jang-table-1'?");
+        assert!(message.starts_with("unknown reproduction 'jang-tabel-1'; did you mean 'jang-table-1'"));
         assert!(find("x").unwrap_err().to_string().contains("expected one of: jang-table-1, "));
     }
 }

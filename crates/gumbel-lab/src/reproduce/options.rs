@@ -1,6 +1,7 @@
 //! Options of `gumbel reproduce`.
 
 use super::Budget;
+use crate::support::options::word;
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
 use std::path::PathBuf;
@@ -39,6 +40,6 @@ pub struct ReproduceOptions {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
     /// Parts of run names, separated by commas: only runs that contain one of them
-    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = word::<String>)]
     pub only: Vec<String>,
 }

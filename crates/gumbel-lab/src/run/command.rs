@@ -124,7 +124,7 @@ impl<E: Outcome> Run<'_, E> {
         print(&format!("{}\n", trainer.experiment().describe()))?;
         let mut bar = TrainingBar::new(first, steps, self.stop.clone())?;
         let mut events = Events::open(self.config.common().tensorboard, self.folder, first)?;
-        let end = trainer.run(self.folder, &mut metrics, &mut |experiment, step, row| {
+        let end = trainer.run(self.folder, &mut metrics, self.stop, &mut |experiment, step, row| {
             row.map_or(Ok(()), |row| events.add(experiment, row))?;
             Ok(bar.observe(step, row))
         })?;

@@ -74,8 +74,8 @@ pub trait Experiment: Sized {
     /// Adds the evaluation on hard samples to the row of the last step.
     ///
     /// # Errors
-    /// NaN among the parameters.
-    fn evaluate(&self, metrics: &mut Self::Metrics) -> Result<()>;
+    /// NaN among the parameters; [`Interrupted`](crate::support::interrupt::Interrupted).
+    fn evaluate(&self, metrics: &mut Self::Metrics, stop: &Stop) -> Result<()>;
 
     /// The options to change where training breaks down.
     fn remedy(&self) -> &'static str;

@@ -3,7 +3,9 @@
 use super::{
     Cadence, Checkpoint, Damaged, Experiment, Identity, MetricsFile, Progress, Record, RunConfig, RunFolder,
 };
+use crate::support::csv_table::{header, line, rows_until};
 use crate::support::excerpt::excerpt;
+use crate::support::interrupt::{Interrupted, Stop};
 use crate::support::shell::quoted;
 use anyhow::{Context, Result, anyhow, ensure};
 use std::io::{Write, stderr};
@@ -20,6 +22,8 @@ pub struct Trainer<E: Experiment> {
     pub(super) seconds: f64,
     /// When this process finished its first step.
     pub(super) first_step: Option<Instant>,
+    /// The row of the present step, while it lacks its evaluation: not in `metrics.csv`, but in the checkpoint.
+    unevaluated: Option<E::Metrics>,
 }
 
 /// Called with the experiment after every step, and its row of metrics if it has one; returns whether to continue.
@@ -43,7 +47,14 @@ impl<E: Experiment> Trainer<E> {
         config.check()?;
         let mut experiment = E::new(config, data, &config.common().device.for_training())?;
         experiment.prepare()?;
-        Ok(Self { config: config.clone(), experiment, step: 0, seconds: 0.0, first_step: None })
+        Ok(Self {
+            config: config.clone(),
+            experiment,
+            step: 0,
+            seconds: 0.0,
+            first_step: None,
+            unevaluated: None,
+        })
     }
 
     /// Restores a run from its newest checkpoint, or from the one before if that is damaged; returns its rows of metrics too.
@@ -52,14 +63,14 @@ impl<E: Experiment> Trainer<E> {
     /// Checkpoints that are missing or damaged, or of another model, configuration or data.
     pub fn resume(mut self, folder: &RunFolder) -> Result<(Self, Vec<E::Metrics>)> {
         let newest = folder.file(RunFolder::CHECKPOINT);
-        let (Restored { checkpoint, rows }, damage) = match self.read(folder, &newest) {
+        let (Restored { checkpoint, rows, unevaluated }, damage) = match self.read(folder, &newest) {
             Err(damage) if damage.is::<Damaged>() => (self.read_previous(folder, &damage)?, Some(damage)),
             read => (read?, None),
         };
         self.experiment.learner_mut().resume(&checkpoint)?;
         let progress = checkpoint.progress;
         self.experiment.restore(&progress.states).with_context(|| newest.display().to_string())?;
-        (self.step, self.seconds) = (progress.step, progress.seconds);
+        (self.step, self.seconds, self.unevaluated) = (progress.step, progress.seconds, unevaluated);
         if let Some(damage) = damage {
             // Not before all else has succeeded. From here on it is the newest.
             folder.replace_newest()?;
@@ -75,8 +86,13 @@ impl<E: Experiment> Trainer<E> {
         let checkpoint = Checkpoint::read(path)?;
         let progress = &checkpoint.progress;
         self.check(path, progress)?;
-        let rows = MetricsFile::until(folder, progress.step, self.cadence(), progress.rows.as_ref())?;
-        Ok(Restored { checkpoint, rows })
+        let unevaluated = match &progress.unevaluated {
+            Some(table) => rows_until(table, |_: &E::Metrics| true)?.pop(),
+            None => None,
+        };
+        let last = progress.step - u64::from(unevaluated.is_some());
+        let rows = MetricsFile::until(folder, last, self.cadence(), progress.rows.as_ref())?;
+        Ok(Restored { checkpoint, rows, unevaluated })
     }
 
     /// The checkpoint before the newest one, which is damaged.
@@ -147,7 +163,8 @@ impl<E: Experiment> Trainer<E> {
 
     /// Trains to the last step, or until `observe` returns false; it sees every row of metrics and is called after every
     /// step. Evaluates after the first step, so that a short run has a held-out point too, and every `evaluate-every`
-    /// steps; saves then, at the end and on stopping. Rows and evaluations do not depend on the number of steps.
+    /// steps; saves then, at the end and on stopping. An evaluation hears `stop` as well: its row is kept in the checkpoint,
+    /// and written when the run is resumed. Rows and evaluations do not depend on the number of steps.
     ///
     /// # Errors
     /// A loss that is no longer finite; a full disk.
@@ -155,11 +172,21 @@ impl<E: Experiment> Trainer<E> {
         &mut self,
         folder: &RunFolder,
         metrics: &mut MetricsFile<E::Metrics>,
+        stop: &Stop,
         observe: &mut Observer<E>,
     ) -> Result<End> {
         let (steps, every) = (self.config.common().steps, self.config.common().evaluate_every);
-        while self.step < steps {
-            let row = self.advance()?;
+        while self.step < steps || self.unevaluated.is_some() {
+            let row = match self.unevaluated.take() {
+                None => self.advance()?,
+                row => row,
+            };
+            let row = row.map(|row| self.evaluated(row, stop)).transpose()?;
+            if row.as_ref().is_some_and(|row| self.evaluates() && !row.evaluated()) {
+                self.unevaluated = row;
+                self.save(folder, metrics)?;
+                return Ok(End::Stopped);
+            }
             row.iter().try_for_each(|row| metrics.add(row.clone()))?;
             let stop = !observe(&self.experiment, self.step, row.as_ref())?;
             if self.step.is_multiple_of(every) || self.step == steps || stop {
@@ -172,6 +199,23 @@ impl<E: Experiment> Trainer<E> {
         Ok(End::Finished)
     }
 
+    /// Whether the model is evaluated after the present step.
+    fn evaluates(&self) -> bool {
+        self.cadence().evaluates(self.step)
+    }
+
+    /// The row with the evaluation of its step, if it has one. Interrupted, the row without it.
+    fn evaluated(&self, row: E::Metrics, stop: &Stop) -> Result<E::Metrics> {
+        if !self.evaluates() {
+            return Ok(row);
+        }
+        let mut evaluated = row.clone();
+        match self.experiment.evaluate(&mut evaluated, stop) {
+            Err(error) if error.is::<Interrupted>() => Ok(row),
+            outcome => outcome.with_context(|| self.breakdown(self.step)).map(|()| evaluated),
+        }
+    }
+
     /// One step, and its row if it has one.
     fn advance(&mut self) -> Result<Option<E::Metrics>> {
         let started = Instant::now();
@@ -179,14 +223,8 @@ impl<E: Experiment> Trainer<E> {
         self.step += 1;
         self.first_step.get_or_insert_with(Instant::now);
         self.seconds += started.elapsed().as_secs_f64();
-        if !self.cadence().has_row(self.step) {
-            return Ok(None);
-        }
         row.stamp(self.step, self.seconds);
-        if self.cadence().evaluates(self.step) {
-            self.experiment.evaluate(&mut row).with_context(|| self.breakdown(self.step))?;
-        }
-        Ok(Some(row))
+        Ok(self.cadence().has_row(self.step).then_some(row))
     }
 
     /// The message for a step without a finite result, with the remedy.
@@ -196,6 +234,8 @@ impl<E: Experiment> Trainer<E> {
 
     fn save(&self, folder: &RunFolder, metrics: &mut MetricsFile<E::Metrics>) -> Result<()> {
         let Identity { estimator, data, .. } = self.experiment.identity();
+        let table = |row| Ok::<_, anyhow::Error>(format!("{}\n{}", header::<E::Metrics>()?, line(row)?));
+        let unevaluated = self.unevaluated.as_ref().map(table).transpose()?;
         let progress = Progress {
             step: self.step,
             model: E::Config::NAME.into(),
@@ -205,6 +245,7 @@ impl<E: Experiment> Trainer<E> {
             data,
             seconds: self.seconds,
             rows: Some(metrics.synced()?),
+            unevaluated,
             ..Progress::default()
         };
         let checkpoint = self.experiment.learner().checkpoint(&progress);
@@ -216,4 +257,69 @@ impl<E: Experiment> Trainer<E> {
 struct Restored<R> {
     checkpoint: Checkpoint,
     rows: Vec<R>,
+    /// The row of its step, where its evaluation was interrupted.
+    unevaluated: Option<R>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::digits;
+    use crate::experiment::bound::{BoundExperiment, Config, Metrics};
+    use crate::model::{Vae, VaeConfig};
+    use crate::run::Common;
+
+    fn config() -> Config<VaeConfig> {
+        let hidden = [4].into_iter().collect();
+        Config {
+            common: Common { steps: 20, evaluate_every: 10, ..Common::default() },
+            batch: 5,
+            gradient_variance: 3,
+            model: VaeConfig { latents: 2, categories: 3, hidden, ..VaeConfig::default() },
+            ..Config::default()
+        }
+    }
+
+    /// Trains in a folder, from its checkpoint if it has one; `stops` at a step, in its evaluation if it has one.
+    fn train(folder: &RunFolder, stop: &Stop, stops: u64) -> (End, Vec<Metrics>) {
+        let checkpoint = folder.file(RunFolder::CHECKPOINT);
+        let mut trainer = Trainer::<BoundExperiment<Vae>>::new(&config(), &images()).unwrap();
+        let mut rows = Vec::new();
+        if checkpoint.exists() {
+            (trainer, rows) = trainer.resume(folder).unwrap();
+        }
+        let mut metrics = MetricsFile::begin(folder, rows).unwrap();
+        let mut observe = |_: &BoundExperiment<Vae>, step, _: Option<&Metrics>| {
+            if step + 1 == stops {
+                stop.request();
+            }
+            Ok(true)
+        };
+        let end = trainer.run(folder, &mut metrics, stop, &mut observe).unwrap();
+        (end, metrics.rows.into_iter().map(|row| Metrics { seconds: 0.0, ..row }).collect())
+    }
+
+    fn images() -> crate::data::Dataset {
+        digits::dataset(0, 20, 10)
+    }
+
+    #[test]
+    fn an_evaluation_that_was_stopped_is_made_up_for() {
+        let scratch = tempfile::tempdir().unwrap();
+        let folder = |name: &str| RunFolder::create(Some(&scratch.path().join(name)), "vae").unwrap();
+        let (end, whole) = train(&folder("whole"), &Stop::default(), 0);
+        assert_eq!((end, whole.len()), (End::Finished, 3));
+        assert!(whole.iter().all(|row| row.evaluated() && row.gradient_variance.is_some()));
+        let parts = folder("parts");
+        let stopped = Stop::default();
+        stopped.request();
+        for (stop, stops, steps) in
+            [(&stopped, 0, vec![]), (&stopped, 0, vec![]), (&Stop::default(), 10, vec![1])]
+        {
+            let (end, rows) = train(&parts, stop, stops);
+            assert_eq!((end, rows.iter().map(|row| row.step).collect::<Vec<_>>()), (End::Stopped, steps));
+            assert!(rows.iter().all(Record::evaluated));
+        }
+        assert_eq!(train(&parts, &Stop::default(), 0), (End::Finished, whole));
+    }
 }

@@ -2,8 +2,8 @@
 
 use super::atomic_file;
 use indicatif::ProgressBar;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The request to stop, shared between a signal's handler and the work.
 #[derive(Clone, Debug, Default)]
@@ -50,9 +50,28 @@ impl Stop {
     }
 }
 
-/// Lets Ctrl-C or a termination signal end the program at once, with nothing temporary left behind.
-pub fn exit_at_a_signal() {
-    let _ = ctrlc::set_handler(exit);
+/// Lets Ctrl-C or a termination signal end the program at once, whatever it computes: for work of which a part is worth nothing.
+/// `leave` takes back what was begun; nothing temporary is left behind.
+pub fn exit_at_a_signal(leave: impl Fn() + Send + 'static) -> Undisturbed {
+    let undisturbed = Undisturbed::default();
+    let held = undisturbed.clone();
+    let _ = ctrlc::set_handler(move || {
+        let _held = held.hold();
+        leave();
+        exit();
+    });
+    undisturbed
+}
+
+/// Lets a signal wait while results of several files are written.
+#[derive(Clone, Debug, Default)]
+pub struct Undisturbed(Arc<Mutex<()>>);
+
+impl Undisturbed {
+    /// A signal waits until the guard is dropped.
+    pub fn hold(&self) -> MutexGuard<'_, ()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Lets a write beyond the limit of the size of files (`ulimit -f`) be an error, and not the end of the process.

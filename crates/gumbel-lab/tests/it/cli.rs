@@ -82,7 +82,7 @@ fn options_out_of_range_are_refused_by_name() {
         (&["--hidden", "12,no"], &["'no' is not a width"]),
         (&["--config", "/nonexistent.toml"], &["cannot read /nonexistent.toml"]),
         (&["--resume", "/nonexistent"], &["cannot be used with"]),
-        (&["--steps", "-1"], &["'-1' for '--steps <N>'", "a whole number from 0"]),
+        (&["--steps", "-1"], &["'-1' for '--steps <N>'", "a whole number without a sign"]),
         (&["--binarize", "dynamc"], &["did you mean 'dynamic'?"]),
         (&["--batch", "20000"], &["--batch must be at most the 10000 training images", "got 20000"]),
         (&["--threads", "1000000"], &["--threads must be at most 1024"]),

@@ -3,6 +3,7 @@
 use crate::program::{gumbel, succeed};
 use gumbel_lab::data::{Dataset, Error, Images, Places, idx, load, load_from, registry::Part};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -39,7 +40,7 @@ fn a_folder_is_loaded_unchecked() {
     idx::write_labels(&folder.path().join("train-labels.idx1-ubyte"), &[3, 0, 4, 1]).unwrap();
     let data = open(folder.path()).unwrap();
     assert_eq!((data.train.count, data.train.height, data.test.count), (4, 5, 2));
-    assert_eq!(data.train.labels.as_deref(), Some(&[3, 0, 4, 1][..]));
+    assert_eq!(data.train.labels.as_deref(), Some(&[2, 0, 3, 1][..]));
     assert!(data.test.labels.is_none() && !data.binary);
     assert_eq!(data.name, folder.path().file_name().unwrap().to_str().unwrap());
 }
@@ -182,8 +183,15 @@ proptest! {
         layout.write(folder.path(), layout.test, &test);
         let data = open(folder.path()).unwrap();
         prop_assert_eq!(data.source.contains("transposed"), !layout.prefix.is_empty());
-        prop_assert_eq!(data.source.contains("; labels 1 to "), layout.first == 1 && train.labels.is_some());
-        prop_assert_eq!((&data.train, &data.test), (&train, &test));
+        let known: BTreeSet<u8> = [&train, &test].iter().filter_map(|part| part.labels.as_deref()).flatten().copied().collect();
+        let gaps = known.last().is_some_and(|&last| usize::from(last) + 1 > known.len());
+        prop_assert_eq!(data.source.contains("; labels 1 to "), layout.first == 1 && train.labels.is_some() && !gaps);
+        prop_assert_eq!(data.source.contains("are numbered 0 to"), gaps || layout.first == 1 && train.labels.is_some());
+        for (loaded, part) in [(&data.train, &train), (&data.test, &test)] {
+            let place = |label: &u8| known.range(..label).count() as u8;
+            let labels = part.labels.as_ref().map(|labels| labels.iter().map(place).collect());
+            prop_assert_eq!(loaded, &Images { labels, ..part.clone() });
+        }
     }
 }
 
@@ -192,11 +200,12 @@ proptest! {
 fn letters_of_emnist_are_upright_and_numbered_from_zero() {
     let folder = tempfile::tempdir().unwrap();
     let bar: Vec<u8> = (0..9).map(|pixel| if pixel / 3 == 1 { 255 } else { 7 }).collect();
-    for (part, labels) in [("train", [1, 26]), ("test", [2, 26])] {
+    let letters: Vec<u8> = (1..=26).collect();
+    for (part, labels) in [("train", &letters[..]), ("test", &[2, 26])] {
         let path = |kind: &str| folder.path().join(format!("emnist-letters-{part}-{kind}-ubyte.gz"));
-        let pixels = [bar.clone(), bar.clone()].concat();
+        let pixels = bar.repeat(labels.len());
         idx::write_images(&path("images-idx3"), &Images::new(pixels, 3, 3, None)).unwrap();
-        idx::write_labels(&path("labels-idx1"), &labels).unwrap();
+        idx::write_labels(&path("labels-idx1"), labels).unwrap();
     }
     let data = open(folder.path()).unwrap();
     assert_eq!(data.train.image(0), [7, 255, 7, 7, 255, 7, 7, 255, 7]);

@@ -21,4 +21,5 @@ mod sample;
 mod sbn;
 mod semi;
 mod show;
+mod signals;
 mod text;

@@ -120,7 +120,7 @@ impl Model for Mixture {
     }
 
     fn sampleless(&self, _config: &MixtureConfig, logits: Tensor<3>) -> Tensor<1> {
-        kl::categorical(logits.clone(), logits.zeros_like()).squeeze_dims(&[1, 2])
+        kl::categorical(logits.clone(), logits.zeros_like()).unwrap().squeeze_dims(&[1, 2])
     }
 
     fn hard_objective(&self, images: Tensor<2>, noise: &mut Noise) -> Result<Tensor<1>, Error> {
@@ -137,8 +137,8 @@ impl Model for Mixture {
     ) -> Result<Tensor<2>, Error> {
         let logits = logits.unsqueeze::<4>().repeat_dim(0, samples);
         let z = gumbel::sample_one_hot(logits.clone(), noise)?;
-        let ratio =
-            categorical::log_prob(logits.zeros_like(), z.clone()) - categorical::log_prob(logits, z.clone());
+        let ratio = categorical::log_prob(logits.zeros_like(), z.clone())?
+            - categorical::log_prob(logits, z.clone())?;
         Ok(self.log_likelihood(images, z) + ratio.squeeze_dims::<2>(&[2, 3]))
     }
 

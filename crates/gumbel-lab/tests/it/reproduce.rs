@@ -176,7 +176,7 @@ fn mistakes_are_errors_before_anything_is_written() {
     let place = utf8(&out);
     fail(
         &gumbel(&["reproduce", "jang-tabel-1"]),
-        &["unknown reproduction 'jang-tabel-1'; did you mean 'jang-table-1'?"],
+        &["unknown reproduction 'jang-tabel-1'; did you mean 'jang-table-1' or 'jang-table-2'?"],
     );
     fail(&reproduce("tau-tradeoff", &out, &["--only", "rebar"]), &["--only rebar matches no run"]);
     for number in ["0", "-1"] {

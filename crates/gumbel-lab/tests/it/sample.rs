@@ -26,7 +26,8 @@ fn singles(numbers: &[f32]) -> Vec<u8> {
 }
 
 fn csv(numbers: &[f32], k: usize) -> String {
-    let row = |row: &[f32]| row.iter().map(f32::to_string).collect::<Vec<_>>().join(",") + "\n";
+    let row =
+        |row: &[f32]| row.iter().map(|&x| f64::from(x).to_string()).collect::<Vec<_>>().join(",") + "\n";
     numbers.chunks(k).map(row).collect()
 }
 
@@ -67,7 +68,7 @@ fn neither_parts_nor_precision_of_the_file_change_a_draw() {
                 }
             }
             assert!(
-                drawn(csv(&numbers, k).as_bytes(), sampler, 2 * k) == drawn(&single, sampler, usize::MAX),
+                drawn(csv(&numbers, k).as_bytes(), sampler, 2 * k) == drawn(&double, sampler, usize::MAX),
                 "{sampler:?}"
             );
         }
@@ -129,10 +130,10 @@ fn relaxed_samples_and_several_indices_keep_their_rows() {
     let out_name = out.to_str().expect("UTF-8");
     succeed(&sample(&file, &["--tau", "0.5", "--out", out_name]));
     let array = std::fs::read(&out).expect("draws");
-    assert!(text(&array[..128]).contains("'descr': '<f4', 'fortran_order': False, 'shape': (4,5,)"));
-    let mut soft = vec![0.0f32; 20];
-    gumbel_softmax(&numbers, 5, 0.5, Stream::new(0), &mut soft).expect("relaxed samples");
-    assert!(array[128..] == singles(&soft));
+    assert!(text(&array[..128]).contains("'descr': '<f8', 'fortran_order': False, 'shape': (4,5,)"));
+    let (doubles, mut soft) = (numbers.iter().map(|&x| f64::from(x)).collect::<Vec<_>>(), vec![0.0f64; 20]);
+    gumbel_softmax(&doubles, 5, 0.5, Stream::new(0), &mut soft).expect("relaxed samples");
+    assert!(array[128..] == soft.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>());
     // It can be read again as logits are.
     assert_eq!(succeed(&sample(&out, &["--top-k", "2"])).lines().count(), 4);
 }
@@ -156,11 +157,21 @@ fn standard_input_is_recognised_by_its_first_bytes() {
     for bytes in [&array, csv(&numbers, 4).as_bytes(), &tensors] {
         assert_eq!(indices(&succeed(&piped(bytes, &[]))), direct);
     }
-    fail(&piped(b"hello, world", &[]), &["standard input: unknown format", "--format"]);
+    fail(&piped(b"\x80\x04\x95", &[]), &["standard input: unknown format", "--format"]);
+    for more in [&[][..], &["--format", "csv"]] {
+        fail(
+            &piped(b"hello, world\n1,2\n", more),
+            &["row 0, column 0 (from 0): 'hello' is not a number", "--header"],
+        );
+    }
+    assert_eq!(indices(&succeed(&piped(b"hello, world\n-inf,2\n", &["--header"]))), [1]);
+    fail(&piped(b",a,b\n0,1,2\n", &["--header"]), &["the first column has no name", "index=False"]);
+    fail(&piped(&array, &["--header"]), &["--header and --no-header are for csv files"]);
     fail(
-        &piped(b"hello, world", &["--format", "csv"]),
-        &["row 0, column 0 (from 0): 'hello' is not a number"],
+        &piped(b"\x1f\x8b\x08\0", &[]),
+        &["the file is compressed by gzip; decompress it first: zcat FILE |"],
     );
+    fail(&piped(b"PK\x03\x04", &[]), &["the file is an archive, as .npz is"]);
 }
 
 /// Writes a file, and asserts that sampling it fails with these parts in the error.
@@ -194,7 +205,7 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
         "a.csv",
         b"1,2\n3,4\n5\n",
         &[],
-        &["row 2 (from 0) has 1 numbers, expected 2 as in the first row"],
+        &["row 2 (from 0) has 1 numbers, expected 2 as in the first line"],
     );
     refused(
         "a.csv",
@@ -209,11 +220,23 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
         &["'0' for '--top-k <N>': it must be a whole number from 1"],
     );
     refused("a.csv", b"1,2\n", &["--tau", "-1"], &["--tau must be positive and finite, got -1"]);
-    refused("a.csv", b"1,2\n", &["--tau", "1e-60"], &["temperature must be positive and finite"]);
+    for tau in ["1e-60", "1e60", "1e-310"] {
+        let range =
+            "--tau must be from 1.1754943508222875e-38 to 3.4028234663852886e38 for logits of this precision";
+        refused("a.npy", &array(&many), &["--tau", tau], &[range]);
+    }
+    refused(
+        "a.csv",
+        b"1,2\n",
+        &["--tau", "1e-310"],
+        &["--tau must be from 2.2250738585072014e-308 to 1.79", "got 1e-310"],
+    );
+    refused("a.csv", b"1,-1e999\n", &[], &["row 0, column 1 (from 0): '-1e999' is too large for a double"]);
     refused("a.csv", b"1,2\n", &["--tensor", "x"], &["leave it out"]);
     refused("a.csv", b"", &[], &["no logits in the file"]);
     refused("a.csv", b"1,2\n", &["--top-k", "1", "--tau", "1"], &["cannot be used with"]);
-    refused("a.txt", b"hello, you", &[], &["unknown format; expected npy, csv or safetensors"]);
+    refused("a.txt", b"\x89HDF\r\n\x1a\n", &[], &["unknown format; expected npy, csv or safetensors"]);
+    refused("a.csv", b"\x1f\x8b\x08\0", &[], &["the file is compressed by gzip"]);
     let negative = |option: &str, part: &str| refused("a.csv", b"1,2\n", &[option, "-1"], &[option, part]);
     negative("--top-k", "'-1' for '--top-k <N>': it must be a whole number from 1");
     negative("--seed", "'-1' for '--seed <N>': it must be a whole number from 0 to 18446744073709551615");
@@ -225,6 +248,60 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
         &["--out must end in .npy, .csv or .safetensors, or be -, got x.parquet"],
     );
     assert_eq!(Format::of(Path::new("x.NPY")), Some(Format::Npy));
+}
+
+/// Numbers as a user's log-likelihoods are: with a common part up to 1e300, from many decades, some of them masked.
+fn doubles(seed: u64) -> Vec<f64> {
+    let (mut spread, mut size) = ([0f64; 24], [0f64; 3]);
+    noise::logistic(Stream::new(seed), &mut spread);
+    noise::uniform(Stream::new(seed).split(1), &mut size);
+    let common = [0.0, 1.0, -1.0][seed as usize % 3] * 10f64.powf(300.0 * size[0]);
+    let scale = 10f64.powf(300.0 * size[1] - 150.0);
+    let mut doubles: Vec<f64> = spread.iter().map(|x| common + x * scale).collect();
+    doubles[(size[2] * 24.0) as usize] = f64::NEG_INFINITY;
+    doubles
+}
+
+#[test]
+fn draws_from_text_are_those_of_the_doubles_that_it_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.csv");
+    for seed in 0..30 {
+        let (k, logits, stream) = (6, doubles(seed), Stream::new(seed));
+        let row = |row: &[f64]| row.iter().map(|x| format!("{x:e}")).collect::<Vec<_>>().join(",") + "\n";
+        std::fs::write(&file, logits.chunks(k).map(row).collect::<String>()).expect("written");
+        let (seed, tau) = (seed.to_string(), 10f64.powi(seed as i32 * 4 - 60));
+        let said = |more: &[&str]| succeed(&sample(&file, &[&["--seed", &seed], more].concat()));
+        let (mut one, mut two, mut soft) = (vec![0; 4], vec![0; 8], vec![0.0; 24]);
+        gumbel_max(&logits, k, stream, &mut one).expect("indices");
+        gumbel_top_k(&logits, k, 2, stream, &mut two).expect("indices");
+        gumbel_softmax(&logits, k, tau, stream, &mut soft).expect("relaxed samples");
+        assert_eq!((indices(&said(&[])), indices(&said(&["--top-k", "2"]))), (one, two), "seed {seed}");
+        let relaxed = said(&["--tau", &format!("{tau:e}")]);
+        let relaxed = relaxed.split([',', '\n']).filter_map(|field| field.parse::<f64>().ok());
+        assert!(relaxed.map(f64::to_bits).eq(soft.iter().map(|x| x.to_bits())), "seed {seed}, tau {tau}");
+    }
+}
+
+#[test]
+fn what_text_leaves_open_is_said_beside_the_samples() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.csv");
+    let said = |bytes: &[u8], more: &[&str]| {
+        std::fs::write(&file, bytes).expect("written");
+        let output = sample(&file, more);
+        (succeed(&output).lines().count(), text(&output.stderr))
+    };
+    let (rows, warning) = said(b"1,2\n3,4", &[]);
+    assert!(
+        rows == 2 && warning.starts_with("warning: ") && warning.contains("row 1 (from 0) is wrong"),
+        "{warning}"
+    );
+    let (rows, warning) = said(b"0,1,2\n3,4,5\n", &[]);
+    assert!(rows == 2 && warning.contains("--header skips it, --no-header keeps it"), "{warning}");
+    assert_eq!(said(b"0,1,2\n3,4,5\n", &["--header"]), (1, String::new()));
+    assert_eq!(said(b"0,1,2\n3,4,5\n", &["--no-header"]), (2, String::new()));
+    assert_eq!(said(b"1,2\n3,4\n", &[]), (2, String::new()));
 }
 
 #[cfg(unix)]

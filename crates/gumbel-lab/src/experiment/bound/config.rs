@@ -294,8 +294,14 @@ mod tests {
         (&["--estimator", "rloo", "--tau", "1"], "--tau is not a parameter of --estimator rloo"),
         (&["--tau", "0"], "must be positive and finite, got 0"),
         (&["--hidden", "512,x"], "'x' is not a width"),
-        (&["--steps", "-1"], "invalid value '-1' for '--steps <N>': it must be a whole number from 0"),
-        (&["--seed", "9223372036854775808"], "it must be a whole number from 0 to 9223372036854775807"),
+        (
+            &["--steps", "-1"],
+            "invalid value '-1' for '--steps <N>': it must be a whole number without a sign",
+        ),
+        (
+            &["--seed", "9223372036854775808"],
+            "it must be a whole number without a sign, at most 9223372036854775807",
+        ),
         (&["--binarize", "threshhold"], "did you mean 'threshold'?"),
         (&["--kl", "densty"], "did you mean 'density'?"),
         (&["--estimator", "rloo:samples=1"], "rloo: samples must be at least 2, got 1"),

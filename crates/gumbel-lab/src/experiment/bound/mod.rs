@@ -25,6 +25,7 @@ use crate::data::labelled::LabelledBatches;
 use crate::data::{Dataset, ImageSize};
 use crate::model::{Batch, Estimated, Model, ModelConfig};
 use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, noise};
+use crate::support::interrupt::Stop;
 use anyhow::{Result, ensure};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
@@ -152,12 +153,13 @@ impl<M: Model> Experiment for BoundExperiment<M> {
         Ok(Metrics { tau, training_loss: loss, reconstruction, kl, ..Metrics::default() })
     }
 
-    fn evaluate(&self, metrics: &mut Metrics) -> Result<()> {
+    fn evaluate(&self, metrics: &mut Metrics, stop: &Stop) -> Result<()> {
         let noise = noise(self.config.common.seed, Use::Evaluation);
+        stop.check()?;
         let hard = self.held_out.negative_elbo(&self.model(), HELD_OUT, &noise)?;
         metrics.hard_negative_elbo = Some(hard.value);
         if self.config.gradient_variance > 0 {
-            metrics.gradient_variance = Some(self.gradient_variance(metrics.step)?);
+            metrics.gradient_variance = Some(self.gradient_variance(metrics.step, stop)?);
         }
         Ok(())
     }

@@ -3,14 +3,15 @@
 use super::{BoundExperiment, spread};
 use crate::model::Model;
 use crate::run::{Use, noise};
+use crate::support::interrupt::Stop;
 use anyhow::Result;
 use gumbel::Noise;
 
 impl<M: Model> BoundExperiment<M> {
     /// The variance of the gradient after `step` steps, from the configured number of draws.
-    pub(super) fn gradient_variance(&self, step: u64) -> Result<f64> {
+    pub(super) fn gradient_variance(&self, step: u64, stop: &Stop) -> Result<f64> {
         let noise = noise(self.config.common.seed, Use::GradientVariance).split(step);
-        self.variance_of(self.config.gradient_variance, step, &noise)
+        self.variance_of(self.config.gradient_variance, step, &noise, stop)
     }
 
     /// The total variance of the estimated gradient at the current parameters: that of the mean objective of one fixed
@@ -19,7 +20,7 @@ impl<M: Model> BoundExperiment<M> {
     ///
     /// With respect to the logits and not to the parameters behind them, because that is what an estimator determines:
     /// the rest of the gradient is the same for all of them, and its variance depends on the layers' widths.
-    fn variance_of(&self, draws: usize, step: u64, noise: &Noise) -> Result<f64> {
+    fn variance_of(&self, draws: usize, step: u64, noise: &Noise, stop: &Stop) -> Result<f64> {
         let images = self.held_out.batch(&spread(self.config.batch, self.held_out.count())).autodiff();
         let logits = self.learner.model().first_logits(images.clone()).detach();
         let draw = |draw: u64| {
@@ -32,6 +33,7 @@ impl<M: Model> BoundExperiment<M> {
         let (mut mean, mut squares) =
             (logits.clone().inner().zeros_like(), logits.clone().inner().zeros_like());
         for number in 0..draws as u64 {
+            stop.check()?;
             let away = draw(number)? - mean.clone();
             mean = mean + away.clone() / (number + 1) as f64;
             squares = squares + away.square() * (number as f64 / (number + 1) as f64);
@@ -61,7 +63,8 @@ mod tests {
         let data = digits::dataset(0, 20, 10);
         let trainer = Trainer::<BoundExperiment<Vae>>::new(&config, &data).unwrap();
         let noise = Noise::from_seed(3);
-        let group = |group| trainer.experiment().variance_of(20, 0, &noise.split(group)).unwrap();
+        let group =
+            |group| trainer.experiment().variance_of(20, 0, &noise.split(group), &Stop::default()).unwrap();
         (0..30).map(group).collect()
     }
 

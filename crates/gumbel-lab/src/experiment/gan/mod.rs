@@ -22,7 +22,7 @@ use crate::data::permutation;
 use crate::data::text::{self, Corpus, Quality, measure};
 use crate::model::{Gan, follow};
 use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, noise};
-use crate::support::interrupt::Watch;
+use crate::support::interrupt::{Stop, Watch};
 use anyhow::{Result, ensure};
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -96,8 +96,9 @@ impl Experiment for GanExperiment {
         Ok(Metrics { tau, baseline_loss, ..losses })
     }
 
-    fn evaluate(&self, metrics: &mut Metrics) -> Result<()> {
-        let (generator, baseline) = self.evaluate_strings(&Watch::nothing())?;
+    fn evaluate(&self, metrics: &mut Metrics, stop: &Stop) -> Result<()> {
+        let watch = Watch { stop: stop.clone(), ..Watch::nothing() };
+        let (generator, baseline) = self.evaluate_strings(&watch)?;
         *metrics = metrics.with_quality(&generator, &baseline);
         Ok(())
     }

@@ -9,11 +9,12 @@ mod config;
 pub use config::GanConfig;
 
 use super::average::follow;
+use super::laws;
 use super::mlp::{Mlp, linear};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor, activation};
-use gumbel::{Noise, categorical};
+use gumbel::Noise;
 
 /// Generator and discriminator of an adversarial game, a baseline generator of the same shape, and the average of the
 /// generator's parameters.
@@ -116,7 +117,7 @@ impl Generator {
             symbol = x.clone().narrow(1, t, 1).squeeze_dim(1);
         }
         let logits = self.read.forward(Tensor::stack::<3>(hidden, 1));
-        categorical::log_prob(logits, x).squeeze_dim::<2>(2).sum_dim(1).squeeze_dim(1)
+        laws::log_prob(logits, x).squeeze_dim::<2>(2).sum_dim(1).squeeze_dim(1)
     }
 
     /// The bias of the logits, `[K]`.

@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use crate::experiment::bound::{HeldOut, striped};
     use crate::model::ModelConfig;
-    use gumbel::categorical;
+    use crate::model::laws;
 
     const SIZE: ImageSize = ImageSize { height: 3, width: 2 };
 
@@ -231,7 +231,7 @@ mod tests {
         let states = states(model.categories, rows);
         let count = states.dims()[0];
         let log_mass = |logits: Tensor<4>| -> Vec<f64> {
-            let all = categorical::log_prob(logits, states.clone()).sum_dim(2);
+            let all = laws::log_prob(logits, states.clone()).sum_dim(2);
             all.into_data().iter::<f64>().collect()
         };
         let first = log_mass(model.first_logits(images.clone()).unsqueeze());

@@ -22,13 +22,13 @@ use super::convolutions::Convolutions;
 use super::exhibit::grey;
 use super::gaussian::Gaussian;
 use super::mlp::Mlp;
-use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, base_rate, prior};
+use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, base_rate, laws, prior};
 use crate::data::ImageSize;
 use crate::data::labelled::Labelled;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, activation};
 use gumbel::estimator::{Estimator, Objective, Sample};
-use gumbel::{Error, Noise, bernoulli, categorical};
+use gumbel::{Error, Noise, bernoulli};
 use std::cell::Cell;
 
 /// Classifier, encoder of the style, and decoder.
@@ -164,7 +164,7 @@ impl Model for Semi {
         let y = self.one_hot(labels.into_iter().map(usize::from), &images.device());
         let style = noise.normal([1, y.dims()[0], self.style], &images.device());
         let (loss, _) = self.given_class(images.clone(), y.clone().unsqueeze(), style);
-        let log_q = categorical::log_prob(self.classify(images), y).squeeze_dim::<1>(1);
+        let log_q = laws::log_prob(self.classify(images), y).squeeze_dim::<1>(1);
         loss.squeeze_dim::<1>(0) * config.labelled_weight - log_q * config.alpha
     }
 
@@ -187,8 +187,8 @@ impl Model for Semi {
     ) -> Result<Tensor<2>, Error> {
         let logits = logits.unsqueeze::<4>().repeat_dim(0, samples);
         let sample = gumbel::sample_one_hot(logits.clone(), noise)?;
-        let class_ratio = categorical::log_prob(logits.zeros_like(), sample.clone())
-            - categorical::log_prob(logits, sample.clone());
+        let class_ratio =
+            laws::log_prob(logits.zeros_like(), sample.clone()) - laws::log_prob(logits, sample.clone());
         let y = class_of(sample);
         let draws = noise.normal([samples, images.dims()[0], self.style], &images.device());
         let style = self.encode(images.clone(), y.clone());

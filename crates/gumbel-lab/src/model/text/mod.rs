@@ -11,12 +11,12 @@ mod config;
 pub use config::TextConfig;
 
 use super::mlp::Mlp;
-use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, prior};
+use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, laws, prior};
 use crate::data::ImageSize;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::estimator::{Estimator, Objective, Sample};
-use gumbel::{Error, Noise, categorical};
+use gumbel::{Error, Noise};
 use std::cell::Cell;
 
 /// Embedding, encoder, decoder and prior of an autoencoder of strings.
@@ -145,7 +145,7 @@ impl Model for Text {
         let posterior = logits.unsqueeze::<4>();
         let z = gumbel::sample_one_hot(posterior.clone().repeat_dim(0, samples), noise)?;
         let prior = self.prior(&z.device()).unsqueeze::<4>();
-        let ratio = categorical::log_prob(prior, z.clone()) - categorical::log_prob(posterior, z.clone());
+        let ratio = laws::log_prob(prior, z.clone()) - laws::log_prob(posterior, z.clone());
         Ok(self.log_likelihood(strings, z) + ratio.sum_dim(2).squeeze_dims(&[2, 3]))
     }
 

@@ -10,13 +10,13 @@
 //! at the samples of both layers: z_{l+1} was drawn given z_l, so that KL(q(z_l|z_{l−1}) ‖ p(z_l|z_{l+1})) at z_{l+1}
 //! would be as if the two had nothing to do with each other.
 
-use super::{TEMPERATURES, Vae, VaeConfig, over_latents, relaxed};
-use crate::model::{Batch, Estimated};
+use super::{Vae, VaeConfig, over_latents, relaxed};
+use crate::model::{Batch, Estimated, laws};
 use burn::tensor::{Tensor, activation};
 use gumbel::estimator::{Estimator, Sample};
-use gumbel::kl::{self, Kl};
+use gumbel::kl::Kl;
 use gumbel::layers::{Drawn, Layers};
-use gumbel::{Error, Noise, categorical, exp_concrete};
+use gumbel::{Error, Noise};
 use std::cell::RefCell;
 
 impl Vae {
@@ -73,10 +73,10 @@ impl Vae {
         let closed = config.kl == Kl::Categorical;
         match (drawn.len() > self.above.len(), closed) {
             (false, false) => log_prob(sample, logits.clone(), config.kl, None),
-            (false, true) => over_latents(categorical::entropy(logits.clone())).neg(),
+            (false, true) => over_latents(laws::entropy(logits.clone())).neg(),
             (true, _) => self.divergence(logits.clone(), sample, config).unwrap_or_else(|| {
                 let prior = self.prior(&logits.device()).unsqueeze::<4>();
-                over_latents(kl::categorical(logits.clone(), prior))
+                over_latents(laws::divergence(logits.clone(), prior))
             }),
         }
     }
@@ -97,7 +97,7 @@ fn log_prob(sample: &Sample, logits: Tensor<4>, kind: Kl, tau: Option<f64>) -> T
         Kl::Density => {
             let relaxed = relaxed(sample);
             let tau = tau.unwrap_or(relaxed.tau);
-            exp_concrete::log_prob(logits, tau, relaxed.log_z.clone()).expect(TEMPERATURES)
+            laws::density(logits, tau, relaxed.log_z.clone())
         }
     })
 }
@@ -155,7 +155,7 @@ mod tests {
 
     /// `ln p` of every state under logits `[1, R, D, K]`: `[4, R]`.
     fn log_masses(logits: Tensor<4>) -> Tensor<2> {
-        over_latents(categorical::log_prob(logits.clone(), states(&logits.device())))
+        over_latents(laws::log_prob(logits.clone(), states(&logits.device())))
     }
 
     /// Every state as a row: `[1, 4, 2, 2]`.

@@ -11,13 +11,13 @@ pub use config::VaeConfig;
 
 use super::exhibit::grey;
 use super::mlp::Mlp;
-use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, base_rate, prior};
+use super::{AT_ONCE, Batch, Estimated, Exhibit, Model, base_rate, laws, prior};
 use crate::data::ImageSize;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::estimator::{Estimator, Objective, Relaxed, Sample};
 use gumbel::kl::Kl;
-use gumbel::{Error, Noise, bernoulli, categorical, kl};
+use gumbel::{Error, Noise, bernoulli};
 use level::Level;
 use std::cell::Cell;
 
@@ -62,11 +62,11 @@ impl Vae {
         let prior = self.prior(&posterior.device()).unsqueeze::<4>();
         let per_latent = match config.kl {
             Kl::Categorical => return None,
-            Kl::MassAtSample => kl::mass_at_sample(posterior, prior, sample.z.clone()),
+            Kl::MassAtSample => laws::mass_at_sample(posterior, prior, sample.z.clone()),
             Kl::Density => {
                 let Relaxed { log_z, tau } = relaxed(sample).clone();
                 let (q, p) = ((posterior, tau), (prior, config.prior_tau.unwrap_or(tau)));
-                kl::density_at_sample(q, p, log_z).expect(TEMPERATURES)
+                laws::density_at_sample(q, p, log_z)
             }
         };
         Some(over_latents(per_latent))
@@ -83,9 +83,6 @@ impl Vae {
 pub(super) fn relaxed(sample: &Sample) -> &Relaxed {
     sample.relaxed.as_ref().expect("the configuration pairs density with relaxed samples only")
 }
-
-/// Why a density cannot fail.
-pub(super) const TEMPERATURES: &str = "the configuration has checked the temperatures";
 
 /// `[S, B, D, 1]` to `[S, B]`.
 pub(super) fn over_latents(per_latent: Tensor<4>) -> Tensor<2> {
@@ -150,9 +147,7 @@ impl Model for Vae {
     fn sampleless(&self, config: &VaeConfig, logits: Tensor<3>) -> Tensor<1> {
         match (config.kl, self.above.is_empty()) {
             (Kl::Categorical, true) => self.categorical_kl(logits),
-            (Kl::Categorical, false) => {
-                over_latents(categorical::entropy(logits).unsqueeze()).neg().squeeze_dim(0)
-            }
+            (Kl::Categorical, false) => over_latents(laws::entropy(logits).unsqueeze()).neg().squeeze_dim(0),
             _ => Tensor::zeros([logits.dims()[0]], &logits.device()),
         }
     }
@@ -176,7 +171,7 @@ impl Model for Vae {
     ) -> Result<Tensor<2>, Error> {
         let mut posterior = logits.unsqueeze::<4>();
         let mut z = gumbel::sample_one_hot(posterior.clone().repeat_dim(0, samples), noise)?;
-        let log_mass = |logits, z: &Tensor<4>| over_latents(categorical::log_prob(logits, z.clone()));
+        let log_mass = |logits, z: &Tensor<4>| over_latents(laws::log_prob(logits, z.clone()));
         let mut weights = self.log_likelihood(images, z.clone());
         for level in &self.above {
             let logits = level.up(z.clone());

@@ -45,6 +45,9 @@ pub struct Progress {
     /// What the rows of `metrics.csv` up to this step are recognised by; not in files of version 0.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<RowsMark>,
+    /// The row of its step, as a table of one row, where its evaluation was interrupted: `metrics.csv` gets it later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unevaluated: Option<String>,
     /// In files of version 0.1, the state of the first layer's estimator, and those of the layers below.
     #[serde(default, skip_serializing)]
     pub(super) estimator_state: Vec<u64>,

@@ -26,7 +26,7 @@ pub(crate) fn prepared(
         return estimate(logits, objective);
     }
     let cast = |sample: &Sample| objective.losses(&sample.clone().cast(dtype)).cast(computed);
-    let estimate = estimate(logits, &Objective::reducing(objective.reduction(), &cast))?;
+    let estimate = estimate(logits, &Objective::reducing(objective.reduction(), cast))?;
     Ok(Estimate { loss: restored(estimate.loss, dtype), ..estimate })
 }
 
