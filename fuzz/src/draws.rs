@@ -172,8 +172,10 @@ fn given<T: Real + Logit<Real = T>>(logits: &Logits<T>, tau: T, data: &mut Unstr
     perturbed_softmax(&logits.values, &noise, logits.k, tau, &mut soft).expect("finite noise");
     log_perturbed_softmax(&logits.values, &noise, logits.k, tau, &mut log).expect("finite noise");
     simplex(logits, &soft, &log);
-    if let Some(first) = noise.first_mut() {
-        *first = number::<T>(data, 1.0)? / T::zero();
+    // Noise at a mask has no effect, whatever it is.
+    let open = logits.values.iter().position(|&logit| logit > T::neg_infinity());
+    if let Some(place) = open {
+        noise[place] = number::<T>(data, 1.0)? / T::zero();
         let refused = perturbed_softmax(&logits.values, &noise, logits.k, tau, &mut soft);
         assert!(refused.is_err(), "noise that is not finite");
         message::ok(refused);

@@ -65,7 +65,8 @@ fn draw<T: Real + Logit<Real = T>>(stream: Stream, rows: u64, logits: &[T]) -> V
 
 /// Joins neighbours until each cell has enough expected counts, and there are at most [`CELLS`].
 fn cells(name: String, counts: &[u64], means: &[f64]) -> Line {
-    let enough = FEWEST.max(means.iter().sum::<f64>() / CELLS as f64 * f64::from(u8::from(means.len() > CELLS)));
+    let enough =
+        FEWEST.max(means.iter().sum::<f64>() / CELLS as f64 * f64::from(u8::from(means.len() > CELLS)));
     let (mut seen, mut mean) = (vec![0], vec![0.0]);
     for (&count, &expected) in counts.iter().zip(means) {
         if *mean.last().expect("one cell") >= enough {

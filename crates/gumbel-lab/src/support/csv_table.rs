@@ -1,5 +1,6 @@
 //! Writing and reading of comma-separated tables.
 
+use super::excerpt::excerpt;
 use anyhow::{Result, bail};
 use csv::{ReaderBuilder, StringRecord, WriterBuilder};
 use serde::Serialize;
@@ -86,5 +87,5 @@ pub fn rows_until<R: DeserializeOwned>(
 }
 
 fn joined(record: &StringRecord) -> String {
-    record.iter().collect::<Vec<_>>().join(",")
+    excerpt(&record.iter().collect::<Vec<_>>().join(","))
 }
