@@ -10,6 +10,9 @@ use gumbel_kernels::{
     gumbel_softmax, log_gumbel_softmax,
 };
 
+/// The least temperature: a logarithm of a sample is in proportion to its reciprocal, and must not overflow.
+const COLD: f64 = 1e-3;
+
 pub fn densities(data: &[u8]) {
     let mut data = Unstructured::new(data);
     let _ = match data.int_in_range(0..=1u8) {
@@ -58,10 +61,10 @@ fn masses<T: Real + Logit<Real = T>>(data: &mut Unstructured) -> Result<()> {
 fn relaxed<T: Real + Logit<Real = T>>(data: &mut Unstructured) -> Result<()> {
     let limit = if data.ratio(1, 2)? { 30.0 } else { 1e4 };
     let logits = Logits::<T>::new(data, 600, limit)?;
-    let (k, tau, stream) = (logits.k, temperature::<T>(data)?, stream(data)?);
+    let (k, tau, stream) = (logits.k, temperature::<T>(data, COLD)?, stream(data)?);
     let d = numbers::<T>(data, logits.rows, cotangent::<T>().sqrt())?;
     let [mut x, mut y] = [(); 2].map(|()| vec![T::zero(); logits.values.len()]);
-    let drawn = gumbel_softmax(&logits.values, k, temperature::<T>(data)?, stream, &mut x);
+    let drawn = gumbel_softmax(&logits.values, k, temperature::<T>(data, COLD)?, stream, &mut x);
     if message::ok(drawn).is_none() {
         return Ok(());
     }
@@ -89,7 +92,7 @@ fn relaxed<T: Real + Logit<Real = T>>(data: &mut Unstructured) -> Result<()> {
 
 /// Densities of relaxed bits, over the whole line and the closed unit interval.
 fn binary<T: Real>(data: &mut Unstructured) -> Result<()> {
-    let (count, tau) = (data.int_in_range(0..=40)?, temperature::<T>(data)?);
+    let (count, tau) = (data.int_in_range(0..=40)?, temperature::<T>(data, COLD)?);
     let log_odds = numbers::<T>(data, count, 1e4)?;
     let mut y = numbers::<T>(data, count, 1e4)?;
     let d = numbers::<T>(data, count, cotangent::<T>().sqrt())?;

@@ -2,7 +2,7 @@
 
 use crate::message;
 use crate::numbers::{
-    Logits, MASK, cotangent, largest, no_nan, number, numbers, stream, temperature, within,
+    Logits, MASK, coldest, cotangent, largest, no_nan, numbers, stream, temperature, within,
 };
 use arbitrary::{Result, Unstructured};
 use gumbel_kernels::{
@@ -62,7 +62,7 @@ where
     let limit = if size_of::<L>() == 2 { 6e4 } else { largest::<L::Real>() };
     let logits = Logits::<L::Real>::new(data, 700, limit)?;
     let narrow: Vec<L> = logits.values.iter().map(|&value| of(value.into())).collect();
-    let (stream, tau) = (stream(data)?, temperature::<L::Real>(data)?);
+    let (stream, tau) = (stream(data)?, temperature::<L::Real>(data, coldest::<L::Real>())?);
     let mut index = vec![u32::MAX; logits.rows];
     let drawn = gumbel_max(&narrow, logits.k, stream, &mut index);
     assert_eq!(drawn.is_ok(), logits.sampleable(), "{drawn:?}");
@@ -172,10 +172,10 @@ fn given<T: Real + Logit<Real = T>>(logits: &Logits<T>, tau: T, data: &mut Unstr
     perturbed_softmax(&logits.values, &noise, logits.k, tau, &mut soft).expect("finite noise");
     log_perturbed_softmax(&logits.values, &noise, logits.k, tau, &mut log).expect("finite noise");
     simplex(logits, &soft, &log);
-    // Noise at a mask has no effect, whatever it is.
+    // Noise at a mask has no effect, whatever it is; noise of -inf is a mask.
     let open = logits.values.iter().position(|&logit| logit > T::neg_infinity());
     if let Some(place) = open {
-        noise[place] = number::<T>(data, 1.0)? / T::zero();
+        noise[place] = *data.choose(&[T::nan(), T::infinity()])?;
         let refused = perturbed_softmax(&logits.values, &noise, logits.k, tau, &mut soft);
         assert!(refused.is_err(), "noise that is not finite");
         message::ok(refused);

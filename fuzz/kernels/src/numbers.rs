@@ -72,11 +72,16 @@ impl<T: Real> Logits<T> {
     }
 }
 
-/// A temperature: usual, or any positive number of the type.
-pub fn temperature<T: Real>(data: &mut Unstructured) -> Result<T> {
-    let value: f64 = number::<T>(data, largest::<T>())?.abs().into();
-    let usual = *data.choose(&[0.1, 0.5, 1.0, 2.0])?;
-    Ok(if data.ratio(1, 2)? || value == 0.0 { T::from_f64(usual) } else { T::from_f64(value) })
+/// A temperature: usual, or any number of the type from `least` up.
+pub fn temperature<T: Real>(data: &mut Unstructured, least: f64) -> Result<T> {
+    let any = number::<T>(data, largest::<T>())?.abs().max(T::from_f64(least));
+    let usual = T::from_f64(*data.choose(&[0.1, 0.5, 1.0, 2.0])?);
+    Ok(if data.ratio(1, 2)? { usual } else { any })
+}
+
+/// The least temperature whose reciprocal is finite.
+pub fn coldest<T: Real>() -> f64 {
+    T::min_positive_value().into()
 }
 
 /// A stream at any position that one may have.

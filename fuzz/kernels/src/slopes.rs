@@ -1,7 +1,7 @@
 //! Normalisers of rows, and their gradients.
 
 use crate::message;
-use crate::numbers::{Logits, cotangent, largest, no_nan, number, numbers, temperature, within};
+use crate::numbers::{Logits, coldest, cotangent, largest, no_nan, number, numbers, temperature, within};
 use arbitrary::{Result, Unstructured};
 use gumbel_kernels::{
     AdamStep, Error, Logit, Real, adam_step, entmax, entmax_alpha_derivative, entmax_vjp, log_softmax,
@@ -52,7 +52,7 @@ fn sparse<T: Real>(
     let usual = T::from_f64(*data.choose(&[1.0, 1.0 + 1e-9, 1.25, 1.5, 2.0, 3.0, 100.0])?);
     let alpha =
         if data.ratio(1, 2)? { usual } else { number::<T>(data, largest::<T>())?.abs().max(T::one()) };
-    let tau = temperature::<T>(data)?;
+    let tau = temperature::<T>(data, coldest::<T>())?;
     let mut y = vec![T::nan(); logits.values.len()];
     let done = entmax(&logits.values, logits.k, alpha, tau, &mut y);
     assert_eq!(done.is_ok(), expected.is_ok(), "{done:?}");
