@@ -19,10 +19,13 @@ pub fn noise(data: &[u8]) {
     let _ = every_noise::<f32>(&mut data).and_then(|()| every_noise::<f64>(&mut data));
 }
 
+/// A noise, and the range that it never leaves.
+type Range<T> = (fn(Stream, &mut [T]), f64, f64);
+
 fn every_noise<T: Real>(data: &mut Unstructured) -> Result<()> {
     let (stream, count) = (stream(data)?, data.int_in_range(0..=1200)?);
     let skipped = data.int_in_range(0..=count)?;
-    let ranges: [(fn(Stream, &mut [T]), f64, f64); 5] = [
+    let ranges: [Range<T>; 5] = [
         (kernel::uniform, f64::MIN_POSITIVE, 1.0 - f64::EPSILON / 2.0),
         (kernel::exponential, f64::MIN_POSITIVE, 67.3),
         (kernel::gumbel, -4.3, 67.3),

@@ -71,10 +71,13 @@ where
     [all.drawn, all.wrong]
 }
 
+/// A noise, and the range that it never leaves.
+type Range<T> = (fn(Stream, &mut [T]), f64, f64);
+
 fn noises<T: Real>(stream: Stream) -> Wrong {
     let mut all = Tally::default();
     let mut numbers = vec![T::nan(); ROWS * K];
-    let ranges: [(fn(Stream, &mut [T]), f64, f64); 5] = [
+    let ranges: [Range<T>; 5] = [
         (noise::uniform, f64::MIN_POSITIVE, 1.0),
         (noise::exponential, f64::MIN_POSITIVE, 68.0),
         (noise::gumbel, -4.3, 68.0),

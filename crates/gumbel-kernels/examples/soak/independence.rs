@@ -62,7 +62,8 @@ fn correlation<T: Real>(name: String, tasks: u64, pair: impl Fn(u64) -> [Stream;
     let count = (tasks * TASK as u64) as f64;
     let sum: f64 = (0..tasks).into_par_iter().map(product).sum();
     // The variance of a uniform number is 1/12.
-    Line::normal(name, 12.0 * sum / count * 1e6, 0.0, 1e6 / count.sqrt())
+    // In parts per million.
+    Line::normal(format!("{name}: correlation in 10^-6"), 12.0 * sum / count * 1e6, 0.0, 1e6 / count.sqrt())
 }
 
 /// Samples of neighbouring rows, as a contingency table.

@@ -126,6 +126,8 @@ mod tests {
         let cases = [
             ("seed = 1\nstpes = 3", ", line 2: unknown option 'stpes', did you mean 'steps'?"),
             ("\"learning-rate\" = 3", ", line 1: unknown option 'learning-rate'"),
+            ("\"a\\u001b\" = 3", ", line 1: unknown option 'a\\u{1b}'; see"),
+            ("device = \"\\u001b[2J\"", ", line 1: unknown variant `\\u{1b}[2J`"),
             ("\n\nsteps = \"many\"", ", line 3: invalid type: string \"many\""),
             ("seed = 1\nsteps = ", ", line 2: "),
             ("steps = 1\nsteps = 2", ", line 2: duplicate key"),
