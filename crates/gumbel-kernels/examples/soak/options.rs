@@ -45,9 +45,13 @@ impl Options {
         Stream::new(self.seed).split(part)
     }
 
-    /// The name of the type.
+    /// The name of the type, or types.
     pub fn number(&self) -> &'static str {
-        if self.double { "f64" } else { "f32" }
+        match (self.test.as_str(), self.double) {
+            ("finite", _) => "every type",
+            (_, false) => "f32",
+            (_, true) => "f64",
+        }
     }
 }
 
