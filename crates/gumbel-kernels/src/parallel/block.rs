@@ -4,7 +4,7 @@
 //! written in full vectors. The lanes that reach into the next row are ignored when reading; what is written
 //! there is overwritten with the next row.
 
-use super::lanes::{LANES, position};
+use super::lanes::{LANES, larger, position};
 use crate::Real;
 use core::ops::{Deref, DerefMut};
 
@@ -60,6 +60,19 @@ impl<T: Real> Scratch<T> {
         Self { lanes: new_block(), windows: [new_block(); 4] }
     }
 
+    /// `out[r]` is the largest number of row `r`; NaN may be ignored.
+    #[inline(always)]
+    pub fn largest_of_rows(&mut self, block: &Block<T>, k: usize, out: &mut [T]) {
+        match k {
+            1..8 => self.reduce_rows(block, k, larger, out),
+            8..=LANES => largest_by_halves(block, k, out),
+            _ => {
+                condense_largest(block, k, out.len(), &mut self.lanes);
+                slide(&self.lanes, LANES, larger, &mut self.windows, out);
+            }
+        }
+    }
+
     /// `out[r] = op(row[0], op(row[1], …))` for each row, in an order that depends only on `k`.
     #[inline(always)]
     pub fn reduce_rows(&mut self, block: &Block<T>, k: usize, op: impl Fn(T, T) -> T + Copy, out: &mut [T]) {
@@ -74,6 +87,41 @@ impl<T: Real> Scratch<T> {
                 slide(&self.lanes, LANES, op, &mut self.windows, out);
             }
         }
+    }
+}
+
+/// The largest of rows of half a vector to a whole one. The halves of a row overlap, which changes no maximum.
+#[inline(always)]
+fn largest_by_halves<T: Real>(block: &Block<T>, k: usize, out: &mut [T]) {
+    const H: usize = LANES / 2;
+    for (row, out) in out.iter_mut().enumerate() {
+        let half =
+            |at: usize| -> [T; H] { block[row * k + at..][..H].try_into().expect("a slice of H numbers") };
+        let (mut left, right) = (half(0), half(k - H));
+        left.iter_mut().zip(right).for_each(|(left, right)| *left = larger(*left, right));
+        let mut width = H / 2;
+        while width > 0 {
+            for lane in 0..width {
+                left[lane] = larger(left[lane], left[lane + width]);
+            }
+            width /= 2;
+        }
+        *out = left[0];
+    }
+}
+
+/// `to[r]` has the largest of each lane of row `r`. The last vector of a row overlaps the one before, which changes no
+/// maximum.
+#[inline(always)]
+fn condense_largest<T: Real>(block: &Block<T>, k: usize, rows: usize, to: &mut Block<T>) {
+    for (row, to) in to.as_chunks_mut::<LANES>().0[..rows].iter_mut().enumerate() {
+        let mut lanes = vector(block, row * k);
+        for column in (LANES..k - LANES).step_by(LANES) {
+            let vector = vector(block, row * k + column);
+            lanes = core::array::from_fn(|lane| larger(lanes[lane], vector[lane]));
+        }
+        let end = vector(block, row * k + k - LANES);
+        *to = core::array::from_fn(|lane| larger(lanes[lane], end[lane]));
     }
 }
 

@@ -61,20 +61,44 @@ pub(crate) fn larger<T: Real>(max: T, value: T) -> T {
     if value > max { value } else { max }
 }
 
+/// The largest number, in lanes, of numbers that arrive in pieces. NaN is ignored.
+pub(crate) struct Maxima<T>([T; WIDE]);
+
+impl<T: Real> Maxima<T> {
+    #[inline(always)]
+    pub fn new() -> Self {
+        Self([T::neg_infinity(); WIDE])
+    }
+
+    #[inline(always)]
+    pub fn update(&mut self, values: &[T]) {
+        let mut lanes = self.0;
+        let (vectors, rest) = values.as_chunks::<WIDE>();
+        // `max` and not `larger`, which compiles to a conditional store: the next load would have to wait for it.
+        for vector in vectors {
+            for (lane, &value) in lanes.iter_mut().zip(vector) {
+                *lane = lane.max(value);
+            }
+        }
+        for (lane, &value) in lanes.iter_mut().zip(rest) {
+            *lane = lane.max(value);
+        }
+        self.0 = lanes;
+    }
+
+    /// −∞ if there is none.
+    #[inline(always)]
+    pub fn total(self) -> T {
+        max_of_lanes(self.0)
+    }
+}
+
 /// The largest of the numbers in each lane; −∞ if there is none. NaN is ignored.
 #[inline(always)]
 pub(crate) fn lane_maxima<T: Real>(row: &[T]) -> [T; WIDE] {
-    let mut lanes = [T::neg_infinity(); WIDE];
-    let (vectors, rest) = row.as_chunks::<WIDE>();
-    for vector in vectors {
-        for (lane, &value) in lanes.iter_mut().zip(vector) {
-            *lane = larger(*lane, value);
-        }
-    }
-    for (lane, &value) in lanes.iter_mut().zip(rest) {
-        *lane = larger(*lane, value);
-    }
-    lanes
+    let mut maxima = Maxima::new();
+    maxima.update(row);
+    maxima.0
 }
 
 #[inline(always)]

@@ -1,7 +1,9 @@
 //! Where a kernel reads its numbers: in a slice of the caller's, or in its output, which they occupy.
 
 use super::block::BLOCK;
+use super::lanes::Maxima;
 use crate::error::{Error, logit_error};
+use crate::number::masked::all_below_infinity;
 use crate::{Logit, Real};
 
 /// Space for a block of numbers.
@@ -56,6 +58,18 @@ impl<T: Real> Source<T> for InPlace {
         buffer.copy_from_slice(out);
         buffer
     }
+}
+
+/// The largest logit, −∞ if all are masks; `None` if one is invalid.
+#[inline(always)]
+pub(crate) fn maximum<T: Real, L: Logit<Real = T>>(logits: &[L]) -> Option<T> {
+    let (mut maxima, mut buffer, mut valid) = (Maxima::new(), new_buffer(), true);
+    for logits in logits.chunks(BLOCK) {
+        let logits = L::widen(logits, &mut buffer);
+        valid &= all_below_infinity(logits);
+        maxima.update(logits);
+    }
+    valid.then(|| maxima.total())
 }
 
 /// The error of a row of logits; `None` if it is valid.

@@ -50,7 +50,7 @@ pub fn gumbel_softmax<L: Logit>(
     stream: Stream,
     out: &mut [L::Real],
 ) -> Result<(), Error> {
-    TemperedSoftmax::new(Given(logits), k, tau, Noise::Drawn(stream))?.run(out, &mut [])
+    TemperedSoftmax::new(Given(logits), k, tau, Some(Noise::Drawn(stream)))?.run(out, &mut [])
 }
 
 /// [`gumbel_softmax`] in place, with the same numbers and errors.
@@ -79,7 +79,7 @@ pub fn gumbel_softmax_in_place<T: Real>(
     tau: T,
     stream: Stream,
 ) -> Result<(), Error> {
-    TemperedSoftmax::new(InPlace, k, tau, Noise::Drawn(stream))?.run(values, &mut [])
+    TemperedSoftmax::new(InPlace, k, tau, Some(Noise::Drawn(stream)))?.run(values, &mut [])
 }
 
 /// [`gumbel_softmax`], with the index of the largest perturbed logit of each row.
@@ -113,7 +113,7 @@ pub fn gumbel_softmax_with_index<L: Logit>(
     index: &mut [u32],
 ) -> Result<(), Error> {
     same_length("index", index.len(), count_rows(logits.len(), k)?);
-    TemperedSoftmax::new(Given(logits), k, tau, Noise::Drawn(stream))?.run(out, index)
+    TemperedSoftmax::new(Given(logits), k, tau, Some(Noise::Drawn(stream)))?.run(out, index)
 }
 
 /// Logarithm of [`gumbel_softmax`], which never saturates: an ExpConcrete sample.
@@ -151,7 +151,7 @@ pub fn log_gumbel_softmax<L: Logit>(
     stream: Stream,
     out: &mut [L::Real],
 ) -> Result<(), Error> {
-    TemperedSoftmax::new(Given(logits), k, tau, Noise::Drawn(stream))?.log().run(out, &mut [])
+    TemperedSoftmax::new(Given(logits), k, tau, Some(Noise::Drawn(stream)))?.log().run(out, &mut [])
 }
 
 /// [`log_gumbel_softmax`] in place, with the same numbers and errors.
@@ -181,7 +181,7 @@ pub fn log_gumbel_softmax_in_place<T: Real>(
     tau: T,
     stream: Stream,
 ) -> Result<(), Error> {
-    TemperedSoftmax::new(InPlace, k, tau, Noise::Drawn(stream))?.log().run(values, &mut [])
+    TemperedSoftmax::new(InPlace, k, tau, Some(Noise::Drawn(stream)))?.log().run(values, &mut [])
 }
 
 /// Vector-Jacobian product of [`gumbel_softmax`] in the logits, from its output `y`.

@@ -4,11 +4,12 @@
 
 use crate::error::Error;
 use crate::number::masked::all_below_infinity;
-use crate::parallel::block::BLOCK;
+use crate::parallel::block::{BLOCK, SHORT};
+use crate::parallel::gaps::{RowMaxima, gap};
 use crate::parallel::lanes::{LANES, WIDE, lane_maxima, larger, max_of_lanes};
 use crate::parallel::places::Places;
 use crate::parallel::rows::{RowKernel, Rows, count_rows, same_length};
-use crate::parallel::source::{first_row_error, new_buffer};
+use crate::parallel::source::{first_row_error, maximum, new_buffer};
 use crate::random::perturb::Noise;
 use crate::random::stream::new_word_buffer;
 use crate::{Logit, Real, Stream};
@@ -78,15 +79,24 @@ impl<T: Real, L: Logit<Real = T>> RowKernel<T, 0, 0> for GumbelTopK<'_, L> {
         let logits = &self.logits[rows.first * k..][..rows.count * k];
         let step = (BLOCK / k).max(1) * k;
         let mut keys = vec![T::zero(); step.min(logits.len())];
-        let (mut buffer, mut words) = (new_buffer(), new_word_buffer());
-        let mut order = Vec::new();
+        let (mut buffer, mut words, mut order) = (new_buffer(), new_word_buffer(), Vec::new());
+        let mut maxima = RowMaxima::new();
         for (block, logits) in logits.chunks(step).enumerate() {
             let first = block * (step / k);
             let keys = &mut keys[..logits.len()];
+            let max = if k <= SHORT { Some(T::zero()) } else { maximum(logits) };
+            let max = max.ok_or_else(|| first_row_error(rows.first + first, logits, k))?;
             for (chunk, (logits, keys)) in logits.chunks(BLOCK).zip(keys.chunks_mut(BLOCK)).enumerate() {
                 let at = (rows.first + first) * k + chunk * BLOCK;
                 let logits = L::widen(logits, &mut buffer);
-                Noise::Drawn(self.stream).perturb::<FMA>(at, logits, &mut words, keys);
+                let noise = Noise::Drawn(self.stream);
+                if k <= SHORT {
+                    let pairs = logits.iter().zip(maxima.of(logits, k));
+                    noise.perturb::<FMA>(at, pairs.map(|(&logit, &max)| gap(logit, max)), &mut words, keys);
+                } else {
+                    let gaps = logits.iter().map(|&logit| gap(logit, max));
+                    noise.perturb::<FMA>(at, gaps, &mut words, keys);
+                }
             }
             for (index, (logits, keys)) in logits.chunks_exact(k).zip(keys.chunks_exact(k)).enumerate() {
                 let row = first + index;
@@ -207,9 +217,11 @@ mod tests {
             let logits: Vec<f64> = coarse.iter().map(|g| scale * g.round()).collect();
             let mut drawn = vec![0; 2 * count];
             gumbel_top_k(&logits, k, count, stream, &mut drawn).unwrap();
-            let keys: Vec<f64> = logits.iter().zip(noise_of(stream, 2 * k)).map(|(l, g)| l + g).collect();
-            for (row, keys) in keys.chunks(k).enumerate() {
-                prop_assert_eq!(&drawn[row * count..][..count], &sorted(keys)[..count]);
+            let noise = noise_of(stream, 2 * k);
+            for (row, (logits, noise)) in logits.chunks(k).zip(noise.chunks(k)).enumerate() {
+                let max = logits.iter().copied().fold(MASK, f64::max);
+                let keys: Vec<f64> = logits.iter().zip(noise).map(|(l, g)| l - max + g).collect();
+                prop_assert_eq!(&drawn[row * count..][..count], &sorted(&keys)[..count]);
             }
         }
 

@@ -42,7 +42,7 @@ pub fn perturbed_softmax<T: Real>(
     out: &mut [T],
 ) -> Result<(), Error> {
     same_length("noise", noise.len(), logits.len());
-    TemperedSoftmax::new(Given(logits), k, tau, Noise::Given(noise))?.run(out, &mut [])
+    TemperedSoftmax::new(Given(logits), k, tau, Some(Noise::Given(noise)))?.run(out, &mut [])
 }
 
 /// Logarithm of [`perturbed_softmax`]: [`log_gumbel_softmax`](crate::log_gumbel_softmax) with the caller's noise.
@@ -79,5 +79,5 @@ pub fn log_perturbed_softmax<T: Real>(
     out: &mut [T],
 ) -> Result<(), Error> {
     same_length("noise", noise.len(), logits.len());
-    TemperedSoftmax::new(Given(logits), k, tau, Noise::Given(noise))?.log().run(out, &mut [])
+    TemperedSoftmax::new(Given(logits), k, tau, Some(Noise::Given(noise)))?.log().run(out, &mut [])
 }

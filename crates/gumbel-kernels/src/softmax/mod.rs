@@ -15,7 +15,6 @@ pub use log_sum_exp::{log_sum_exp, log_sum_exp_vjp};
 
 use crate::error::Error;
 use crate::parallel::source::{Given, InPlace};
-use crate::random::perturb::Noise;
 use crate::{Logit, Real};
 use num_traits::One;
 use tempered::TemperedSoftmax;
@@ -44,7 +43,7 @@ use vjp::SoftmaxVjp;
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn softmax<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<(), Error> {
-    TemperedSoftmax::new(Given(logits), k, One::one(), Noise::Absent)?.run(out, &mut [])
+    TemperedSoftmax::new(Given(logits), k, One::one(), None)?.run(out, &mut [])
 }
 
 /// [`softmax`] in place, with the same numbers and errors.
@@ -65,7 +64,7 @@ pub fn softmax<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn softmax_in_place<T: Real>(values: &mut [T], k: usize) -> Result<(), Error> {
-    TemperedSoftmax::new(InPlace, k, T::one(), Noise::Absent)?.run(values, &mut [])
+    TemperedSoftmax::new(InPlace, k, T::one(), None)?.run(values, &mut [])
 }
 
 /// Log-softmax: the log-probabilities of each row of logits.
@@ -92,7 +91,7 @@ pub fn softmax_in_place<T: Real>(values: &mut [T], k: usize) -> Result<(), Error
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_softmax<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Result<(), Error> {
-    TemperedSoftmax::new(Given(logits), k, One::one(), Noise::Absent)?.log().run(out, &mut [])
+    TemperedSoftmax::new(Given(logits), k, One::one(), None)?.log().run(out, &mut [])
 }
 
 /// [`log_softmax`] in place, with the same numbers and errors.
@@ -113,7 +112,7 @@ pub fn log_softmax<L: Logit>(logits: &[L], k: usize, out: &mut [L::Real]) -> Res
 /// # Ok::<(), gumbel_kernels::Error>(())
 /// ```
 pub fn log_softmax_in_place<T: Real>(values: &mut [T], k: usize) -> Result<(), Error> {
-    TemperedSoftmax::new(InPlace, k, T::one(), Noise::Absent)?.log().run(values, &mut [])
+    TemperedSoftmax::new(InPlace, k, T::one(), None)?.log().run(values, &mut [])
 }
 
 /// Vector-Jacobian product of [`softmax`], from its output `y`.

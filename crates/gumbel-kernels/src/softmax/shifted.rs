@@ -5,7 +5,7 @@ use crate::number::masked::weighted;
 use crate::parallel::block::{
     BLOCK, Block, SHORT, Scratch, block_len, full_vectors, map_into, map_rows, new_block, plus,
 };
-use crate::parallel::lanes::{larger, max, sum_of};
+use crate::parallel::lanes::{max, sum_of};
 
 /// For each row `l` of a block, its maximum `m` and `Σ exp(lᵢ − m)`; for short rows also the terms.
 pub(crate) struct Shifted<T> {
@@ -56,7 +56,7 @@ impl<T: Real> Shifted<T> {
         let (rows, len) = (logits.len() / self.k, logits.len());
         let (max, sum) = (&mut self.max[..rows], &mut self.sum[..rows]);
         self.weights[..len].copy_from_slice(logits);
-        self.scratch.reduce_rows(&self.weights, self.k, larger, max);
+        self.scratch.largest_of_rows(&self.weights, self.k, max);
         map_rows(&self.weights, self.k, max, &mut self.gaps, |logit, max| logit - max);
         map_into(&self.gaps[..full_vectors(len)], &mut self.weights[..], T::lane_exp_of_gap::<FMA>);
         self.scratch.reduce_rows(&self.weights, self.k, plus, sum);

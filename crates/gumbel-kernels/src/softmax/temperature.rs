@@ -11,15 +11,21 @@ pub(crate) struct Temperature<T> {
     inverse: [T; 2],
     /// Whether `1 / tau`, and every quotient that affects the result, is within the range of the type.
     moderate: bool,
+    /// Whether the numbers to be divided are given as their halves, because their gaps may be beyond the range of the
+    /// type while the quotients are not.
+    pub halved: bool,
 }
 
 impl<T: Real> Temperature<T> {
-    pub fn new(tau: T) -> Self {
+    /// For numbers that [`Self::halved`] says whether to halve; `halves` is whether they can be.
+    pub fn new(tau: T, halves: bool) -> Self {
         let inverse = 1.0 / tau.into();
         let high = T::from_f64(inverse);
         let low = T::from_f64(inverse - high.into());
         let moderate = T::VECTORIZED && (1e-30..=1e30).contains(&tau.into());
-        Self { tau, inverse: [high, low], moderate }
+        // At the lowest temperatures such a gap has weight 0 in any case, and halves of the smallest numbers are 0.
+        let halved = halves && !moderate && tau.into() > 1e-30;
+        Self { tau, inverse: [high, low], moderate, halved }
     }
 
     /// `(value − max) / tau` for a `value` that is not above `max`.
@@ -38,7 +44,7 @@ impl<T: Real> Temperature<T> {
     #[inline(always)]
     fn gap_at_any_temperature(self, value: T, max: T) -> T {
         let half = T::from_f64(0.5);
-        let gap = value * half - max * half;
+        let gap = if self.halved { value - max } else { value * half - max * half };
         let halved = gap / self.tau;
         halved + halved
     }

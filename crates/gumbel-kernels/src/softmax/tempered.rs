@@ -10,13 +10,14 @@ use crate::number::masked::{all_below_infinity, unless_masked};
 use crate::parallel::block::{
     BLOCK, SHORT, Scratch, block_len, full_vectors, map_into, map_rows, new_block, plus, positions,
 };
-use crate::parallel::lanes::{Lanes, Largest, larger, max};
+use crate::parallel::gaps::{RowMaxima, gap, half_gap};
+use crate::parallel::lanes::{Lanes, Largest, Maxima, larger, max};
 use crate::parallel::pieces::{PIECE, PieceKernel, run_pieces, shared};
 use crate::parallel::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::parallel::source::{Source, new_buffer, row_error};
 use crate::random::perturb::Noise;
 use crate::random::stream::{WordBuffer, new_word_buffer};
-use rayon::slice::ParallelSliceMut;
+use rayon::slice::{ParallelSlice, ParallelSliceMut};
 
 /// The softmax of `(logits + noise) / tau`, or its logarithm.
 #[derive(Clone, Copy)]
@@ -24,7 +25,7 @@ pub(crate) struct TemperedSoftmax<'a, T, S> {
     logits: S,
     k: usize,
     temperature: Temperature<T>,
-    noise: Noise<'a, T>,
+    noise: Option<Noise<'a, T>>,
     log: bool,
 }
 
@@ -32,9 +33,10 @@ pub(crate) struct TemperedSoftmax<'a, T, S> {
 type Sampled<'a, T> = Rows<'a, T, 0, 1>;
 
 impl<'a, T: Real, S: Source<T>> TemperedSoftmax<'a, T, S> {
-    pub fn new(logits: S, k: usize, tau: T, noise: Noise<'a, T>) -> Result<Self, Error> {
+    pub fn new(logits: S, k: usize, tau: T, noise: Option<Noise<'a, T>>) -> Result<Self, Error> {
         check_temperature(tau)?;
-        Ok(Self { logits, k, temperature: Temperature::new(tau), noise, log: false })
+        let temperature = Temperature::new(tau, noise.is_some());
+        Ok(Self { logits, k, temperature, noise, log: false })
     }
 
     /// The logarithm instead of the softmax.
@@ -55,9 +57,10 @@ impl<'a, T: Real, S: Source<T>> TemperedSoftmax<'a, T, S> {
     /// Few long rows: threads share the pieces of one row after the other.
     fn share_rows(self, out: &mut [T], index: &mut [u32]) -> Result<(), Error> {
         for (row, out) in out.chunks_exact_mut(self.k).enumerate() {
-            let mut largest = Largest::new();
-            let parts =
-                run_pieces::<T, _, _>(out.par_chunks_mut(PIECE), Perturb { softmax: self, at: row * self.k });
+            let (at, mut largest) = (row * self.k, Largest::new());
+            let maxima = run_pieces::<T, _, _>(out.par_chunks(PIECE), Maximum { softmax: self, at });
+            let max = maxima.into_iter().fold(T::neg_infinity(), larger);
+            let parts = run_pieces::<T, _, _>(out.par_chunks_mut(PIECE), Perturb { softmax: self, at, max });
             for (piece, part) in parts.into_iter().enumerate() {
                 let part = part?;
                 largest.update(part.key, piece * PIECE + part.chunk);
@@ -88,14 +91,20 @@ impl<T: Real, S: Source<T>> TemperedSoftmax<'_, T, S> {
         let (k, [out]) = (self.k, rows.outputs);
         let (mut keys, mut gaps, mut weights) = (new_block::<T>(), new_block::<T>(), new_block::<T>());
         let (mut max, mut sum, mut scratch) = ([T::zero(); BLOCK], [T::zero(); BLOCK], Scratch::new());
+        let mut maxima = RowMaxima::new();
         let (step, mut buffer, mut words) = (block_len(k), new_buffer(), new_word_buffer());
         for (block, out) in out.chunks_mut(step).enumerate() {
             let (len, count) = (full_vectors(out.len()), out.len() / k);
             let first = block * (step / k);
             let (max, sum, at) = (&mut max[..count], &mut sum[..count], (rows.first + first) * k);
             let logits = self.logits.block(at, out, &mut buffer);
-            self.noise.perturb::<FMA>(at, logits, &mut words, &mut keys[..len]);
-            scratch.reduce_rows(&keys, k, larger, max);
+            if let Some(noise) = self.noise {
+                let pairs = logits.iter().zip(maxima.of(logits, k));
+                self.add::<FMA>(noise, at, pairs, &mut words, &mut keys[..len]);
+            } else {
+                keys[..logits.len()].copy_from_slice(logits);
+            }
+            scratch.largest_of_rows(&keys, k, max);
             if let Some(index) = rows.indices.get_mut(first..first + count) {
                 positions(&keys, k, max, index);
             }
@@ -122,7 +131,8 @@ impl<T: Real, S: Source<T>> TemperedSoftmax<'_, T, S> {
         let ([out], mut buffers) = (rows.outputs, (new_buffer(), new_word_buffer()));
         for (index, out) in out.chunks_exact_mut(self.k).enumerate() {
             let row = rows.first + index;
-            let largest = self.perturb::<FMA>(row * self.k, out, &mut buffers)?;
+            let max = self.maximum(row * self.k, out, &mut buffers.0);
+            let largest = self.perturb::<FMA>(row * self.k, max, out, &mut buffers)?;
             if let Some(index) = rows.indices.get_mut(index) {
                 *index = largest.index(&out[largest.chunk..]);
             }
@@ -136,11 +146,46 @@ impl<T: Real, S: Source<T>> TemperedSoftmax<'_, T, S> {
         Ok(())
     }
 
-    /// Writes the perturbed logits (keys) from number `at` of all on, and finds the largest.
+    /// Writes gaps plus noise, or their halves, into `keys`. `pairs` are logits and the largest of their row.
+    #[inline(always)]
+    fn add<'p, const FMA: bool>(
+        self,
+        noise: Noise<'_, T>,
+        at: usize,
+        pairs: impl ExactSizeIterator<Item = (&'p T, &'p T)>,
+        words: &mut WordBuffer,
+        keys: &mut [T],
+    ) {
+        if !self.temperature.halved {
+            return noise.perturb::<FMA>(at, pairs.map(|(&logit, &max)| gap(logit, max)), words, keys);
+        }
+        noise.perturb::<FMA>(at, (0..pairs.len()).map(|_| T::zero()), words, keys);
+        let half = T::from_f64(0.5);
+        keys.iter_mut()
+            .zip(pairs)
+            .for_each(|(key, (&logit, &max))| *key = *key * half + half_gap(logit, max));
+    }
+
+    /// The largest logit of a part of a row, from number `at` of all on; −∞ if there is no noise to need it.
+    #[inline(always)]
+    fn maximum(self, at: usize, out: &[T], buffer: &mut [T; BLOCK]) -> T {
+        let mut maxima = Maxima::new();
+        if self.noise.is_none() {
+            return maxima.total();
+        }
+        for (chunk, out) in out.chunks(BLOCK).enumerate() {
+            maxima.update(self.logits.block(at + chunk * BLOCK, out, buffer));
+        }
+        maxima.total()
+    }
+
+    /// Writes the perturbed logits (keys) from number `at` of all on, and finds the largest. `row_max` is the largest
+    /// logit of the whole row.
     #[inline(always)]
     fn perturb<const FMA: bool>(
         self,
         at: usize,
+        row_max: T,
         keys: &mut [T],
         (buffer, words): &mut ([T; BLOCK], WordBuffer),
     ) -> Result<Largest<T>, Error> {
@@ -151,7 +196,12 @@ impl<T: Real, S: Source<T>> TemperedSoftmax<'_, T, S> {
             if S::IN_PLACE && !all_below_infinity(logits) {
                 return Err(self.logit_error_at(here, logits)); // before it is overwritten
             }
-            self.noise.perturb::<FMA>(here, logits, words, keys);
+            if let Some(noise) = self.noise {
+                let pairs = logits.iter().map(|logit| (logit, &row_max));
+                self.add::<FMA>(noise, here, pairs, words, keys);
+            } else {
+                keys.copy_from_slice(logits);
+            }
             largest.update(max(keys), chunk * BLOCK);
         }
         Ok(largest)
@@ -217,11 +267,28 @@ impl<T: Real, S: Source<T>> TemperedSoftmax<'_, T, S> {
     }
 }
 
-/// The first step of a shared row: [`TemperedSoftmax::perturb`].
+/// The first step of a shared row: [`TemperedSoftmax::maximum`].
+#[derive(Clone, Copy)]
+struct Maximum<'a, T, S> {
+    softmax: TemperedSoftmax<'a, T, S>,
+    at: usize,
+}
+
+impl<T: Real, S: Source<T>> PieceKernel<&[T]> for Maximum<'_, T, S> {
+    type Part = T;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self, piece: usize, out: &[T]) -> T {
+        self.softmax.maximum(self.at + piece * PIECE, out, &mut new_buffer())
+    }
+}
+
+/// The second step: [`TemperedSoftmax::perturb`].
 #[derive(Clone, Copy)]
 struct Perturb<'a, T, S> {
     softmax: TemperedSoftmax<'a, T, S>,
     at: usize,
+    max: T,
 }
 
 impl<T: Real, S: Source<T>> PieceKernel<&mut [T]> for Perturb<'_, T, S> {
@@ -229,11 +296,12 @@ impl<T: Real, S: Source<T>> PieceKernel<&mut [T]> for Perturb<'_, T, S> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self, piece: usize, keys: &mut [T]) -> Self::Part {
-        self.softmax.perturb::<FMA>(self.at + piece * PIECE, keys, &mut (new_buffer(), new_word_buffer()))
+        let buffers = &mut (new_buffer(), new_word_buffer());
+        self.softmax.perturb::<FMA>(self.at + piece * PIECE, self.max, keys, buffers)
     }
 }
 
-/// The second step: [`TemperedSoftmax::weigh`].
+/// The third step: [`TemperedSoftmax::weigh`].
 #[derive(Clone, Copy)]
 struct Weigh<'a, T, S> {
     softmax: TemperedSoftmax<'a, T, S>,

@@ -103,7 +103,10 @@ fn samples_equal_those_in_double_precision() {
 fn check_choices(case: &str, logits: &[f32], k: usize, stream: Stream, index: &[u32]) {
     let mut keys = vec![0f32; logits.len()];
     noise::gumbel(stream, &mut keys);
-    keys.iter_mut().zip(logits).for_each(|(key, logit)| *key += logit);
+    for (keys, logits) in keys.chunks_mut(k).zip(logits.chunks(k)) {
+        let max = logits.iter().copied().fold(MASK, f32::max);
+        keys.iter_mut().zip(logits).for_each(|(key, logit)| *key += logit - max);
+    }
     let mut drawn = vec![9; index.len()];
     gumbel_max(logits, k, stream, &mut drawn).unwrap();
     assert_eq!(drawn, index, "{case}");
