@@ -64,8 +64,8 @@ fn sparse<T: Real>(
         let sum: f64 = row.iter().map(|&value| value.into()).sum();
         assert!((sum - 1.0).abs() < 1e-4, "entmax of order {alpha} that sums to {sum}: {row:?}");
     }
-    if alpha > T::from_f64(100.0) {
-        // Its slopes, y^(2 − alpha), are beyond double precision.
+    if alpha > T::from_f64(10.0) {
+        // Products of cotangents with y^(2 − alpha) can be beyond the type.
         return Ok(());
     }
     let dy = numbers(data, y.len(), cotangent::<T>())?;
