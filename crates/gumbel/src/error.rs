@@ -1,5 +1,6 @@
 //! Errors for what a caller can get wrong.
 
+use crate::excerpt::excerpt;
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
@@ -29,8 +30,9 @@ pub enum Error {
     },
     /// A schedule that cannot be parsed, or whose parameters are out of range.
     #[error(
-        "invalid schedule '{text}': {fault}; expected a number, exp:START:RATE:FLOOR[:EVERY], \
-         linear:START:END:STEPS or cosine:START:END:STEPS"
+        "invalid schedule '{}': {fault}; expected a number, exp:START:RATE:FLOOR[:EVERY], linear:START:END:STEPS or \
+         cosine:START:END:STEPS",
+        excerpt(text)
     )]
     Schedule {
         /// The text of the schedule.
@@ -39,7 +41,7 @@ pub enum Error {
         fault: ScheduleFault,
     },
     /// A name that is in no table.
-    #[error("unknown {kind} '{name}'; {}", remedy(nearest, known))]
+    #[error("unknown {kind} '{}'; {}", excerpt(name), remedy(nearest, known))]
     Unknown {
         /// What it should name, such as an estimator.
         kind: &'static str,
@@ -61,7 +63,7 @@ pub enum Error {
         remedy: &'static str,
     },
     /// A parameter out of its range.
-    #[error("{owner}: {parameter} must be {expected}, got {got}{}", after_semicolon(remedy))]
+    #[error("{owner}: {parameter} must be {expected}, got {}{}", excerpt(got), after_semicolon(remedy))]
     Parameter {
         /// The estimator, relaxation, distribution or measurement.
         owner: &'static str,
@@ -89,7 +91,7 @@ pub enum Error {
         value: f64,
     },
     /// A parameter that an estimator does not have.
-    #[error("{estimator}: unknown parameter '{name}'; {}", expected_parameters(known))]
+    #[error("{estimator}: unknown parameter '{}'; {}", excerpt(name), expected_parameters(known))]
     UnknownParameter {
         /// The estimator.
         estimator: &'static str,
@@ -99,7 +101,7 @@ pub enum Error {
         known: Vec<&'static str>,
     },
     /// Text that assigns no parameter.
-    #[error("{estimator}: expected PARAMETER=VALUE, got '{text}'")]
+    #[error("{estimator}: expected PARAMETER=VALUE, got '{}'", excerpt(text))]
     Assignment {
         /// The estimator.
         estimator: &'static str,
@@ -107,7 +109,7 @@ pub enum Error {
         text: String,
     },
     /// Saved state that does not belong to the estimator that restores it.
-    #[error("cannot restore the estimator: the tensor '{tensor}' of its state {fault}")]
+    #[error("cannot restore the estimator: the tensor '{}' of its state {fault}", excerpt(tensor))]
     State {
         /// The name of the tensor.
         tensor: String,
@@ -264,9 +266,9 @@ impl Display for ScheduleFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form => f.write_str("not a schedule"),
-            Self::NotANumber { got } => write!(f, "'{got}' is not a number"),
+            Self::NotANumber { got } => write!(f, "'{}' is not a number", excerpt(got)),
             Self::NotSteps { got } => {
-                write!(f, "a number of steps must be a whole number from 1, got '{got}'")
+                write!(f, "a number of steps must be a whole number from 1, got '{}'", excerpt(got))
             }
             Self::NotPositive { part, value } => write!(f, "{part} must be positive and finite, got {value}"),
             Self::Rate { value } => write!(f, "RATE must be finite and not negative, got {value}"),

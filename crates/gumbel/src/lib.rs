@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod distribution;
 mod error;
 pub mod estimator;
+mod excerpt;
 pub mod exp_concrete;
 #[cfg(any(doc, doctest))]
 pub mod guide;

@@ -66,11 +66,12 @@ impl Schedule {
                 (start * (-rate * t as f64).exp()).max(floor)
             }
             // Written so that the end is reached exactly.
-            Self::Linear { start, end, steps } => start * (1.0 - share(steps)) + end * share(steps),
+            Self::Linear { start, end, steps } => {
+                between(start, end, start * (1.0 - share(steps)) + end * share(steps))
+            }
             Self::Cosine { start, end, steps } => {
-                let value = end + (start - end) * 0.5 * (1.0 + (std::f64::consts::PI * share(steps)).cos());
-                // Where one end is far below the other, rounding must not lead beyond it, to zero.
-                value.clamp(start.min(end), start.max(end))
+                let height = 0.5 * (1.0 + (std::f64::consts::PI * share(steps)).cos());
+                between(start, end, end + (start - end) * height)
             }
         }
     }
@@ -112,6 +113,11 @@ impl Schedule {
         }
         Ok(self)
     }
+}
+
+/// The value, which rounding must not lead beyond an end: to zero, where one is far below the other.
+fn between(start: f64, end: f64, value: f64) -> f64 {
+    value.clamp(start.min(end), start.max(end))
 }
 
 fn positive(part: &'static str, value: f64) -> Result<(), ScheduleFault> {
@@ -221,6 +227,22 @@ mod tests {
         assert!((cosine.at(50) - 1.5).abs() < 1e-15);
         assert_eq!(schedule("0.5").at(123), 0.5);
         assert_eq!(schedule("exp:1:0.1:0.5").at(3), (-0.1f64 * 3.0).exp());
+    }
+
+    #[test]
+    fn every_value_is_within_the_range() {
+        let ends = [5e-324, 1e-308, 1e-17, 0.1, 1.0 / 3.0, 0.7, 1.0, 1e17, f64::MAX];
+        for (start, end) in ends.into_iter().flat_map(|start| ends.map(|end| (start, end))) {
+            for form in ["linear:S:E:97", "cosine:S:E:97", "exp:S:0.1:E:3", "exp:S:0:E:3", "exp:S:1e300:E"] {
+                let schedule =
+                    schedule(&form.replace('S', &start.to_string()).replace('E', &end.to_string()));
+                let (least, most) = schedule.range();
+                for step in (0..200).chain([u64::MAX]) {
+                    let value = schedule.at(step);
+                    assert!((least..=most).contains(&value), "{value} of {schedule} at {step}");
+                }
+            }
+        }
     }
 
     #[test]

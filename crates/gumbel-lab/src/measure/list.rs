@@ -1,5 +1,6 @@
 //! Lists of numbers on the command line.
 
+use crate::support::excerpt::excerpt;
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
@@ -15,9 +16,8 @@ impl<T: FromStr<Err: Display>> FromStr for List<T> {
             return Ok(Self(Vec::new()));
         }
         let number = |part: &str| {
-            part.trim()
-                .parse()
-                .map_err(|error| format!("'{part}': {error}; expected numbers separated by commas, or none"))
+            let expected = "expected numbers separated by commas, or none";
+            part.trim().parse().map_err(|error| format!("'{}': {error}; {expected}", excerpt(part)))
         };
         text.split(',').map(number).collect::<Result<_, _>>().map(Self)
     }

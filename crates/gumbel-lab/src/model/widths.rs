@@ -1,5 +1,6 @@
 //! Widths of hidden layers.
 
+use crate::support::excerpt::excerpt;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -64,7 +65,7 @@ impl FromStr for Widths {
 fn parse(text: &str) -> Result<usize, String> {
     match text.trim().parse() {
         Ok(width) if width > 0 => Ok(width),
-        _ => Err(format!("'{text}' is not a width; write whole numbers such as 512,256, or none")),
+        _ => Err(format!("'{}' is not a width; write whole numbers such as 512,256, or none", excerpt(text))),
     }
 }
 

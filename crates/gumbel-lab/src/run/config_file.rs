@@ -1,6 +1,7 @@
 //! A configuration from a TOML file, with an error of one line for each mistake.
 
 use super::RunConfig;
+use crate::support::excerpt::{excerpt, message};
 use crate::support::suggest::nearest;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ArgMatches;
@@ -43,7 +44,7 @@ fn table<C: RunConfig>(path: &Path) -> Result<toml::Table> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let explain = |error: toml::de::Error| {
         let place = error.span().unwrap_or_default();
-        anyhow!("{}: {}", line(path, &text, &place), error.message().replace('\n', ", "))
+        anyhow!("{}: {}", line(path, &text, &place), message(&error.message().replace('\n', ", ")))
     };
     let named: BTreeMap<Spanned<String>, IgnoredAny> = toml::from_str(&text).map_err(explain)?;
     let mut table: toml::Table = toml::from_str(&text).map_err(explain)?;
@@ -63,9 +64,10 @@ fn table<C: RunConfig>(path: &Path) -> Result<toml::Table> {
 /// Rejects the configuration of another experiment.
 fn check_model<C: RunConfig>(path: &Path, model: Option<&toml::Value>) -> Result<()> {
     let model = model.and_then(toml::Value::as_str).unwrap_or(C::NAME);
+    let named = excerpt(model);
     ensure!(
         model == C::NAME,
-        "{} is a configuration of gumbel train {model}, not of gumbel train {}; use gumbel train {model}",
+        "{} is a configuration of gumbel train {named}, not of gumbel train {}; use gumbel train {named}",
         path.display(),
         C::NAME
     );
@@ -99,7 +101,7 @@ fn options<C: RunConfig>() -> Vec<(String, Vec<String>)> {
 fn unknown_option<C: RunConfig>(key: &str, options: &[(String, Vec<String>)]) -> String {
     let near = nearest(key, options.iter().map(|(name, _)| name.as_str()));
     let meant = near.first().map_or(String::new(), |near| format!(", did you mean '{near}'?"));
-    format!("unknown option '{key}'{meant}; see gumbel train {} --help", C::NAME)
+    format!("unknown option '{}'{meant}; see gumbel train {} --help", excerpt(key), C::NAME)
 }
 
 /// The configuration of typed options over those of a file's text.
@@ -124,6 +126,8 @@ mod tests {
         let cases = [
             ("seed = 1\nstpes = 3", ", line 2: unknown option 'stpes', did you mean 'steps'?"),
             ("\"learning-rate\" = 3", ", line 1: unknown option 'learning-rate'"),
+            ("\"a\\u001b\" = 3", ", line 1: unknown option 'a\\u{1b}'; see"),
+            ("device = \"\\u001b[2J\"", ", line 1: unknown variant `\\u{1b}[2J`"),
             ("\n\nsteps = \"many\"", ", line 3: invalid type: string \"many\""),
             ("seed = 1\nsteps = ", ", line 2: "),
             ("steps = 1\nsteps = 2", ", line 2: duplicate key"),

@@ -81,7 +81,8 @@ fn a_batch_without_rows_has_a_result_without_rows() {
         let value = function(Tensor::<2>::zeros([0, 3], &Device::flex())).unwrap();
         assert_eq!(value.dims()[0], 0, "{name}");
     }
-    let sorts: [(&str, fn(Tensor<2>) -> Result<Tensor<3>, Error>); 3] = [
+    type Sort = fn(Tensor<2>) -> Result<Tensor<3>, Error>;
+    let sorts: [(&str, Sort); 3] = [
         ("soft_sort", |s| permutation::soft_sort(s, 0.7)),
         ("neural_sort", |s| permutation::neural_sort(s, 0.7)),
         ("hard_sort", permutation::hard_sort),
