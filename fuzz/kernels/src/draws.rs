@@ -175,10 +175,10 @@ fn given<T: Real + Logit<Real = T>>(logits: &Logits<T>, tau: T, data: &mut Unstr
     perturbed_softmax(&logits.values, &noise, logits.k, tau, &mut soft).expect("finite noise");
     log_perturbed_softmax(&logits.values, &noise, logits.k, tau, &mut log).expect("finite noise");
     simplex(logits, &soft, &log);
-    // Noise at a mask has no effect, whatever it is; noise of -inf is a mask.
+    // Noise at a mask has no effect.
     let open = logits.values.iter().position(|&logit| logit > T::neg_infinity());
     if let Some(place) = open {
-        noise[place] = *data.choose(&[T::nan(), T::infinity()])?;
+        noise[place] = *data.choose(&[T::nan(), T::infinity(), T::neg_infinity()])?;
         let refused = perturbed_softmax(&logits.values, &noise, logits.k, tau, &mut soft);
         assert!(refused.is_err(), "noise that is not finite");
         message::ok(refused);

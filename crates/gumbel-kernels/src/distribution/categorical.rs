@@ -355,7 +355,7 @@ mod tests {
                 (0..10).map(|i| weights[i] / total * excess(wide_p[i] - wide_q[i] - mean)).sum::<f64>();
             let exact = exact.ln_1p();
             let error = (f64::from(single[0]) - exact).abs();
-            assert!(error <= 1e-4 * exact + 1e-14, "{} for {exact}, seed {seed}, scale {scale}", single[0]);
+            assert!(error <= 1e-3 * exact + 1e-14, "{} for {exact}, seed {seed}, scale {scale}", single[0]);
         }
     }
 

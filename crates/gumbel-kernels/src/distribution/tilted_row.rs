@@ -109,5 +109,7 @@ impl<T: Real> TiltedRow<T> {
 fn large_slope_in_tau<T: Real>(n: T, tau: T, deviations: &[T], y: &[T]) -> T {
     let down = T::from_f64(2f64.powi(-40));
     let sum = sum_of_pairs(deviations, y, |c, y| weighted(c, y * down));
-    (n * down / tau - sum) / down
+    let volume = n * down / tau;
+    // At the lowest temperatures both are beyond the range; what is left is that of the volume.
+    if volume.is_infinite() { volume } else { (volume - sum) / down }
 }

@@ -30,8 +30,15 @@ impl<T: Real> Noise<'_, T> {
             }
             Noise::Given(noise) => {
                 let pairs = noise[at..][..gaps.len()].iter().zip(gaps);
-                keys.iter_mut().zip(pairs).for_each(|(key, (&noise, gap))| *key = noise + gap);
+                keys.iter_mut().zip(pairs).for_each(|(key, (&noise, gap))| *key = noisy(noise, gap));
             }
         }
     }
+}
+
+/// `gap + noise`. A mask stays one whatever its noise is, and noise of −∞ makes none: it is NaN, which is refused.
+#[inline(always)]
+fn noisy<T: Real>(noise: T, gap: T) -> T {
+    let noise = if noise > T::neg_infinity() { noise } else { T::nan() };
+    if gap == T::neg_infinity() { gap } else { noise + gap }
 }

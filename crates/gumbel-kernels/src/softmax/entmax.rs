@@ -273,6 +273,10 @@ impl<T: Real> RowKernel<T, 2, 1> for EntmaxVjp {
         let pairs = y.chunks_exact(self.k).zip(dy.chunks_exact(self.k));
         for ((y, dy), out) in pairs.zip(out.chunks_exact_mut(self.k)) {
             let slopes = || y.iter().map(|&y| self.order.slope(y.into()));
+            if self.order.excess > 1.0 {
+                self.steep(y, dy, out);
+                continue;
+            }
             // The cotangent outside the support has no effect, even if it is NaN.
             let weighted = |(slope, &dy): (f64, &T)| if slope > 0.0 { slope * dy.into() } else { 0.0 };
             let mean = slopes().zip(dy).map(weighted).sum::<f64>() / slopes().sum::<f64>();
@@ -282,6 +286,33 @@ impl<T: Real> RowKernel<T, 2, 1> for EntmaxVjp {
             }
         }
         Ok(())
+    }
+}
+
+impl EntmaxVjp {
+    /// A row at α above 2, where the slope of a small weight is large, or beyond the range of the type. The steepest category takes what
+    /// the others leave, because a row of the product sums to zero; a number beyond the range is the largest finite one.
+    #[inline(never)]
+    fn steep<T: Real>(self, y: &[T], dy: &[T], out: &mut [T]) {
+        let logs: Vec<f64> = y.iter().map(|&y| (1.0 - self.order.excess) * y.into().ln()).collect();
+        let inside = |place: usize| y[place] > T::zero();
+        let top = (0..y.len()).filter(|&place| inside(place)).max_by(|&a, &b| logs[a].total_cmp(&logs[b]));
+        let Some(top) = top else { return out.fill(T::zero()) };
+        let shares = |place: usize| if inside(place) { (logs[place] - logs[top]).exp() } else { 0.0 };
+        let total: f64 = (0..y.len()).map(shares).sum();
+        let pull = |place: usize| if inside(place) { shares(place) / total * dy[place].into() } else { 0.0 };
+        let mean: f64 = (0..y.len()).map(pull).sum();
+        let limit = f64::MAX / (y.len() as f64 + 1.0);
+        let product = |place: usize| {
+            let gap = if inside(place) && place != top { dy[place].into() - mean } else { 0.0 };
+            let steep = if gap == 0.0 { 0.0 } else { logs[place].exp() * gap / self.tau };
+            steep.clamp(-limit, limit)
+        };
+        let others: f64 = (0..y.len()).map(product).sum();
+        for (place, out) in out.iter_mut().enumerate() {
+            let exact = if place == top { -others } else { product(place) };
+            *out = T::from_f64(exact).max(T::min_value()).min(T::max_value());
+        }
     }
 }
 

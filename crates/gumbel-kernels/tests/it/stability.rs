@@ -1,6 +1,6 @@
 //! Every kernel at the ends of the number types: no overflow, no NaN, and masks stay masked.
 
-use crate::support::{LogProb, LogProbVjp, wide};
+use crate::support::{LogProb, LogProbVjp, numbers, output, wide};
 use gumbel_kernels::*;
 
 /// The ends of one number type.
@@ -201,5 +201,31 @@ fn single_precision_sample_agrees_with_double() {
             // The perturbed logits, of size up to 20, are rounded and then divided by tau.
             assert!((f64::from(single) - double).abs() < 3e-6 * (1.0 + 1.0 / tau) + 3e-7 * double.abs());
         }
+    }
+}
+
+/// At large α small weights have slopes beyond the type.
+#[test]
+fn entmax_slopes_are_numbers_that_sum_to_zero_at_any_order() {
+    for (seed, alpha) in (0..40).flat_map(|seed| [2.5, 10.0, 100.0, 710.0, 1e5].map(|alpha| (seed, alpha))) {
+        let (logits, d) = (numbers(seed, 6), numbers(seed + 100, 6));
+        let y = output(6, |out| entmax(&logits, 6, alpha, 0.5, out));
+        let slopes = output(6, |out| entmax_vjp(&y, &d, 6, alpha, 0.5, out));
+        let (sum, size) = (slopes.iter().sum::<f64>(), slopes.iter().map(|s| s.abs()).sum::<f64>());
+        assert!(slopes.iter().all(|slope| slope.is_finite()), "alpha {alpha}: {slopes:?} at {y:?}");
+        assert!(sum.abs() <= 1e-9 * size, "alpha {alpha}: {slopes:?} sum to {sum}");
+    }
+}
+
+#[test]
+fn slopes_in_tau_are_numbers_at_the_lowest_temperatures() {
+    for tau in [1e-37f32, 1e-38, 2e-39, 1e-44] {
+        let (logits, stream) = ([0.3f32, -1.0, 2.0], Stream::new(3));
+        let mut y = [0.0f32; 3];
+        log_gumbel_softmax(&logits, 3, tau, stream, &mut y).unwrap();
+        let (mut d_logits, mut d_y, mut d_tau) = ([0.0f32; 3], [0.0f32; 3], [0.0f32]);
+        exp_concrete_log_prob_vjp(&logits, &y, &[1.0], 3, tau, &mut d_logits, &mut d_y, &mut d_tau).unwrap();
+        let all = [&d_logits[..], &d_y, &d_tau].concat();
+        assert!(all.iter().all(|slope| !slope.is_nan()), "tau {tau}: {all:?}");
     }
 }
