@@ -221,33 +221,34 @@ fn divergences<T: Real, const FMA: bool>([p, q]: [&[T]; 2], of: [&mut Shifted<T>
     of_p.log_sums::<FMA>(out.len());
     of_q.log_sums::<FMA>(out.len());
     if !of_p.short() {
-        let ([max_p, max_q], [log_p, log_q]) = ([of_p.max[0], of_q.max[0]], [of_p.sum[0], of_q.sum[0]]);
-        let term = |p: T, q: T| divergence_term::<T, FMA>([p, q], [p - max_p, q - max_q], [log_p, log_q]);
-        out[0] = sum_of_pairs(p, q, term);
+        let (max, log_sum) = ([of_p.max[0], of_q.max[0]], [of_p.sum[0], of_q.sum[0]]);
+        out[0] = sum_of_pairs(p, q, |p, q| divergence_term::<T, FMA>([p, q], max, log_sum));
         return;
     }
-    // The logarithms of the sums, for each logit.
-    map_rows(&of_q.gaps, k, &of_q.sum[..out.len()], &mut of_q.weights, |_, log_sum| log_sum);
-    map_rows(&of_p.gaps, k, &of_p.sum[..out.len()], &mut of_p.weights, |_, log_sum| log_sum);
-    let of_each = of_p.weights.iter().zip(of_q.weights.iter()).zip(of_q.gaps.iter()).zip(p.iter().zip(q));
-    for (gap_p, (((&log_p, &log_q), &gap_q), (&p, &q))) in of_p.gaps.iter_mut().zip(of_each) {
-        *gap_p = divergence_term::<T, FMA>([p, q], [*gap_p, gap_q], [log_p, log_q]);
+    for of in [&mut *of_p, &mut *of_q] {
+        // The largest of its row and the logarithm of the sum, for each logit.
+        map_rows(&of.weights, k, &of.max[..out.len()], &mut of.gaps, |_, max| max);
+        map_rows(&of.gaps, k, &of.sum[..out.len()], &mut of.weights, |_, log_sum| log_sum);
+    }
+    let of_each = of_q.gaps.iter().zip(of_p.weights.iter().zip(of_q.weights.iter())).zip(p.iter().zip(q));
+    for (term, ((&max_q, (&log_p, &log_q)), (&p, &q))) in of_p.gaps.iter_mut().zip(of_each) {
+        *term = divergence_term::<T, FMA>([p, q], [*term, max_q], [log_p, log_q]);
     }
     of_p.sum_gaps(out);
 }
 
-/// `p (ln p − ln q) − p + q` from logits, from their gaps to the largest and from the logarithms of the sums of exponentials
-/// of gaps. What is added to the textbook's term sums to zero, makes every term positive, and leaves no difference of
-/// almost equal numbers. The logits are needed to distinguish a mask from an improbable category.
+/// `p (ln p − ln q) − p + q` from logits, from the largest of their rows and from the logarithms of the sums of exponentials
+/// of the gaps to these. What is added to the textbook's term sums to zero, makes every term positive, and leaves no
+/// difference of almost equal numbers. The logits are needed to distinguish a mask from an improbable category.
 #[inline(always)]
 fn divergence_term<T: Real, const FMA: bool>(
     [p, q]: [T; 2],
-    [gap_p, gap_q]: [T; 2],
+    [max_p, max_q]: [T; 2],
     [log_p, log_q]: [T; 2],
 ) -> T {
-    // Between rows that are almost equal the gaps differ exactly, and an error in the common part has no first order.
-    let ratio = (gap_p - gap_q) - (log_p - log_q);
-    let [ln_p, ln_q] = [gap_p - log_p, gap_q - log_q].map(|log| log.max(T::min_value()));
+    // Between rows that are almost equal these differences are exact, and an error in the common part has no first order.
+    let ratio = (p - q) - (max_p - max_q) - (log_p - log_q);
+    let [ln_p, ln_q] = [p - max_p - log_p, q - max_q - log_q].map(|log| log.max(T::min_value()));
     let (mass_p, mass_q) = (ln_p.lane_exp::<FMA>(), ln_q.lane_exp::<FMA>());
     let near = mass_p * excess(ratio);
     let term = if ratio.abs() < T::from_f64(0.25) { near } else { mass_p * (ln_p - ln_q) - mass_p + mass_q };
