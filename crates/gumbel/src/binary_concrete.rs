@@ -1,8 +1,7 @@
 //! The Binary Concrete distribution (relaxed Bernoulli, Gumbel-sigmoid) in logit space.
 
 use crate::Error;
-use crate::distribution::finite_log_odds;
-use crate::tensor::{at_least_single, restored};
+use crate::tensor::{at_least_single, finite_log_odds, restored};
 use burn::tensor::{Tensor, activation};
 use gumbel_kernels::check_temperature;
 

@@ -79,6 +79,7 @@ impl FromStr for Kl {
 /// let q = Tensor::<1>::from_floats([2f32.ln(), 0.0, 0.5f32.ln()], &Device::flex());
 /// let kl = gumbel::kl::categorical(q.clone(), q.zeros_like())?.into_scalar::<f32>();
 /// assert!((kl - 0.142912).abs() < 1e-6);
+/// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn categorical<const D: usize>(q: Tensor<D>, p: Tensor<D>) -> Result<Tensor<D>, Error> {
     let dtype = q.dtype();
@@ -142,12 +143,16 @@ fn impossible<const D: usize>(log_probabilities: &Tensor<D>) -> Tensor<D, Bool> 
 /// # Shapes
 /// `q`, `p` (logits) and `z` `[.., K]`, broadcast, to `[.., 1]`.
 ///
+/// # Errors
+/// A logit that is NaN or `+inf`, a row masked throughout.
+///
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// let q = Tensor::<1>::from_floats([2f32.ln(), 0.0, 0.5f32.ln()], &Device::flex());
 /// let z = Tensor::from_floats([1.0, 0.0, 0.0], &Device::flex());
 /// let ratio = gumbel::kl::mass_at_sample(q.clone(), q.zeros_like(), z)?.into_scalar::<f32>();
 /// assert!((ratio - (6f32 / 3.5).ln()).abs() < 1e-6); // q of 4/7 against 1/3
+/// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn mass_at_sample<const D: usize>(q: Tensor<D>, p: Tensor<D>, z: Tensor<D>) -> Result<Tensor<D>, Error> {
     ops::check_logits(&q)?;

@@ -151,3 +151,21 @@ impl<const D: usize> Flags for Tensor<D, Bool> {
         self.bool_not().any_of_row().bool_not()
     }
 }
+
+/// Returns log-odds in single precision or better, or an error if one is not finite.
+pub(crate) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Tensor<D>, Error> {
+    let log_odds = at_least_single(log_odds);
+    match first_where(&log_odds, |value| !value.is_finite()) {
+        None => Ok(log_odds),
+        Some((index, value)) => Err(gumbel_kernels::Error::LogOdds { index, value }.into()),
+    }
+}
+
+/// The first number that is unfit, with its index in the flat tensor.
+pub(crate) fn first_where<const D: usize>(
+    tensor: &Tensor<D>,
+    unfit: impl Fn(f64) -> bool,
+) -> Option<(usize, f64)> {
+    let data = tensor.clone().detach().into_data();
+    data.iter::<f64>().enumerate().find(|&(_, value)| unfit(value))
+}

@@ -146,8 +146,9 @@ fn finite_limit<T: Real>(n: usize, tau: T, log_x: &[T], logits: &[T]) -> T {
     let at_zeros: Vec<T> =
         unmasked().filter(|(_, log_x)| log_x.is_infinite()).map(|(&logit, _)| logit).collect();
     let max = max(&at_zeros);
-    let log_sum = max + sum_of(&at_zeros, |logit| (logit - max).exp()).ln();
+    let log_sum = sum_of(&at_zeros, |logit| (logit - max).exp()).ln();
     let log_x_or_zero = |log_x: T| if log_x == T::neg_infinity() { T::zero() } else { log_x };
-    let terms = unmasked().map(|(&logit, &log_x)| logit - log_sum - (tau + T::one()) * log_x_or_zero(log_x));
+    let terms =
+        unmasked().map(|(&logit, &log_x)| logit - max - log_sum - (tau + T::one()) * log_x_or_zero(log_x));
     log_constant(n, tau) + terms.sum::<T>()
 }

@@ -1,4 +1,4 @@
-//! The parts of the Concrete log-density: `a = l − tau y`, and a constant.
+//! The parts of the Concrete log-density: `a = l − tau y`, and a constant. What is common to the logits is taken out first.
 
 use crate::Real;
 

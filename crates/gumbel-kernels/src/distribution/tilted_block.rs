@@ -5,7 +5,7 @@ use super::tilt::{count, log_constant, tilt};
 use crate::Real;
 use crate::number::masked::weighted;
 use crate::parallel::block::{BLOCK, Block, Scratch, full_vectors, map_into, map_rows, new_block, plus};
-use crate::parallel::lanes::larger;
+use crate::parallel::gaps::{RowMaxima, gap};
 
 /// Rows inside the support, with finite numbers except at masks. All other rows are for
 /// [`TiltedRow`](super::tilted_row::TiltedRow).
@@ -23,6 +23,7 @@ pub(super) struct TiltedBlock<T> {
     n: [T; BLOCK],
     masked: bool,
     scratch: Scratch<T>,
+    maxima: RowMaxima<T>,
     /// The constants of 0, 1, …, k unmasked categories; only the last of them until there is a mask.
     constants: Vec<T>,
 }
@@ -41,6 +42,7 @@ impl<T: Real> TiltedBlock<T> {
             n: per_row,
             masked: false,
             scratch: Scratch::new(),
+            maxima: RowMaxima::new(),
             constants: vec![log_constant(k, tau)],
         }
     }
@@ -53,7 +55,7 @@ impl<T: Real> TiltedBlock<T> {
             return false;
         }
         let (max, sum) = (&mut self.max[..rows], &mut self.sum[..rows]);
-        self.scratch.reduce_rows(&self.a, self.k, larger, max);
+        self.scratch.largest_of_rows(&self.a, self.k, max);
         map_rows(&self.a, self.k, max, &mut self.gaps, |a, max| a - max);
         map_into(&self.gaps[..len], &mut self.weights[..], T::lane_exp_of_gap::<FMA>);
         self.scratch.reduce_rows(&self.weights, self.k, plus, sum);
@@ -66,11 +68,12 @@ impl<T: Real> TiltedBlock<T> {
     #[inline(always)]
     fn tilt(&mut self, y: &[T], logits: &[T]) -> bool {
         let (tau, mut valid, mut any_masked) = (self.tau, true, false);
-        for ((a, &y), &logit) in self.a.iter_mut().zip(y).zip(logits) {
+        let maxima = self.maxima.of(logits, self.k);
+        for (((a, &y), &logit), &max) in self.a.iter_mut().zip(y).zip(logits).zip(maxima) {
             let masked = logit == T::neg_infinity();
             any_masked |= masked;
             valid &= (y < T::infinity()) & (logit < T::infinity()) & (masked == (y == T::neg_infinity()));
-            *a = if masked { logit } else { tilt(logit, tau, y) };
+            *a = if masked { logit } else { tilt(gap(logit, max), tau, y) };
         }
         self.masked = any_masked;
         valid

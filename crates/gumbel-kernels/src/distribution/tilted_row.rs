@@ -1,12 +1,13 @@
-//! One row of a Concrete density in log space, `a = l − tau y`, for any numbers.
+//! One row of a Concrete density in log space, `a = l − max l − tau y`, for any numbers.
 
 use super::space::{Space, Support};
 use super::tilt::{count, log_constant, tilt};
 use crate::Real;
 use crate::number::masked::weighted;
+use crate::parallel::gaps::gap;
 use crate::parallel::lanes::{max, sum, sum_of, sum_of_pairs};
 
-/// One row of `a = l − tau y`.
+/// One row of `a = l − max l − tau y`.
 pub(super) struct TiltedRow<T> {
     tau: T,
     /// −∞ at masks, +∞ at other categories with `y` = −∞, finite elsewhere.
@@ -26,13 +27,14 @@ impl<T: Real> TiltedRow<T> {
     #[inline(always)]
     pub fn set(&mut self, y: &[T], logits: &[T]) -> bool {
         let (mut n, mut zeros, mut mass_on_mask, mut valid) = (0u32, 0u32, false, true);
+        let row_max = max(logits);
         for ((a, &y), &logit) in self.a.iter_mut().zip(y).zip(logits) {
             valid &= (y < T::infinity()) & (logit < T::infinity());
             let (masked, zero) = (logit == T::neg_infinity(), y == T::neg_infinity());
             n += u32::from(!masked);
             zeros += u32::from(!masked & zero);
             mass_on_mask |= masked & !zero;
-            *a = if masked { logit } else { tilt(logit, self.tau, y) };
+            *a = if masked { logit } else { tilt(gap(logit, row_max), self.tau, y) };
         }
         self.support = Support { unmasked: n as usize, zeros: zeros as usize, mass_on_mask };
         valid && n > 0 && (mass_on_mask || zeros < n)

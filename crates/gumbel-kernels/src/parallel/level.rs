@@ -39,6 +39,13 @@ pub enum Level {
 }
 
 /// `GUMBEL_LEVEL` is not the name of a level of this machine.
+///
+/// ```
+/// use gumbel_kernels::{Level, UnknownLevel};
+/// let unknown = UnknownLevel { name: "avx1024".into(), available: vec![Level::Baseline] };
+/// assert_eq!(unknown.to_string(), r#"unknown GUMBEL_LEVEL "avx1024"; on this machine expected one of: baseline"#);
+/// assert_eq!(unknown.available.len(), 1);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown GUMBEL_LEVEL {:?}; on this machine expected one of: {}",

@@ -6,6 +6,7 @@ mod gumbel_softmax;
 mod log_prob;
 mod log_prob_errors;
 mod permutations;
+mod reference;
 mod shifts;
 mod stability;
 mod statistics;

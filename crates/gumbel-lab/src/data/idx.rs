@@ -52,8 +52,6 @@ pub fn read_images(path: &Path) -> Result<Contents<Images>, Error> {
 
 /// Reads labels: bytes (`0x0801`) or 16-bit integers (`0x0B01`).
 ///
-/// Labels are returned as integers; [`narrow`] converts them to bytes where they fit.
-///
 /// # Errors
 /// As [`read_images`], except that a file of zero labels is valid.
 pub fn read_labels(path: &Path) -> Result<Contents<Vec<i16>>, Error> {

@@ -1,9 +1,10 @@
 //! The Bernoulli distribution.
 
 use super::BinaryConcrete;
-use super::checked::{finite_log_odds, noise_like};
+use super::checked::noise_like;
 use super::stable::excess;
 use crate::ops::NoiseKind;
+use crate::tensor::finite_log_odds;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor, activation};
 

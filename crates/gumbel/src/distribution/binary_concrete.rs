@@ -1,8 +1,9 @@
 //! The Binary Concrete distribution in logit space.
 
-use super::checked::{finite_log_odds, noise_like};
+use super::checked::noise_like;
 use super::{Reparameterized, stable::a_coth_a_less_one};
 use crate::ops::NoiseKind;
+use crate::tensor::finite_log_odds;
 use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;

@@ -1,18 +1,9 @@
 //! Checks of parameters, and noise in their type.
 
 use crate::ops::NoiseKind;
-use crate::tensor::{at_least_single, tracked_as};
+use crate::tensor::{at_least_single, first_where, tracked_as};
 use crate::{Error, Noise};
 use burn::tensor::{DType, Tensor};
-
-/// Returns log-odds in single precision or better, or an error if one is not finite.
-pub(crate) fn finite_log_odds<const D: usize>(log_odds: Tensor<D>) -> Result<Tensor<D>, Error> {
-    let log_odds = at_least_single(log_odds);
-    match first_where(&log_odds, |value| !value.is_finite()) {
-        None => Ok(log_odds),
-        Some((index, value)) => Err(gumbel_kernels::Error::LogOdds { index, value }.into()),
-    }
-}
 
 /// Returns a parameter in single precision or better, or an error if an element is not finite.
 pub(super) fn finite<const D: usize>(
@@ -45,12 +36,6 @@ pub(super) fn positive(distribution: &'static str, name: &'static str, value: f6
         true => Ok(value),
         false => Err(Error::parameter(distribution, name, "positive and finite", value)),
     }
-}
-
-/// The first number that is unfit, with its index in the flat tensor.
-fn first_where<const D: usize>(tensor: &Tensor<D>, unfit: impl Fn(f64) -> bool) -> Option<(usize, f64)> {
-    let data = tensor.clone().detach().into_data();
-    data.iter::<f64>().enumerate().find(|&(_, value)| unfit(value))
 }
 
 /// The largest accepted difference of a sum of probabilities from one: the square root of the type's epsilon.

@@ -1,8 +1,9 @@
 //! The hard concrete distribution of gates that can be exactly closed or fully open.
 
 use super::Reparameterized;
-use super::checked::{finite_log_odds, noise_like};
+use super::checked::noise_like;
 use crate::ops::NoiseKind;
+use crate::tensor::finite_log_odds;
 use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;

@@ -55,7 +55,6 @@ mod truncated_gumbel;
 pub use bernoulli::Bernoulli;
 pub use binary_concrete::BinaryConcrete;
 pub use categorical::Categorical;
-pub(crate) use checked::finite_log_odds;
 pub use concrete::Concrete;
 pub use conditioned::ConditionedGumbels;
 pub(crate) use conditioned::gumbel_given_argmax;

@@ -10,7 +10,7 @@ use std::fmt;
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use gumbel::estimator::{Estimator, Objective, Pathwise, Properties, Sample, prepared};
+/// use gumbel::estimator::{Estimator, Objective, Pathwise, Properties, Sample};
 /// use gumbel::{Error, Noise, sample_one_hot, straight_through};
 ///
 /// /// A hard sample with the gradient of the softmax at temperature 2.
