@@ -23,3 +23,4 @@ mod semi;
 mod show;
 mod signals;
 mod text;
+mod trust;
