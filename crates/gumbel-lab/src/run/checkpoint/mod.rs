@@ -5,6 +5,7 @@ mod parameters;
 mod sealed;
 
 use super::{Damaged, RowsMark};
+use crate::support::excerpt::message;
 use anyhow::{Result, anyhow, ensure};
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
@@ -202,7 +203,8 @@ impl Checkpoint {
             return Err(self.file.damaged(problem).into());
         }
         let restored = optimizer.from_bytes(Bytes::from_bytes_vec(moments.data().to_vec()));
-        let restored = restored.map_err(|error| self.file.damaged(format!("its optimiser: {error}")))?;
+        let restored = restored
+            .map_err(|error| self.file.damaged(format!("its optimiser: {}", message(&error.to_string()))))?;
         Ok((model, restored))
     }
 }

@@ -1,5 +1,6 @@
 //! The state of an optimiser in Burn's own format, which is checked before Burn takes it: Burn panics where it does not fit.
 
+use crate::support::excerpt::{excerpt, message};
 use burn::tensor::{Bytes, DType};
 use burn_pack::{Error, Reader};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,8 +12,10 @@ const RANK: &str = "__rank";
 pub(super) fn problem(state: &[u8], shapes: &BTreeMap<u64, Vec<usize>>) -> Option<String> {
     match misfit(state, shapes) {
         Ok(None) => None,
-        Ok(Some(entry)) => Some(format!("{entry} in the state of its optimiser is not of this model")),
-        Err(error) => Some(format!("the state of its optimiser: {error}")),
+        Ok(Some(entry)) => {
+            Some(format!("{} in the state of its optimiser is not of this model", excerpt(&entry)))
+        }
+        Err(error) => Some(format!("the state of its optimiser: {}", message(&error.to_string()))),
     }
 }
 

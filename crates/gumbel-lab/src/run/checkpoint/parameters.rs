@@ -1,6 +1,7 @@
 //! The parameters of a model under their dotted paths.
 
 use super::sealed::SealedFile;
+use crate::support::excerpt::excerpt;
 use anyhow::{Result, bail, ensure};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -61,7 +62,7 @@ pub(super) fn check_finite(file: &SealedFile) -> Result<()> {
 
 fn not_finite(name: &str, values: impl IntoIterator<Item = f32>) -> Option<String> {
     let (place, value) = values.into_iter().enumerate().find(|(_, value)| !value.is_finite())?;
-    Some(format!("parameter {name} is {value} at element {place}, expected a finite number"))
+    Some(format!("parameter {} is {value} at element {place}, expected a finite number", excerpt(name)))
 }
 
 fn of_model<'a>(
@@ -81,7 +82,13 @@ fn floats_of(tensor: &TensorView) -> Vec<f32> {
 pub(super) fn load<M: Module>(file: &SealedFile, model: M) -> Result<M> {
     let (path, tensors, mut stored) = (file.path(), file.tensors(), BTreeMap::new());
     for (name, tensor) in of_model(tensors.iter()) {
-        ensure!(tensor.dtype() == Dtype::F32, "{}: {name} is {:?}, not F32", path.display(), tensor.dtype());
+        ensure!(
+            tensor.dtype() == Dtype::F32,
+            "{}: {} is {:?}, not F32",
+            path.display(),
+            excerpt(name),
+            tensor.dtype()
+        );
         stored.insert(name.to_string(), TensorData::new(floats_of(&tensor), tensor.shape().to_vec()));
     }
     compare(path, &parameters(&model), &stored)?;
@@ -104,7 +111,9 @@ fn compare(path: &Path, wanted: &Parameters, stored: &BTreeMap<String, TensorDat
     }
     let known = |name: &&String| wanted.iter().any(|(wanted, _)| wanted == *name);
     match stored.keys().find(|name| !known(name)) {
-        Some(name) => bail!("{} holds a different model: parameter {name} is not expected", path.display()),
+        Some(name) => {
+            bail!("{} holds a different model: parameter {} is not expected", path.display(), excerpt(name))
+        }
         None => Ok(()),
     }
 }

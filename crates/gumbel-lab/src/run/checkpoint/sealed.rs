@@ -5,6 +5,7 @@
 //! flipped bit cannot remove both.
 
 use crate::run::Damaged;
+use crate::support::excerpt::message;
 use crate::support::hex::hex;
 use anyhow::{Context, Result, ensure};
 use safetensors::SafeTensors;
@@ -94,7 +95,7 @@ impl SealedFile {
             self.damaged(format!("its metadata have no {key}, as those of another kind of file"))
         })?;
         let read = serde_json::from_value(Value::Object(found.clone()));
-        read.map_err(|error| self.damaged(format!("its {key}: {error}")).into())
+        read.map_err(|error| self.damaged(format!("its {key}: {}", message(&error.to_string()))).into())
     }
 
     /// The tensors.
