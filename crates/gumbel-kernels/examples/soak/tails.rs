@@ -30,7 +30,7 @@ pub fn lines<T: Real>(options: &Options) -> Vec<Line> {
     upper.iter().zip(&above).chain(lower.iter().zip(&below)).map(line).collect()
 }
 
-/// The decades, and the last quantile with as many as [`FEWEST`] expected.
+/// Powers of ten, and the quantile beyond which [`FEWEST`] numbers are expected.
 fn quantiles(count: u64) -> Vec<f64> {
     let last = FEWEST / count as f64;
     let decades = (1..).map(|decade| 10f64.powi(-decade)).take_while(|&mass| mass > 1.5 * last);

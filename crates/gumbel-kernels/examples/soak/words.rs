@@ -24,7 +24,7 @@ const LAYOUTS: [Layout; 6] = [
     }),
 ];
 
-/// Writes `count` words, or as many as the reader takes.
+/// Writes `count` words, or fewer if the reader closes the pipe.
 pub fn write(options: &Options) -> Result<(), String> {
     let names = LAYOUTS.map(|(name, _)| name);
     let found = LAYOUTS.iter().find(|(name, _)| *name == options.layout);

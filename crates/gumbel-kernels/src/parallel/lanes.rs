@@ -25,6 +25,21 @@ fn fold_wide<T: Real>(wide: [T; WIDE], op: impl Fn(T, T) -> T) -> T {
     fold_lanes(core::array::from_fn(|lane| op(pair(lane, 0), pair(lane, 2 * LANES))), op)
 }
 
+/// Combines each lane with the numbers that fall to it.
+#[inline(always)]
+fn by_lane<T: Real>(mut lanes: [T; WIDE], values: &[T], op: impl Fn(T, T) -> T) -> [T; WIDE] {
+    let (vectors, rest) = values.as_chunks::<WIDE>();
+    for vector in vectors {
+        for (lane, &value) in lanes.iter_mut().zip(vector) {
+            *lane = op(*lane, value);
+        }
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane = op(*lane, value);
+    }
+    lanes
+}
+
 /// A sum, in lanes, of numbers that arrive in pieces.
 pub(crate) struct Lanes<T>([T; WIDE]);
 
@@ -36,17 +51,7 @@ impl<T: Real> Lanes<T> {
 
     #[inline(always)]
     pub fn add(&mut self, values: &[T]) {
-        let mut lanes = self.0;
-        let (vectors, rest) = values.as_chunks::<WIDE>();
-        for vector in vectors {
-            for (lane, &value) in lanes.iter_mut().zip(vector) {
-                *lane = *lane + value;
-            }
-        }
-        for (lane, &value) in lanes.iter_mut().zip(rest) {
-            *lane = *lane + value;
-        }
-        self.0 = lanes;
+        self.0 = by_lane(self.0, values, |lane, value| lane + value);
     }
 
     #[inline(always)]
@@ -72,18 +77,8 @@ impl<T: Real> Maxima<T> {
 
     #[inline(always)]
     pub fn update(&mut self, values: &[T]) {
-        let mut lanes = self.0;
-        let (vectors, rest) = values.as_chunks::<WIDE>();
         // `max` and not `larger`, which compiles to a conditional store: the next load would have to wait for it.
-        for vector in vectors {
-            for (lane, &value) in lanes.iter_mut().zip(vector) {
-                *lane = lane.max(value);
-            }
-        }
-        for (lane, &value) in lanes.iter_mut().zip(rest) {
-            *lane = lane.max(value);
-        }
-        self.0 = lanes;
+        self.0 = by_lane(self.0, values, T::max);
     }
 
     /// −∞ if there is none.

@@ -272,11 +272,11 @@ impl<T: Real> RowKernel<T, 2, 1> for EntmaxVjp {
         let ([y, dy], [out]) = (rows.inputs, rows.outputs);
         let pairs = y.chunks_exact(self.k).zip(dy.chunks_exact(self.k));
         for ((y, dy), out) in pairs.zip(out.chunks_exact_mut(self.k)) {
-            let slopes = || y.iter().map(|&y| self.order.slope(y.into()));
             if self.order.excess > 1.0 {
                 self.steep(y, dy, out);
                 continue;
             }
+            let slopes = || y.iter().map(|&y| self.order.slope(y.into()));
             // The cotangent outside the support has no effect, even if it is NaN.
             let weighted = |(slope, &dy): (f64, &T)| if slope > 0.0 { slope * dy.into() } else { 0.0 };
             let mean = slopes().zip(dy).map(weighted).sum::<f64>() / slopes().sum::<f64>();
@@ -290,8 +290,9 @@ impl<T: Real> RowKernel<T, 2, 1> for EntmaxVjp {
 }
 
 impl EntmaxVjp {
-    /// A row at α above 2, where the slope of a small weight is large, or beyond the range of the type. The steepest category takes what
-    /// the others leave, because a row of the product sums to zero; a number beyond the range is the largest finite one.
+    /// A row at α above 2, where the slope of a small weight is large, or beyond the range of the type. The steepest
+    /// category takes what the others leave, because a row of the product sums to zero. A number beyond the range becomes
+    /// the largest finite one.
     #[inline(never)]
     fn steep<T: Real>(self, y: &[T], dy: &[T], out: &mut [T]) {
         let logs: Vec<f64> = y.iter().map(|&y| (1.0 - self.order.excess) * y.into().ln()).collect();

@@ -1,6 +1,6 @@
-//! A thousand random rows (length, masks, common part, spread, temperature, type) for every function of logits: a typed error
-//! where a row is invalid, and else the number of the formula in double precision. Tolerances are those of the rounding of
-//! a gap and of its noise, half a unit in the last place each, and of some units of the functions.
+//! Each test draws a thousand rows with random lengths, masks, common parts, spreads and temperatures. An invalid row must
+//! give a typed error. For a valid row, single precision must agree with the formula in double precision. The tolerances
+//! allow for the rounding of a gap and of its noise, half a unit in the last place each, and for some units in the functions.
 
 use gumbel_kernels::*;
 
