@@ -66,7 +66,7 @@ pub fn run(options: &Watch) -> Result<ExitCode> {
 
 /// The time at which metrics were last written.
 fn changed(run: &RunFolder) -> Option<SystemTime> {
-    std::fs::metadata(run.file("metrics.csv")).ok()?.modified().ok()
+    std::fs::metadata(run.file(RunFolder::METRICS)).ok()?.modified().ok()
 }
 
 /// Waits; returns whether the user has interrupted.

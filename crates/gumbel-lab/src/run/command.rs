@@ -162,10 +162,7 @@ impl<E: Outcome> Run<'_, E> {
         E::check(&test)?;
         let summary = self.summary(trainer, test, seconds_to_first_step);
         let text = serde_json::to_string_pretty(&summary)? + "\n";
-        let sums = [
-            (MetricsFile::<E::Metrics>::NAME, metrics.sha256()),
-            (RunFolder::MODEL, hex(&Sha256::digest(model))),
-        ];
+        let sums = [(RunFolder::METRICS, metrics.sha256()), (RunFolder::MODEL, hex(&Sha256::digest(model)))];
         self.folder.write_page(&experiment.report(&metrics.rows, Some(&summary))?)?;
         self.folder.write_last(RunFolder::SUMMARY, text.as_bytes(), &sums)?;
         let ending = format!("{} steps in {:.1} s", summary.steps, summary.seconds);

@@ -1,7 +1,7 @@
 //! The comparison of runs of an experiment, by the values of one option: curves and results that all of them have.
 
 use super::{
-    MetricsFile, Outcome, Record, RunConfig, Summary, SummaryOf, Trainer, config_of, configuration,
+    Outcome, Record, RunConfig, RunFolder, Summary, SummaryOf, Trainer, config_of, configuration,
     read_checked, read_metrics,
 };
 use crate::page::number::{fixed, with_error};
@@ -188,7 +188,7 @@ pub fn check_values<E: Compared>(matches: &ArgMatches, values: &[String]) -> Res
 /// A file that is missing or damaged.
 pub fn compared_run<E: Compared>(folder: &Path, name: &str) -> Result<ComparedRun> {
     let summary: SummaryOf<E> = Summary::read(folder)?;
-    let metrics = MetricsFile::<E::Metrics>::NAME;
+    let metrics = RunFolder::METRICS;
     read_checked(folder, metrics)?;
     let rows = read_metrics::<E::Metrics>(&folder.join(metrics), u64::MAX)?;
     let curves = E::curves();

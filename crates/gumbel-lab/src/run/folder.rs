@@ -30,6 +30,8 @@ impl RunFolder {
     pub const CHECKPOINT: &'static str = "checkpoint/training.safetensors";
     /// The checkpoint before it, for the day on which it is damaged.
     pub const PREVIOUS: &'static str = "checkpoint/previous.safetensors";
+    /// The records of training.
+    pub const METRICS: &'static str = "metrics.csv";
     /// The trained model.
     pub const MODEL: &'static str = "model.safetensors";
     /// The run in numbers.
@@ -104,7 +106,7 @@ impl RunFolder {
         // What cannot be removed, or holds something of the user's, stays.
         events.for_each(|entry| drop(atomic_file::remove(&entry.path())));
         drop(remove_empty(&self.file("checkpoint")));
-        for name in [METRICS, Self::CONFIG] {
+        for name in [Self::METRICS, Self::CONFIG] {
             drop(self.remove(name));
         }
         self.made.iter().for_each(|folder| drop(remove_empty(folder)));
@@ -251,9 +253,6 @@ impl RunFolder {
     }
 }
 
-/// The table of a run's metrics.
-const METRICS: &str = "metrics.csv";
-
 fn is_event(entry: &DirEntry) -> bool {
     is_event_file(&entry.file_name().to_string_lossy())
 }
@@ -337,7 +336,7 @@ fn remains(entry: &DirEntry) -> bool {
             .read_dir()
             .is_ok_and(|mut entries| entries.all(|entry| entry.is_ok_and(|entry| is_partial(&entry))))
     };
-    name == METRICS
+    name == RunFolder::METRICS
         || name == RunFolder::CONFIG
         || is_event(entry)
         || (name == "checkpoint" && empty(entry.path()))

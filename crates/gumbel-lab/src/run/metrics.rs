@@ -101,18 +101,16 @@ pub struct MetricsFile<R> {
 }
 
 impl<R: Record> MetricsFile<R> {
-    /// The name of the file in the folder of a run.
-    pub const NAME: &'static str = "metrics.csv";
-
     /// Writes the file with these rows. What follows them, from a run that stopped after its last checkpoint and perhaps
     /// in the middle of a line, is dropped.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn begin(run: &RunFolder, rows: Vec<R>) -> Result<Self> {
-        let (path, lines) = (run.file(Self::NAME), rows.iter().map(line).collect::<Result<String>>()?);
+        let (path, lines) =
+            (run.file(RunFolder::METRICS), rows.iter().map(line).collect::<Result<String>>()?);
         let text = format!("{}\n{lines}", header::<R>()?);
-        run.write(Self::NAME, &text)?;
+        run.write(RunFolder::METRICS, &text)?;
         let file =
             OpenOptions::new().append(true).open(&path).map_err(|error| anyhow!(refused(&path, &error)))?;
         Ok(Self { path, file, marker: Marker::of(&rows)?, hash: Sha256::new_with_prefix(text), rows })
@@ -155,7 +153,7 @@ impl<R: Record> MetricsFile<R> {
     /// # Errors
     /// [`Damaged`], with the row.
     pub fn until(run: &RunFolder, step: u64, cadence: Cadence, mark: Option<&RowsMark>) -> Result<Vec<R>> {
-        let path = run.file(Self::NAME);
+        let path = run.file(RunFolder::METRICS);
         let damaged = |problem: String| Damaged::new(&path, problem);
         ensure!(path.exists(), damaged("it is missing".into()));
         let rows: Vec<R> = rows(&path, step).map_err(|error| damaged(error.to_string()))?;

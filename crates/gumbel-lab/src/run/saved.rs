@@ -1,6 +1,6 @@
 //! Uses of a run's folder: the evaluation of a finished run, the page of a run in progress.
 
-use super::{MetricsFile, Outcome, RunConfig, RunFolder, config_of, read_metrics};
+use super::{Outcome, RunConfig, RunFolder, config_of, read_metrics};
 use crate::page::Rendered;
 use crate::support::interrupt::Stop;
 use anyhow::{Result, ensure};
@@ -45,6 +45,6 @@ pub type Live = Box<dyn Fn() -> Result<Rendered>>;
 pub fn live<E: Outcome + 'static>(run: &RunFolder) -> Result<Live> {
     let config = config_of::<E::Config>(&run.file(RunFolder::CONFIG))?;
     let experiment = E::new(&config, &E::load(&config)?, &config.common().device.for_training())?;
-    let path = run.file(MetricsFile::<E::Metrics>::NAME);
+    let path = run.file(RunFolder::METRICS);
     Ok(Box::new(move || experiment.report(&read_metrics(&path, u64::MAX)?, None)))
 }
