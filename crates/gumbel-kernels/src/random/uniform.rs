@@ -7,6 +7,7 @@
 use super::stream::Stream;
 use crate::Real;
 use crate::parallel::places::Places;
+use core::ops::Neg;
 
 /// Below 2^23 a folded word has fewer than 24 significant bits.
 const FEW_BITS: u32 = 1 << 23;
@@ -14,6 +15,8 @@ const FEW_BITS: u32 = 1 << 23;
 const WORD_ULP: f32 = 1.0 / 4_294_967_296.0;
 const PAIR_ULP: f64 = WORD_ULP as f64 * WORD_ULP as f64;
 const FULL_ULP: f64 = PAIR_ULP * WORD_ULP as f64;
+/// 2^-97: the weight of the half below the last of 96 bits.
+const HALF_ULP: f32 = (FULL_ULP / 2.0) as f32;
 
 /// A word as its distance, in steps of 2^-32, to the nearer end, and whether that end is one.
 #[inline(always)]
@@ -47,7 +50,12 @@ pub(super) fn coarse_distance<T: Real>(word: u32) -> T {
 
 /// The distance of the uniform number of `word`, which was read from `stream` at `index`, from all 96 bits.
 #[inline(always)]
-fn refined_distance(stream: Stream, index: u64, word: u32) -> f64 {
+fn refined_distance<T: Neg<Output = T>>(
+    stream: Stream,
+    index: u64,
+    word: u32,
+    midpoint: fn(u32, u64) -> T,
+) -> T {
     let (folded, upper) = fold(word);
     let more = stream.refinement(index);
     if upper { -midpoint(folded, !more) } else { midpoint(folded, more) }
@@ -60,6 +68,13 @@ fn midpoint(folded: u32, more: u64) -> f64 {
     high as i64 as f64 * PAIR_ULP + (f64::from(more as u32) + 0.5) * FULL_ULP
 }
 
+/// The same number, rounded once, as an integer: a GPU without double precision rounds it to the same bits.
+#[inline(always)]
+fn single_midpoint(folded: u32, more: u64) -> f32 {
+    let halves = u128::from(folded) << 65 | u128::from(more) << 1 | 1;
+    halves as f32 * HALF_ULP
+}
+
 /// Writes `map(distance)` for words, at most 512, that were read from `stream`.
 #[inline(always)]
 pub(super) fn map_distances<T: Real>(stream: Stream, words: &[u32], out: &mut [T], map: impl Fn(T) -> T) {
@@ -70,7 +85,7 @@ pub(super) fn map_distances<T: Real>(stream: Stream, words: &[u32], out: &mut [T
         *out = coarse_distance(word);
     }
     refine(stream, words, Places::of(words, has_few_bits), &mut |at, distance| {
-        out[at] = T::from_f64(distance)
+        out[at] = T::from_f64(distance.into())
     });
     for out in out {
         *out = map(*out);
@@ -81,21 +96,23 @@ pub(super) fn map_distances<T: Real>(stream: Stream, words: &[u32], out: &mut [T
 #[inline(never)]
 fn map_refined_distances<T: Real>(stream: Stream, words: &[u32], out: &mut [T], map: impl Fn(T) -> T) {
     for (index, (out, &word)) in out.iter_mut().zip(words).enumerate() {
-        *out = map(T::from_f64(refined_distance(stream, index as u64, word)));
+        *out = map(T::from_f64(refined_distance(stream, index as u64, word, midpoint)));
     }
 }
 
 /// Passes on the distances of the words that have few bits. They are one in 256: too few for vectors. Not generic, so
 /// that it is compiled here, with the generator in it, and not in the crates that use this one.
 #[inline(never)]
-fn refine(stream: Stream, words: &[u32], few: Places, write: &mut dyn FnMut(usize, f64)) {
-    few.for_each(|at| write(at, refined_distance(stream, at as u64, words[at])));
+fn refine(stream: Stream, words: &[u32], few: Places, write: &mut dyn FnMut(usize, f32)) {
+    few.for_each(|at| write(at, refined_distance(stream, at as u64, words[at], single_midpoint)));
 }
 
 #[cfg(test)]
 pub(super) fn distance<T: Real>(stream: Stream, index: u64, word: u32) -> T {
-    if always_refines::<T>() || has_few_bits(word) {
-        T::from_f64(refined_distance(stream, index, word))
+    if always_refines::<T>() {
+        T::from_f64(refined_distance(stream, index, word, midpoint))
+    } else if has_few_bits(word) {
+        T::from_f64(refined_distance(stream, index, word, single_midpoint).into())
     } else {
         coarse_distance(word)
     }
@@ -154,6 +171,16 @@ mod tests {
     fn without_any_bits_the_number_is_off_the_end() {
         assert_eq!(midpoint(0, 0), 2f64.powi(-97));
         assert_eq!(midpoint((1 << 31) - 1, u64::MAX), 0.5);
-        assert!(midpoint(0, 0) as f32 > 0.0);
+        assert_eq!(single_midpoint(0, 0), 2f32.powi(-97));
+        assert_eq!(single_midpoint((1 << 31) - 1, u64::MAX), 0.5);
+    }
+
+    /// Rounding to double precision first would make the number just above a tie a tie, which rounds down here.
+    #[test]
+    fn single_precision_is_rounded_once() {
+        let tie = 1 << 62; // half of the last of 24 bits
+        assert_eq!(single_midpoint(1 << 22, tie >> 1), single_midpoint(1 << 22, 0));
+        assert!(single_midpoint(1 << 22, tie) > single_midpoint(1 << 22, tie >> 1));
+        assert!(midpoint(1 << 22, tie) as f32 == single_midpoint(1 << 22, tie >> 1));
     }
 }
