@@ -1,0 +1,198 @@
+//! Exact categorical samples: the Gumbel-max trick.
+//!
+//! Noise is computed only where it can exceed the largest key so far, by a bound from the leading zeros of a word.
+
+use crate::device::{Device, Math};
+use crate::distance::distances_of_words;
+use crate::faults::note_fault;
+use crate::matrix::{Matrix, U32, address_type};
+use crate::noise::gumbel;
+use crate::philox::{Block, StreamHalves, stream_argument, words_of_block};
+use crate::row::{Plan, Reduction, Shape, Spot, block_of_unit, block_place, load, load_block, reduce, shape_argument, spot};
+use crate::softmax::{key, largest_fit};
+use crate::temperature::Range;
+use cubecl::prelude::*;
+use gumbel_kernels::{Error, Stream};
+
+/// One exact categorical sample for each row of logits, `[rows]` of `u32`.
+///
+/// On CUDA with [`Precision::Exact`](crate::Precision::Exact) they are the samples of [`gumbel_kernels::gumbel_max`] for
+/// the same stream: keys are the same floats, and the first index wins a tie. Elsewhere two keys that are within rounding
+/// can change places.
+///
+/// For a row that cannot be sampled from, the index is the number of categories, and [`Device::take_fault`] names it.
+///
+/// # Errors
+/// [`Error::Categories`] for rows of length 0.
+pub fn gumbel_max(device: &Device, logits: &Matrix, stream: Stream) -> Result<Matrix, Error> {
+    logits.check()?;
+    let (client, position) = (device.client.clone(), stream.parts().2);
+    let out = Matrix::empty(&client, logits.rows, 1, U32);
+    if logits.rows == 0 {
+        return Ok(out);
+    }
+    let math = device.math();
+    let (note, call) = device.note("gumbel_max");
+    let short = Plan::new(&client, logits.k, position, &[logits]);
+    let plan = short.unwrap_or_else(|| Plan::of_walk(&client, logits.k, position, &[logits]));
+    let launch = if short.is_some() { choose::launch } else { choose_long::launch };
+    launch(
+        &client,
+        plan.cube_count(logits.rows),
+        plan.cube_dim(),
+        address_type(&[logits]),
+        plan.width(),
+        logits.argument(),
+        out.argument(),
+        note,
+        shape_argument(logits),
+        logits.stride as u32,
+        stream_argument(stream),
+        call,
+        plan,
+        math,
+        logits.dtype,
+    );
+    Ok(out)
+}
+
+/// The largest key that a unit has met, and its column.
+#[derive(CubeType, Clone, Copy)]
+pub(crate) struct Best {
+    pub key: f32,
+    pub column: u32,
+}
+
+/// Rows that fit into registers.
+#[cube(launch, address_type = "dynamic")]
+pub(crate) fn choose<L: Float, N: Size>(
+    logits: &[Vector<L, N>],
+    out: &mut [u32],
+    note: &[Atomic<u32>],
+    shape: Shape,
+    stride: u32,
+    stream: StreamHalves,
+    call: u32,
+    #[comptime] plan: Plan,
+    #[comptime] math: Math,
+    #[define(L)] _logits_type: ElemType,
+) {
+    let spot = spot(&shape, &stream, plan);
+    let logits = load::<L, N>(logits, stride, &spot, shape.k, -shape.infinity, plan);
+    let largest = largest_fit(&logits, shape.infinity, plan);
+    let mut best = Best { key: -shape.infinity, column: shape.k };
+    #[unroll]
+    for index in 0..plan.blocks {
+        let block = block_of_unit(&spot, index, plan);
+        let mut four = Array::<f32>::new(4usize);
+        #[unroll]
+        for lane in 0..4usize {
+            four[lane] = logits[4 * index + lane];
+        }
+        consider(&four, block, largest, &shape, &spot, &stream, &mut best, math);
+    }
+    let chosen = chosen_column(&best, plan);
+    if spot.inside && UNIT_POS_X == 0u32 {
+        conclude(out, note, call, chosen, largest, &shape, &spot);
+    }
+}
+
+/// Takes four keys into account.
+#[cube]
+fn consider(
+    logits: &Array<f32>,
+    block: u32,
+    largest: f32,
+    shape: &Shape,
+    spot: &Spot,
+    stream: &StreamHalves,
+    best: &mut Best,
+    #[comptime] math: Math,
+) {
+    let start = block_place(stream, spot, shape.k, block);
+    let words = words_of_block(stream, &start);
+    let most = max(max(logits[0], logits[1]), max(logits[2], logits[3])) - largest;
+    if most + bound(&words, shape.infinity) > best.key {
+        let distances = distances_of_words(stream, &start, &words);
+        #[unroll]
+        for lane in 0..4usize {
+            let noise = gumbel(distances[lane], math);
+            let key = key(logits[lane], largest, noise, shape.infinity, Range::Moderate);
+            let better = key > best.key;
+            best.column = select(better, 4u32 * block + lane as u32 - spot.shift, best.column);
+            best.key = select(better, key, best.key);
+        }
+    }
+}
+
+/// Not below the Gumbel numbers of four words: `g ≤ −ln(1 − u)`, and `1 − u ≥ 2^-(zeros + 1)`.
+#[cube]
+fn bound(words: &Block, infinity: f32) -> f32 {
+    let word = max(max(words.a, words.b), max(words.c, words.d));
+    let zeros = (!word).leading_zeros();
+    let bound = fma(f32::cast_from(zeros + 1u32), core::f32::consts::LN_2, 1e-5f32);
+    select(zeros == 32u32, infinity, bound)
+}
+
+/// The first column of the largest key of a row.
+#[cube]
+fn chosen_column(best: &Best, #[comptime] plan: Plan) -> u32 {
+    let key = reduce::<f32>(best.key, Reduction::Max, plan);
+    reduce::<u32>(select(best.key == key, best.column, u32::MAX), Reduction::Min, plan)
+}
+
+/// Writes the index of a row, or the number of categories if it cannot be sampled from.
+#[cube]
+fn conclude(
+    out: &mut [u32],
+    note: &[Atomic<u32>],
+    call: u32,
+    chosen: u32,
+    largest: f32,
+    shape: &Shape,
+    spot: &Spot,
+) {
+    let masked = largest == -shape.infinity;
+    let unfit = masked || largest == shape.infinity;
+    if unfit {
+        note_fault(note, call, spot.row, masked);
+    }
+    out[spot.row as usize] = select(unfit, shape.k, chosen);
+}
+
+/// Rows that do not fit: they are read twice, the second time mostly from the cache. A cube a row.
+#[cube(launch, address_type = "dynamic")]
+pub(crate) fn choose_long<L: Float, N: Size>(
+    logits: &[Vector<L, N>],
+    out: &mut [u32],
+    note: &[Atomic<u32>],
+    shape: Shape,
+    stride: u32,
+    stream: StreamHalves,
+    call: u32,
+    #[comptime] plan: Plan,
+    #[comptime] math: Math,
+    #[define(L)] _logits_type: ElemType,
+) {
+    let spot = spot(&shape, &stream, plan);
+    let steps = (shape.k + spot.shift).div_ceil(4u32 * plan.units);
+    let mut largest = -shape.infinity;
+    for step in 0..steps {
+        let four = load_block::<L, N>(logits, step * plan.units + UNIT_POS_X, stride, &spot, shape.k, -shape.infinity, plan);
+        #[unroll]
+        for lane in 0..4usize {
+            largest = max(largest, select(four[lane] < shape.infinity, four[lane], shape.infinity));
+        }
+    }
+    let largest = reduce::<f32>(largest, Reduction::Max, plan);
+    let mut best = Best { key: -shape.infinity, column: shape.k };
+    for step in 0..steps {
+        let block = step * plan.units + UNIT_POS_X;
+        let four = load_block::<L, N>(logits, block, stride, &spot, shape.k, -shape.infinity, plan);
+        consider(&four, block, largest, &shape, &spot, &stream, &mut best, math);
+    }
+    let chosen = chosen_column(&best, plan);
+    if spot.inside && UNIT_POS_X == 0u32 {
+        conclude(out, note, call, chosen, largest, &shape, &spot);
+    }
+}

@@ -1,0 +1,26 @@
+//! .
+#![deny(unsafe_code)]
+mod device;
+mod distance;
+mod elementary;
+mod faults;
+mod gumbel_max;
+mod long;
+mod matrix;
+mod noise;
+mod one_hot;
+mod philox;
+mod quantile;
+mod relaxed;
+mod row;
+mod softmax;
+mod temperature;
+mod vjp;
+
+pub use device::{Device, Precision};
+pub use faults::Fault;
+pub use gumbel_max::gumbel_max;
+pub use matrix::Matrix;
+pub use noise::{Law, noise};
+pub use relaxed::{gumbel_softmax, gumbel_softmax_vjp, gumbel_softmax_vjp_from_logits, softmax};
+pub use softmax::Form;

@@ -1,0 +1,7 @@
+//! Every kernel against the kernels of the CPU, on the device that the features choose.
+
+mod faults;
+mod gumbel_max;
+mod noise;
+mod relaxed;
+mod support;
