@@ -5,6 +5,7 @@ use cubecl::client::Client;
 use cubecl::ir::features::Plane;
 use cubecl::prelude::BufferArg;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How accurate logarithms and exponentials are.
@@ -54,26 +55,39 @@ pub(crate) fn plane_size(client: &Client) -> u32 {
 /// Kernels are compiled when they are first launched. Launches wait for nothing: results are read by whoever needs them.
 pub struct Device {
     pub(crate) client: Client,
-    pub(crate) precision: Precision,
+    fast: AtomicBool,
     faults: Mutex<Faults>,
 }
 
 impl fmt::Debug for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Device").field("name", &self.client.name()).field("precision", &self.precision).finish()
+        f.debug_struct("Device")
+            .field("name", &self.client.name())
+            .field("precision", &self.precision())
+            .finish()
     }
 }
 
 impl Device {
     /// The device of a client.
     pub fn new(client: Client, precision: Precision) -> Self {
-        let faults = Mutex::new(Faults::new(&client));
-        Self { client, precision, faults }
+        let (fast, faults) = (precision == Precision::Fast, Mutex::new(Faults::new(&client)));
+        Self { client, fast: fast.into(), faults }
     }
 
     /// What reads and writes the memory of the device.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// The precision of what is launched now.
+    pub fn precision(&self) -> Precision {
+        if self.fast.load(Ordering::Relaxed) { Precision::Fast } else { Precision::Exact }
+    }
+
+    /// Changes the precision of what is launched from now on.
+    pub fn set_precision(&self, precision: Precision) {
+        self.fast.store(precision == Precision::Fast, Ordering::Relaxed);
     }
 
     /// The first row that could not be sampled from since the last call of this function; it waits for the device.
@@ -92,6 +106,6 @@ impl Device {
     }
 
     pub(crate) fn math(&self) -> Math {
-        Math::new(&self.client, self.precision)
+        Math::new(&self.client, self.precision())
     }
 }

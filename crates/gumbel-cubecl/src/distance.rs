@@ -23,7 +23,8 @@ pub(crate) fn distances_of_words(stream: &StreamHalves, start: &Wide, words: &Bl
     distances[1] = coarse_distance(words.b);
     distances[2] = coarse_distance(words.c);
     distances[3] = coarse_distance(words.d);
-    let few = has_few_bits(words.a) || has_few_bits(words.b) || has_few_bits(words.c) || has_few_bits(words.d);
+    let few =
+        has_few_bits(words.a) || has_few_bits(words.b) || has_few_bits(words.c) || has_few_bits(words.d);
     if few {
         refine(stream, start, words, &mut distances);
     }

@@ -46,7 +46,8 @@ fn ln_of_parts(parts: Parts) -> f32 {
 #[cube]
 fn polynomial(f: f32, square: f32) -> f32 {
     let low = fma(fma(-0.166_233_57f32, f, 0.200_012_27f32), square, fma(-0.250_008_2f32, f, 0.333_333_3f32));
-    let high = fma(fma(-0.076_344_95f32, f, 0.127_615_75f32), square, fma(-0.131_601_82f32, f, 0.142_017_58f32));
+    let high =
+        fma(fma(-0.076_344_95f32, f, 0.127_615_75f32), square, fma(-0.131_601_82f32, f, 0.142_017_58f32));
     fma(high, square * square, low)
 }
 

@@ -2,13 +2,16 @@
 //!
 //! Noise is computed only where it can exceed the largest key so far, by a bound from the leading zeros of a word.
 
+use crate::check::{largest_of_walk, steps_of_walk};
 use crate::device::{Device, Math};
 use crate::distance::distances_of_words;
 use crate::faults::note_fault;
 use crate::matrix::{Matrix, U32, address_type};
 use crate::noise::gumbel;
 use crate::philox::{Block, StreamHalves, stream_argument, words_of_block};
-use crate::row::{Plan, Reduction, Shape, Spot, block_of_unit, block_place, load, load_block, reduce, shape_argument, spot};
+use crate::row::{
+    Plan, Reduction, Shape, Spot, block_of_unit, block_place, load, load_block, reduce, shape_argument, spot,
+};
 use crate::softmax::{key, largest_fit};
 use crate::temperature::Range;
 use cubecl::prelude::*;
@@ -175,18 +178,9 @@ pub(crate) fn choose_long<L: Float, N: Size>(
     #[define(L)] _logits_type: ElemType,
 ) {
     let spot = spot(&shape, &stream, plan);
-    let steps = (shape.k + spot.shift).div_ceil(4u32 * plan.units);
-    let mut largest = -shape.infinity;
-    for step in 0..steps {
-        let four = load_block::<L, N>(logits, step * plan.units + UNIT_POS_X, stride, &spot, shape.k, -shape.infinity, plan);
-        #[unroll]
-        for lane in 0..4usize {
-            largest = max(largest, select(four[lane] < shape.infinity, four[lane], shape.infinity));
-        }
-    }
-    let largest = reduce::<f32>(largest, Reduction::Max, plan);
+    let largest = largest_of_walk::<L, N>(logits, stride, &spot, &shape, plan);
     let mut best = Best { key: -shape.infinity, column: shape.k };
-    for step in 0..steps {
+    for step in 0..steps_of_walk(shape.k, &spot, plan) {
         let block = step * plan.units + UNIT_POS_X;
         let four = load_block::<L, N>(logits, block, stride, &spot, shape.k, -shape.infinity, plan);
         consider(&four, block, largest, &shape, &spot, &stream, &mut best, math);

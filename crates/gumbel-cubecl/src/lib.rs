@@ -1,5 +1,6 @@
 //! .
 #![deny(unsafe_code)]
+mod check;
 mod device;
 mod distance;
 mod elementary;
@@ -17,6 +18,7 @@ mod softmax;
 mod temperature;
 mod vjp;
 
+pub use check::check_logits;
 pub use device::{Device, Precision};
 pub use faults::Fault;
 pub use gumbel_max::gumbel_max;

@@ -145,7 +145,8 @@ pub(crate) fn scale<O: Float, N: Size>(
     let offset = gap - ln_normal(total, variant.math) + undefined;
     #[unroll]
     for at in 0..comptime!(4 * plan.blocks) {
-        values[at] = if comptime!(variant.form == Form::Log) { values[at] + offset } else { values[at] * factor };
+        values[at] =
+            if comptime!(variant.form == Form::Log) { values[at] + offset } else { values[at] * factor };
     }
     store::<O, N>(&values, out, stride, &spot, shape.k, plan);
 }
@@ -153,11 +154,7 @@ pub(crate) fn scale<O: Float, N: Size>(
 /// The largest key of a piece, measured from the largest logit of the row.
 #[cube]
 fn moved_top(top: f32, of_piece: f32, most: f32, #[comptime] origin: Origin) -> f32 {
-    if comptime!(origin == Origin::Row) {
-        top
-    } else {
-        top + (of_piece - most)
-    }
+    if comptime!(origin == Origin::Row) { top } else { top + (of_piece - most) }
 }
 
 /// The part of each piece in the sum that all products of a row share.

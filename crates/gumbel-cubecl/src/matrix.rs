@@ -72,8 +72,8 @@ impl Matrix {
         if self.rows == 0 { 0 } else { (self.rows - 1) * self.stride + self.k }
     }
 
-    /// As the argument of a kernel.
-    pub(crate) fn argument(&self) -> BufferArg {
+    /// The argument of a kernel.
+    pub fn argument(&self) -> BufferArg {
         buffer_argument(&self.handle, self.span())
     }
 }

@@ -12,7 +12,8 @@ pub(crate) fn normal_quantile(distance: f32, #[comptime] math: Math) -> f32 {
     let p = distance.abs();
     let from_median = p - 0.5f32;
     let x = 0.180_625f32 - from_median * from_median;
-    let center = from_median * (((59.109_375f32 * x + 159.291_13f32) * x + 50.434_27f32) * x + 3.387_132_7f32)
+    let center = from_median
+        * (((59.109_375f32 * x + 159.291_13f32) * x + 50.434_27f32) * x + 3.387_132_7f32)
         / (((67.187_56f32 * x + 78.757_76f32) * x + 17.895_17f32) * x + 1.0f32);
     let root = (-ln_normal(p, math)).sqrt();
     let x = root - 1.6f32;

@@ -1,15 +1,15 @@
 //! Launches of the relaxed samples, short rows and long.
 
 use crate::device::{Device, Precision};
+use crate::gumbel_max::gumbel_max;
 use crate::long::{self, Origin};
 use crate::matrix::{F32, Matrix, address_type};
+use crate::one_hot::one_hot;
 use crate::philox::stream_argument;
 use crate::row::{Plan, shape_argument};
 use crate::softmax::{Form, StridesLaunch, Variant, forward};
 use crate::temperature::{Range, temperature_argument};
 use crate::vjp::{Saved, VjpStridesLaunch, inverse_argument, pull_back};
-use crate::gumbel_max::gumbel_max;
-use crate::one_hot::one_hot;
 use gumbel_kernels::{Error, Stream, check_temperature};
 
 /// Gumbel-Softmax samples of rows of logits: the relaxed sample, its logarithm, or the exact one-hot sample that the
@@ -151,7 +151,7 @@ impl<'a> Call<'a> {
         let (client, input) = (device.client.clone(), self.input);
         let (plan, pieces) = Plan::of_pieces(&client, input.k, self.position(), &[input, out]);
         let variant = self.variant(device, plan);
-        let exact = device.precision == Precision::Exact || variant.range != Range::Moderate;
+        let exact = device.precision() == Precision::Exact || variant.range != Range::Moderate;
         let origin = if exact || !self.noisy { Origin::Row } else { Origin::Piece };
         let count = || plan.cube_count(input.rows * pieces as usize);
         let [largest, tops, sums] =

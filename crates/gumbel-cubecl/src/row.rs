@@ -130,7 +130,12 @@ pub(crate) fn spot(shape: &Shape, stream: &StreamHalves, #[comptime] plan: Plan)
 
 /// For cubes of one of `pieces` pieces of a row.
 #[cube]
-pub(crate) fn spot_of_piece(shape: &Shape, stream: &StreamHalves, pieces: u32, #[comptime] plan: Plan) -> Spot {
+pub(crate) fn spot_of_piece(
+    shape: &Shape,
+    stream: &StreamHalves,
+    pieces: u32,
+    #[comptime] plan: Plan,
+) -> Spot {
     let row = CUBE_POS as u32 / pieces;
     let inside = row < shape.rows;
     let row = min(row, shape.rows - 1);

@@ -8,7 +8,9 @@ use crate::elementary::{exp_of_gap, ln_normal};
 use crate::faults::note_fault;
 use crate::noise::gumbel;
 use crate::philox::StreamHalves;
-use crate::row::{Plan, Reduction, Shape, Spot, block_of_unit, block_place, load, reduce, reduce_row, spot, store};
+use crate::row::{
+    Plan, Reduction, Shape, Spot, block_of_unit, block_place, load, reduce, reduce_row, spot, store,
+};
 use crate::temperature::{Range, Temperature, divided, finite};
 use cubecl::prelude::*;
 
@@ -82,7 +84,8 @@ pub(crate) fn sampled(
         note_fault(note, call, spot.row, largest_logit == -shape.infinity);
     }
     perturb(logits, &mut keys, largest_logit, shape, spot, stream, variant);
-    let largest = if comptime!(variant.noisy) { reduce_row(&keys, Reduction::Max, plan) } else { largest_logit };
+    let largest =
+        if comptime!(variant.noisy) { reduce_row(&keys, Reduction::Max, plan) } else { largest_logit };
     let undefined = select(unfit, shape.undefined, 0.0f32);
     if comptime!(variant.form == Form::OneHot) {
         one_hot(&keys, largest, undefined, spot, plan)
@@ -122,7 +125,8 @@ pub(crate) fn perturb(
             #[unroll]
             for lane in 0..4usize {
                 let noise = gumbel(distances[lane], variant.math);
-                keys[4 * index + lane] = key(logits[4 * index + lane], largest, noise, shape.infinity, variant.range);
+                keys[4 * index + lane] =
+                    key(logits[4 * index + lane], largest, noise, shape.infinity, variant.range);
             }
         } else {
             #[unroll]
@@ -183,7 +187,13 @@ fn normalized(
 
 /// A one at the first of the largest keys.
 #[cube]
-fn one_hot(keys: &Array<f32>, largest: f32, undefined: f32, spot: &Spot, #[comptime] plan: Plan) -> Array<f32> {
+fn one_hot(
+    keys: &Array<f32>,
+    largest: f32,
+    undefined: f32,
+    spot: &Spot,
+    #[comptime] plan: Plan,
+) -> Array<f32> {
     let chosen = first_largest(keys, largest, spot, plan);
     let mut out = Array::<f32>::new(comptime!(4 * plan.blocks));
     #[unroll]

@@ -104,7 +104,14 @@ pub(crate) fn term(y: f32, d: f32, infinity: f32, #[comptime] log: bool) -> f32 
 
 /// The product for one number.
 #[cube]
-pub(crate) fn slope(y: f32, d: f32, sum: f32, inverse: &Inverse, infinity: f32, #[comptime] variant: Variant) -> f32 {
+pub(crate) fn slope(
+    y: f32,
+    d: f32,
+    sum: f32,
+    inverse: &Inverse,
+    infinity: f32,
+    #[comptime] variant: Variant,
+) -> f32 {
     if comptime!(variant.form == Form::Log) {
         let product = (d - exp_of_gap(y, variant.math) * sum) / inverse.tau;
         select(y == -infinity, 0.0f32, product)
@@ -116,7 +123,13 @@ pub(crate) fn slope(y: f32, d: f32, sum: f32, inverse: &Inverse, infinity: f32, 
 
 /// The sum that all products of a row share.
 #[cube]
-pub(crate) fn sum_of_terms(y: &Array<f32>, d: &Array<f32>, infinity: f32, #[comptime] log: bool, #[comptime] plan: Plan) -> f32 {
+pub(crate) fn sum_of_terms(
+    y: &Array<f32>,
+    d: &Array<f32>,
+    infinity: f32,
+    #[comptime] log: bool,
+    #[comptime] plan: Plan,
+) -> f32 {
     let mut sum = 0.0f32;
     #[unroll]
     for at in 0..comptime!(4 * plan.blocks) {

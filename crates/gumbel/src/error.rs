@@ -18,6 +18,22 @@ pub enum Error {
     /// A temperature, logit or count that the kernels cannot compute with.
     #[error(transparent)]
     Kernel(#[from] gumbel_kernels::Error),
+    /// A row that cannot be sampled from, noted by a device while nobody waited for it.
+    #[error(
+        "{operation}: row {row} of the logits cannot be sampled from: {reason}; expected finite logits, or -inf for \
+             a mask, and at least one that is none"
+    )]
+    Unfit {
+        /// What was called, if it was among the latest calls.
+        operation: &'static str,
+        /// The first such row of its logits.
+        row: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A device failed.
+    #[error("the device failed: {0}")]
+    Device(String),
     /// A score that cannot be sorted.
     #[error("scores must be finite, got {value} at row {row}, column {column}")]
     Score {

@@ -6,6 +6,7 @@ pub mod bernoulli;
 pub mod binary_concrete;
 pub mod categorical;
 pub mod conformance;
+mod device;
 pub mod distribution;
 mod error;
 pub mod estimator;
@@ -29,6 +30,7 @@ pub mod subset;
 mod tensor;
 pub mod tree;
 
+pub use device::{Precision, check_device, set_precision};
 pub use error::{Error, OrderFault, ScheduleFault, StateFault, Unsupported};
 pub use gumbel_max::{gumbel_max, sample_one_hot};
 pub use gumbel_softmax::{gumbel_softmax, log_gumbel_softmax, straight_through_gumbel_softmax};

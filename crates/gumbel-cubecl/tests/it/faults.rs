@@ -8,7 +8,9 @@ const MASK: f32 = f32::NEG_INFINITY;
 fn an_unfit_row_is_undefined_and_named() {
     let device = device(Precision::Exact);
     for k in [3, 129, 40_000] {
-        for (unfit, all_masked) in [(vec![f32::NAN], false), (vec![f32::INFINITY], false), (vec![MASK; k], true)] {
+        for (unfit, all_masked) in
+            [(vec![f32::NAN], false), (vec![f32::INFINITY], false), (vec![MASK; k], true)]
+        {
             let mut logits = vec![0.0; 4 * k];
             logits[3 * k - unfit.len()..][..unfit.len()].copy_from_slice(&unfit);
             let there = upload(&device, &logits, k, 0);

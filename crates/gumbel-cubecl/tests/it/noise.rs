@@ -24,11 +24,15 @@ fn numbers_are_those_of_the_cpu() {
         for (law, fill) in LAWS {
             for (position, len) in [(0, 1 << 18), ((1 << 33) + 3, 100_001), (u64::from(u32::MAX) - 5, 77)] {
                 let stream = Stream::from_parts(42, 7, position);
-                let (there, here) = (read(&device, &noise(&device, law, stream, len)), host(fill, stream, len));
+                let (there, here) =
+                    (read(&device, &noise(&device, law, stream, len)), host(fill, stream, len));
                 let bits_equal = law == Law::Uniform
                     || precision == Precision::Exact && law != Law::Normal && same_floats(&device);
                 if bits_equal {
-                    assert!(there.iter().zip(&here).all(|(a, b)| a.to_bits() == b.to_bits()), "{law:?} {position}");
+                    assert!(
+                        there.iter().zip(&here).all(|(a, b)| a.to_bits() == b.to_bits()),
+                        "{law:?} {position}"
+                    );
                 }
                 let bound = if precision == Precision::Exact { 1e-6 } else { 4e-6 };
                 let difference = largest_difference(&there, &here, 1.0);

@@ -1,4 +1,6 @@
-use crate::support::{CASES, FEW, device, largest_difference, largest_ulps, logits, read, same_floats, upload};
+use crate::support::{
+    CASES, FEW, device, largest_difference, largest_ulps, logits, read, same_floats, upload,
+};
 use gumbel_cubecl::{Device, Form, Precision};
 use gumbel_cubecl::{gumbel_softmax, gumbel_softmax_vjp, gumbel_softmax_vjp_from_logits, softmax};
 use gumbel_kernels::{self as cpu, Stream, noise};
@@ -104,8 +106,7 @@ fn gradients_are_those_of_the_cpu() {
         let saved = gumbel_softmax_vjp(&device, &on_device(&y), &d, tau, Form::Soft).unwrap();
         let difference = largest_difference(&read(&device, &saved), &here, 1.0);
         assert!(difference < 4e-6, "saved, {case}: {difference:e}");
-        let again =
-            gumbel_softmax_vjp_from_logits(&device, &on_device(&logits), &d, tau, stream).unwrap();
+        let again = gumbel_softmax_vjp_from_logits(&device, &on_device(&logits), &d, tau, stream).unwrap();
         let difference = largest_difference(&read(&device, &again), &here, 1.0);
         assert!(difference < 2e-5, "from the logits, {case}: {difference:e}");
     });

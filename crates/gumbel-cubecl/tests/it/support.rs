@@ -61,7 +61,9 @@ pub const FEW: [(usize, u64, usize, bool, f64); 4] = [CASES[2], CASES[5], CASES[
 
 /// The largest difference of probabilities, in units in the last place.
 pub fn largest_ulps(device: &[f32], cpu: &[f32]) -> f32 {
-    largest(device, cpu, |device, cpu| (device - cpu).abs() / (cpu.abs().next_up() - cpu.abs()).max(f32::MIN_POSITIVE))
+    largest(device, cpu, |device, cpu| {
+        (device - cpu).abs() / (cpu.abs().next_up() - cpu.abs()).max(f32::MIN_POSITIVE)
+    })
 }
 
 /// The largest difference, relative to a number or to `least`, whichever is larger.

@@ -3,7 +3,8 @@
 //!
 //! A tensor on Flex is in host memory already. One from elsewhere is copied there, which is differentiable.
 
-use super::flex::bridge::{Cotangent, Kernel, Number, Rows, Vjp, differentiable};
+use super::bridge::differentiable;
+use super::flex::bridge::{Cotangent, Kernel, Number, Rows, Vjp, shared};
 use super::kind::NoiseKind;
 use crate::Error;
 use crate::tensor::{at_least_single, numbers, shaped_like, with_last};
@@ -48,7 +49,7 @@ impl<const D: usize> HostArgument<D> {
         let data = TensorData::new(values, shape);
         let value = Tensor::from_data(data, (&Device::flex(), self.tensor.dtype()));
         let saved = self.tensor.clone().inner();
-        let result = differentiable(self.tensor, value, saved, HostVjp(vjp));
+        let result = differentiable(self.tensor, value, saved, shared(HostVjp(vjp)));
         result.to_device(&self.home).cast(self.dtype)
     }
 

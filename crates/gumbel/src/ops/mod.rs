@@ -3,12 +3,16 @@
 //! | place | how it computes | chosen for |
 //! | --- | --- | --- |
 //! | [`flex`] | a fused kernel on the tensor's own memory, with a backward pass of its own | single and double precision on Burn's Flex backend |
-//! | [`portable`] | Burn's operations | any other backend |
+//! | `cube` | a fused kernel on the device, with a backward pass of its own | single and half precision on a GPU |
+//! | [`portable`] | Burn's operations | any other backend or type |
 //! | [`host`] | kernels on a copy in host memory, in double precision | what tensor operations cannot express: dynamic programs, graphs, solvers |
 //!
-//! All places return the same samples for the same noise. No other module names a backend. Another place, such as a
-//! GPU, is a file beside these three, a variant of [`Place`], and an arm in the operations that it has kernels for.
+//! All places return the same samples for the same noise. No other module names a backend. Another place is a file beside
+//! these, a variant of [`Place`], and an arm in the operations that it has kernels for.
 
+mod bridge;
+#[cfg(feature = "cube")]
+mod cube;
 mod flex;
 mod host;
 mod kind;
@@ -17,21 +21,42 @@ mod portable;
 pub(crate) use host::HostArgument;
 pub(crate) use kind::{Form, NoiseKind};
 
-use crate::Error;
 use crate::tensor::at_least_single;
+use crate::{Error, Precision};
 use burn::tensor::{DType, Device, Int, Shape, Tensor};
 use gumbel_kernels::Stream;
 
 /// Where an operation on a tensor runs.
 enum Place {
     Flex,
+    #[cfg(feature = "cube")]
+    Cube,
     Portable,
 }
 
 impl Place {
     fn of<const D: usize>(tensor: &Tensor<D>) -> Self {
+        #[cfg(feature = "cube")]
+        if cube::holds(tensor) {
+            return Self::Cube;
+        }
         if flex::holds(tensor) { Self::Flex } else { Self::Portable }
     }
+}
+
+/// The error that launches on a device have noted; see [`crate::check_device`].
+pub(crate) fn check_device(device: &Device) -> Result<(), Error> {
+    #[cfg(feature = "cube")]
+    cube::check_device(device)?;
+    let _ = device;
+    Ok(())
+}
+
+/// See [`crate::set_precision`].
+pub(crate) fn set_precision(device: &Device, precision: Precision) {
+    #[cfg(feature = "cube")]
+    cube::set_precision(device, precision);
+    let _ = (device, precision);
 }
 
 /// Returns an error for logits that nothing can be sampled from: NaN or `+inf`, a row with every category masked.
@@ -39,6 +64,11 @@ pub(crate) fn check_logits<const D: usize>(logits: &Tensor<D>) -> Result<(), Err
     let logits = at_least_single(logits.clone().inner());
     match Place::of(&logits) {
         Place::Flex => flex::check_logits(&logits),
+        #[cfg(feature = "cube")]
+        Place::Cube => {
+            cube::note_unfit(&logits);
+            Ok(())
+        }
         Place::Portable => portable::check_logits(&logits),
     }
 }
@@ -50,6 +80,8 @@ pub(crate) fn gumbel_max<const D: usize>(
 ) -> Result<Tensor<D, Int>, Error> {
     match Place::of(logits) {
         Place::Flex => flex::gumbel_max(logits, stream),
+        #[cfg(feature = "cube")]
+        Place::Cube => Ok(cube::gumbel_max(logits, stream)),
         Place::Portable => portable::gumbel_max(logits.clone(), stream),
     }
 }
@@ -63,6 +95,8 @@ pub(crate) fn gumbel_softmax<const D: usize>(
 ) -> Result<Tensor<D>, Error> {
     match Place::of(&logits) {
         Place::Flex => flex::gumbel_softmax(logits, tau, stream, form),
+        #[cfg(feature = "cube")]
+        Place::Cube => Ok(cube::gumbel_softmax(logits, tau, stream, form)),
         Place::Portable => portable::gumbel_softmax(logits, tau, stream, form),
     }
 }
@@ -87,7 +121,7 @@ pub(crate) fn categorical_kl<const D: usize>(q: &Tensor<D>, p: &Tensor<D>) -> Re
 pub(crate) fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result<Tensor<D>, Error> {
     match Place::of(&logits) {
         Place::Flex => flex::entmax(logits, alpha, tau),
-        Place::Portable => portable::entmax(logits, alpha, tau),
+        _ => portable::entmax(logits, alpha, tau),
     }
 }
 
@@ -105,7 +139,7 @@ pub(crate) fn log_sinkhorn<const D: usize>(
 ) -> Result<Tensor<D>, Error> {
     match Place::of(&logits) {
         Place::Flex => flex::log_sinkhorn(logits, tau, iterations, tolerance),
-        Place::Portable => portable::log_sinkhorn(logits, tau, iterations, tolerance),
+        _ => portable::log_sinkhorn(logits, tau, iterations, tolerance),
     }
 }
 
@@ -128,6 +162,10 @@ pub(crate) fn noise<const D: usize>(
     device: &Device,
     dtype: DType,
 ) -> Tensor<D> {
+    #[cfg(feature = "cube")]
+    if dtype != DType::F64 && cube::is_device(device) {
+        return cube::noise(kind, stream, shape, device);
+    }
     host::noise(kind, stream, shape, device, dtype)
 }
 

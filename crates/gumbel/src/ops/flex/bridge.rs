@@ -1,18 +1,11 @@
-//! The bridge from tensors on the Flex backend to the kernels and back.
+//! Tensors on the Flex backend as slices, for the kernels.
 //!
-//! A forward pass runs on the logits' own memory, so that it can return an error. Its result is then made a
-//! differentiable function of the logits by one custom operation, whose backward pass runs a kernel too: a [`Vjp`].
+//! A forward pass runs on the logits' own memory, so that it can return an error. Its backward pass runs a kernel too: a
+//! [`Vjp`].
 
 use crate::Error;
-use burn::backend::autodiff::{
-    checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-    grads::Gradients,
-    ops::{Backward, Ops, OpsKind, unary},
-};
-use burn::backend::{
-    Autodiff, Backend, BackendTensor, Dispatch, DispatchTensorKind, Flex, TensorMetadata, backend_extension,
-    tensor::FloatTensor,
-};
+use crate::ops::bridge::SharedVjp;
+use burn::backend::{BackendTensor, DispatchTensorKind, TensorMetadata};
 use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real};
@@ -116,8 +109,8 @@ impl<T: Number> Cotangent<T> {
     }
 }
 
-/// A [`Vjp`] behind a pointer: a custom operation cannot be generic.
-trait AnyVjp: fmt::Debug + Send + Sync {
+/// A [`Vjp`] behind a pointer: an operation of Burn cannot be generic.
+pub(in crate::ops) trait AnyVjp: fmt::Debug + Send + Sync {
     fn pull_back(&self, saved: FlexTensor, cotangent: FlexTensor) -> FlexTensor;
 }
 
@@ -140,67 +133,7 @@ fn into_contiguous(tensor: FlexTensor) -> FlexTensor {
     tensor.to_contiguous()
 }
 
-/// `value` as a differentiable function of `argument`, with the gradient that `vjp` computes from `saved`.
-pub(in crate::ops) fn differentiable<const D: usize>(
-    argument: Tensor<D>,
-    value: Tensor<D>,
-    saved: Tensor<D>,
-    vjp: impl Vjp,
-) -> Tensor<D> {
-    if !argument.is_autodiff() {
-        return value;
-    }
-    Tensor::from_dispatch(Dispatch::with_vjp(
-        argument.into_dispatch(),
-        value.autodiff().into_dispatch(),
-        saved.autodiff().into_dispatch(),
-        SharedVjp(Arc::new(vjp)),
-    ))
-}
-
-/// Burn clones the state of an operation.
-#[derive(Clone, Debug)]
-pub(in crate::ops) struct SharedVjp(Arc<dyn AnyVjp>);
-
-/// The custom operation behind [`differentiable`].
-#[backend_extension(Flex, Autodiff)]
-pub(in crate::ops) trait WithVjp: Backend {
-    fn with_vjp(
-        argument: FloatTensor<Self>,
-        value: FloatTensor<Self>,
-        saved: FloatTensor<Self>,
-        vjp: SharedVjp,
-    ) -> FloatTensor<Self>;
-}
-
-impl WithVjp for Flex {
-    fn with_vjp(_: FlexTensor, value: FlexTensor, _: FlexTensor, _: SharedVjp) -> FlexTensor {
-        value
-    }
-}
-
-impl<C: CheckpointStrategy> WithVjp for Autodiff<Flex, C> {
-    fn with_vjp(
-        argument: FloatTensor<Self>,
-        value: FloatTensor<Self>,
-        saved: FloatTensor<Self>,
-        vjp: SharedVjp,
-    ) -> FloatTensor<Self> {
-        match VjpBackward.prepare::<C>([argument.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((saved.into_primitive(), vjp), value.into_primitive()),
-            OpsKind::UnTracked(prep) => prep.finish(value.into_primitive()),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct VjpBackward;
-
-impl Backward<Flex, 1> for VjpBackward {
-    type State = (FlexTensor, SharedVjp);
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let (saved, SharedVjp(vjp)) = ops.state;
-        unary::<Flex, _>(ops.parents, ops.node, grads, |cotangent| vjp.pull_back(saved, cotangent));
-    }
+/// As the product of a differentiable result.
+pub(in crate::ops) fn shared(vjp: impl Vjp) -> SharedVjp {
+    SharedVjp::Flex(Arc::new(vjp))
 }

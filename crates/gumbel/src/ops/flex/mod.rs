@@ -2,11 +2,12 @@
 
 pub(super) mod bridge;
 
+use super::bridge::differentiable;
 use super::host;
 use super::kind::Form;
 use crate::Error;
 use crate::tensor::{shaped_like, with_last};
-use bridge::{Cotangent, Kernel, Number, Rows, Vjp, differentiable, on_flex};
+use bridge::{Cotangent, Kernel, Number, Rows, Vjp, on_flex, shared};
 use burn::tensor::{Int, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Stream};
@@ -63,13 +64,13 @@ pub(super) fn gumbel_softmax<const D: usize>(
     let rows = rows(&logits);
     if form == Form::StraightThrough {
         let [hard, soft] = rows.run(&HardAndSoft { tau, stream })?.map(|data| shaped_like(&logits, data));
-        return Ok(differentiable(logits, hard, soft, Softmax { tau }));
+        return Ok(differentiable(logits, hard, soft, shared(Softmax { tau })));
     }
     let [sample] = rows.run(&Relaxed { tau, stream, log: form == Form::Log })?;
     let sample = shaped_like(&logits, sample);
     Ok(match form {
-        Form::Log => differentiable(logits, sample.clone(), sample, LogSoftmax { tau }),
-        _ => differentiable(logits, sample.clone(), sample, Softmax { tau }),
+        Form::Log => differentiable(logits, sample.clone(), sample, shared(LogSoftmax { tau })),
+        _ => differentiable(logits, sample.clone(), sample, shared(Softmax { tau })),
     })
 }
 
@@ -138,7 +139,7 @@ pub(super) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: &Tensor<D
     let [value] = rows(&logits).run(&kernel).expect("rows of at least one number");
     let value = Tensor::<1>::from_data(value, (&logits.device().inner(), logits.dtype()));
     let value = value.reshape(with_last(logits.dims(), 1));
-    differentiable(logits.clone(), value, logits.inner(), kernel)
+    differentiable(logits.clone(), value, logits.inner(), shared(kernel))
 }
 
 #[derive(Debug)]
@@ -165,7 +166,7 @@ impl Vjp for BernoulliLogProb {
 
 pub(super) fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result<Tensor<D>, Error> {
     let y = host::entmax(&logits, alpha, tau)?;
-    Ok(differentiable(logits, y.clone(), y, Entmax { alpha, tau }))
+    Ok(differentiable(logits, y.clone(), y, shared(Entmax { alpha, tau })))
 }
 
 /// From the saved probabilities.
@@ -191,7 +192,7 @@ pub(super) fn log_sinkhorn<const D: usize>(
     let kernel = host::LogSinkhorn { tau, iterations, tolerance };
     let [log_p] = rows(&logits).run(&kernel)?;
     let log_p = shaped_like(&logits, log_p);
-    Ok(differentiable(logits.clone(), log_p, logits.inner(), kernel))
+    Ok(differentiable(logits.clone(), log_p, logits.inner(), shared(kernel)))
 }
 
 /// Runs the iterations again, from the saved logits.
