@@ -6,6 +6,8 @@ use cubecl::prelude::*;
 
 /// Below 2^23 a folded word has fewer than 24 significant bits.
 const FEW_BITS: u32 = 1 << 23;
+/// The distance of such a word is below 2^-9.
+const FEW_BITS_DISTANCE: f32 = 1.0 / 512.0;
 /// 2^-32, the weight of the last bit of a word.
 const WORD_ULP: f32 = 1.0 / 4_294_967_296.0;
 
@@ -23,9 +25,9 @@ pub(crate) fn distances_of_words(stream: &StreamHalves, start: &Wide, words: &Bl
     distances[1] = coarse_distance(words.b);
     distances[2] = coarse_distance(words.c);
     distances[3] = coarse_distance(words.d);
-    let few =
-        has_few_bits(words.a) || has_few_bits(words.b) || has_few_bits(words.c) || has_few_bits(words.d);
-    if few {
+    let first = min(distances[0].abs(), distances[1].abs());
+    let last = min(distances[2].abs(), distances[3].abs());
+    if min(first, last) < FEW_BITS_DISTANCE {
         refine(stream, start, words, &mut distances);
     }
     distances
@@ -57,10 +59,9 @@ fn has_few_bits(word: u32) -> bool {
 /// The distance without further bits.
 #[cube]
 fn coarse_distance(word: u32) -> f32 {
-    let upper = word >= 0x8000_0000u32;
-    let folded = select(upper, !word, word);
-    let distance = f32::cast_from(i32::cast_from(folded)) * WORD_ULP;
-    select(upper, -distance, distance)
+    // Of the upper half as a signed number, -1 is the last word, whose distance is 0.
+    let signed = i32::reinterpret(word);
+    f32::cast_from(signed - (signed >> 31)) * WORD_ULP
 }
 
 /// The distance from all 96 bits and the half below them, rounded to nearest even in integers.

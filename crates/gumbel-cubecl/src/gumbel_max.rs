@@ -64,6 +64,8 @@ pub fn gumbel_max(device: &Device, logits: &Matrix, stream: Stream) -> Result<Ma
 pub(crate) struct Best {
     pub key: f32,
     pub column: u32,
+    /// The largest key that the units of the plane have met.
+    pub limit: f32,
 }
 
 /// Rows that fit into registers.
@@ -83,7 +85,7 @@ pub(crate) fn choose<L: Float, N: Size>(
     let spot = spot(&shape, &stream, plan);
     let logits = load::<L, N>(logits, stride, &spot, shape.k, -shape.infinity, plan);
     let largest = largest_fit(&logits, shape.infinity, plan);
-    let mut best = Best { key: -shape.infinity, column: shape.k };
+    let mut best = Best { key: -shape.infinity, column: shape.k, limit: -shape.infinity };
     #[unroll]
     for index in 0..plan.blocks {
         let block = block_of_unit(&spot, index, plan);
@@ -92,7 +94,7 @@ pub(crate) fn choose<L: Float, N: Size>(
         for lane in 0..4usize {
             four[lane] = logits[4 * index + lane];
         }
-        consider(&four, block, largest, &shape, &spot, &stream, &mut best, math);
+        consider(&four, block, largest, &shape, &spot, &stream, &mut best, false, plan, math);
     }
     let chosen = chosen_column(&best, plan);
     if spot.inside && UNIT_POS_X == 0u32 {
@@ -100,7 +102,7 @@ pub(crate) fn choose<L: Float, N: Size>(
     }
 }
 
-/// Takes four keys into account.
+/// Takes four keys into account. On long rows the units of a plane share their largest key, so that most skip most blocks.
 #[cube]
 fn consider(
     logits: &Array<f32>,
@@ -110,12 +112,17 @@ fn consider(
     spot: &Spot,
     stream: &StreamHalves,
     best: &mut Best,
+    #[comptime] share: bool,
+    #[comptime] plan: Plan,
     #[comptime] math: Math,
 ) {
     let start = block_place(stream, spot, shape.k, block);
     let words = words_of_block(stream, &start);
     let most = max(max(logits[0], logits[1]), max(logits[2], logits[3])) - largest;
-    if most + bound(&words, shape.infinity) > best.key {
+    let exceeds = most + bound(&words, shape.infinity) > best.limit;
+    let shared = comptime!(share && plan.plane > 1 && plan.units >= plan.plane);
+    let wanted = if comptime!(shared) { plane_any(exceeds) } else { exceeds };
+    if wanted {
         let distances = distances_of_words(stream, &start, &words);
         #[unroll]
         for lane in 0..4usize {
@@ -125,16 +132,20 @@ fn consider(
             best.column = select(better, 4u32 * block + lane as u32 - spot.shift, best.column);
             best.key = select(better, key, best.key);
         }
+        best.limit = if comptime!(shared) { plane_max(best.key) } else { best.key };
     }
 }
 
-/// Not below the Gumbel numbers of four words: `g ≤ −ln(1 − u)`, and `1 − u ≥ 2^-(zeros + 1)`.
+/// Not below the Gumbel numbers of four words: `g ≤ −ln(1 − u)`, and `1 − u` is at least the distance of the largest
+/// word from the end. `log₂ 2^e (1 + m) ≥ e + m`, which are the bits of a float.
 #[cube]
 fn bound(words: &Block, infinity: f32) -> f32 {
     let word = max(max(words.a, words.b), max(words.c, words.d));
-    let zeros = (!word).leading_zeros();
-    let bound = fma(f32::cast_from(zeros + 1u32), core::f32::consts::LN_2, 1e-5f32);
-    select(zeros == 32u32, infinity, bound)
+    let from_end = f32::cast_from(!word);
+    let log2 = f32::cast_from(u32::reinterpret(from_end)) * comptime!(1.0f32 / 8_388_608.0);
+    let bound =
+        fma(log2, -core::f32::consts::LN_2, comptime!((32.0 + 127.0) * core::f32::consts::LN_2 + 1e-4));
+    select(word == u32::MAX, infinity, bound)
 }
 
 /// The first column of the largest key of a row.
@@ -179,11 +190,11 @@ pub(crate) fn choose_long<L: Float, N: Size>(
 ) {
     let spot = spot(&shape, &stream, plan);
     let largest = largest_of_walk::<L, N>(logits, stride, &spot, &shape, plan);
-    let mut best = Best { key: -shape.infinity, column: shape.k };
+    let mut best = Best { key: -shape.infinity, column: shape.k, limit: -shape.infinity };
     for step in 0..steps_of_walk(shape.k, &spot, plan) {
         let block = step * plan.units + UNIT_POS_X;
         let four = load_block::<L, N>(logits, block, stride, &spot, shape.k, -shape.infinity, plan);
-        consider(&four, block, largest, &shape, &spot, &stream, &mut best, math);
+        consider(&four, block, largest, &shape, &spot, &stream, &mut best, true, plan, math);
     }
     let chosen = chosen_column(&best, plan);
     if spot.inside && UNIT_POS_X == 0u32 {

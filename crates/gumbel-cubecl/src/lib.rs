@@ -6,6 +6,7 @@ mod distance;
 mod elementary;
 mod faults;
 mod gumbel_max;
+mod lean;
 mod long;
 mod matrix;
 mod noise;

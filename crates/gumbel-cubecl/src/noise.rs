@@ -89,11 +89,10 @@ fn fill<N: Size>(
             }
         }
     }
-    if comptime!(aligned) {
-        if first < len {
+    if comptime!(aligned)
+        && first < len {
             out[block as usize] = vector;
         }
-    }
 }
 
 /// The number of a law, from the distance of `u`.

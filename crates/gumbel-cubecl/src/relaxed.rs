@@ -2,7 +2,7 @@
 
 use crate::device::{Device, Precision};
 use crate::gumbel_max::gumbel_max;
-use crate::long::{self, Origin};
+use crate::long::{self, Origin, Stored};
 use crate::matrix::{F32, Matrix, address_type};
 use crate::one_hot::one_hot;
 use crate::philox::stream_argument;
@@ -153,6 +153,8 @@ impl<'a> Call<'a> {
         let variant = self.variant(device, plan);
         let exact = device.precision() == Precision::Exact || variant.range != Range::Moderate;
         let origin = if exact || !self.noisy { Origin::Row } else { Origin::Piece };
+        let halves = out.dtype != F32;
+        let stored = if origin == Origin::Piece || halves { Stored::Weights } else { Stored::Keys };
         let count = || plan.cube_count(input.rows * pieces as usize);
         let [largest, tops, sums] =
             std::array::from_fn(|_| Matrix::empty(&client, input.rows, pieces as usize, F32));
@@ -192,6 +194,7 @@ impl<'a> Call<'a> {
             temperature_argument(self.tau),
             pieces,
             origin,
+            stored,
             variant,
             input.dtype,
             out.dtype,
@@ -215,6 +218,7 @@ impl<'a> Call<'a> {
             pieces,
             call,
             origin,
+            stored,
             variant,
             out.dtype,
         );

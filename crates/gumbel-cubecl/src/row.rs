@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub rows: u32,
     /// Blocks of four numbers of a unit.
     pub blocks: usize,
+    /// How many of them are in the row for every unit, as far as that is known when the kernel is compiled.
+    pub full: usize,
     /// Units of a plane; 0 if values go through shared memory.
     pub plane: u32,
     /// Whether every row begins with a block, so that it is read and written in vectors of four.
@@ -39,16 +41,24 @@ impl Plan {
         let (aligned, blocks) = blocks_of_row(k, position, matrices);
         let units = (blocks.div_ceil(wanted_blocks(blocks)) as u32).next_power_of_two();
         let units = units.min(most_units(client));
+        let full = if aligned { blocks / units as usize } else { 0 };
         let blocks = blocks.div_ceil(units as usize);
         let rows = (CUBE / units).max(1);
-        (blocks <= MOST_BLOCKS).then_some(Self { units, rows, blocks, plane: plane_size(client), aligned })
+        (blocks <= MOST_BLOCKS).then_some(Self {
+            units,
+            rows,
+            blocks,
+            full,
+            plane: plane_size(client),
+            aligned,
+        })
     }
 
     /// For the pieces of longer rows, with the number of pieces of a row. The length of a piece is fixed.
     pub fn of_pieces(client: &Client, k: usize, position: u64, matrices: &[&Matrix]) -> (Self, u32) {
         let (aligned, blocks) = blocks_of_row(k, position, matrices);
         let units = PIECE.min(most_units(client));
-        let plan = Self { units, rows: 1, blocks: MOST_BLOCKS, plane: plane_size(client), aligned };
+        let plan = Self { units, rows: 1, blocks: MOST_BLOCKS, full: 0, plane: plane_size(client), aligned };
         (plan, blocks.div_ceil(units as usize * MOST_BLOCKS) as u32)
     }
 
@@ -174,13 +184,30 @@ pub(crate) fn load<T: Float, N: Size>(
     let mut values = Array::<f32>::new(comptime!(4 * plan.blocks));
     #[unroll]
     for index in 0..plan.blocks {
-        let four = load_block::<T, N>(from, block_of_unit(spot, index, plan), stride, spot, k, outside, plan);
+        let block = block_of_unit(spot, index, plan);
+        let four = if comptime!(index < plan.full) {
+            load_full::<T, N>(from, block, stride, spot)
+        } else {
+            load_block::<T, N>(from, block, stride, spot, k, outside, plan)
+        };
         #[unroll]
         for lane in 0..4usize {
             values[4 * index + lane] = four[lane];
         }
     }
     values
+}
+
+/// The numbers of a block that is in the row.
+#[cube]
+fn load_full<T: Float, N: Size>(from: &[Vector<T, N>], block: u32, stride: u32, spot: &Spot) -> Array<f32> {
+    let mut four = Array::<f32>::new(4usize);
+    let vector = from[spot.row as usize * stride as usize / 4usize + block as usize];
+    #[unroll]
+    for lane in 0..4usize {
+        four[lane] = f32::cast_from(vector.extract(lane));
+    }
+    four
 }
 
 /// The numbers of a block. It loads in any case, so that no load waits for a branch.
@@ -234,7 +261,7 @@ pub(crate) fn store<T: Float, N: Size>(
             for lane in 0..4usize {
                 vector.insert(lane, T::cast_from(values[4 * index + lane]));
             }
-            if spot.inside && block < k / 4u32 {
+            if spot.inside && (comptime!(index < plan.full) || block < k / 4u32) {
                 to[start / 4usize + block as usize] = vector;
             }
         } else {
@@ -288,7 +315,7 @@ fn reduce_planes<T: Numeric>(value: T, #[comptime] to: Reduction, #[comptime] pl
     let planes = comptime!(plan.units / plan.plane);
     let mut shared = Shared::<[T]>::new_slice(comptime!((plan.rows * planes) as usize));
     let first = UNIT_POS_Y * planes;
-    if UNIT_POS_X % plan.plane == 0u32 {
+    if UNIT_POS_X.is_multiple_of(plan.plane) {
         shared[(first + UNIT_POS_X / plan.plane) as usize] = value;
     }
     sync_cube();

@@ -6,6 +6,7 @@ use crate::device::Math;
 use crate::distance::four_distances;
 use crate::elementary::{exp_of_gap, ln_normal};
 use crate::faults::note_fault;
+use crate::lean;
 use crate::noise::gumbel;
 use crate::philox::StreamHalves;
 use crate::row::{
@@ -34,6 +35,14 @@ pub(crate) struct Variant {
     pub noisy: bool,
     pub math: Math,
     pub range: Range,
+}
+
+impl Variant {
+    /// Whether the sample is computed by [`lean`](crate::lean).
+    pub fn is_lean(&self) -> bool {
+        let soft = self.form == Form::Soft && self.noisy;
+        soft && self.math == Math::Special && self.range == Range::Moderate
+    }
 }
 
 #[cube(launch, address_type = "dynamic")]
@@ -67,6 +76,57 @@ pub(crate) struct Strides {
 /// The numbers of the unit of a sample; NaN if the row cannot be sampled from.
 #[cube]
 pub(crate) fn sampled(
+    logits: &Array<f32>,
+    shape: &Shape,
+    spot: &Spot,
+    stream: &StreamHalves,
+    temperature: &Temperature,
+    note: &[Atomic<u32>],
+    call: u32,
+    #[comptime] variant: Variant,
+) -> Array<f32> {
+    if comptime!(variant.is_lean()) {
+        sampled_lean(logits, shape, spot, stream, temperature, note, call, variant)
+    } else {
+        sampled_in_full(logits, shape, spot, stream, temperature, note, call, variant)
+    }
+}
+
+#[cube]
+fn sampled_lean(
+    logits: &Array<f32>,
+    shape: &Shape,
+    spot: &Spot,
+    stream: &StreamHalves,
+    temperature: &Temperature,
+    note: &[Atomic<u32>],
+    call: u32,
+    #[comptime] variant: Variant,
+) -> Array<f32> {
+    let plan = comptime!(variant.plan);
+    let largest = reduce_row(logits, Reduction::Max, plan);
+    let mut sample = Array::<f32>::new(comptime!(4 * plan.blocks));
+    #[unroll]
+    for at in 0..comptime!(4 * plan.blocks) {
+        sample[at] = logits[at];
+    }
+    lean::into_keys(&mut sample, largest, shape, spot, stream, plan);
+    let top = reduce_row(&sample, Reduction::Max, plan);
+    let sum = lean::into_weights(&mut sample, top, temperature.high, plan);
+    let sum = reduce::<f32>(sum, Reduction::Sum, plan);
+    if sum.is_nan() && spot.inside && UNIT_POS_X == 0u32 {
+        note_fault(note, call, spot.row, largest == -shape.infinity);
+    }
+    let scale = 1.0f32 / sum;
+    #[unroll]
+    for at in 0..comptime!(4 * plan.blocks) {
+        sample[at] *= scale;
+    }
+    sample
+}
+
+#[cube]
+fn sampled_in_full(
     logits: &Array<f32>,
     shape: &Shape,
     spot: &Spot,
@@ -179,7 +239,7 @@ fn normalized(
         let scale = 1.0f32 / sum + undefined;
         #[unroll]
         for at in 0..comptime!(4 * plan.blocks) {
-            out[at] = out[at] * scale;
+            out[at] *= scale;
         }
     }
     out

@@ -7,7 +7,7 @@ use cubecl::prelude::*;
 pub(crate) struct Temperature {
     pub tau: f32,
     /// `1 / tau` in two parts.
-    high: f32,
+    pub high: f32,
     low: f32,
 }
 
