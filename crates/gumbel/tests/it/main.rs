@@ -15,6 +15,7 @@ mod invalid;
 mod layers;
 mod limits;
 mod nvil;
+mod padding;
 mod permutations;
 mod perturbed;
 mod rebar;
