@@ -91,7 +91,8 @@ fn tilt(logits: &[f64], count: usize, gap: f64) -> f64 {
     // At these ends the expected sum is too large and too small, whatever the other logits are.
     let reach = (logits.len() as f64).ln();
     let (mut low, mut high) = (gap - reach, reach);
-    let mut tilt = gap / 2.0;
+    // Where the others are out of reach, no further than makes every bit certain: a large shift would cost digits.
+    let mut tilt = (gap / 2.0).max(CERTAIN);
     // An approximation suffices, because any tilt gives the same distribution. After 60 bisections the interval is below
     // rounding.
     for _ in 0..60 {
