@@ -19,6 +19,7 @@ mod padding;
 mod permutations;
 mod perturbed;
 mod rebar;
+mod reference;
 mod relax;
 mod relaxations;
 mod sets;
