@@ -68,8 +68,7 @@ fn trees() -> Vec<Vec<usize>> {
     let graph = tree::Graph::complete(4).unwrap();
     let triples = (0..6).flat_map(|a| (a + 1..6).flat_map(move |b| (b + 1..6).map(move |c| vec![a, b, c])));
     let nodes = |edges: &[usize]| {
-        let mut nodes: Vec<usize> =
-            edges.iter().flat_map(|&edge| graph.edges()[edge]).map(|node| node as usize).collect();
+        let mut nodes: Vec<usize> = edges.iter().flat_map(|&edge| graph.edges()[edge]).collect();
         nodes.sort_unstable();
         nodes.dedup();
         nodes.len()
