@@ -35,7 +35,7 @@ pub enum Error {
     #[error("the device failed: {0}")]
     Device(String),
     /// A score that cannot be sorted.
-    #[error("scores must be finite, got {value} at row {row}, column {column}")]
+    #[error("scores must be finite (sorts take -inf as padding), got {value} at row {row}, column {column}")]
     Score {
         /// Its row, over the last axis.
         row: usize,
@@ -43,6 +43,12 @@ pub enum Error {
         column: usize,
         /// Its value.
         value: f64,
+    },
+    /// A row to sort that is padding throughout.
+    #[error("every score of row {row} is -inf; expected at least one that is finite: leave the row out")]
+    OnlyPadding {
+        /// The row, over the last axis.
+        row: usize,
     },
     /// A schedule that cannot be parsed, or whose parameters are out of range.
     #[error(

@@ -1,7 +1,7 @@
 //! Subsets, permutations and spanning trees.
 
 use crate::message;
-use crate::numbers::{Logits, cotangent, no_nan, number, numbers, stream, temperature, within};
+use crate::numbers::{Logits, coldest, cotangent, no_nan, number, numbers, stream, temperature, within};
 use arbitrary::{Result, Unstructured};
 use gumbel_kernels::subset::{self, relaxed_top_k, relaxed_top_k_vjp};
 use gumbel_kernels::tree::{self, Graph};
@@ -48,7 +48,7 @@ fn subsets<T: Real>(data: &mut Unstructured) -> Result<()> {
         assert!(members.windows(2).all(|pair| pair[0] < pair[1]), "{members:?}");
         assert!(members.iter().all(|&member| row[member as usize] > T::neg_infinity()), "{members:?}");
     }
-    let tau = temperature::<f64>(data, COLD)?;
+    let tau = temperature::<f64>(data, coldest::<f64>())?;
     relaxed_top_k(values, k, count, tau, stream, &mut out).expect("as before");
     within(&format!("relaxed_top_k, tau {tau}"), &out, 0.0, count as f64 + 1e-6);
     relaxed_top_k_vjp(values, &d, k, count, tau, stream, &mut out).expect("as before");

@@ -328,6 +328,10 @@ impl<T: Real> RowKernel<T, 1, 1> for AlphaDerivative {
     fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
         let ([y], [out]) = (rows.inputs, rows.outputs);
         for (y, out) in y.chunks_exact(self.k).zip(out.chunks_exact_mut(self.k)) {
+            if self.order.excess > 1.0 {
+                self.steep(y, out);
+                continue;
+            }
             let changes = || y.iter().map(|&y| self.order.alpha_slope(y.into()));
             let slopes = || y.iter().map(|&y| self.order.slope(y.into()));
             let shift = changes().sum::<f64>() / slopes().sum::<f64>();
@@ -336,5 +340,24 @@ impl<T: Real> RowKernel<T, 1, 1> for AlphaDerivative {
             }
         }
         Ok(())
+    }
+}
+
+impl AlphaDerivative {
+    /// A row at α above 2, where a power of a small weight is large, or beyond the range of the type. The powers cancel but
+    /// for their shares: with `bᵢ = yᵢ (1 − (α − 1) ln yᵢ) / (α − 1)²`, the derivative is `bᵢ − sᵢ Σⱼ bⱼ / Σⱼ sⱼ`.
+    #[inline(never)]
+    fn steep<T: Real>(self, y: &[T], out: &mut [T]) {
+        let excess = self.order.excess;
+        let logs: Vec<f64> = y.iter().map(|&y| y.into().ln()).collect();
+        let least = logs.iter().copied().filter(|log| log.is_finite()).fold(0.0, f64::min);
+        // sᵢ relative to that of the smallest weight, which is the largest.
+        let steepness = |log: f64| if log.is_finite() { ((log - least) * (1.0 - excess)).exp() } else { 0.0 };
+        let total: f64 = logs.iter().map(|&log| steepness(log)).sum();
+        let base = |log: f64| if log.is_finite() { log.exp() * (excess.recip() - log) / excess } else { 0.0 };
+        let sum: f64 = logs.iter().map(|&log| base(log)).sum();
+        for (out, &log) in out.iter_mut().zip(&logs) {
+            *out = T::from_f64(base(log) - steepness(log) / total * sum);
+        }
     }
 }

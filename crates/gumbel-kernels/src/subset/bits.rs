@@ -13,10 +13,12 @@ const CERTAIN: f64 = -800.0;
 
 /// A row with valid logits, as independent bits of which `count` are one.
 pub(super) struct Bits {
-    /// The logits minus `shift`.
-    logits: Vec<f64>,
+    /// The logits minus the `count`-th largest.
+    gaps: Vec<f64>,
     count: usize,
-    shift: f64,
+    /// The `count`-th largest logit, and what the logits of the bits are below the gaps.
+    pivot: f64,
+    tilt: f64,
 }
 
 impl Bits {
@@ -33,22 +35,23 @@ impl Bits {
         present.for_each(|logit| *logit = from_pivot(*logit));
         // If no category is left out, every bit is one with certainty.
         let tilt = next.map_or(CERTAIN, |next| tilt(&logits, count, from_pivot(next)));
-        logits.iter_mut().for_each(|logit| *logit -= tilt);
-        Self { logits, count, shift: pivot + tilt }
+        Self { gaps: logits, count, pivot, tilt }
     }
 
     /// The probabilities of one and of zero of each bit.
     fn probabilities(&self) -> Vec<[f64; 2]> {
-        self.logits.iter().map(|&logit| [sigmoid(logit), sigmoid(-logit)]).collect()
+        self.gaps.iter().map(|gap| gap - self.tilt).map(|logit| [sigmoid(logit), sigmoid(-logit)]).collect()
     }
 
     /// `ln Σ_{|S| = count} exp Σ_{i ∈ S} θᵢ`.
     pub fn log_partition(&self) -> f64 {
         let bits = self.probabilities();
         let of_count = bits.iter().fold(start(self.count), |sums, bit| step(&sums, bit))[self.count];
-        let softplus = |&logit: &f64| logit.max(0.0) + (-logit.abs()).exp().ln_1p();
-        let log_none = -self.logits.iter().map(softplus).sum::<f64>();
-        of_count.ln() - log_none + self.count as f64 * self.shift
+        // −ln P(no bit is one) + count · tilt, with as many tilts taken out as there are likely bits.
+        let likely = self.gaps.iter().filter(|&&gap| gap > self.tilt);
+        let (sum, number) = likely.fold((0.0, 0.0), |(sum, number), gap| (sum + gap, number + 1.0));
+        let rest: f64 = self.gaps.iter().map(|gap| (-(gap - self.tilt).abs()).exp().ln_1p()).sum();
+        of_count.ln() + rest + sum + (self.count as f64 - number) * self.tilt + self.count as f64 * self.pivot
     }
 
     pub fn marginals(&self) -> Vec<f64> {
@@ -91,7 +94,8 @@ fn tilt(logits: &[f64], count: usize, gap: f64) -> f64 {
     // At these ends the expected sum is too large and too small, whatever the other logits are.
     let reach = (logits.len() as f64).ln();
     let (mut low, mut high) = (gap - reach, reach);
-    let mut tilt = gap / 2.0;
+    // Where the others are out of reach, no further than makes every bit certain: a large shift would cost digits.
+    let mut tilt = (gap / 2.0).max(CERTAIN);
     // An approximation suffices, because any tilt gives the same distribution. After 60 bisections the interval is below
     // rounding.
     for _ in 0..60 {

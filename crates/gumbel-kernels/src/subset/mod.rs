@@ -209,6 +209,9 @@ pub fn relaxed_top_k<T: Real>(
 
 /// Vector-Jacobian product of [`relaxed_top_k`] in the logits, for the cotangent `d`. It draws the same noise again.
 ///
+/// The slope of a saturated sample is 0, and that of a tie in proportion to `tau^−count`: at low temperatures it can be
+/// beyond the range of the type, and is then the largest finite number with its sign.
+///
 /// # Shapes
 /// `logits`, `d`, `out` `[rows, k]`.
 ///
@@ -240,7 +243,9 @@ pub fn relaxed_top_k_vjp<T: Real>(
     same_length("out", out.len(), logits.len());
     run(logits, k, count, out, |row, logits, out| {
         let d: Vec<f64> = numbers(&d[row * k..][..k]).collect();
-        write(relaxed::pull_back(&keys(logits, row, stream), &d, count, tau), out);
+        let slopes = relaxed::pull_back(&keys(logits, row, stream), &d, count, tau);
+        let [least, most] = [T::min_value(), T::max_value()].map(Into::into);
+        write(slopes.into_iter().map(|slope| slope.clamp(least, most)).collect(), out);
     })
 }
 

@@ -1,5 +1,6 @@
 //! The relaxed top-k of one row: `count` softmaxes in sequence, each over the probability that the previous ones left.
 
+use crate::number::masked::weighted;
 use std::iter::zip;
 
 /// One of the softmaxes, `a = softmax(α / τ)`.
@@ -32,13 +33,14 @@ impl Step {
         Self { a, top, share, log_left }
     }
 
-    /// The cotangent of `α / τ` from those of `a` and of `ln(1 − a)`.
+    /// The cotangent of `α / τ` from those of `a` and of `ln(1 − a)`. What has weight 0 has no effect, even if it is NaN.
     fn pull_back(&self, d: &[f64], lambda: &[f64]) -> Vec<f64> {
         let Self { a, top, share, .. } = self;
-        let mean: f64 = zip(a, d).map(|(a, d)| a * d).sum();
+        let mean: f64 = zip(a, d).map(|(&a, &d)| weighted(a, d)).sum();
         let odds = |i: usize| if i == *top { 0.0 } else { lambda[i] * a[i] / (1.0 - a[i]) };
         let total = (0..a.len()).map(odds).sum::<f64>() - lambda[*top];
-        (0..a.len()).map(|i| a[i] * (d[i] - mean + total) - odds(i) + lambda[*top] * share[i]).collect()
+        let product = |i: usize| weighted(a[i], d[i] - mean + total) - odds(i) + lambda[*top] * share[i];
+        (0..a.len()).map(product).collect()
     }
 }
 
@@ -71,11 +73,17 @@ pub(super) fn forward(keys: &[f64], count: usize, tau: f64) -> Vec<f64> {
     sum
 }
 
+/// A tie's slope is in proportion to `tau^−count`. What is beyond the range becomes the largest number of which a sum over
+/// the row is finite, so that no infinity meets another.
 pub(super) fn pull_back(keys: &[f64], d: &[f64], count: usize, tau: f64) -> Vec<f64> {
+    let limit = f64::MAX / (8.0 * (keys.len() as f64 + 1.0));
     let mut lambda = vec![0.0; keys.len()];
+    let d: Vec<f64> = d.iter().map(|d| d.clamp(-limit, limit)).collect();
     for step in steps(keys, count, tau).into_iter().rev() {
-        let more = step.pull_back(d, &lambda);
-        lambda.iter_mut().zip(more).for_each(|(lambda, more)| *lambda += more / tau);
+        let more = step.pull_back(&d, &lambda);
+        for (lambda, more) in lambda.iter_mut().zip(more) {
+            *lambda = (*lambda + (more / tau).clamp(-limit, limit)).clamp(-limit, limit);
+        }
     }
     lambda
 }

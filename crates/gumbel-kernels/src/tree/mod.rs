@@ -18,7 +18,7 @@ use crate::number::dual::{Dual, Number};
 use crate::parallel::gaps::gap;
 use crate::parallel::lanes::max;
 use crate::parallel::rows::same_length;
-use elimination::{Elimination, log_add, ratio};
+use elimination::{Elimination, LogWeight};
 use rayon::prelude::*;
 
 /// Log-partition function `A(θ)`: the logarithm of the sum of weights over all spanning trees. Its gradient is
@@ -192,11 +192,11 @@ fn eliminate<N: Number>(logits: &[N], graph: &Graph) -> Option<Elimination<N>> {
 }
 
 /// The log-weights between the nodes, in both directions. Parallel edges are added.
-fn weights<N: Number>(logits: &[N], graph: &Graph) -> Vec<N> {
+fn weights<N: Number>(logits: &[N], graph: &Graph) -> Vec<LogWeight<N>> {
     let nodes = graph.nodes();
-    let mut weights = vec![N::constant(f64::NEG_INFINITY); nodes * nodes];
+    let mut weights = vec![LogWeight::none(); nodes * nodes];
     for (&[a, b], &logit) in graph.edges().iter().zip(logits) {
-        weights[a * nodes + b] = log_add(weights[a * nodes + b], logit);
+        weights[a * nodes + b] = weights[a * nodes + b].plus(LogWeight::of(logit));
         weights[b * nodes + a] = weights[a * nodes + b];
     }
     weights
@@ -207,7 +207,8 @@ fn means<N: Number>(logits: &[N], graph: &Graph) -> Option<Vec<N>> {
     let (nodes, next) = (graph.nodes(), eliminate(logits, graph)?.next);
     let weights = weights(logits, graph);
     let mean = |(&[a, b], &logit): (&[usize; 2], &N)| {
-        (next[a * nodes + b] + next[b * nodes + a]) * ratio(logit, weights[a * nodes + b])
+        let share = LogWeight::of(logit).share_of(weights[a * nodes + b]);
+        (next[a * nodes + b] + next[b * nodes + a]) * share
     };
     Some(graph.edges().iter().zip(logits).map(mean).collect())
 }

@@ -10,6 +10,7 @@ mod reference;
 mod shifts;
 mod stability;
 mod statistics;
+mod structures;
 mod subsets;
 mod support;
 mod threads;

@@ -5,20 +5,20 @@
 use gumbel_kernels::*;
 
 /// Numbers of a draw, in the order in which they are asked for.
-struct Chance(Vec<f64>);
+pub struct Chance(Vec<f64>);
 
 impl Chance {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         let mut u = vec![0.0; 4000];
         noise::uniform(Stream::new(seed).split(1), &mut u);
         Self(u)
     }
 
-    fn uniform(&mut self) -> f64 {
+    pub fn uniform(&mut self) -> f64 {
         self.0.pop().expect("few numbers")
     }
 
-    fn one_of(&mut self, options: &[f64]) -> f64 {
+    pub fn one_of(&mut self, options: &[f64]) -> f64 {
         options[(self.uniform() * options.len() as f64) as usize]
     }
 }

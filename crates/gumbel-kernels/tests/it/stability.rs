@@ -217,6 +217,82 @@ fn entmax_slopes_are_numbers_that_sum_to_zero_at_any_order() {
     }
 }
 
+/// For two categories, from `p^e / e − q^e / e`, which does not change with α = 1 + e.
+#[test]
+fn entmax_derivatives_in_alpha_are_those_of_two_categories_at_any_order() {
+    let (weights, orders) = ([0.5, 0.51, 0.6, 0.9, 0.999], [2.5, 4.0, 20.0, 100.0, 710.0, 1e5, 1e30, 1e300]);
+    for (p, alpha) in weights.into_iter().flat_map(|p| orders.map(|alpha| (p, alpha))) {
+        let (q, e) = (1.0 - p, alpha - 1.0);
+        let slopes = output(2, |out| entmax_alpha_derivative(&[p, q], 2, alpha, out));
+        // Over p^(e − 1), so that only a small number is a power.
+        let (ratio, small): (f64, f64) = (q / p, (e - 1.0) * (q / p).ln());
+        let part = |log: f64| (1.0 / e - log) / e;
+        let expected = p * (part(p.ln()) - ratio * small.exp() * part(q.ln())) / (1.0 + small.exp());
+        let close = (slopes[0] - expected).abs() <= 1e-13 / e;
+        let opposite = (slopes[0] + slopes[1]).abs() <= 1e-14 * (slopes[0].abs() + 1e-2 / e);
+        assert!(close && opposite, "alpha {alpha}, {p}: {slopes:?}, not {expected}");
+    }
+}
+
+#[test]
+fn entmax_derivatives_in_alpha_are_numbers_that_sum_to_zero_at_any_order() {
+    let orders = [2.5, 10.0, 100.0, 710.0, 1e5, 3e38];
+    for (seed, alpha) in (0..40).flat_map(|seed| orders.map(|alpha| (seed, alpha))) {
+        let logits = numbers(seed, 6);
+        let mut y = output(6, |out| entmax(&logits, 6, alpha, 0.5, out));
+        // Of other orders too, whose weights may be small.
+        if seed % 2 == 0 {
+            y = output(6, |out| softmax(&logits.iter().map(|l| l * 50.0).collect::<Vec<_>>(), 6, out));
+        }
+        let mut single = [f32::NAN; 6];
+        entmax_alpha_derivative(
+            &y.iter().map(|&y| y as f32).collect::<Vec<_>>(),
+            6,
+            alpha as f32,
+            &mut single,
+        )
+        .unwrap();
+        let slopes = output(6, |out| entmax_alpha_derivative(&y, 6, alpha, out));
+        let (sum, size) = (slopes.iter().sum::<f64>(), slopes.iter().map(|s| s.abs()).sum::<f64>());
+        assert!(sum.abs() <= 1e-14 * size, "alpha {alpha}: {slopes:?} sum to {sum}");
+        assert!(single.iter().all(|slope| slope.is_finite()), "alpha {alpha}: {single:?} at {y:?}");
+        assert!(
+            slopes.iter().zip(&y).all(|(&slope, &y)| y > 0.0 || slope == 0.0),
+            "alpha {alpha}: {slopes:?}"
+        );
+    }
+}
+
+/// Logits far below others are equal in single precision, noise included.
+#[test]
+fn relaxed_top_k_has_finite_slopes_at_any_temperature() {
+    fn check<T: Real>(largest: f64) {
+        let taus = [5e-324, 1e-310, 2e-140, 1e-45, 1e-3, 1.0, 1e300];
+        for (seed, tau) in (0..300u64).flat_map(|seed| taus.map(|tau| (seed, tau))) {
+            let (rest, size) = (numbers(seed, 8), [1.0, 1e6, largest][seed as usize % 3]);
+            let tied = |i: usize| if i < 1 + seed as usize % 4 { rest[i] } else { -1e-2 * largest };
+            let logits: Vec<T> = (0..8).map(tied).map(T::from_f64).collect();
+            let d: Vec<T> = numbers(seed + 1000, 8)
+                .iter()
+                .map(|d| T::from_f64((d * size).clamp(-largest, largest)))
+                .collect();
+            let (count, stream, mut out) = (1 + seed as usize % 8, Stream::new(seed), [T::nan(); 8]);
+            subset::relaxed_top_k(&logits, 8, count, tau, stream, &mut out).unwrap();
+            assert!(out.iter().all(|out| out.is_finite()), "seed {seed} at {tau}");
+            subset::relaxed_top_k_vjp(&logits, &d, 8, count, tau, stream, &mut out).unwrap();
+            assert!(out.iter().all(|slope| slope.is_finite()), "seed {seed} at {tau}: {out:?}");
+            // Without a tie among those that are chosen, or of which one is not, the sample is saturated.
+            let saturated = count <= seed as usize % 4 && tau < 1e-30;
+            assert!(
+                !saturated || out.iter().all(|&slope| slope == T::zero()),
+                "seed {seed} at {tau}: {out:?}"
+            );
+        }
+    }
+    check::<f32>(f32::MAX.into());
+    check::<f64>(f64::MAX);
+}
+
 #[test]
 fn slopes_in_tau_are_numbers_at_the_lowest_temperatures() {
     for tau in [1e-37f32, 1e-38, 2e-39, 1e-44] {

@@ -234,7 +234,8 @@ impl RunFolder {
     pub(super) fn replace_newest(&self) -> Result<()> {
         self.writing(Self::CHECKPOINT, |newest| {
             fault::point(newest)?;
-            fs::rename(self.file(Self::PREVIOUS), newest)
+            fs::rename(self.file(Self::PREVIOUS), newest)?;
+            atomic_file::sync_name(newest)
         })
     }
 

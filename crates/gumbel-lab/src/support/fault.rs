@@ -24,8 +24,13 @@ pub(crate) fn holding(file: NamedTempFile, _path: &Path) -> io::Result<NamedTemp
     Ok(file)
 }
 
+/// Counts, in tests, that the name of a file is synced.
+#[cfg(not(test))]
+#[inline]
+pub(crate) fn synced(_path: &Path) {}
+
 #[cfg(test)]
-pub(crate) use planned::{Fault, holding, plan, point};
+pub(crate) use planned::{Fault, holding, plan, point, synced, synced_below};
 
 #[cfg(test)]
 mod planned {
@@ -50,6 +55,18 @@ mod planned {
     }
 
     static ALL: Mutex<Vec<Planned>> = Mutex::new(Vec::new());
+
+    /// Files whose names were synced, and whether they stood.
+    static SYNCED: Mutex<Vec<(PathBuf, bool)>> = Mutex::new(Vec::new());
+
+    pub(crate) fn synced(path: &Path) {
+        SYNCED.lock().unwrap_or_else(PoisonError::into_inner).push((path.into(), path.exists()));
+    }
+
+    pub(crate) fn synced_below(folder: &Path) -> Vec<(PathBuf, bool)> {
+        let all = SYNCED.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|(path, _)| path.starts_with(folder)).cloned().collect()
+    }
 
     fn all() -> MutexGuard<'static, Vec<Planned>> {
         ALL.lock().unwrap_or_else(PoisonError::into_inner)

@@ -125,7 +125,8 @@ fn keep(old: &Metadata, file: &NamedTempFile) -> io::Result<()> {
 /// Renames the temporary file, which stays if that fails.
 fn renamed(file: &mut NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
-    fs::rename(file.path(), path)
+    fs::rename(file.path(), path)?;
+    atomic_file::sync_name(path)
 }
 
 /// Copies all of a file into another.
@@ -144,6 +145,7 @@ fn through(file: &mut File, into: &mut File) -> io::Result<()> {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+    use crate::support::fault;
     use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 
     fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -166,6 +168,7 @@ mod tests {
             write(&path, bytes).unwrap();
             assert_eq!(fs::read(&path).unwrap(), bytes);
             assert_eq!(names(folder.path()), ["out"]);
+            assert_eq!(fault::synced_below(folder.path()).last(), Some(&(path.clone(), true)));
         }
         let dropped = OutputFile::create(&path).unwrap();
         drop(dropped);

@@ -127,3 +127,63 @@ fn what_reads_a_run_or_a_stream_or_waits_for_a_server_stops() {
     assert_eq!(partial(folder.path()), Vec::<String>::new());
     assert!(!out.exists());
 }
+
+/// A `sample` of a stream without an end.
+struct Endless([Child; 2]);
+
+impl Endless {
+    fn begin(out: &Path) -> Self {
+        let mut rows = Command::new("yes").arg("1,2,3").stdout(Stdio::piped()).spawn().expect("yes");
+        let stdin = Stdio::from(rows.stdout.take().expect("a pipe"));
+        Self([rows, begin(&["sample", "-", "--threads", "1", "--out", utf8(out)], stdin)])
+    }
+
+    /// The unfinished file that it writes to.
+    fn unfinished(&mut self, folder: &Path, before: &[&String]) -> String {
+        loop {
+            assert!(self.0[1].try_wait().expect("a child").is_none(), "it has ended");
+            if let Some(new) = partial(folder).into_iter().find(|name| !before.contains(&name)) {
+                return new;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// By SIGKILL, which no process hears.
+    fn kill(mut self) {
+        for child in &mut self.0 {
+            child.kill().and_then(|()| child.wait()).expect("a child");
+        }
+    }
+}
+
+#[test]
+fn what_kill_9_leaves_of_a_file_is_cleared_by_the_next_command_that_writes_it() {
+    let (folder, _) = folder();
+    let [logits, out, other] = ["logits.csv", "out.npy", "other.npy"].map(|name| folder.path().join(name));
+    std::fs::write(&logits, "1,2,3\n").expect("written");
+    let write = |out: &Path| succeed(&gumbel(&["sample", utf8(&logits), "--out", utf8(out)]));
+    let killed = |out: &Path, before: &[&String]| {
+        let mut endless = Endless::begin(out);
+        let left = endless.unfinished(folder.path(), before);
+        endless.kill();
+        left
+    };
+    let dead = killed(&out, &[]);
+    let of_other = killed(&other, &[&dead]);
+    let mut living = Endless::begin(&out);
+    let mut expected = vec![living.unfinished(folder.path(), &[&dead, &of_other]), of_other];
+    expected.sort();
+    let left = || {
+        let mut names = partial(folder.path());
+        names.sort();
+        names
+    };
+    assert_eq!(left(), expected, "{dead} was left, and another process writes the same file");
+    write(&out);
+    assert_eq!(left(), expected, "a file that is being written was removed");
+    living.kill();
+    write(&out);
+    write(&other);
+    assert_eq!(left(), Vec::<String>::new());
+}

@@ -1,6 +1,6 @@
 //! Plackett and Luce's distribution over orders (Plackett 1975; Luce 1959).
 
-use super::sort::{check, placed, places};
+use super::sort::{Padding, check, placed, places};
 use crate::Error;
 use crate::tensor::{at_least_single, restored, with_last};
 use burn::tensor::{Bool, Tensor, activation};
@@ -42,7 +42,7 @@ pub fn plackett_luce_log_prob<const D: usize, const E: usize>(
 ) -> Result<Tensor<D>, Error> {
     let dtype = scores.dtype();
     let (scores, permutation) = (at_least_single(scores), at_least_single(permutation));
-    check(&scores)?;
+    check(&scores, Padding::Refused)?;
     if scores.dims()[0] == 0 {
         return Ok(restored(scores.sum_dim(D - 1), dtype));
     }

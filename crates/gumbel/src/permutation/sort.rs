@@ -1,8 +1,8 @@
 //! Sorting, hard and relaxed: the relaxed permutation matrix has rows in the simplex.
 
 use crate::Error;
-use crate::tensor::{at_least_single, attach, restored, within_range};
-use burn::tensor::{DType, Int, Shape, Tensor, activation};
+use crate::tensor::{at_least_single, attach, masked, numbers, restored, within_range};
+use burn::tensor::{Bool, DType, Int, Shape, Tensor, activation};
 use gumbel_kernels as kernels;
 
 /// Computes a relaxed permutation that sorts scores in descending order (NeuralSort). **Soft**, differentiable.
@@ -18,8 +18,12 @@ use gumbel_kernels as kernels;
 /// # Shapes
 /// `scores` `[.., n]` to `[.., n, n]`; annotate the type of the result, which has one rank more.
 ///
+/// # Padding
+/// A score of `-inf` pads its row: it has no gradient, and the others are sorted as they are without it. The last places
+/// are those of the padding, in equal parts; this is the limit for scores that are equal and far below the others.
+///
 /// # Errors
-/// A temperature that is not positive and finite; a score that is not finite; n = 0.
+/// A temperature that is not positive and finite; a score that is NaN or `+inf`; a row of only `-inf`; n = 0.
 ///
 /// # Panics
 /// If the result's rank is not one more than that of the scores.
@@ -31,13 +35,17 @@ use gumbel_kernels as kernels;
 /// let first = p.into_data().try_to_vec::<f32>().unwrap();
 /// // The first row is softmax(2s − (3, 3, 2)) = softmax(−1, 3, 2).
 /// assert!((first[1] - 0.72139).abs() < 1e-5 && (first[2] - 0.26539).abs() < 1e-5);
+/// let padded = Tensor::<1>::from_floats([f32::NEG_INFINITY, 7.0], &Device::flex());
+/// let p: Tensor<2> = gumbel::permutation::neural_sort(padded, 1.0)?;
+/// assert_eq!(p.into_data().try_to_vec::<f32>().unwrap(), [0.0, 1.0, 1.0, 0.0]);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[doc(alias = "differentiable sorting")]
 #[doc(alias = "NeuralSort")]
 #[doc(alias = "ranking")]
 pub fn neural_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) -> Result<Tensor<E>, Error> {
-    let (scores, dtype, tau) = prepared(scores, tau)?;
+    kernels::check_temperature(tau)?;
+    let Scores { finite: scores, padding, dtype, .. } = Scores::new(scores)?;
     let n = scores.dims()[D - 1];
     // Shifting the scores does not change the result. With t = s − max s, the keys less that of the largest score are
     //     (n + 1 − 2i − n) tₖ − 2 Σⱼ max(tⱼ − tₖ, 0):
@@ -47,8 +55,7 @@ pub fn neural_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) 
     let above = activation::relu(row.clone() - column).sum_dim(E - 1).swap_dims(E - 2, E - 1) * 2.0;
     let weights = places::<E>(n, E - 2, &row).mul_scalar(-2).sub_scalar(1);
     let keys = weights.float().cast(row.dtype()) * row - above;
-    let gaps = keys.clone() - keys.detach().max_dim(E - 1);
-    Ok(restored(activation::softmax(gaps / tau, E - 1), dtype))
+    Ok(restored(softmax(keys, padding, tau), dtype))
 }
 
 /// Computes a relaxed permutation that sorts scores in descending order (SoftSort). **Soft**, differentiable.
@@ -63,6 +70,9 @@ pub fn neural_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) 
 ///
 /// # Shapes
 /// `scores` `[.., n]` to `[.., n, n]`; annotate the type of the result, which has one rank more.
+///
+/// # Padding
+/// That of [`neural_sort`].
 ///
 /// # Errors
 /// Those of [`neural_sort`].
@@ -83,10 +93,11 @@ pub fn neural_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) 
 #[doc(alias = "SoftSort")]
 #[doc(alias = "ranking")]
 pub fn soft_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) -> Result<Tensor<E>, Error> {
-    let (scores, dtype, tau) = prepared(scores, tau)?;
-    let sorted = placed(scores.clone(), &order::<D, E>(scores.clone()));
-    let gaps = (sorted - row::<D, E>(scores)).abs().neg();
-    Ok(restored(activation::softmax(gaps / tau, E - 1), dtype))
+    kernels::check_temperature(tau)?;
+    let Scores { scores, finite, padding, dtype } = Scores::new(scores)?;
+    let sorted = placed(finite.clone(), &order::<D, E>(scores));
+    let gaps = (sorted - row::<D, E>(finite)).abs().neg();
+    Ok(restored(softmax(gaps, padding, tau), dtype))
 }
 
 /// Computes the permutation that sorts scores in descending order. **Hard**, without a gradient; equal scores keep
@@ -97,8 +108,11 @@ pub fn soft_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) ->
 /// # Shapes
 /// `scores` `[.., n]` to `[.., n, n]`; row i has its one at the i-th largest score.
 ///
+/// # Padding
+/// Scores of `-inf` have the last places, in their order.
+///
 /// # Errors
-/// A score that is not finite; n = 0.
+/// A score that is NaN or `+inf`; a row of only `-inf`; n = 0.
 ///
 /// # Panics
 /// If the result's rank is not one more than that of the scores.
@@ -113,7 +127,9 @@ pub fn soft_sort<const D: usize, const E: usize>(scores: Tensor<D>, tau: f64) ->
 #[doc(alias = "argsort")]
 #[doc(alias = "ranking")]
 pub fn hard_sort<const D: usize, const E: usize>(scores: Tensor<D>) -> Result<Tensor<E>, Error> {
-    let (scores, dtype, _) = prepared(scores, 1.0)?;
+    let dtype = scores.dtype();
+    let scores = at_least_single(scores);
+    check(&scores, Padding::Allowed)?;
     Ok(restored(order(scores), dtype))
 }
 
@@ -175,29 +191,80 @@ pub(super) fn placed<const D: usize, const E: usize>(
     (permutation.clone() * row::<D, E>(scores)).sum_dim(E - 1)
 }
 
-/// Checked scores in single precision or better, the type to return, and the temperature within its range.
-fn prepared<const D: usize>(scores: Tensor<D>, tau: f64) -> Result<(Tensor<D>, DType, f64), Error> {
-    kernels::check_temperature(tau)?;
-    let dtype = scores.dtype();
-    let scores = at_least_single(scores);
-    check(&scores)?;
-    let tau = within_range(tau, scores.dtype());
-    Ok((scores, dtype, tau))
+/// Checked scores in single precision or better, and the type to return.
+struct Scores<const D: usize> {
+    scores: Tensor<D>,
+    /// Where there is padding, the least score of the row that is not, without a gradient.
+    finite: Tensor<D>,
+    /// Where `-inf` was; none if it was nowhere.
+    padding: Option<Tensor<D, Bool>>,
+    dtype: DType,
 }
 
-/// Reads back one flag; the scores themselves only if one of them is not finite.
-pub(super) fn check<const D: usize>(scores: &Tensor<D>) -> Result<(), Error> {
+impl<const D: usize> Scores<D> {
+    fn new(scores: Tensor<D>) -> Result<Self, Error> {
+        let dtype = scores.dtype();
+        let scores = at_least_single(scores);
+        if !check(&scores, Padding::Allowed)? {
+            return Ok(Self { finite: scores.clone(), scores, padding: None, dtype });
+        }
+        let padding = masked(&scores);
+        let others = scores.clone().detach().mask_fill(padding.clone(), f32::INFINITY);
+        let least = others.min_dim(D - 1).expand(scores.dims());
+        let finite = scores.clone().mask_where(padding.clone(), least);
+        Ok(Self { scores, finite, padding: Some(padding), dtype })
+    }
+}
+
+/// The softmax over items of keys `[.., n, n]`. In a row for a place of the padding, `[.., n]`, the padding has all of it, in
+/// equal parts, and elsewhere none.
+fn softmax<const D: usize, const E: usize>(
+    keys: Tensor<E>,
+    padding: Option<Tensor<D, Bool>>,
+    tau: f64,
+) -> Tensor<E> {
+    let tau = within_range(tau, keys.dtype());
+    let keys = padding.map_or(keys.clone(), |padding| {
+        let (n, shape) = (padding.dims()[D - 1], keys.shape());
+        let count = padding.clone().bool_not().int().sum_dim(D - 1).unsqueeze_dim::<E>(D);
+        let place = places::<E>(n, E - 2, &keys).expand(shape.clone());
+        let last = place.greater_equal(count.expand(shape.clone()));
+        let item = padding.unsqueeze_dim::<E>(D - 1).expand(shape);
+        let none = last.clone().bool_xor(item.clone());
+        keys.mask_fill(last.bool_and(item), 0.0).mask_fill(none, f32::NEG_INFINITY)
+    });
+    let gaps = keys.clone() - keys.detach().max_dim(E - 1);
+    activation::softmax(gaps / tau, E - 1)
+}
+
+/// Whether scores may be `-inf`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Padding {
+    Allowed,
+    Refused,
+}
+
+/// Reads back one flag; the scores themselves only if one of them is not finite. Returns whether there is padding.
+pub(super) fn check<const D: usize>(scores: &Tensor<D>, padding: Padding) -> Result<bool, Error> {
     let n = scores.dims()[D - 1];
     if n == 0 {
         return Err(kernels::Error::Categories(n).into());
     }
     let scores = scores.clone().inner();
     if scores.clone().is_finite().all().into_scalar::<bool>() {
-        return Ok(());
+        return Ok(false);
     }
-    let mut values = scores.into_data().iter::<f64>().collect::<Vec<_>>().into_iter().enumerate();
-    let (at, value) = values.find(|(_, value)| !value.is_finite()).expect("one of them is not finite");
-    Err(Error::Score { row: at / n, column: at % n, value })
+    for (row, scores) in numbers(scores).chunks(n).enumerate() {
+        let pads = |score: f64| padding == Padding::Allowed && score == f64::NEG_INFINITY;
+        let unfit = scores.iter().position(|&score| !score.is_finite() && !pads(score));
+        if let Some(column) = unfit {
+            return Err(Error::Score { row, column, value: scores[column] });
+        }
+        if scores.iter().all(|&score| pads(score)) {
+            return Err(Error::OnlyPadding { row });
+        }
+    }
+    Ok(true)
 }
 
 /// The permutation that sorts. The number of scores that come before a score is the row of its one.
