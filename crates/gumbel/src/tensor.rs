@@ -36,7 +36,12 @@ pub(crate) fn within_range(tau: f64, dtype: DType) -> f64 {
 /// The type that running sums have on a device: double precision in host memory, single elsewhere, where double
 /// precision is slow or does not exist.
 pub(crate) fn accumulated_as(device: &Device) -> DType {
-    if *device == Device::flex() { DType::F64 } else { DType::F32 }
+    if in_host_memory(device) { DType::F64 } else { DType::F32 }
+}
+
+/// Whether a device's tensors are in host memory, where a copy of their numbers waits for nothing.
+pub(crate) fn in_host_memory(device: &Device) -> bool {
+    *device == Device::flex()
 }
 
 /// The numbers of a tensor in double precision, row-major, from any device.

@@ -5,6 +5,7 @@ use crate::support::suggest::unknown;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::{Arc, OnceLock};
 use std::{fmt, str::FromStr};
 
 /// The device that holds and computes tensors: a kind, and where there are several of it, a number from 0.
@@ -182,17 +183,18 @@ fn nth(kind: burn::tensor::DeviceType, index: usize) -> Found {
     all.get(index).cloned().ok_or(all.len())
 }
 
-/// The result of a computation, or the message of its panic, which is not printed.
+/// The result of a computation, or the message of the first panic, which is not printed: the device may have a thread of
+/// its own, whose panic is the cause, and that of this thread its consequence.
 fn quietly<T>(compute: impl FnOnce() -> T) -> Result<T, String> {
-    let printing = take_hook();
-    set_hook(Box::new(|_| {}));
+    let first = Arc::new(OnceLock::new());
+    let (seen, printing) = (Arc::clone(&first), take_hook());
+    set_hook(Box::new(move |panic| {
+        let text = panic.payload_as_str().unwrap_or("its backend gave no reason");
+        drop(seen.set(message(text.lines().next().unwrap_or(text))));
+    }));
     let result = catch_unwind(AssertUnwindSafe(compute));
     set_hook(printing);
-    result.map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("its backend gave no reason");
-        message(text.lines().next().unwrap_or(text))
-    })
+    result.map_err(|_| first.get().cloned().unwrap_or_default())
 }
 
 impl fmt::Display for DeviceName {
