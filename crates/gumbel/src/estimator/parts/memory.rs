@@ -13,7 +13,7 @@ pub(in super::super) struct Memory(Place);
 #[derive(Clone, Debug)]
 enum Place {
     Host(Vec<f64>),
-    Device(Tensor<1>),
+    Device(Box<Tensor<1>>),
 }
 
 impl Memory {
@@ -40,8 +40,8 @@ impl Memory {
                 let data = TensorData::new(values.clone(), [values.len()]);
                 Tensor::from_data(data, (&device, accumulated_as(&device)))
             }
-            Place::Device(values) if values.device() == device => values.clone(),
-            Place::Device(values) => values.clone().to_device(&device).cast(accumulated_as(&device)),
+            Place::Device(values) if values.device() == device => *values.clone(),
+            Place::Device(values) => values.as_ref().clone().to_device(&device).cast(accumulated_as(&device)),
         }
     }
 
@@ -49,13 +49,13 @@ impl Memory {
     pub fn numbers(&self) -> Vec<f64> {
         match &self.0 {
             Place::Host(values) => values.clone(),
-            Place::Device(values) => numbers(values.clone()),
+            Place::Device(values) => numbers(values.as_ref().clone()),
         }
     }
 
     /// Goes on from `values`, which [`on`](Self::on) and arithmetic have made.
     pub fn set(&mut self, values: Tensor<1>) {
-        self.0 = Place::Device(values);
+        self.0 = Place::Device(Box::new(values));
     }
 
     /// `m ← d m + (1 − d) new`, unless a number of `new` has overflowed.
