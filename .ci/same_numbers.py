@@ -51,7 +51,8 @@ def of_commit(commit, scratch):
 
 
 def untimed(value):
-    timed = ("second", "memory", "version")
+    # The device is a name, and earlier versions had only one.
+    timed = ("second", "memory", "version", "device")
     if isinstance(value, dict):
         return {key: untimed(one) for key, one in value.items() if not any(word in key for word in timed)}
     return [untimed(one) for one in value] if isinstance(value, list) else value

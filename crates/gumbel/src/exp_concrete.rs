@@ -50,11 +50,13 @@ pub(crate) fn log_volume(n: f64, tau: f64) -> f64 {
     libm::lgamma(n) + (n - 1.0) * tau.ln()
 }
 
-/// A function of the number of unmasked categories of each row, `[.., K]` to `[.., 1]`, on the host (Burn has no
-/// log-gamma).
+/// A function of the number of unmasked categories of each row, `[.., K]` to `[.., 1]`. Its K + 1 values are computed on
+/// the host (Burn has no log-gamma) and looked up where the logits are.
 pub(crate) fn per_count<const D: usize>(logits: &Tensor<D>, value: impl Fn(f64) -> f64) -> Tensor<D> {
     let counts = masked(logits).bool_not().int().sum_dim(D - 1);
-    let shape = counts.shape();
-    let values: Vec<f64> = counts.into_data().iter::<f64>().map(value).collect();
-    Tensor::from_data(TensorData::new(values, shape), (&logits.device(), logits.dtype()))
+    let (shape, most) = (counts.shape(), logits.dims()[D - 1]);
+    let values: Vec<f64> = (0..=most).map(|count| value(count as f64)).collect();
+    let table = TensorData::new(values, [most + 1]);
+    let table = Tensor::<1>::from_data(table, (&logits.device(), logits.dtype()));
+    table.select(0, counts.flatten::<1>(0, D - 1)).reshape(shape)
 }

@@ -1,7 +1,7 @@
 //! Small operations on tensors that Burn does not have.
 
 use crate::Error;
-use burn::tensor::{Bool, DType, Int, Shape, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Device, Int, Shape, Tensor, TensorData};
 
 /// Half precision is computed in single precision: 128 distinct noise values would let ties decide.
 pub(crate) fn at_least_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
@@ -33,9 +33,38 @@ pub(crate) fn within_range(tau: f64, dtype: DType) -> f64 {
     }
 }
 
+/// The type that running sums have on a device: double precision in host memory, single elsewhere, where double
+/// precision is slow or does not exist.
+pub(crate) fn accumulated_as(device: &Device) -> DType {
+    if in_host_memory(device) { DType::F64 } else { DType::F32 }
+}
+
+/// Whether a device's tensors are in host memory, where a copy of their numbers waits for nothing.
+pub(crate) fn in_host_memory(device: &Device) -> bool {
+    *device == Device::flex()
+}
+
 /// The numbers of a tensor in double precision, row-major, from any device.
 pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
-    tensor.inner().into_data().convert::<f64>().try_to_vec().expect("converted")
+    read(tensor.inner()).convert::<f64>().try_to_vec().expect("converted")
+}
+
+/// Waits for the device of a tensor and copies its numbers to the host.
+fn read<const D: usize>(tensor: Tensor<D>) -> TensorData {
+    #[cfg(test)]
+    READS.set(READS.get() + 1);
+    tensor.into_data()
+}
+
+#[cfg(test)]
+thread_local! {
+    static READS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How often this thread has read a tensor back.
+#[cfg(test)]
+pub(crate) fn reads() -> usize {
+    READS.get()
 }
 
 /// The rows of a tensor that a property holds for, `[.., K]` to `[.., 1]`.
@@ -166,6 +195,6 @@ pub(crate) fn first_where<const D: usize>(
     tensor: &Tensor<D>,
     unfit: impl Fn(f64) -> bool,
 ) -> Option<(usize, f64)> {
-    let data = tensor.clone().detach().into_data();
+    let data = read(tensor.clone().detach());
     data.iter::<f64>().enumerate().find(|&(_, value)| unfit(value))
 }

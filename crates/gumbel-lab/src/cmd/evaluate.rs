@@ -2,7 +2,7 @@
 
 use super::output;
 use crate::experiment::of_run;
-use crate::run::{Evaluation, RunFolder, pool};
+use crate::run::{DeviceName, Evaluation, RunFolder, pool};
 use crate::support::interrupt::{Stop, exit_at_a_signal};
 use crate::support::stdout::print;
 use anyhow::Result;
@@ -43,6 +43,9 @@ pub struct Evaluate {
     #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(..=1024))]
     pub threads: u16,
+    /// Device, as for gumbel train [default: that of the run]
+    #[arg(long, value_name = "NAME[:N]")]
+    pub device: Option<DeviceName>,
     /// JSON file to write, or - for standard output
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -79,6 +82,7 @@ fn changed(options: &Evaluate) -> toml::Table {
     let all = [
         text("data", &options.data),
         text("data-dir", &path),
+        text("device", &options.device.map(|device| device.to_string())),
         number("importance-samples", options.importance_samples),
         number("importance-images", options.importance_images),
         number("strings", options.strings),

@@ -3,7 +3,7 @@
 use super::output;
 use crate::experiment::of_run;
 use crate::page::{Images, png_grid};
-use crate::run::{Generated, RunFolder, Use, noise};
+use crate::run::{DeviceName, Generated, RunFolder, Use, noise};
 use crate::support::interrupt::exit_at_a_signal;
 use crate::support::options::count;
 use crate::support::text::on_one_line;
@@ -32,6 +32,9 @@ pub struct Generate {
     #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = count::<u64>)]
     pub seed: u64,
+    /// Device, as for gumbel train [default: that of the run]
+    #[arg(long, value_name = "NAME[:N]")]
+    pub device: Option<DeviceName>,
 }
 
 /// Writes a grid of images, or strings.
@@ -42,7 +45,8 @@ pub fn run(options: &Generate) -> Result<()> {
     exit_at_a_signal(|| eprintln!("stopped; nothing was written"));
     let run = RunFolder::open(&options.run)?;
     let noise = &mut noise(options.seed, Use::Pictures);
-    let (bytes, name, what) = match (of_run(&run)?.generate)(&run, options.count as usize, noise)? {
+    let made = (of_run(&run)?.generate)(&run, options.device, options.count as usize, noise)?;
+    let (bytes, name, what) = match made {
         Generated::Images(images) => (png(&images, options.count as usize)?, "samples.png", "images"),
         Generated::Strings(strings) => (lines(&strings), "samples.txt", "strings"),
     };

@@ -9,21 +9,26 @@ use gumbel::estimator::{ALL, Entry, Paper, find};
 /// # Errors
 /// A full disk behind standard output.
 pub fn table() -> Result<()> {
-    let head = row(["name", "latents", "unbiased", "evaluations", "gradient", "paper"]);
+    let head = row(["name", "latents", "unbiased", "evaluations", "gradient", "runs on", "paper"]);
     let lines = ALL.iter().map(|entry| {
         let properties = entry.properties;
         let (latents, cost) = (properties.latents.to_string(), properties.cost.to_string());
         let (unbiased, gradient) = (yes(properties.unbiased), yes(properties.needs_gradient));
-        row([entry.name(), &latents, unbiased, &cost, gradient, &entry.papers[0].to_string()])
+        let (device, paper) = (properties.device.to_string(), entry.papers[0].to_string());
+        row([entry.name(), &latents, unbiased, &cost, gradient, &device, &paper])
     });
     let table = lines.fold(head, |table, line| table + &line);
-    print(
-        &(table + "\ngradient: whether it requires that of the objective in z. Details: gumbel list NAME\n"),
-    )
+    print(&(table + NOTES))
 }
 
-fn row([name, latents, unbiased, evaluations, gradient, paper]: [&str; 6]) -> String {
-    format!("{name:<24} {latents:<12} {unbiased:<9} {evaluations:<14} {gradient:<9} {paper}\n")
+/// The columns that need a word.
+const NOTES: &str = "
+gradient: whether it requires that of the objective in z. runs on: for logits on a GPU, that device, or the
+host, which then waits for it in every step. Details: gumbel list NAME
+";
+
+fn row([name, latents, unbiased, evaluations, gradient, device, paper]: [&str; 7]) -> String {
+    format!("{name:<24} {latents:<12} {unbiased:<8} {evaluations:<13} {gradient:<8} {device:<7} {paper}\n")
 }
 
 fn yes(claim: bool) -> &'static str {
@@ -42,7 +47,8 @@ pub fn one(name: &str) -> Result<()> {
     });
     let parameters: String = parameters.collect();
     let listed = if parameters.is_empty() { String::new() } else { format!("\nParameters\n{parameters}") };
-    print(&format!("{}{listed}\n{}", plain(&entry.doc()), sources(entry)))
+    let device = format!("\nComputes on the {}\n", entry.properties.device);
+    print(&format!("{}{device}{listed}\n{}", plain(&entry.doc()), sources(entry)))
 }
 
 /// Markdown as plain text: formulas indented, bold as it is.

@@ -4,8 +4,8 @@ use super::bound::BoundExperiment;
 use super::gan::GanExperiment;
 use crate::model::{Sbn, Semi, Text, Vae};
 use crate::run::{
-    Compared, ComparedRun, Curve, Evaluation, Generated, Live, RunConfig, RunFolder, Shared, add_options,
-    check_values, compared_run, evaluate, live, recorded, shared, train,
+    Compared, ComparedRun, Curve, DeviceName, Evaluation, Generated, Live, RunConfig, RunFolder, Shared,
+    add_options, check_values, compared_run, evaluate, live, recorded, shared, train,
 };
 use crate::support::interrupt::Stop;
 use crate::support::suggest::unknown;
@@ -37,8 +37,8 @@ pub struct Row {
     options: fn(clap::Command) -> clap::Command,
     /// Trains.
     pub train: fn(&ArgMatches, Instant, &Stop) -> Result<ExitCode>,
-    /// Draws from a trained model.
-    pub generate: fn(&RunFolder, usize, &mut Noise) -> Result<Generated>,
+    /// Draws from a trained model, on the device of its run or on another.
+    pub generate: fn(&RunFolder, Option<DeviceName>, usize, &mut Noise) -> Result<Generated>,
     /// Evaluates a trained model with other options.
     pub evaluate: fn(&RunFolder, &toml::Table, &Stop) -> Result<Evaluation>,
     /// The page of a run in progress.

@@ -140,8 +140,8 @@ pub struct Batch {
 pub struct Estimated {
     /// One for each layer; the first has the gradient of all.
     pub layers: Vec<Estimate>,
-    /// The mean of its part −ln p(x|z).
-    pub reconstruction: f64,
+    /// The mean of its part −ln p(x|z), `[1]`, without a gradient: a tensor, so that no step waits for it.
+    pub reconstruction: Tensor<1>,
 }
 
 /// Logits of the mean image, kept finite where a pixel is always or never inked.

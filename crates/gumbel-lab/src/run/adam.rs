@@ -3,10 +3,13 @@
 //! Kingma and Ba 2015, algorithm 1. Burn's own `Adam` is a dozen tensor operations, each with its own result:
 //! on a model of a million parameters they took a third of a training step. Here a parameter in host memory, its
 //! gradient and both moments are read once, and updated where they are. State, record and every bit of the result
-//! are those of Burn's `Adam`, which also takes the first step, and all steps outside of host memory.
+//! are those of Burn's `Adam`, which also takes the first step, and all steps on other devices.
 
+use super::in_host_memory;
 use burn::backend::Flex;
-use burn::optim::{Adam, AdamConfig, AdamState, LearningRate, Optimizer};
+use burn::optim::{
+    Adam, AdamConfig, AdamState, LearningRate, Optimizer, RecordState, StateSink, StateSource,
+};
 use burn::tensor::{DType, Device, Tensor};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{AdamStep, adam_step};
@@ -37,29 +40,45 @@ impl FusedAdam {
     }
 }
 
+/// The state of Burn's `Adam`. Read from a checkpoint, it is in host memory until its first step, which takes it to the
+/// device of its parameter: Burn would read it to the machine's default device, which a run on the processor must not open.
+#[derive(Clone)]
+pub struct Moments<const D: usize>(AdamState<D>);
+
+impl<const D: usize> RecordState for Moments<D> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        self.0.state_flatten(prefix, out);
+    }
+
+    fn state_unflatten(prefix: &str, source: &mut StateSource, _default: &Device) -> Option<Self> {
+        AdamState::state_unflatten(prefix, source, &Device::flex()).map(Self)
+    }
+}
+
 impl Optimizer for FusedAdam {
-    type State<const D: usize> = AdamState<D>;
+    type State<const D: usize> = Moments<D>;
 
     fn step<const D: usize>(
         &self,
         lr: LearningRate,
         parameter: Tensor<D>,
         gradient: Tensor<D>,
-        state: Option<AdamState<D>>,
-    ) -> (Tensor<D>, Option<AdamState<D>>) {
-        match state {
-            Some(state) if in_host_memory(&parameter) => fused(self.beta_1, lr, parameter, gradient, state),
-            state => self.burn.step(lr, parameter, gradient, state),
-        }
+        state: Option<Moments<D>>,
+    ) -> (Tensor<D>, Option<Moments<D>>) {
+        let (parameter, state) = match state {
+            Some(Moments(state)) if fusible(&parameter) => fused(self.beta_1, lr, parameter, gradient, state),
+            state => self.burn.step(lr, parameter, gradient, state.map(|Moments(state)| state)),
+        };
+        (parameter, state.map(Moments))
     }
 
-    fn to_device<const D: usize>(state: AdamState<D>, device: &Device) -> AdamState<D> {
-        Adam::to_device(state, device)
+    fn to_device<const D: usize>(Moments(state): Moments<D>, device: &Device) -> Moments<D> {
+        Moments(Adam::to_device(state, device))
     }
 }
 
-fn in_host_memory<const D: usize>(tensor: &Tensor<D>) -> bool {
-    tensor.device() == Device::flex() && tensor.dtype() == DType::F32
+fn fusible<const D: usize>(tensor: &Tensor<D>) -> bool {
+    in_host_memory(&tensor.device()) && tensor.dtype() == DType::F32
 }
 
 fn fused<const D: usize>(
@@ -112,7 +131,7 @@ mod tests {
         }
         assert_ne!(bits(&ours.0), bits(&start));
         assert_eq!(bits(&ours.0), bits(&theirs.0));
-        let (ours, theirs) = (ours.1.unwrap().momentum, theirs.1.unwrap().momentum);
+        let (ours, theirs) = (ours.1.unwrap().0.momentum, theirs.1.unwrap().momentum);
         assert_eq!(bits(&ours.moment_1), bits(&theirs.moment_1));
         assert_eq!(bits(&ours.moment_2), bits(&theirs.moment_2));
         assert_eq!((ours.time, theirs.time), (10, 10));
@@ -122,7 +141,7 @@ mod tests {
     fn a_copy_that_the_caller_keeps_is_not_changed() {
         let ones = Tensor::<1>::ones([5], &Device::flex());
         let (_, state) = FusedAdam::default().step(0.1, ones.clone(), ones.clone(), None);
-        let before = state.clone().unwrap().momentum;
+        let before = state.clone().unwrap().0.momentum;
         let (stepped, _) = FusedAdam::default().step(0.1, ones.clone(), ones.clone(), state);
         assert_ne!(bits(&stepped), bits(&ones));
         assert_eq!(bits(&ones), [1f32.to_bits(); 5]);

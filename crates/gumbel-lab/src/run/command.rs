@@ -183,6 +183,7 @@ impl<E: Outcome> Run<'_, E> {
             setup: experiment.setup(trainer.step),
             steps: trainer.step,
             seed: self.config.common().seed,
+            device: self.config.common().device,
             parameters: experiment.parameters(),
             seconds: trainer.seconds,
             steps_per_second: trainer.step as f64 / trainer.seconds,

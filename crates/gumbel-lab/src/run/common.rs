@@ -28,9 +28,9 @@ pub struct Common {
     /// Number of threads; 0 uses one per core; results do not depend on it
     #[arg(long, default_value_t = 0, value_parser = count::<usize>, value_name = "N", help_heading = "Training")]
     pub threads: usize,
-    /// Device: flex, the processor, is the only one in this version
-    #[arg(long, default_value_t, value_enum, value_name = "DEVICE", help_heading = "Training")]
-    #[arg(hide_possible_values = true)]
+    /// Device: cpu, or, in a program built with that feature, cuda, wgpu, vulkan, metal or rocm, with a number where there are
+    /// several; a run may be resumed on another
+    #[arg(long, default_value_t, value_name = "NAME[:N]", help_heading = "Training")]
     pub device: DeviceName,
     /// TensorBoard event files in the folder of the run: every column of metrics.csv, and images at evaluations
     #[arg(long, default_value_t = false, default_missing_value = "true", num_args = 0..=1, value_name = "BOOL")]

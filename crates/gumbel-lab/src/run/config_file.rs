@@ -127,14 +127,14 @@ mod tests {
             ("seed = 1\nstpes = 3", ", line 2: unknown option 'stpes', did you mean 'steps'?"),
             ("\"learning-rate\" = 3", ", line 1: unknown option 'learning-rate'"),
             ("\"a\\u001b\" = 3", ", line 1: unknown option 'a\\u{1b}'; see"),
-            ("device = \"\\u001b[2J\"", ", line 1: unknown variant `\\u{1b}[2J`"),
+            ("device = \"\\u001b[2J\"", ", line 1: unknown device '\\u{1b}[2J'; expected one of: cpu, cuda"),
             ("\n\nsteps = \"many\"", ", line 3: invalid type: string \"many\""),
             ("seed = 1\nsteps = ", ", line 2: "),
             ("steps = 1\nsteps = 2", ", line 2: duplicate key"),
             ("hidden = [0]", ", line 1: '0' is not a width"),
             ("binarize = \"dynamc\"", ", line 1: unknown"),
             ("tau = -1", ", line 1: "),
-            ("device = \"cuda\"", ", line 1: unknown variant `cuda`, expected `flex`"),
+            ("device = \"cdua\"", ", line 1: unknown device 'cdua'; did you mean 'cuda'?"),
             ("model = \"sbn\"", " is a configuration of gumbel train sbn, not of gumbel train vae"),
         ];
         for (text, part) in cases {

@@ -1,6 +1,6 @@
 //! The traits of an experiment: its training, and the results of a finished run.
 
-use super::{Learner, Record, RunConfig, RunFolder, Summary};
+use super::{DeviceName, Learner, Record, RunConfig, RunFolder, Summary};
 use crate::page::{Images, Rendered};
 use crate::support::interrupt::Stop;
 use anyhow::Result;
@@ -65,11 +65,12 @@ pub trait Experiment: Sized {
         Ok(())
     }
 
-    /// One gradient step, after `step` of them. The trainer adds step and seconds to the row.
+    /// One gradient step, after `step` of them; its row, to which the trainer adds step and seconds, if it is to be `read`.
+    /// Only then does it wait for a device other than the processor.
     ///
     /// # Errors
-    /// A loss that is not finite.
-    fn step(&mut self, step: u64) -> Result<Self::Metrics>;
+    /// A loss that is not finite, where it is read.
+    fn step(&mut self, step: u64, read: bool) -> Result<Option<Self::Metrics>>;
 
     /// Adds the evaluation on hard samples to the row of the last step.
     ///
@@ -156,11 +157,16 @@ pub trait Outcome: Experiment {
     /// NaN among the parameters.
     fn report(&self, rows: &[Self::Metrics], summary: Option<&SummaryOf<Self>>) -> Result<Rendered>;
 
-    /// New images or strings from the saved networks of a run.
+    /// New images or strings from the saved networks of a run, on its device or on another.
     ///
     /// # Errors
-    /// Files that are missing or damaged; data that are missing.
-    fn generate(run: &RunFolder, count: usize, noise: &mut Noise) -> Result<Generated>;
+    /// Files that are missing or damaged; data that are missing; a device that cannot be used.
+    fn generate(
+        run: &RunFolder,
+        device: Option<DeviceName>,
+        count: usize,
+        noise: &mut Noise,
+    ) -> Result<Generated>;
 }
 
 /// `summary.json` of an experiment.

@@ -36,7 +36,7 @@ pub use config::RunConfig;
 pub(crate) use config_file::parsed;
 pub use config_file::{config_of, read_config};
 pub use damaged::Damaged;
-pub use device::DeviceName;
+pub use device::{DeviceError, DeviceName, in_host_memory};
 pub use experiment::{Experiment, Generated, Identity, Outcome, SummaryOf};
 pub use folder::RunFolder;
 pub use learner::Learner;

@@ -1,6 +1,6 @@
 //! Uses of a run's folder: the evaluation of a finished run, the page of a run in progress.
 
-use super::{Outcome, RunConfig, RunFolder, config_of, read_metrics};
+use super::{DeviceName, Outcome, RunConfig, RunFolder, config_of, read_metrics};
 use crate::page::Rendered;
 use crate::support::interrupt::Stop;
 use anyhow::{Result, ensure};
@@ -28,7 +28,8 @@ pub fn evaluate<E: Outcome>(run: &RunFolder, options: &toml::Table, stop: &Stop)
     }
     let config: E::Config = table.try_into()?;
     config.check()?;
-    let mut experiment = E::new(&config, &E::load(&config)?, &config.common().device.for_training())?;
+    let device = config.common().device.for_training()?;
+    let mut experiment = E::new(&config, &E::load(&config)?, &device)?;
     experiment.load_saved(run)?;
     let results = experiment.test(stop)?;
     E::check(&results)?;
@@ -44,7 +45,8 @@ pub type Live = Box<dyn Fn() -> Result<Rendered>>;
 /// A configuration or data that cannot be read.
 pub fn live<E: Outcome + 'static>(run: &RunFolder) -> Result<Live> {
     let config = config_of::<E::Config>(&run.file(RunFolder::CONFIG))?;
-    let experiment = E::new(&config, &E::load(&config)?, &config.common().device.for_training())?;
+    // The page is made of files: the device of the run has nothing to compute, and may be another machine's.
+    let experiment = E::new(&config, &E::load(&config)?, &DeviceName::default().for_training()?)?;
     let path = run.file(RunFolder::METRICS);
     Ok(Box::new(move || experiment.report(&read_metrics(&path, u64::MAX)?, None)))
 }

@@ -1,6 +1,6 @@
 //! `summary.json`: a finished run in numbers.
 
-use super::{RunFolder, read_checked};
+use super::{DeviceName, RunFolder, read_checked};
 use crate::page::number::grouped;
 use anyhow::{Result, anyhow};
 use serde::de::DeserializeOwned;
@@ -21,6 +21,9 @@ pub struct Summary<S, R> {
     pub steps: u64,
     /// Random seed.
     pub seed: u64,
+    /// The device that finished the run; the processor in runs of versions that had no other.
+    #[serde(default)]
+    pub device: DeviceName,
     /// Trainable parameters.
     pub parameters: usize,
     /// Seconds of training, evaluations left out.
@@ -102,6 +105,7 @@ mod tests {
             setup: Setup { estimator: "exact".into() },
             steps: 3,
             seed: 0,
+            device: DeviceName::default(),
             parameters: 1,
             seconds: 1.234_567_8,
             steps_per_second: 2.43,

@@ -45,7 +45,7 @@ impl<E: Experiment> Trainer<E> {
     /// A configuration that cannot be trained.
     pub fn new(config: &E::Config, data: &E::Data) -> Result<Self> {
         config.check()?;
-        let mut experiment = E::new(config, data, &config.common().device.for_training())?;
+        let mut experiment = E::new(config, data, &config.common().device.for_training()?)?;
         experiment.prepare()?;
         Ok(Self {
             config: config.clone(),
@@ -219,12 +219,15 @@ impl<E: Experiment> Trainer<E> {
     /// One step, and its row if it has one.
     fn advance(&mut self) -> Result<Option<E::Metrics>> {
         let started = Instant::now();
-        let mut row = self.experiment.step(self.step).with_context(|| self.breakdown(self.step + 1))?;
+        let read = self.cadence().has_row(self.step + 1);
+        let row = self.experiment.step(self.step, read).with_context(|| self.breakdown(self.step + 1))?;
         self.step += 1;
         self.first_step.get_or_insert_with(Instant::now);
         self.seconds += started.elapsed().as_secs_f64();
-        row.stamp(self.step, self.seconds);
-        Ok(self.cadence().has_row(self.step).then_some(row))
+        Ok(row.filter(|_| read).map(|mut row| {
+            row.stamp(self.step, self.seconds);
+            row
+        }))
     }
 
     /// The message for a step without a finite result, with the remedy.

@@ -8,6 +8,7 @@ mod data_idx;
 mod data_load;
 mod data_real;
 mod deep_vae;
+mod device;
 mod estimators;
 mod evaluate;
 mod gan;

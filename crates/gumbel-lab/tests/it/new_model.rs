@@ -116,7 +116,7 @@ impl Model for Mixture {
     ) -> Result<Estimated, Error> {
         let loss = |sample: &Sample| self.log_likelihood(images.clone(), sample.z.clone()).neg();
         let estimate = estimators[0].estimate(logits, &Objective::mean(loss), noise, step)?;
-        Ok(Estimated { reconstruction: estimate.mean_loss(), layers: vec![estimate] })
+        Ok(Estimated { reconstruction: estimate.mean(), layers: vec![estimate] })
     }
 
     fn sampleless(&self, _config: &MixtureConfig, logits: Tensor<3>) -> Tensor<1> {
@@ -187,7 +187,8 @@ fn a_model_of_ones_own_trains_resumes_reports_and_draws() {
     let hard: Vec<f64> = metrics.lines().skip(1).filter_map(hard).collect();
     assert!(hard[hard.len() - 1] < 0.9 * hard[0], "nothing was learned: {hard:?}");
     assert!(String::from_utf8(file(&whole, "report.html")).expect("text").contains("Mixture of digits"));
-    let drawn = (MIXTURE.generate)(&RunFolder::open(&whole).expect("a run"), 7, &mut Noise::from_seed(1));
+    let drawn =
+        (MIXTURE.generate)(&RunFolder::open(&whole).expect("a run"), None, 7, &mut Noise::from_seed(1));
     assert!(matches!(drawn, Ok(Generated::Images(images)) if images.count() == 7));
     let refused = train(&["--components", "1"]).expect_err("one component").to_string();
     assert_eq!(refused, "--components must be at least 2, got 1");

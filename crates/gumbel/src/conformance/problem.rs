@@ -105,7 +105,7 @@ impl<'a> Problem<'a> {
 
 /// One row of logits `rows` times, as leaves of a graph.
 pub(super) fn tiled([latents, categories]: Shape, logits: [f32; 6], rows: usize) -> Tensor<3> {
-    let row = Tensor::<1>::from_floats(logits, &Device::default().autodiff());
+    let row = Tensor::<1>::from_floats(logits, &Device::flex().autodiff());
     row.reshape([1, latents, categories]).repeat_dim(0, rows).require_grad()
 }
 
@@ -121,7 +121,7 @@ pub(super) fn curved(phi: &Tensor<1>) -> impl Fn(&Sample) -> Tensor<2> {
 }
 
 pub(super) fn phi() -> Tensor<1> {
-    Tensor::from_floats([1.3], &Device::default().autodiff()).require_grad()
+    Tensor::from_floats([1.3], &Device::flex().autodiff()).require_grad()
 }
 
 /// The exact estimate of a mean, for one row.

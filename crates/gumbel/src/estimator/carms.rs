@@ -229,7 +229,7 @@ impl Estimator for Carms {
 }
 
 pub(super) static ENTRY: Entry = Entry {
-    properties: Properties::score_function("carms"),
+    properties: Properties::score_function("carms").on_host(),
     title: "jointly antithetic samples of categories",
     papers: &[DIMITRIEV],
     place: "section 3",

@@ -67,7 +67,11 @@ pub fn find(name: &str) -> Result<&'static Entry, Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::contract::{Computes, Objective, Reduction};
     use super::*;
+    use crate::Noise;
+    use crate::tensor::reads;
+    use burn::tensor::{Device, Tensor};
     use std::collections::BTreeSet;
 
     #[test]
@@ -113,7 +117,8 @@ mod tests {
             let Entry { properties, title, .. } = entry;
             let (unbiased, gradient) = (yes(properties.unbiased), yes(properties.needs_gradient));
             let (latents, cost) = (properties.latents, properties.cost);
-            let row = format!("| [`{entry}`] | {title} | {latents} | {unbiased} | {cost} | {gradient} |\n");
+            let (row, device) = (format!("| [`{entry}`] | {title} | {latents}"), properties.device);
+            let row = format!("{row} | {unbiased} | {cost} | {gradient} | {device} |\n");
             let site = "https://docs.rs/gumbel/latest/gumbel/estimator/struct";
             let link = format!("[`{entry}`]: {site}.{}.html\n", entry.type_name());
             for part in [row, link] {
@@ -135,6 +140,46 @@ mod tests {
             .filter(|name| !["mod", "catalogue", "spec"].contains(&name.as_str()))
             .collect();
         assert_eq!(files, ALL.iter().map(|entry| entry.name().to_string()).collect());
+    }
+
+    /// An estimate and what it teaches: only those that say so read numbers back, but for the check of the logits.
+    #[test]
+    fn what_an_estimator_says_of_the_device_is_true() {
+        for entry in ALL {
+            let mut estimator = entry.build(&Default::default()).expect("defaults");
+            let logits = Tensor::<3>::zeros([2, 2, 2], &Device::flex().autodiff()).require_grad();
+            let bound = !entry.properties.supports(Reduction::Mean);
+            let reduction = if bound { Reduction::LogMeanExp } else { Reduction::Mean };
+            let objective = Objective::reducing(reduction, |sample| {
+                let first = sample.z.clone().narrow(3, 0, 1).sum_dim(2);
+                first.squeeze_dims::<2>(&[2, 3])
+            });
+            let before = reads();
+            for step in 0..2 {
+                let estimate = estimator.estimate(logits.clone(), &objective, &mut Noise::from_seed(1), step);
+                estimator.adapt(&estimate.expect("an estimate"));
+            }
+            let device = if reads() == before { Computes::OnDevice } else { Computes::OnHost };
+            assert_eq!(device, entry.properties.device, "{entry}");
+        }
+    }
+
+    /// The test above counts in one function; this one finds what would go around it.
+    #[test]
+    fn estimators_read_back_by_one_function() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/estimator");
+        for folder in [folder.to_string(), format!("{folder}/parts"), format!("{folder}/contract")] {
+            for file in
+                std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path())
+            {
+                let Ok(text) = std::fs::read_to_string(&file) else { continue };
+                let code = text.split("#[cfg(test)]").next().expect("a part").lines();
+                let code: Vec<&str> = code.filter(|line| !line.trim_start().starts_with("//")).collect();
+                let found =
+                    code.iter().find(|line| line.contains("into_data") || line.contains("into_scalar"));
+                assert_eq!(found, None, "{}", file.display());
+            }
+        }
     }
 
     #[test]

@@ -247,7 +247,7 @@ impl Estimator for Coupled {
 }
 
 pub(super) static ENTRY: Entry = Entry {
-    properties: Properties::score_function("coupled"),
+    properties: Properties::score_function("coupled").on_host(),
     title: "antithetic pairs of categories",
     papers: &[DONG],
     place: "section 3",

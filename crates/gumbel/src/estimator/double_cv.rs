@@ -38,7 +38,7 @@ use burn::tensor::{Tensor, activation};
 /// assert!(measured.bias.expect("enumerable").z().abs() < 4.0);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DoubleCv {
     samples: usize,
     coefficient: ControlCoefficient,
@@ -55,9 +55,9 @@ impl DoubleCv {
         Ok(Self { samples, coefficient, learned: Coefficient::default() })
     }
 
-    /// α of the next estimate.
+    /// α of the next estimate. Waits for the device that it is on.
     pub fn coefficient(&self) -> f64 {
-        self.coefficient.or(self.learned)
+        self.coefficient.or(&self.learned)
     }
 
     /// The estimate from given hard samples `[S, B, D, K]`: a pure function of them.
@@ -76,7 +76,7 @@ impl DoubleCv {
         let evaluation = Evaluation::at(sample, objective);
         let plain = leave_one_out(&logits, z.clone(), values);
         let control = control(&logits, z, slopes);
-        let cotangent = plain.clone() + control.clone() * self.coefficient();
+        let cotangent = plain.clone() + self.coefficient.times(&self.learned, control.clone());
         let estimate = evaluation.estimate(logits, cotangent);
         Ok(estimate.with_statistics(Coefficient::statistics(plain, control)))
     }
@@ -119,7 +119,7 @@ impl Estimator for DoubleCv {
     }
 
     fn adapt(&mut self, last: &Estimate) {
-        self.learned.learn(&last.statistics_vec());
+        last.statistics.iter().for_each(|statistics| self.learned.learn(statistics.clone()));
     }
 
     fn state(&self) -> State {

@@ -97,8 +97,8 @@ pub(crate) mod zgr;
 
 pub use catalogue::{ALL, find};
 pub use contract::{
-    Entry, Estimate, Estimator, Evaluation, Evaluations, Latents, Objective, Paper, Parameter, Parameters,
-    Pathwise, Properties, Reduction, Relaxed, Sample, SampleKind, State, Venue, score_cotangent,
+    Computes, Entry, Estimate, Estimator, Evaluation, Evaluations, Latents, Objective, Paper, Parameter,
+    Parameters, Pathwise, Properties, Reduction, Relaxed, Sample, SampleKind, State, Venue, score_cotangent,
 };
 pub use spec::EstimatorSpec;
 

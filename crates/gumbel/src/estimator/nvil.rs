@@ -2,10 +2,11 @@ use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Reduction, State, Venue,
     boxed, prepared,
 };
+use super::parts::memory::{Memory, all_finite, beside, learnable, ratio};
 use super::parts::network::{self, Learner};
 use crate::tensor::tracked_as;
 use crate::{Error, Noise};
-use burn::tensor::{DType, Tensor, activation};
+use burn::tensor::{DType, Device, Tensor, activation};
 
 /// Memory of the moving moments: about 100 steps.
 const DECAY: f64 = 0.99;
@@ -45,7 +46,7 @@ pub struct Nvil {
     samples: usize,
     normalize: bool,
     /// Decayed weight, sum of f, and sum of squared residuals.
-    moments: [f64; 3],
+    moments: Memory,
     network: Learner,
 }
 
@@ -58,19 +59,27 @@ impl Nvil {
     pub fn new(samples: usize, hidden: usize, rate: f64, normalize: bool) -> Result<Self, Error> {
         let network = Learner::new(ENTRY.name(), hidden, rate)?;
         let samples = ENTRY.properties.at_least(1, samples)?;
-        Ok(Self { samples, normalize, moments: [0.0; 3], network })
+        Ok(Self { samples, normalize, moments: Memory::new(vec![0.0; 3]), network })
     }
 
-    /// c.
-    fn average(&self) -> f64 {
-        let [weight, sum, _] = self.moments;
-        if weight > 0.0 { sum / weight } else { 0.0 }
+    /// A moving mean `[1]`: that of f, c, is 1, that of the squared residuals is 2.
+    fn mean(&self, moment: usize, device: &Device) -> Tensor<1> {
+        let moments = self.moments.on(device);
+        ratio(moments.clone().narrow(0, moment, 1), moments.narrow(0, 0, 1))
     }
 
-    /// The divisor of the signal.
-    fn scale(&self) -> f64 {
-        let [weight, _, squares] = self.moments;
-        if self.normalize && weight > 0.0 { (squares / weight).sqrt().max(1.0) } else { 1.0 }
+    /// c, to be subtracted from losses.
+    fn average<const D: usize>(&self, losses: &Tensor<D>) -> Tensor<D> {
+        beside(self.mean(1, &losses.device()), losses)
+    }
+
+    /// A signal divided by the standard deviation of the residuals, where that is above 1 and it is to be.
+    fn scaled(&self, signal: Tensor<2>) -> Tensor<2> {
+        if !self.normalize {
+            return signal;
+        }
+        let scale = self.mean(2, &signal.device()).sqrt().clamp_min(1.0);
+        signal.clone() / beside(scale, &signal)
     }
 
     /// The prediction of the network `[B]`, and the statistics to learn from, given the losses of the rows `[B]`.
@@ -80,7 +89,8 @@ impl Nvil {
         let features = activation::softmax(theta, 2).reshape([rows, inputs]).inner().autodiff();
         let leaves = self.network.at(inputs).leaves(&device);
         let predicted = leaves.forward(features.cast(DType::F32));
-        let rest = value.clone().cast(DType::F32).autodiff() - self.average() - predicted.clone();
+        let single = value.clone().cast(DType::F32);
+        let rest = (single.clone() - self.average(&single)).autodiff() - predicted.clone();
         let moments =
             Tensor::cat(vec![value.mean().cast(DType::F32), rest.clone().inner().square().mean()], 0);
         let slopes = leaves.gradient(rest.square().mean());
@@ -110,31 +120,30 @@ impl Estimator for Nvil {
                 Reduction::Mean => (losses.detach() / self.samples as f64, 1.0 / self.samples as f64),
                 Reduction::LogMeanExp => (loss.detach().unsqueeze::<2>().repeat_dim(0, self.samples), 1.0),
             };
-            let baseline = (predicted + self.average()) * share;
-            let signal = (each - baseline.unsqueeze::<2>()) / self.scale();
+            let average = self.average(&predicted);
+            let baseline = (predicted + average) * share;
+            let signal = self.scaled(each - baseline.unsqueeze::<2>());
             Ok(drawn.score(logits, signal).with_statistics(statistics))
         })
     }
 
     fn adapt(&mut self, last: &Estimate) {
-        let statistics = last.statistics_vec();
-        let [mean, square, slopes @ ..] = &statistics[..] else { return };
-        if !(mean.is_finite() && square.is_finite()) {
-            return;
-        }
-        for (moment, new) in self.moments.iter_mut().zip([1.0, *mean, *square]) {
-            *moment = DECAY * *moment + (1.0 - DECAY) * new;
-        }
-        self.network.learn(slopes);
+        let Some(statistics) = last.statistics.clone().map(learnable) else { return };
+        let (new, slopes) = (statistics.clone().narrow(0, 0, 2), statistics.dims()[0] - 2);
+        let slopes = statistics.narrow(0, 2, slopes);
+        // Where the loss overflowed, nothing is learned.
+        let overflowed = all_finite(&new).narrow(0, 0, 1).bool_not().expand(slopes.shape());
+        self.moments.decay(DECAY, Tensor::cat(vec![new.clone().narrow(0, 0, 1).ones_like(), new], 0));
+        self.network.learn(slopes.mask_fill(overflowed, f32::NAN));
     }
 
     fn state(&self) -> State {
-        self.network.save(State::new().with(MOMENTS, self.moments.to_vec()))
+        self.network.save(State::new().with(MOMENTS, self.moments.numbers()))
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
         state.expect_names(&[&[MOMENTS], network::NAMES.as_slice()].concat())?;
-        (self.moments, self.network) = (state.numbers(MOMENTS)?, self.network.load(state)?);
+        (self.moments, self.network) = (Memory::load(state, MOMENTS, 3)?, self.network.load(state)?);
         Ok(())
     }
 }

@@ -43,7 +43,7 @@ use burn::tensor::Tensor;
 /// assert!(measured.bias.expect("enumerable").z().abs() < 4.0);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rebar {
     samples: usize,
     tau: Schedule,
@@ -62,9 +62,9 @@ impl Rebar {
         Ok(Self { samples, tau, coefficient, learned: Coefficient::default(), average: Average::default() })
     }
 
-    /// η of the next estimate.
+    /// η of the next estimate. Waits for the device that it is on.
     pub fn coefficient(&self) -> f64 {
-        self.coefficient.or(self.learned)
+        self.coefficient.or(&self.learned)
     }
 
     /// The estimate from given standard Gumbel noise `[S, B, D, K]`: a pure function of it.
@@ -82,9 +82,11 @@ impl Rebar {
         let pair = Tied::new(&logits, gumbel, self.tau.at(step))?;
         let (relaxed, slope) = inner::gradient(objective, Sample::hard(pair.soft.clone()));
         let evaluation = Evaluation::at(Sample::hard(pair.hard.clone()), objective);
-        let plain = pair.along_score(evaluation.losses.clone().inner() - self.average.value());
-        let control = pair.control(relaxed.inner() - self.average.value(), slope.inner());
-        let gradients = plain.clone() + control.clone() * self.coefficient();
+        let (losses, relaxed) = (evaluation.losses.clone().inner(), relaxed.inner());
+        let average = self.average.beside(&losses);
+        let plain = pair.along_score(losses - average.clone());
+        let control = pair.control(relaxed - average, slope.inner());
+        let gradients = plain.clone() + self.coefficient.times(&self.learned, control.clone());
         let cotangent = like(gradients.mean_dim(0).squeeze_dim(0), &logits);
         let estimate = evaluation.estimate(logits, cotangent);
         Ok(estimate.with_statistics(Coefficient::statistics(plain, control)))
@@ -110,8 +112,8 @@ impl Estimator for Rebar {
     }
 
     fn adapt(&mut self, last: &Estimate) {
-        self.average.learn(last.mean_loss());
-        self.learned.learn(&last.statistics_vec());
+        self.average.learn(last.mean());
+        last.statistics.iter().for_each(|statistics| self.learned.learn(statistics.clone()));
     }
 
     fn state(&self) -> State {

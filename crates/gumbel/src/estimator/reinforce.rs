@@ -97,14 +97,15 @@ impl Reinforce {
         Ok(Self { samples, kind: baseline, average: Average::default() })
     }
 
-    /// The baseline c of the next estimate: zero until it has adapted.
+    /// The baseline c of the next estimate: zero until it has adapted. Waits for the device that it is on.
     pub fn baseline(&self) -> f64 {
         self.average.value()
     }
 
     /// The signal of each of a row's samples that share one loss `[B]`, `[S, B]`.
     fn shared(&self, loss: Tensor<1>, samples: usize) -> Tensor<2> {
-        (loss - self.baseline()).unsqueeze::<2>().repeat_dim(0, samples)
+        let baseline = self.average.beside(&loss);
+        (loss - baseline).unsqueeze::<2>().repeat_dim(0, samples)
     }
 }
 
@@ -123,7 +124,9 @@ impl Estimator for Reinforce {
         prepared(logits, objective, |logits, objective| {
             let drawn = Evaluation::draw(&logits, self.samples, objective, noise)?;
             let signal = match objective.reduction() {
-                Reduction::Mean => (drawn.losses.clone() - self.baseline()) / self.samples as f64,
+                Reduction::Mean => {
+                    (drawn.losses.clone() - self.average.beside(&drawn.losses)) / self.samples as f64
+                }
                 Reduction::LogMeanExp => self.shared(drawn.loss.clone(), self.samples),
             };
             Ok(drawn.score(logits, signal))
@@ -137,7 +140,7 @@ impl Estimator for Reinforce {
 
     fn adapt(&mut self, last: &Estimate) {
         if self.kind == ReinforceBaseline::MovingAverage {
-            self.average.learn(last.mean_loss());
+            self.average.learn(last.mean());
         }
     }
 

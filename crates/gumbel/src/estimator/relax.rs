@@ -72,9 +72,9 @@ impl Relax {
         Ok(Self { samples, tau, coefficient, learned, average, network })
     }
 
-    /// η of the next estimate.
+    /// η of the next estimate. Waits for the device that it is on.
     pub fn coefficient(&self) -> f64 {
-        self.coefficient.or(self.learned)
+        self.coefficient.or(&self.learned)
     }
 
     /// The estimate from given standard Gumbel noise `[S, B, D, K]`: a pure function of it.
@@ -92,7 +92,8 @@ impl Relax {
         let pair = Tied::new(&logits, gumbel, self.tau.at(step))?;
         let (relaxed, known) = inner::gradient(objective, Sample::hard(pair.soft.clone()));
         let evaluation = Evaluation::at(Sample::hard(pair.hard.clone()), objective);
-        let signals = [&evaluation.losses, &relaxed].map(|f| f.clone().inner() - self.average.value());
+        let average = self.average.beside(&evaluation.losses.clone().inner());
+        let signals = [&evaluation.losses, &relaxed].map(|f| f.clone().inner() - average.clone());
         let (gradients, statistics) = self.gradients(&pair, signals, known.inner());
         let cotangent = like(gradients.mean_dim(0).squeeze_dim(0), &logits);
         Ok(evaluation.estimate(logits, cotangent).with_statistics(statistics))
@@ -109,7 +110,7 @@ impl Relax {
         let plain = pair.along_score(hard) + pair.control(value, slope);
         let control = pair.control(soft, known);
         let statistics = Coefficient::statistics(plain.clone(), control.clone()).cast(DType::F32);
-        let gradients = plain + control * self.coefficient();
+        let gradients = plain + self.coefficient.times(&self.learned, control);
         let descent = leaves.gradient(tied::mean_square(gradients.clone()));
         (gradients.inner(), Tensor::cat(vec![statistics, descent], 0))
     }
@@ -134,11 +135,11 @@ impl Estimator for Relax {
     }
 
     fn adapt(&mut self, last: &Estimate) {
-        self.average.learn(last.mean_loss());
-        let statistics = last.statistics_vec();
-        let (coefficient, slopes) = statistics.split_at(Coefficient::LEN);
-        self.learned.learn(coefficient);
-        self.network.learn(slopes);
+        self.average.learn(last.mean());
+        let Some(statistics) = last.statistics.clone() else { return };
+        let slopes = statistics.dims()[0] - Coefficient::LEN;
+        self.learned.learn(statistics.clone().narrow(0, 0, Coefficient::LEN));
+        self.network.learn(statistics.narrow(0, Coefficient::LEN, slopes));
     }
 
     fn state(&self) -> State {

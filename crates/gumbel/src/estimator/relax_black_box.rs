@@ -75,7 +75,8 @@ impl RelaxBlackBox {
         let pair = Tied::new(&logits, gumbel, self.tau.at(step))?;
         let evaluation = Evaluation::at(Sample::hard(pair.hard.clone()), objective);
         let Learned { leaves, value, slope } = pair.learned(&self.network);
-        let plain = pair.along_score(evaluation.losses.clone().inner() - self.average.value());
+        let losses = evaluation.losses.clone().inner();
+        let plain = pair.along_score(losses.clone() - self.average.beside(&losses));
         let gradients = plain + pair.control(value, slope);
         let statistics = leaves.gradient(tied::mean_square(gradients.clone()));
         let cotangent = like(gradients.inner().mean_dim(0).squeeze_dim(0), &logits);
@@ -102,8 +103,8 @@ impl Estimator for RelaxBlackBox {
     }
 
     fn adapt(&mut self, last: &Estimate) {
-        self.average.learn(last.mean_loss());
-        self.network.learn(&last.statistics_vec());
+        self.average.learn(last.mean());
+        last.statistics.iter().for_each(|slopes| self.network.learn(slopes.clone()));
     }
 
     fn state(&self) -> State {

@@ -2,10 +2,12 @@ use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Evaluations, Objective, Paper, Parameter, Properties, Sample,
     State, Venue, boxed, prepared, repeat,
 };
+use super::parts::memory::{Memory, beside, ratio};
 use super::parts::pairwise::mean_of_others;
 use super::parts::{binary, inner};
+use crate::tensor::numbers;
 use crate::{Error, Noise, sample_one_hot};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Device, Tensor, activation};
 
 /// A memory of about 100 steps.
 const DECAY: f64 = 0.99;
@@ -42,11 +44,11 @@ const PRODUCTS: &str = "products";
 /// assert!(measured.bias.expect("enumerable").z().abs() < 4.0);
 /// # Ok::<(), gumbel::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rodeo {
     samples: usize,
     /// Sums of products, of the plain estimate a and the two control variates b and c: ab, ac, bb, bc, cc.
-    products: [f64; 5],
+    products: Memory,
     fixed: Option<[f64; 2]>,
 }
 
@@ -56,7 +58,11 @@ impl Rodeo {
     /// # Errors
     /// Fewer than two samples: there is no other to take a gradient at.
     pub fn new(samples: usize) -> Result<Self, Error> {
-        Ok(Self { samples: ENTRY.properties.at_least(2, samples)?, products: [0.0; 5], fixed: None })
+        Ok(Self {
+            samples: ENTRY.properties.at_least(2, samples)?,
+            products: Memory::new(vec![0.0; 5]),
+            fixed: None,
+        })
     }
 
     /// The same estimator with fixed α and β.
@@ -65,18 +71,33 @@ impl Rodeo {
         Self { fixed: Some(coefficients), ..self }
     }
 
-    /// α and β of the next estimate; 0 until something has been learned.
+    /// α and β of the next estimate; 0 until something has been learned. Waits for the device that they are on.
     pub fn coefficients(&self) -> [f64; 2] {
-        let [ab, ac, bb, bc, cc] = self.products;
-        let determinant = bb * cc - bc * bc;
+        let on_host = || self.learned(&Device::flex()).map(|coefficient| numbers(coefficient)[0]);
+        self.fixed.unwrap_or_else(on_host)
+    }
+
+    /// α and β `[1]` on a device. Where the two control variates are parallel up to rounding, the first alone.
+    fn learned(&self, device: &Device) -> [Tensor<1>; 2] {
+        let products = self.products.on(device);
+        let [ab, ac, bb, bc, cc] = [0, 1, 2, 3, 4].map(|place| products.clone().narrow(0, place, 1));
+        let of = |a: &Tensor<1>, b: &Tensor<1>| a.clone() * b.clone();
+        let determinant = of(&bb, &cc) - of(&bc, &bc);
+        let both = determinant.clone().greater(of(&bb, &cc) * 1e-6);
+        let alone = ratio(ab.clone().neg(), bb.clone());
+        let first = ratio(of(&bc, &ac) - of(&cc, &ab), determinant.clone());
+        let second = ratio(of(&bc, &ab) - of(&bb, &ac), determinant);
+        [alone.mask_where(both.clone(), first), second.mask_fill(both.bool_not(), 0.0)]
+    }
+
+    /// The estimate `a + α b + β c`.
+    fn combined(&self, [plain, scalar, vector]: [Tensor<2>; 3]) -> Tensor<2> {
         match self.fixed {
-            Some(fixed) => fixed,
-            // Where the two are parallel up to rounding, the first alone.
-            None if determinant > 1e-6 * bb * cc => {
-                [(bc * ac - cc * ab) / determinant, (bc * ab - bb * ac) / determinant]
+            Some([alpha, beta]) => plain + scalar * alpha + vector * beta,
+            None => {
+                let [alpha, beta] = self.learned(&plain.device()).map(|learned| beside(learned, &plain));
+                plain + scalar * alpha + vector * beta
             }
-            None if bb > 0.0 => [-ab / bb, 0.0],
-            None => [0.0; 2],
         }
     }
 
@@ -98,8 +119,7 @@ impl Rodeo {
         let slopes = (slopes.clone().narrow(3, 1, 1) - slopes.narrow(3, 0, 1)).squeeze_dim::<3>(3);
         let terms = terms(bits, p, values, slopes);
         let statistics = products(&terms);
-        let ([plain, scalar, vector], [alpha, beta]) = (terms, self.coefficients());
-        let slope = plain + scalar * alpha + vector * beta;
+        let slope = self.combined(terms);
         let evaluation = Evaluation::at(sample, objective);
         Ok(evaluation.estimate(logits, binary::cotangent(slope)).with_statistics(statistics))
     }
@@ -152,22 +172,17 @@ impl Estimator for Rodeo {
     }
 
     fn adapt(&mut self, last: &Estimate) {
-        let statistics = last.statistics_vec();
         // Numbers that overflowed are ignored.
-        if statistics.iter().all(|number| number.is_finite()) {
-            for (product, new) in self.products.iter_mut().zip(statistics) {
-                *product = DECAY * *product + (1.0 - DECAY) * new;
-            }
-        }
+        last.statistics.iter().for_each(|statistics| self.products.decay(DECAY, statistics.clone()));
     }
 
     fn state(&self) -> State {
-        State::new().with(PRODUCTS, self.products.to_vec())
+        State::new().with(PRODUCTS, self.products.numbers())
     }
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
         state.expect_names(&[PRODUCTS])?;
-        self.products = state.numbers(PRODUCTS)?;
+        self.products = Memory::load(state, PRODUCTS, 5)?;
         Ok(())
     }
 }

@@ -126,7 +126,7 @@ impl Estimator for SumAndSample {
 }
 
 pub(super) static ENTRY: Entry = Entry {
-    properties: Properties::score_function("sum-and-sample").weighting(),
+    properties: Properties::score_function("sum-and-sample").weighting().on_host(),
     title: "sum over the most probable states, sample of the others",
     papers: &[LIU],
     place: "section 3",

@@ -186,7 +186,7 @@ impl Estimator for UnorderedSet {
 }
 
 pub(super) static ENTRY: Entry = Entry {
-    properties: Properties::score_function("unordered-set").weighting(),
+    properties: Properties::score_function("unordered-set").weighting().on_host(),
     title: "samples without replacement, averaged over their order",
     papers: &[KOOL, BEAMS],
     place: "section 3",

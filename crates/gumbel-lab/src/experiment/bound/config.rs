@@ -6,6 +6,7 @@ use crate::model::ModelConfig;
 use crate::run::{Common, RunConfig};
 use crate::support::options::count;
 use anyhow::{Result, ensure};
+use burn::tensor::Device;
 use clap::Args;
 use gumbel::Schedule;
 use gumbel::estimator::{self, Entry, Estimator, EstimatorSpec, Latents, Reduction};
@@ -64,9 +65,9 @@ pub struct Config<C: ModelConfig> {
 }
 
 impl<C: ModelConfig> Config<C> {
-    /// Images to evaluate on, binarized as the configuration says.
-    pub(super) fn held_out(&self, images: &Images) -> HeldOut {
-        HeldOut::new(images, self.binarize, &self.common.device.for_evaluation())
+    /// Images to evaluate on, binarized as the configuration says, on a device.
+    pub(super) fn held_out(&self, images: &Images, device: &Device) -> HeldOut {
+        HeldOut::new(images, self.binarize, &device.clone().inner())
     }
 
     /// The learning rate at a step, from 0.

@@ -24,7 +24,7 @@ use crate::data::batches::Batches;
 use crate::data::labelled::LabelledBatches;
 use crate::data::{Dataset, ImageSize};
 use crate::model::{Batch, Estimated, Model, ModelConfig};
-use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, noise};
+use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, in_host_memory, noise};
 use crate::support::interrupt::Stop;
 use anyhow::{Result, ensure};
 use burn::optim::GradientsParams;
@@ -49,6 +49,7 @@ pub struct BoundExperiment<M: Model> {
     estimators: Vec<Box<dyn Estimator>>,
     tau: Option<Schedule>,
     device: Device,
+    on_host: bool,
 }
 
 impl<M: Model> Experiment for BoundExperiment<M> {
@@ -78,11 +79,12 @@ impl<M: Model> Experiment for BoundExperiment<M> {
             data: data.clone(),
             batches: None,
             labelled: None,
-            held_out: config.held_out(evaluated),
+            held_out: config.held_out(evaluated, device),
             learner: Learner::new(model, FusedAdam::default()),
             estimators: (0..config.model.layers()).map(|_| config.estimator()).collect::<Result<_>>()?,
             tau: config.choice()?.schedule()?,
             device: device.clone(),
+            on_host: in_host_memory(device),
         })
     }
 
@@ -133,14 +135,13 @@ impl<M: Model> Experiment for BoundExperiment<M> {
         all.try_for_each(|(estimator, state)| Ok(estimator.restore(state)?))
     }
 
-    fn step(&mut self, step: u64) -> Result<Metrics> {
+    fn step(&mut self, step: u64, read: bool) -> Result<Option<Metrics>> {
         let images = self.batches.as_mut().expect("prepared for training").at(step, &self.device);
         let logits = self.learner.model().first_logits(images.clone());
         let mut noise = noise(self.config.common.seed, Use::Training).split(step);
         let Estimated { layers, reconstruction } = self.estimate(step, images, logits.clone(), &mut noise)?;
         let objective = (layers[0].loss.clone() + self.sampleless(step, logits)).mean();
-        let loss = f64::from(objective.clone().into_scalar::<f32>());
-        ensure!(loss.is_finite(), "the training objective is {loss}");
+        let row = self.row(step, &objective, reconstruction, read)?;
         let gradients = match self.supervised(step, &mut noise) {
             Some(supervised) => (objective + supervised).backward(),
             None => objective.backward(),
@@ -148,9 +149,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
         let gradients = GradientsParams::from_grads(gradients, self.learner.model());
         self.learner.update(self.config.lr_at(step), gradients);
         self.estimators.iter_mut().zip(&layers).for_each(|(estimator, estimate)| estimator.adapt(estimate));
-        let tau = self.tau.map(|tau| tau.at(step));
-        let kl = loss - reconstruction;
-        Ok(Metrics { tau, training_loss: loss, reconstruction, kl, ..Metrics::default() })
+        Ok(row)
     }
 
     fn evaluate(&self, metrics: &mut Metrics, stop: &Stop) -> Result<()> {
@@ -177,7 +176,7 @@ impl<M: Model> BoundExperiment<M> {
 
     /// The test images.
     fn test_set(&self) -> HeldOut {
-        self.config.held_out(&self.data.test)
+        self.config.held_out(&self.data.test, &self.device)
     }
 
     /// Rejects estimators that cannot be used with the model: one image shows it, before a folder is made.
@@ -197,6 +196,25 @@ impl<M: Model> BoundExperiment<M> {
     ) -> Result<Estimated> {
         let batch = Batch { images, logits, step };
         Ok(self.learner.model().estimate(&self.config.model, batch, &self.estimators, noise)?)
+    }
+
+    /// The row of a step. In host memory its numbers are at hand, and training breaks down at the step that is not finite;
+    /// another device is waited for only where a row is to be `read`.
+    fn row(
+        &self,
+        step: u64,
+        objective: &Tensor<1>,
+        reconstruction: Tensor<1>,
+        read: bool,
+    ) -> Result<Option<Metrics>> {
+        if !read && !self.on_host {
+            return Ok(None);
+        }
+        let loss = f64::from(objective.clone().into_scalar::<f32>());
+        ensure!(loss.is_finite(), "the training objective is {loss}");
+        let (tau, reconstruction) = (self.tau.map(|tau| tau.at(step)), reconstruction.into_scalar::<f64>());
+        let kl = loss - reconstruction;
+        Ok(Some(Metrics { tau, training_loss: loss, reconstruction, kl, ..Metrics::default() }))
     }
 
     /// The part of the objective that does not depend on a sample, with its weight.

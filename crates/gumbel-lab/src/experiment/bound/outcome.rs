@@ -7,11 +7,11 @@ use super::{
 use crate::data::labelled::LabelSource;
 use crate::model::{Model, ModelConfig};
 use crate::page::{Images, Rendered};
-use crate::run::{Experiment, Generated, Outcome, RunFolder, SummaryOf, Use, noise};
+use crate::run::{DeviceName, Experiment, Generated, Outcome, RunFolder, SummaryOf, Use, noise};
 use crate::support::interrupt::{Stop, Watch};
 use crate::support::stats::Mean;
 use anyhow::Result;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use gumbel::Noise;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -92,9 +92,14 @@ impl<M: Model> Outcome for BoundExperiment<M> {
         super::report::page(self, rows, summary)
     }
 
-    fn generate(run: &RunFolder, count: usize, noise: &mut Noise) -> Result<Generated> {
-        let (config, model, described) = saved::open::<M>(run)?;
-        let test = |count| test_images::<M>(&config, &described, run, count);
+    fn generate(
+        run: &RunFolder,
+        device: Option<DeviceName>,
+        count: usize,
+        noise: &mut Noise,
+    ) -> Result<Generated> {
+        let (config, model, described, device) = saved::open::<M>(run, device)?;
+        let test = |count| test_images::<M>(&config, &described, run, count, &device);
         let made = model.generate(count, &test, noise)?;
         let Described { size, alphabet, .. } = described;
         Ok(match alphabet {
@@ -112,10 +117,11 @@ fn test_images<M: Model>(
     described: &Described,
     run: &RunFolder,
     count: usize,
+    device: &Device,
 ) -> Result<Tensor<2>> {
     let data = BoundExperiment::<M>::load(config)?;
     described.check::<M>(&data, run)?;
-    let held_out = config.held_out(&data.test);
+    let held_out = config.held_out(&data.test, device);
     let chosen: Vec<usize> = match count <= held_out.count() {
         true => spread(count, held_out.count()),
         false => (0..count).map(|place| place % held_out.count()).collect(),

@@ -4,8 +4,9 @@ use super::{BoundExperiment, Config};
 use crate::data::text::Alphabet;
 use crate::data::{Dataset, ImageSize};
 use crate::model::{Model, ModelConfig};
-use crate::run::{RunFolder, checkpoint, config_of};
+use crate::run::{DeviceName, RunFolder, checkpoint, config_of};
 use anyhow::{Context, Result, ensure};
+use burn::tensor::Device;
 use gumbel::Noise;
 use serde::{Deserialize, Serialize};
 
@@ -71,8 +72,11 @@ pub(super) fn load<M: Model>(experiment: &mut BoundExperiment<M>, run: &RunFolde
     experiment.learner.load(&weights)
 }
 
-/// The configuration, the model and its description from the folder of a run.
-pub(super) fn open<M: Model>(run: &RunFolder) -> Result<(Config<M::Config>, M, Described)> {
+/// The configuration, the model, its description and its device, from the folder of a run.
+pub(super) fn open<M: Model>(
+    run: &RunFolder,
+    device: Option<DeviceName>,
+) -> Result<(Config<M::Config>, M, Described, Device)> {
     let (config, weights) =
         (config_of::<Config<M::Config>>(&run.file(RunFolder::CONFIG))?, run.trained(M::Config::NAME)?);
     let described: Described = checkpoint::description(&weights, KEY)?;
@@ -85,9 +89,10 @@ pub(super) fn open<M: Model>(run: &RunFolder) -> Result<(Config<M::Config>, M, D
         RunFolder::CONFIG
     );
     config.check_sizes(described.size)?;
-    let (mean, device) = (vec![0.5; described.size.pixels()], config.common.device.for_evaluation());
+    let device = device.unwrap_or(config.common.device).for_evaluation()?;
+    let mean = vec![0.5; described.size.pixels()];
     let blank = M::init(&config.model, described.size, &mean, &mut Noise::from_seed(0), &device);
     let model = checkpoint::load_model(&weights, blank)
         .with_context(|| format!("cannot open {}", run.path().display()))?;
-    Ok((config, model, described))
+    Ok((config, model, described, device))
 }

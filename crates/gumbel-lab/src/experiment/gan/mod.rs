@@ -21,7 +21,7 @@ pub use results::{Evaluated, Results, Setup};
 use crate::data::permutation;
 use crate::data::text::{self, Corpus, Quality, measure};
 use crate::model::{Gan, follow};
-use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, noise};
+use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, in_host_memory, noise};
 use crate::support::interrupt::{Stop, Watch};
 use anyhow::{Result, ensure};
 use burn::module::Module;
@@ -82,18 +82,20 @@ impl Experiment for GanExperiment {
     }
 
     /// One step of each player, and of the baseline.
-    fn step(&mut self, step: u64) -> Result<Metrics> {
+    fn step(&mut self, step: u64, read: bool) -> Result<Option<Metrics>> {
         let (real, tau) = (self.batch(step), self.config.tau_at(step));
+        // In host memory a loss that is not finite is found at its step; another device is waited for only where a row is read.
+        let seen = Seen { read: read || in_host_memory(&self.device) };
         // Both players learn from the same sequences, the generator after the discriminator.
         let rollout = self.rollout(step, tau)?;
         let (discriminator_loss, squared_slope) =
-            self.train_discriminator(&real, rollout.sequences.clone().detach())?;
-        let generator_loss = self.train_generator(rollout, &real)?;
+            self.train_discriminator(&real, rollout.sequences.clone().detach(), seen)?;
+        let generator_loss = self.train_generator(rollout, &real, seen)?;
         self.average(step);
         let baseline = step < self.config.baseline_steps;
-        let baseline_loss = baseline.then(|| self.train_baseline(real)).transpose()?;
+        let baseline_loss = baseline.then(|| self.train_baseline(real, seen)).transpose()?;
         let losses = Metrics { generator_loss, discriminator_loss, squared_slope, ..Metrics::default() };
-        Ok(Metrics { tau, baseline_loss, ..losses })
+        Ok(read.then_some(Metrics { tau, baseline_loss, ..losses }))
     }
 
     fn evaluate(&self, metrics: &mut Metrics, stop: &Stop) -> Result<()> {
@@ -125,17 +127,17 @@ impl GanExperiment {
     }
 
     /// A step of the generator; its loss.
-    fn train_generator(&mut self, rollout: Rollout, real: &Tensor<3>) -> Result<f64> {
+    fn train_generator(&mut self, rollout: Rollout, real: &Tensor<3>, seen: Seen) -> Result<f64> {
         let gan = self.learner.model();
         let critic = gan.discriminator.clone().no_grad();
         let (real, generated) = (critic.score(real.clone()), critic.score(rollout.sequences.clone()));
         let losses = self.config.loss.generator(real, generated);
-        let seen = finite("the generator's loss", losses.clone().mean())?;
+        let loss = seen.number("the generator's loss", losses.clone().mean())?;
         let gradients = rollout.surrogate(&gan.generator, losses).backward();
         let gradients = GradientsParams::from_grads(gradients, &gan.generator);
         drop((rollout, critic));
         self.learner.update(self.config.lr, gradients);
-        Ok(seen)
+        Ok(loss)
     }
 
     /// Lets the average follow the generator, faster at the beginning: its first parameters mean nothing.
@@ -147,30 +149,35 @@ impl GanExperiment {
     }
 
     /// A step of the discriminator; its loss, and the mean squared slope at true sequences.
-    fn train_discriminator(&mut self, real: &Tensor<3>, generated: Tensor<3>) -> Result<(f64, f64)> {
+    fn train_discriminator(
+        &mut self,
+        real: &Tensor<3>,
+        generated: Tensor<3>,
+        seen: Seen,
+    ) -> Result<(f64, f64)> {
         let discriminator = &self.learner.model().discriminator;
         let (score, penalty) = discriminator.score_and_penalty(real.clone());
         let loss = self.config.loss.discriminator(score, discriminator.score(generated)).mean();
         let penalty = penalty.mean();
-        let seen = (
-            finite("the discriminator's loss", loss.clone())?,
-            finite("the gradient penalty", penalty.clone())?,
+        let numbers = (
+            seen.number("the discriminator's loss", loss.clone())?,
+            seen.number("the gradient penalty", penalty.clone())?,
         );
         let gradients = (loss + penalty * (self.config.penalty_weight() / 2.0)).backward();
         let gradients = GradientsParams::from_grads(gradients, discriminator);
         self.learner.update(self.config.discriminator_lr, gradients);
-        Ok(seen)
+        Ok(numbers)
     }
 
     /// A step of maximum likelihood.
-    fn train_baseline(&mut self, real: Tensor<3>) -> Result<f64> {
+    fn train_baseline(&mut self, real: Tensor<3>, seen: Seen) -> Result<f64> {
         let seed = Tensor::zeros([self.config.batch, self.config.networks.start], &self.device);
         let baseline = &self.learner.model().baseline;
         let loss = baseline.log_prob(seed, real).mean().neg();
-        let seen = finite("the baseline's loss", loss.clone())?;
+        let number = seen.number("the baseline's loss", loss.clone())?;
         let gradients = GradientsParams::from_grads(loss.backward(), baseline);
         self.learner.update(self.config.baseline_lr, gradients);
-        Ok(seen)
+        Ok(number)
     }
 
     /// The true sequences of the step, `[B, T, K]`: the strings in an order that is new in each epoch.
@@ -200,8 +207,20 @@ impl GanExperiment {
     }
 }
 
-fn finite(name: &str, number: Tensor<1>) -> Result<f64> {
-    let number = number.into_scalar::<f64>();
-    ensure!(number.is_finite(), "{name} is {number}");
-    Ok(number)
+/// Whether the losses of a step are read.
+#[derive(Clone, Copy)]
+struct Seen {
+    read: bool,
+}
+
+impl Seen {
+    /// A loss, which must be finite; NaN where none is read.
+    fn number(self, name: &str, loss: Tensor<1>) -> Result<f64> {
+        if !self.read {
+            return Ok(f64::NAN);
+        }
+        let number = loss.into_scalar::<f64>();
+        ensure!(number.is_finite(), "{name} is {number}");
+        Ok(number)
+    }
 }

@@ -5,7 +5,9 @@ use super::{Config, Evaluated, GanExperiment, HELD_OUT, Metrics, Results, Setup,
 use crate::data::text::{Alphabet, Corpus, Quality, grammar, law_nats, measure};
 use crate::model::{Gan, gan::Generator};
 use crate::page::Rendered;
-use crate::run::{Generated, Outcome, RunConfig, RunFolder, SummaryOf, Use, checkpoint, config_of, noise};
+use crate::run::{
+    DeviceName, Generated, Outcome, RunConfig, RunFolder, SummaryOf, Use, checkpoint, config_of, noise,
+};
 use crate::support::interrupt::{Stop, Watch};
 use crate::support::text::on_one_line;
 use anyhow::{Result, ensure};
@@ -134,11 +136,17 @@ impl Outcome for GanExperiment {
         Ok(Adversarial { config, corpus, parameters, rows, ending }.render())
     }
 
-    fn generate(run: &RunFolder, count: usize, noise: &mut Noise) -> Result<Generated> {
+    fn generate(
+        run: &RunFolder,
+        device: Option<DeviceName>,
+        count: usize,
+        noise: &mut Noise,
+    ) -> Result<Generated> {
         let (config, weights) =
             (config_of::<Config>(&run.file(RunFolder::CONFIG))?, run.trained(Config::NAME)?);
         let Written { alphabet, length } = checkpoint::description(&weights, KEY)?;
-        let (shape, device) = ([length, alphabet.len()], config.common.device.for_evaluation());
+        let device = device.unwrap_or(config.common.device).for_evaluation()?;
+        let shape = [length, alphabet.len()];
         let blank = config.networks.init(shape, &mut Noise::from_seed(0), &device);
         let gan: Gan = checkpoint::load_model(&weights, blank)?;
         let start = Start::Noise(config.networks.start);

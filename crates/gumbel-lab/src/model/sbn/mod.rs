@@ -133,7 +133,7 @@ impl Model for Sbn {
             Some(samples) => vec![chain.estimate_bound(samples, noise, step)?; estimators.len()],
             None => chain.estimate(noise, step)?,
         };
-        let reconstruction = layers[0].mean_loss();
+        let reconstruction = layers[0].mean();
         Ok(Estimated { layers, reconstruction })
     }
 

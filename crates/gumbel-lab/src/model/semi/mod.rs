@@ -29,7 +29,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, activation};
 use gumbel::estimator::{Estimator, Objective, Sample};
 use gumbel::{Error, Noise, bernoulli};
-use std::cell::Cell;
+use std::cell::RefCell;
 
 /// Classifier, encoder of the style, and decoder.
 #[derive(Module, Debug, Default)]
@@ -142,17 +142,18 @@ impl Model for Semi {
         estimators: &[Box<dyn Estimator>],
         noise: &mut Noise,
     ) -> Result<Estimated, Error> {
-        let reconstruction = Cell::new(f64::NAN);
+        let reconstruction = RefCell::new(None);
         // Drawn before, so that the objective is a function of the class alone, as an estimator takes it to be.
         let style = noise.normal([1, logits.dims()[0], self.style], &images.device());
         let objective = Objective::mean(|sample: &Sample| {
             let y = class_of(sample.z.clone());
             let (loss, part) = self.given_class(images.clone(), y, style.clone());
-            reconstruction.set(sample.mean(part).mean().into_scalar::<f64>());
+            reconstruction.replace(Some(sample.mean(part).mean().detach()));
             loss
         });
         let estimate = estimators[0].estimate(logits.clone(), &objective, noise, step)?;
-        Ok(Estimated { layers: vec![estimate], reconstruction: reconstruction.get() })
+        let reconstruction = reconstruction.take().expect("an estimator evaluates its objective");
+        Ok(Estimated { layers: vec![estimate], reconstruction })
     }
 
     fn sampleless(&self, _config: &SemiConfig, logits: Tensor<3>) -> Tensor<1> {

@@ -17,7 +17,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
 use gumbel::estimator::{Estimator, Objective, Sample};
 use gumbel::{Error, Noise};
-use std::cell::Cell;
+use std::cell::RefCell;
 
 /// Embedding, encoder, decoder and prior of an autoencoder of strings.
 #[derive(Module, Debug, Default)]
@@ -110,14 +110,15 @@ impl Model for Text {
         estimators: &[Box<dyn Estimator>],
         noise: &mut Noise,
     ) -> Result<Estimated, Error> {
-        let reconstruction = Cell::new(f64::NAN);
+        let reconstruction = RefCell::new(None);
         let objective = Objective::mean(|sample: &Sample| {
             let loss = self.log_likelihood(images.clone(), sample.z.clone()).neg();
-            reconstruction.set(sample.mean(loss.clone()).mean().into_scalar::<f64>());
+            reconstruction.replace(Some(sample.mean(loss.clone()).mean().detach()));
             loss
         });
         let estimate = estimators[0].estimate(logits, &objective, noise, step)?;
-        Ok(Estimated { layers: vec![estimate], reconstruction: reconstruction.get() })
+        let reconstruction = reconstruction.take().expect("an estimator evaluates its objective");
+        Ok(Estimated { layers: vec![estimate], reconstruction })
     }
 
     fn sampleless(&self, _config: &TextConfig, logits: Tensor<3>) -> Tensor<1> {

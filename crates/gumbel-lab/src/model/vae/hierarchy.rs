@@ -40,7 +40,7 @@ impl Vae {
             None => chain.estimate(noise, step)?,
         };
         drop(chain);
-        let reconstruction = Tensor::cat(reconstructions.take(), 0).mean().into_scalar::<f64>();
+        let reconstruction = Tensor::cat(reconstructions.take(), 0).mean();
         Ok(Estimated { layers, reconstruction })
     }
 

@@ -19,7 +19,7 @@ use gumbel::estimator::{Estimator, Objective, Relaxed, Sample};
 use gumbel::kl::Kl;
 use gumbel::{Error, Noise, bernoulli};
 use level::Level;
-use std::cell::Cell;
+use std::cell::RefCell;
 
 /// Encoder, decoder and prior of a variational autoencoder.
 #[derive(Module, Debug, Default)]
@@ -126,10 +126,10 @@ impl Model for Vae {
             return self.estimate_levels(config, batch, estimators, noise);
         }
         let Batch { images, logits, step } = batch;
-        let reconstruction = Cell::new(f64::NAN);
+        let reconstruction = RefCell::new(None);
         let loss = |sample: &Sample| {
             let loss = self.log_likelihood(images.clone(), sample.z.clone()).neg();
-            reconstruction.set(sample.mean(loss.clone()).mean().into_scalar::<f64>());
+            reconstruction.replace(Some(sample.mean(loss.clone()).mean().detach()));
             match self.divergence(logits.clone().unsqueeze(), sample, config) {
                 Some(divergence) => loss + divergence,
                 None => loss,
@@ -140,7 +140,8 @@ impl Model for Vae {
             None => Objective::mean(loss),
         };
         let estimate = estimators[0].estimate(logits.clone(), &objective, noise, step)?;
-        Ok(Estimated { layers: vec![estimate], reconstruction: reconstruction.get() })
+        let reconstruction = reconstruction.take().expect("an estimator evaluates its objective");
+        Ok(Estimated { layers: vec![estimate], reconstruction })
     }
 
     /// Of a categorical divergence with one layer the whole, with several minus the entropy of the first posterior.

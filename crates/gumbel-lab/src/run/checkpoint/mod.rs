@@ -257,7 +257,7 @@ mod tests {
 
     /// A small network after two steps of Adam.
     fn trained() -> Learner<Mlp> {
-        let device = DeviceName::default().for_training();
+        let device = DeviceName::default().for_training().unwrap();
         let mlp = Mlp::new(&[2, 3, 1], &mut (1..), &mut Noise::from_seed(0), &device);
         let mut learner = Learner::new(mlp, FusedAdam::default());
         (0..2).for_each(|_| step(&mut learner));
@@ -265,7 +265,7 @@ mod tests {
     }
 
     fn step(learner: &mut Learner<Mlp>) {
-        let device = DeviceName::default().for_training();
+        let device = DeviceName::default().for_training().unwrap();
         let loss = learner.model().forward(Tensor::<2>::ones([4, 2], &device)).mean();
         let gradients = GradientsParams::from_grads(loss.backward(), learner.model());
         learner.update(0.1, gradients);

@@ -50,14 +50,19 @@ impl Estimate {
         Self { statistics: Some(statistics.detach()), ..self }
     }
 
-    /// The statistics in double precision; empty if there are none.
+    /// The statistics in double precision, read back from their device; empty if there are none.
     pub fn statistics_vec(&self) -> Vec<f64> {
         self.statistics.clone().map_or(Vec::new(), numbers)
     }
 
-    /// The mean of the loss over rows.
+    /// The mean of the loss over rows, read back from its device.
     pub fn mean_loss(&self) -> f64 {
-        self.loss.clone().detach().mean().into_scalar::<f64>()
+        numbers(self.mean())[0]
+    }
+
+    /// The mean of the loss over rows `[1]`, detached: on its device, which nothing waits for.
+    pub fn mean(&self) -> Tensor<1> {
+        self.loss.clone().detach().mean()
     }
 }
 

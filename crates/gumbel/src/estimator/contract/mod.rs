@@ -24,5 +24,5 @@ pub use parameters::{Parameter, Parameters};
 pub use pathwise::Pathwise;
 pub(crate) use pathwise::repeat;
 pub(crate) use prepared::prepared;
-pub use properties::{Evaluations, Latents, Properties, SampleKind};
+pub use properties::{Computes, Evaluations, Latents, Properties, SampleKind};
 pub use state::State;

@@ -47,6 +47,33 @@ impl fmt::Display for Latents {
     }
 }
 
+/// Where an estimator computes for logits on a device other than the processor.
+///
+/// ```
+/// use gumbel::estimator::{ALL, Computes, find};
+/// assert_eq!(find("rebar")?.properties.device, Computes::OnDevice); // its moving averages are kept there
+/// assert_eq!(ALL.iter().filter(|entry| entry.properties.device == Computes::OnHost).count(), 4); // of 30
+/// # Ok::<(), gumbel::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Computes {
+    /// On the device of the logits. Nothing that is learned is read back, but when it is saved or asked for.
+    OnDevice,
+    /// On the host, in double precision: every estimate waits for the logits, or for samples of theirs, and uploads its
+    /// results.
+    OnHost,
+}
+
+impl fmt::Display for Computes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::OnDevice => "device",
+            Self::OnHost => "host",
+        })
+    }
+}
+
 /// The number of evaluations of the objective per row, as a function of S samples, D latents and K categories.
 ///
 /// ```
@@ -120,6 +147,8 @@ pub struct Properties {
     pub enumerates: bool,
     /// The formula for its evaluations of the objective.
     pub cost: Evaluations,
+    /// Where it computes for logits on a device other than the processor.
+    pub device: Computes,
 }
 
 impl Properties {
@@ -140,6 +169,7 @@ impl Properties {
             single_evaluation: true,
             enumerates: false,
             cost: Evaluations::SAMPLES,
+            device: Computes::OnDevice,
         }
     }
 
@@ -194,6 +224,12 @@ impl Properties {
     #[must_use]
     pub const fn weighting(self) -> Self {
         Self { single_evaluation: false, ..self }
+    }
+
+    /// Computing on the host, wherever the logits are.
+    #[must_use]
+    pub const fn on_host(self) -> Self {
+        Self { device: Computes::OnHost, ..self }
     }
 
     /// Summing over the categories of a latent.

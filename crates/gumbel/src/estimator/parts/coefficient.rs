@@ -5,6 +5,7 @@
 //! An estimate uses the `c` of earlier steps, so it stays unbiased.
 
 use super::super::contract::State;
+use super::memory::{Memory, beside, ratio};
 use crate::Error;
 use burn::tensor::Tensor;
 use std::{fmt, str::FromStr};
@@ -33,11 +34,27 @@ pub enum ControlCoefficient {
 }
 
 impl ControlCoefficient {
-    /// The fixed one, or else the learned one.
-    pub(in super::super) fn or(self, learned: Coefficient) -> f64 {
+    /// The fixed one, or else the learned one. Waits for the device.
+    pub(in super::super) fn or(self, learned: &Coefficient) -> f64 {
         match self {
             Self::Learned => learned.value(),
             Self::Fixed(coefficient) => coefficient,
+        }
+    }
+
+    /// A control variate times the coefficient.
+    pub(in super::super) fn times<const D: usize>(
+        self,
+        learned: &Coefficient,
+        control: Tensor<D>,
+    ) -> Tensor<D> {
+        match self {
+            Self::Fixed(coefficient) => control * coefficient,
+            Self::Learned => {
+                let means = learned.0.on(&control.device());
+                let value = ratio(means.clone().narrow(0, 0, 1).neg(), means.narrow(0, 1, 1));
+                control.clone() * beside(value, &control)
+            }
         }
     }
 }
@@ -62,20 +79,25 @@ impl FromStr for ControlCoefficient {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(in super::super) struct Coefficient {
-    cross: f64,
-    square: f64,
+#[derive(Clone, Debug, PartialEq)]
+pub(in super::super) struct Coefficient(Memory);
+
+impl Default for Coefficient {
+    fn default() -> Self {
+        Self(Memory::new(vec![0.0; Self::LEN]))
+    }
 }
 
 impl Coefficient {
     /// Its tensor in a state.
     pub const NAME: &str = "coefficient";
-    /// Numbers in its statistics.
+    /// Numbers in its statistics: the moving means of `a·b` and of `b·b`.
     pub const LEN: usize = 2;
 
-    pub fn value(self) -> f64 {
-        if self.square > 0.0 { -self.cross / self.square } else { 0.0 }
+    /// Waits for the device.
+    pub fn value(&self) -> f64 {
+        let means = self.0.numbers();
+        if means[1] > 0.0 { -means[0] / means[1] } else { 0.0 }
     }
 
     /// What it learns from: the sums of `a·b` and of `b·b`, `[2]`.
@@ -84,20 +106,16 @@ impl Coefficient {
         Tensor::cat(vec![(a * b.clone()).sum(), b.square().sum()], 0)
     }
 
-    pub fn learn(&mut self, statistics: &[f64]) {
-        // Numbers that overflowed are ignored.
-        if statistics.iter().all(|number| number.is_finite()) {
-            self.cross = DECAY * self.cross + (1.0 - DECAY) * statistics[0];
-            self.square = DECAY * self.square + (1.0 - DECAY) * statistics[1];
-        }
+    /// Learns from [`statistics`](Self::statistics); ignores those that overflowed.
+    pub fn learn(&mut self, statistics: Tensor<1>) {
+        self.0.decay(DECAY, statistics);
     }
 
-    pub fn save(self, state: State) -> State {
-        state.with(Self::NAME, vec![self.cross, self.square])
+    pub fn save(&self, state: State) -> State {
+        state.with(Self::NAME, self.0.numbers())
     }
 
     pub fn load(state: &State) -> Result<Self, Error> {
-        let [cross, square] = state.numbers(Self::NAME)?;
-        Ok(Self { cross, square })
+        Memory::load(state, Self::NAME, Self::LEN).map(Self)
     }
 }

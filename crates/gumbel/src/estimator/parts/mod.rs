@@ -7,6 +7,7 @@ pub(super) mod coefficient;
 pub(super) mod host;
 pub(super) mod inner;
 pub(super) mod joint;
+pub(super) mod memory;
 pub(super) mod network;
 pub(super) mod pairwise;
 pub(super) mod tied;

@@ -1,12 +1,13 @@
 //! A small network that an estimator owns: a baseline or a control variate, with one hidden layer.
 //!
-//! It never sees a gradient of the logits. Its parameters are plain numbers: an estimate computes the gradient
-//! of the network's own loss in them (its statistics), and `learn` takes a step of Adam. So an estimate is a pure
-//! function.
+//! It never sees a gradient of the logits. Its parameters are plain numbers, kept where the logits are: an estimate
+//! computes the gradient of the network's own loss in them (its statistics), and `learn` takes a step of Adam. So an
+//! estimate is a pure function.
 
 use super::super::contract::State;
-use crate::{Error, StateFault};
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use super::memory::{Memory, all_finite, learnable};
+use crate::Error;
+use burn::tensor::{DType, Device, Tensor, activation};
 use gumbel_kernels::{Stream, noise};
 
 /// The slope of a hidden unit below zero.
@@ -18,10 +19,11 @@ pub(in super::super) struct Network {
     inputs: usize,
     hidden: usize,
     /// Of the hidden layer `inputs · hidden` weights and `hidden` biases, of the output `hidden` weights and a bias.
-    parameters: Vec<f64>,
-    first_moment: Vec<f64>,
-    second_moment: Vec<f64>,
-    steps: u64,
+    parameters: Memory,
+    first_moment: Memory,
+    second_moment: Memory,
+    /// A tensor too: only the device knows whether a step was taken.
+    steps: Memory,
 }
 
 /// The tensors of a network in a state.
@@ -54,55 +56,54 @@ impl Network {
         let mut parameters: Vec<f64> = start.map(|u| scale * (2.0 * u - 1.0)).collect();
         let count = count(inputs, hidden);
         parameters.resize(count, 0.0);
-        let [first_moment, second_moment] = [vec![0.0; count], vec![0.0; count]];
-        Self { inputs, hidden, parameters, first_moment, second_moment, steps: 0 }
+        let [first_moment, second_moment, steps] =
+            [count, count, 1].map(|length| Memory::new(vec![0.0; length]));
+        Self { inputs, hidden, parameters: Memory::new(parameters), first_moment, second_moment, steps }
     }
 
     /// The parameters as tracked leaves, for a forward pass and its statistics.
     pub fn leaves(&self, device: &Device) -> Leaves {
-        let values: Vec<f32> = self.parameters.iter().map(|&v| v as f32).collect();
-        let length = values.len();
-        let all = Tensor::from_data(TensorData::new(values, [length]), &device.clone().inner());
+        let all = self.parameters.on(device).cast(DType::F32);
         Leaves { all: all.autodiff().require_grad(), inputs: self.inputs, hidden: self.hidden }
     }
 
-    /// Takes a step of Adam along the gradient of its loss.
-    pub fn learn(&mut self, gradient: &[f64], rate: f64) {
+    /// Takes a step of Adam along the gradient of its loss, unless a number of it has overflowed.
+    pub fn learn(&mut self, gradient: Tensor<1>, rate: f64) {
         const DECAYS: [f64; 2] = [0.9, 0.999];
-        if gradient.iter().any(|slope| !slope.is_finite()) {
-            return;
-        }
-        self.steps += 1;
-        let correct = DECAYS.map(|decay| 1.0 - decay.powf(self.steps as f64));
-        let moments = self.first_moment.iter_mut().zip(&mut self.second_moment);
-        for ((weight, (first, second)), slope) in self.parameters.iter_mut().zip(moments).zip(gradient) {
-            *first = DECAYS[0] * *first + (1.0 - DECAYS[0]) * slope;
-            *second = DECAYS[1] * *second + (1.0 - DECAYS[1]) * slope * slope;
-            *weight -= rate * (*first / correct[0]) / ((*second / correct[1]).sqrt() + 1e-8);
-        }
+        let gradient = learnable(gradient);
+        let (fit, device) = (all_finite(&gradient), gradient.device());
+        let [weights, first, second, steps] = self.memories().map(|memory| memory.on(&device));
+        let taken = steps.clone() + 1.0;
+        let correct = DECAYS.map(|decay| (taken.ones_like() * decay).powf(taken.clone()).neg() + 1.0);
+        let [old, new] = DECAYS.map(|decay| (decay, 1.0 - decay));
+        let first_new = first.clone() * old.0 + gradient.clone() * old.1;
+        let second_new = second.clone() * new.0 + gradient.clone() * new.1 * gradient;
+        let [first_mean, second_mean] =
+            [(&first_new, &correct[0]), (&second_new, &correct[1])].map(|(sum, by)| sum.clone() / by.clone());
+        let weights_new = weights.clone() - first_mean * rate / (second_mean.sqrt() + 1e-8);
+        let one = fit.clone().narrow(0, 0, 1);
+        self.parameters.set(weights.mask_where(fit.clone(), weights_new));
+        self.first_moment.set(first.mask_where(fit.clone(), first_new));
+        self.second_moment.set(second.mask_where(fit, second_new));
+        self.steps.set(steps.mask_where(one, taken));
+    }
+
+    fn memories(&self) -> [&Memory; 4] {
+        [&self.parameters, &self.first_moment, &self.second_moment, &self.steps]
     }
 
     pub fn save(&self, state: State) -> State {
-        let vectors = [&self.parameters, &self.first_moment, &self.second_moment].map(Vec::clone);
-        let vectors = vectors.into_iter().chain([vec![self.steps as f64]]);
-        NAMES.into_iter().zip(vectors).fold(state, |state, (name, numbers)| state.with(name, numbers))
+        let named = NAMES.into_iter().zip(self.memories());
+        named.fold(state, |state, (name, memory)| state.with(name, memory.numbers()))
     }
 
     /// The network of `hidden` units in a state.
     pub fn load(state: &State, hidden: usize) -> Result<Self, Error> {
-        let [parameters, first_moment, second_moment] =
-            [NAMES[0], NAMES[1], NAMES[2]].map(|name| state.vec(name));
-        let (parameters, first_moment, second_moment) = (parameters?, first_moment?, second_moment?);
-        let [steps] = state.numbers(NAMES[3])?;
-        let inputs = inputs(parameters.len(), hidden);
-        let expected = count(inputs, hidden);
-        for (name, vector) in NAMES.into_iter().zip([&parameters, &first_moment, &second_moment]) {
-            if vector.len() != expected {
-                let fault = StateFault::Length { got: vector.len(), expected };
-                return Err(Error::State { tensor: name.into(), fault });
-            }
-        }
-        Ok(Self { inputs, hidden, parameters, first_moment, second_moment, steps: steps as u64 })
+        let inputs = inputs(state.vec(NAMES[0])?.len(), hidden);
+        let count = count(inputs, hidden);
+        let load = |place: usize, length| Memory::load(state, NAMES[place], length);
+        let [parameters, first_moment, second_moment] = [load(0, count)?, load(1, count)?, load(2, count)?];
+        Ok(Self { inputs, hidden, parameters, first_moment, second_moment, steps: load(3, 1)? })
     }
 }
 
@@ -137,8 +138,8 @@ impl Learner {
         fitting.unwrap_or_else(|| Network::new(inputs, self.hidden))
     }
 
-    pub fn learn(&mut self, gradient: &[f64]) {
-        let mut network = self.at(inputs(gradient.len(), self.hidden));
+    pub fn learn(&mut self, gradient: Tensor<1>) {
+        let mut network = self.at(inputs(gradient.dims()[0], self.hidden));
         network.learn(gradient, self.rate);
         self.network = Some(network);
     }
@@ -201,7 +202,6 @@ impl Leaves {
 mod tests {
     use super::*;
     use crate::Noise;
-    use crate::tensor::numbers;
 
     #[test]
     fn a_network_learns_a_product_and_its_state_is_complete() {
@@ -213,7 +213,7 @@ mod tests {
             let leaves = network.leaves(&device);
             let loss = (leaves.forward(points.clone()) - target.clone()).square().mean();
             let value = loss.clone().into_scalar::<f32>();
-            network.learn(&numbers(leaves.gradient(loss)), 0.01);
+            network.learn(leaves.gradient(loss), 0.01);
             value
         };
         let first = step(&mut network);
@@ -231,7 +231,8 @@ mod tests {
         let device = Device::flex().autodiff();
         let mut network = Network::new(3, 5);
         let count = count(3, 5);
-        network.learn(&(0..count).map(|i| (i as f64).sin()).collect::<Vec<_>>(), 0.5);
+        let slopes: Vec<f64> = (0..count).map(|i| (i as f64).sin()).collect();
+        network.learn(Tensor::from_floats(slopes.as_slice(), &Device::flex()), 0.5);
         let points = Noise::from_seed(4).logistic::<2>([20, 3], &Device::flex()).autodiff().require_grad();
         let (value, slope) = network.leaves(&device).forward_with_slope(points.clone());
         let forward = network.leaves(&device).forward(points.clone());
