@@ -11,6 +11,8 @@ mod examples_permutations;
 mod examples_subsets;
 mod examples_training;
 mod examples_vq;
+#[cfg(feature = "wgpu")]
+mod gpu;
 mod invalid;
 mod layers;
 mod limits;
