@@ -89,10 +89,9 @@ fn fill<N: Size>(
             }
         }
     }
-    if comptime!(aligned)
-        && first < len {
-            out[block as usize] = vector;
-        }
+    if comptime!(aligned) && first < len {
+        out[block as usize] = vector;
+    }
 }
 
 /// The number of a law, from the distance of `u`.

@@ -30,9 +30,10 @@ pub mod subset;
 mod tensor;
 pub mod tree;
 
-pub use device::{Precision, check_device, set_precision};
+pub use device::{check_device, set_precision};
 pub use error::{Error, OrderFault, ScheduleFault, StateFault, Unsupported};
 pub use gumbel_max::{gumbel_max, sample_one_hot};
 pub use gumbel_softmax::{gumbel_softmax, log_gumbel_softmax, straight_through_gumbel_softmax};
 pub use noise::Noise;
+pub use ops::Precision;
 pub use schedule::Schedule;

@@ -2,7 +2,6 @@
 //!
 //! A forward pass runs outside of Burn's graph. One custom operation ties its result to the argument.
 
-use super::flex::bridge::AnyVjp;
 use burn::backend::autodiff::{
     checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
     grads::Gradients,
@@ -10,15 +9,28 @@ use burn::backend::autodiff::{
 };
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
+#[cfg(feature = "cube")]
+use burn_cubecl::tensor::CubeTensor;
 use burn_flex::FlexTensor;
-use std::sync::Arc;
+use std::{fmt::Debug, sync::Arc};
+
+/// A vector-Jacobian product on Flex.
+pub(super) trait FlexVjp: Debug + Send + Sync {
+    fn pull_back(&self, saved: FlexTensor, cotangent: FlexTensor) -> FlexTensor;
+}
+
+/// A vector-Jacobian product on a GPU.
+#[cfg(feature = "cube")]
+pub(super) trait CubeVjp: Debug + Send + Sync {
+    fn pull_back(&self, saved: CubeTensor, cotangent: CubeTensor) -> CubeTensor;
+}
 
 /// The vector-Jacobian product of a result, for the backend that it is on. Burn clones the state of an operation.
 #[derive(Clone, Debug)]
 pub(super) enum SharedVjp {
-    Flex(Arc<dyn AnyVjp>),
+    Flex(Arc<dyn FlexVjp>),
     #[cfg(feature = "cube")]
-    Cube(Arc<dyn super::cube::CubeVjp>),
+    Cube(Arc<dyn CubeVjp>),
 }
 
 /// `value` as a differentiable function of `argument`, with the gradient that `vjp` computes from `saved`.

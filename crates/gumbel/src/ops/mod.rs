@@ -19,10 +19,11 @@ mod kind;
 mod portable;
 
 pub(crate) use host::HostArgument;
+pub use kind::Precision;
 pub(crate) use kind::{Form, NoiseKind};
 
+use crate::Error;
 use crate::tensor::at_least_single;
-use crate::{Error, Precision};
 use burn::tensor::{DType, Device, Int, Shape, Tensor};
 use gumbel_kernels::Stream;
 

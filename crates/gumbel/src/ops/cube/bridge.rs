@@ -2,7 +2,7 @@
 
 use super::devices::device_of;
 use super::rows::{from_matrix, into_matrix};
-use crate::ops::bridge::{PullBack, SharedVjp, WithVjp};
+use crate::ops::bridge::{CubeVjp, PullBack, SharedVjp, WithVjp};
 use crate::ops::kind::{Form, NoiseKind};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Backend, TensorMetadata, backend_extension};
@@ -10,7 +10,6 @@ use burn::tensor::{DType, Shape};
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 use gumbel_cubecl::{self as kernels, Law, Matrix};
 use gumbel_kernels::Stream;
-use std::fmt::Debug;
 
 /// The arguments of a relaxed sample.
 #[derive(Clone, Copy, Debug)]
@@ -84,11 +83,6 @@ fn of_kernels(form: Form) -> kernels::Form {
         Form::Log => kernels::Form::Log,
         Form::StraightThrough => kernels::Form::OneHot,
     }
-}
-
-/// A vector-Jacobian product on a device.
-pub(in crate::ops) trait CubeVjp: Debug + Send + Sync {
-    fn pull_back(&self, saved: CubeTensor, cotangent: CubeTensor) -> CubeTensor;
 }
 
 /// From the saved sample, or its logarithm.

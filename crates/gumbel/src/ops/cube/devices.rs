@@ -1,6 +1,7 @@
 //! The devices that kernels have been launched on, each with its note of faults.
 
-use crate::{Error, Precision};
+use crate::Error;
+use crate::ops::kind::Precision;
 use burn::backend::{BackendTensor, DispatchTensorKind, TensorMetadata};
 use burn::tensor::{Device, Tensor};
 use burn_cubecl::{CubeDevice, tensor::CubeTensor};

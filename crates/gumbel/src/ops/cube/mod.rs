@@ -7,7 +7,6 @@ mod bridge;
 mod devices;
 mod rows;
 
-pub(in crate::ops) use bridge::CubeVjp;
 pub(super) use devices::{check_device, set_precision};
 
 use super::bridge::{SharedVjp, differentiable};

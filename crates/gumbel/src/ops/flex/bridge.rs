@@ -4,7 +4,7 @@
 //! [`Vjp`].
 
 use crate::Error;
-use crate::ops::bridge::SharedVjp;
+use crate::ops::bridge::{FlexVjp, SharedVjp};
 use burn::backend::{BackendTensor, DispatchTensorKind, TensorMetadata};
 use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
@@ -109,12 +109,8 @@ impl<T: Number> Cotangent<T> {
     }
 }
 
-/// A [`Vjp`] behind a pointer: an operation of Burn cannot be generic.
-pub(in crate::ops) trait AnyVjp: fmt::Debug + Send + Sync {
-    fn pull_back(&self, saved: FlexTensor, cotangent: FlexTensor) -> FlexTensor;
-}
-
-impl<V: Vjp> AnyVjp for V {
+/// An operation of Burn cannot be generic, so a [`Vjp`] is behind a pointer.
+impl<V: Vjp> FlexVjp for V {
     fn pull_back(&self, saved: FlexTensor, cotangent: FlexTensor) -> FlexTensor {
         match saved.dtype() {
             DType::F64 => Vjp::pull_back(self, contiguous::<f64>(saved, cotangent)),
