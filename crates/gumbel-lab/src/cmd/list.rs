@@ -9,7 +9,7 @@ use gumbel::estimator::{ALL, Entry, Paper, find};
 /// # Errors
 /// A full disk behind standard output.
 pub fn table() -> Result<()> {
-    let head = row(["name", "latents", "unbiased", "evaluations", "gradient", "runs on", "paper"]);
+    let head = row(["name", "latents", "unbiased", "evaluations", "gradient", "where", "paper"]);
     let lines = ALL.iter().map(|entry| {
         let properties = entry.properties;
         let (latents, cost) = (properties.latents.to_string(), properties.cost.to_string());
@@ -23,12 +23,12 @@ pub fn table() -> Result<()> {
 
 /// The columns that need a word.
 const NOTES: &str = "
-gradient: whether it requires that of the objective in z. runs on: for logits on a GPU, that device, or the
+gradient: whether it requires that of the objective in z. where: for logits on a GPU, that device, or the
 host, which then waits for it in every step. Details: gumbel list NAME
 ";
 
 fn row([name, latents, unbiased, evaluations, gradient, device, paper]: [&str; 7]) -> String {
-    format!("{name:<24} {latents:<12} {unbiased:<8} {evaluations:<13} {gradient:<8} {device:<7} {paper}\n")
+    format!("{name:<23} {latents:<12} {unbiased:<8} {evaluations:<13} {gradient:<8} {device:<6} {paper}\n")
 }
 
 fn yes(claim: bool) -> &'static str {
