@@ -20,7 +20,7 @@ mod vjp;
 
 pub use check::check_logits;
 pub use device::{Device, Precision};
-pub use faults::Fault;
+pub use faults::{Fault, FaultKind};
 pub use gumbel_max::gumbel_max;
 pub use matrix::Matrix;
 pub use noise::{Law, noise};
