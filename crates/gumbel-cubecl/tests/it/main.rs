@@ -2,6 +2,7 @@
 
 mod faults;
 mod gumbel_max;
+mod gumbel_top_k;
 mod noise;
 mod relaxed;
 mod support;
