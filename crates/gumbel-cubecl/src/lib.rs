@@ -4,6 +4,7 @@ mod check;
 mod device;
 mod distance;
 mod elementary;
+mod exp_concrete;
 mod faults;
 mod gumbel_max;
 mod gumbel_top_k;
@@ -21,6 +22,7 @@ mod vjp;
 
 pub use check::check_logits;
 pub use device::{Device, Precision};
+pub use exp_concrete::{exp_concrete_log_prob, exp_concrete_log_prob_vjp};
 pub use faults::{Fault, FaultKind};
 pub use gumbel_max::gumbel_max;
 pub use gumbel_top_k::gumbel_top_k;
