@@ -100,7 +100,7 @@ fn median(device: &Device, sets: usize, run: impl Fn(usize) + Sync) -> f64 {
 }
 
 fn timed(client: &Client, run: impl Fn() + Sync) -> f64 {
-    let ((), profile) = client.profile(|| run(), "card").expect("the kernels run");
+    let ((), profile) = client.profile(run, "card").expect("the kernels run");
     block_on(profile.resolve()).expect("the device has a clock").duration().as_secs_f64()
 }
 

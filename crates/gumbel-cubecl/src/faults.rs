@@ -26,13 +26,31 @@ pub struct Fault {
     pub operation: Option<&'static str>,
     /// The row.
     pub row: usize,
-    /// Whether every logit of it is −∞; otherwise one is NaN or +∞.
+    /// Whether every logit of it is −∞: whether `kind` is [`FaultKind::AllMasked`].
     pub all_masked: bool,
+    /// What is wrong with it.
+    pub kind: FaultKind,
 }
 
+/// What is wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// A logit is NaN or +∞.
+    Logit,
+    /// Every logit is −∞.
+    AllMasked,
+    /// Fewer categories are unmasked than a sample without replacement needs. How many there are is not noted: the
+    /// caller can count them in the row.
+    TooFew,
+    /// The point whose density is asked for has a coordinate that is NaN or +∞, or all of them are −∞.
+    Sample,
+}
+
+const KINDS: [FaultKind; 4] = [FaultKind::Logit, FaultKind::AllMasked, FaultKind::TooFew, FaultKind::Sample];
 const NAMES: usize = 1024;
-/// The call and the row where nothing is noted.
-const NONE: [u32; 2] = [u32::MAX; 2];
+/// The call, and for each kind the first row: nothing is noted.
+const NONE: [u32; 1 + KINDS.len()] = [u32::MAX; 1 + KINDS.len()];
 
 impl Faults {
     /// No faults, on a device.
@@ -44,15 +62,17 @@ impl Faults {
     /// The first fault since the last call of this function. It waits for the device.
     pub fn take(&mut self, client: &Client) -> Option<Fault> {
         let bytes = client.read_one_unchecked(self.note.clone());
-        let [call, row] = [0, 4].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|byte| bytes[at + byte])));
-        let age = self.next.wrapping_sub(call) as usize;
+        let words: Vec<u32> =
+            bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+        let age = self.next.wrapping_sub(words[0]) as usize;
         let operation = self.names.len().checked_sub(age).and_then(|at| self.names.get(at).copied());
         (self.next, self.names) = (1, VecDeque::new());
-        if [call, row] == NONE {
+        let (&row, kind) = words[1..].iter().zip(KINDS).min_by_key(|&(row, _)| row)?;
+        if row == u32::MAX {
             return None;
         }
         self.note = client.create_from_slice(bytemuck::cast_slice(&NONE));
-        Some(Fault { operation, row: (row >> 1) as usize, all_masked: row & 1 == 1 })
+        Some(Fault { operation, row: row as usize, all_masked: kind == FaultKind::AllMasked, kind })
     }
 
     /// The arguments of a call: the note, and the number of the call.
@@ -63,15 +83,22 @@ impl Faults {
             self.names.pop_front();
         }
         self.names.push_back(operation);
-        (buffer_argument(&self.note, 2), call)
+        (buffer_argument(&self.note, NONE.len()), call)
     }
 }
 
-/// Notes a row, by one unit of it. Calls run one after the other, so a later one finds the number of an earlier.
+/// Notes a row of unfit logits, by one unit of it.
 #[cube]
 pub(crate) fn note_fault(note: &[Atomic<u32>], call: u32, row: u32, all_masked: bool) {
+    note_kind(note, call, row, u32::cast_from(all_masked));
+}
+
+/// Notes a row with the number of a [`FaultKind`], by one unit of it. Calls run one after the other, so a later one finds
+/// the number of an earlier.
+#[cube]
+pub(crate) fn note_kind(note: &[Atomic<u32>], call: u32, row: u32, kind: u32) {
     let earlier = note[0usize].fetch_min(call);
     if earlier >= call {
-        note[1usize].fetch_min(row * 2u32 + u32::cast_from(all_masked));
+        note[(1u32 + kind) as usize].fetch_min(row);
     }
 }

@@ -1,11 +1,13 @@
-//! .
+#![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
 mod check;
 mod device;
 mod distance;
 mod elementary;
+mod exp_concrete;
 mod faults;
 mod gumbel_max;
+mod gumbel_top_k;
 mod lean;
 mod long;
 mod matrix;
@@ -21,8 +23,10 @@ mod vjp;
 
 pub use check::check_logits;
 pub use device::{Device, Precision};
-pub use faults::Fault;
+pub use exp_concrete::{exp_concrete_log_prob, exp_concrete_log_prob_vjp};
+pub use faults::{Fault, FaultKind};
 pub use gumbel_max::gumbel_max;
+pub use gumbel_top_k::gumbel_top_k;
 pub use matrix::Matrix;
 pub use noise::{Law, noise};
 pub use relaxed::{gumbel_softmax, gumbel_softmax_vjp, gumbel_softmax_vjp_from_logits, softmax};

@@ -30,7 +30,7 @@ use anyhow::{Result, ensure};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use gumbel::estimator::{Estimator, State};
-use gumbel::{Noise, Schedule};
+use gumbel::{Noise, Schedule, check_device};
 
 /// Held-out images evaluated while training.
 const HELD_OUT: usize = 1000;
@@ -211,6 +211,7 @@ impl<M: Model> BoundExperiment<M> {
             return Ok(None);
         }
         let loss = f64::from(objective.clone().into_scalar::<f32>());
+        check_device(&self.device)?;
         ensure!(loss.is_finite(), "the training objective is {loss}");
         let (tau, reconstruction) = (self.tau.map(|tau| tau.at(step)), reconstruction.into_scalar::<f64>());
         let kl = loss - reconstruction;

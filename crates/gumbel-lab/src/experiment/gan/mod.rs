@@ -27,6 +27,7 @@ use anyhow::{Result, ensure};
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
+use gumbel::check_device;
 use std::sync::Arc;
 
 /// Decay of Adam's first moment: the gradient in one player is soon out of date, since the other moves.
@@ -94,6 +95,9 @@ impl Experiment for GanExperiment {
         self.average(step);
         let baseline = step < self.config.baseline_steps;
         let baseline_loss = baseline.then(|| self.train_baseline(real, seen)).transpose()?;
+        if read {
+            check_device(&self.device)?;
+        }
         let losses = Metrics { generator_loss, discriminator_loss, squared_slope, ..Metrics::default() };
         Ok(read.then_some(Metrics { tau, baseline_loss, ..losses }))
     }

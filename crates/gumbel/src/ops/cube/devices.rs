@@ -5,7 +5,7 @@ use crate::ops::kind::Precision;
 use burn::backend::{BackendTensor, DispatchTensorKind, TensorMetadata};
 use burn::tensor::{Device, Tensor};
 use burn_cubecl::{CubeDevice, tensor::CubeTensor};
-use gumbel_cubecl::Device as Launcher;
+use gumbel_cubecl::{Device as Launcher, FaultKind};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -47,7 +47,12 @@ pub(in crate::ops) fn check_device(device: &Device) -> Result<(), Error> {
         Some(fault) => Err(Error::Unfit {
             operation: fault.operation.unwrap_or("an earlier call"),
             row: fault.row,
-            reason: if fault.all_masked { "every logit is -inf" } else { "a logit is NaN or +inf" },
+            reason: match fault.kind {
+                FaultKind::AllMasked => "every logit is -inf",
+                FaultKind::TooFew => "too few categories are unmasked",
+                FaultKind::Sample => "the point is not in the support",
+                _ => "a logit is NaN or +inf",
+            },
         }),
     }
 }
