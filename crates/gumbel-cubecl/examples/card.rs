@@ -99,7 +99,7 @@ fn median(device: &Device, sets: usize, run: impl Fn(usize) + Sync) -> f64 {
     seconds[REPEATS / 2] / calls as f64
 }
 
-fn timed(client: &Client, run: impl Fn() + Sync) -> f64 {
+fn timed(client: &Client, run: impl FnOnce() + Send) -> f64 {
     let ((), profile) = client.profile(run, "card").expect("the kernels run");
     block_on(profile.resolve()).expect("the device has a clock").duration().as_secs_f64()
 }
