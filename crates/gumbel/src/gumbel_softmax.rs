@@ -17,7 +17,8 @@ use gumbel_kernels::check_temperature;
 /// number; `-inf` masks a category: its `y` and its gradient are exactly 0. The largest entry is that of
 /// [`gumbel_max`](crate::gumbel_max) for the same noise, at every `tau`.
 ///
-/// Runs as a fused kernel on Burn's Flex backend, and as Burn operations elsewhere.
+/// Runs as a fused kernel on Burn's Flex backend and on GPUs, and as Burn operations elsewhere. On a GPU an unfit row
+/// becomes NaN, and [`check_device`](crate::check_device) returns the error.
 ///
 /// # Shapes
 /// `logits` `[.., K]` to `[.., K]`; uses one number of the noise per logit.

@@ -9,7 +9,8 @@
 //! 6. [`masks`]: categories that must never be drawn, and noise with full tails.
 //! 7. [`precision`]: half precision, saturation, log space and double precision.
 //! 8. [`beyond`]: subsets, permutations, sparse maps and trees.
-//! 9. [`formulas`]: a table of every formula and its function.
+//! 9. [`devices`]: which operation runs where, and what a GPU changes.
+//! 10. [`formulas`]: a table of every formula and its function.
 
 #[doc = include_str!("trick.md")]
 pub mod trick {}
@@ -27,5 +28,7 @@ pub mod masks {}
 pub mod precision {}
 #[doc = include_str!("beyond.md")]
 pub mod beyond {}
+#[doc = include_str!("devices.md")]
+pub mod devices {}
 #[doc = include_str!("formulas.md")]
 pub mod formulas {}
