@@ -11,8 +11,28 @@ use gumbel_kernels::{Error, Stream};
 
 /// Notes the first row of logits that cannot be sampled from, for [`Device::take_fault`] to name with `operation`.
 ///
+/// # Shapes
+/// `logits` `[rows, k]`.
+///
 /// # Errors
 /// [`Error::Categories`] for rows of length 0.
+///
+/// ```
+/// # #[cfg(feature = "wgpu")]
+/// # fn main() {
+/// # use gumbel_cubecl::{Device, Matrix, Precision};
+/// # let f32 = cubecl::ir::ElemType::Float(cubecl::ir::FloatKind::F32);
+/// # let device = Device::new(cubecl::Device::default().client(), Precision::Exact);
+/// use gumbel_cubecl::{FaultKind, check_logits};
+/// let logits = [0.0, 1.0, f32::NAN, 0.0].map(f32::to_le_bytes).concat();
+/// let logits = Matrix::new(device.client().create_from_slice(&logits), 2, 2, 2, f32);
+/// check_logits(&device, &logits, "my_sampler").unwrap();
+/// let fault = device.take_fault().unwrap();
+/// assert_eq!((fault.operation, fault.row, fault.kind), (Some("my_sampler"), 1, FaultKind::Logit));
+/// # }
+/// # #[cfg(not(feature = "wgpu"))]
+/// # fn main() {}
+/// ```
 pub fn check_logits(device: &Device, logits: &Matrix, operation: &'static str) -> Result<(), Error> {
     logits.check()?;
     if logits.rows == 0 {

@@ -9,6 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How accurate logarithms and exponentials are.
+///
+/// ```
+/// use gumbel_cubecl::Precision;
+/// let relative_error = |precision, tau: f64| match precision {
+///     Precision::Exact => 8.0 * f64::from(f32::EPSILON), // on CUDA
+///     Precision::Fast => 2e-6 / tau + 2e-6,
+/// };
+/// assert!(relative_error(Precision::Fast, 0.5) < 7.0 * relative_error(Precision::Exact, 0.5));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// The polynomials of the CPU. On CUDA keys are the same floats as there, so that samples of Gumbel-max are equal,
@@ -53,6 +62,20 @@ pub(crate) fn plane_size(client: &Client) -> u32 {
 /// A device that kernels are launched on.
 ///
 /// Kernels are compiled when they are first launched. Launches wait for nothing: results are read by whoever needs them.
+///
+/// ```
+/// # #[cfg(feature = "wgpu")]
+/// # fn main() {
+/// use gumbel_cubecl::{Device, Law, Precision, noise};
+/// let device = Device::new(cubecl::Device::default().client(), Precision::Exact);
+/// let uniform = noise(&device, Law::Uniform, gumbel_kernels::Stream::new(0), 4);
+/// let bytes = device.client().read_one(uniform.handle().clone()).unwrap(); // waits
+/// assert_eq!(bytes.len(), 16);
+/// assert_eq!(device.take_fault(), None);
+/// # }
+/// # #[cfg(not(feature = "wgpu"))]
+/// # fn main() {}
+/// ```
 pub struct Device {
     pub(crate) client: Client,
     fast: AtomicBool,

@@ -43,6 +43,24 @@ use gumbel_kernels::{Error, Stream, check_temperature};
 ///
 /// # Panics
 /// If the shapes differ.
+///
+/// ```
+/// # #[cfg(feature = "wgpu")]
+/// # fn main() {
+/// # use gumbel_cubecl::{Device, Matrix, Precision};
+/// # let f32 = cubecl::ir::ElemType::Float(cubecl::ir::FloatKind::F32);
+/// # let device = Device::new(cubecl::Device::default().client(), Precision::Exact);
+/// use gumbel_cubecl::exp_concrete_log_prob;
+/// let zeros = device.client().create_from_slice(&[0f32; 2].map(f32::to_le_bytes).concat());
+/// let zeros = Matrix::new(zeros, 1, 2, 2, f32);
+/// let density = exp_concrete_log_prob(&device, &zeros, &zeros, 1.0).unwrap();
+/// let bytes = device.client().read_one(density.handle().clone()).unwrap();
+/// let density = f32::from_le_bytes(bytes[..4].try_into().unwrap());
+/// assert!((density + 2.0 * 2f32.ln()).abs() < 4e-6); // ln Γ(2) − 2 ln(e⁰ + e⁰)
+/// # }
+/// # #[cfg(not(feature = "wgpu"))]
+/// # fn main() {}
+/// ```
 pub fn exp_concrete_log_prob(
     device: &Device,
     logits: &Matrix,
@@ -101,6 +119,27 @@ pub fn exp_concrete_log_prob(
 ///
 /// # Panics
 /// If the shapes do not match, or `d` is not in single precision.
+///
+/// ```
+/// # #[cfg(feature = "wgpu")]
+/// # fn main() {
+/// # use gumbel_cubecl::{Device, Matrix, Precision};
+/// # let f32 = cubecl::ir::ElemType::Float(cubecl::ir::FloatKind::F32);
+/// # let device = Device::new(cubecl::Device::default().client(), Precision::Exact);
+/// use gumbel_cubecl::exp_concrete_log_prob_vjp;
+/// let matrix = |numbers: &[f32]| {
+///     let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+///     Matrix::new(device.client().create_from_slice(&bytes), 1, numbers.len(), numbers.len(), f32)
+/// };
+/// let (logits, y, d) = (matrix(&[3f32.ln(), 0.0]), matrix(&[0.0, 0.0]), matrix(&[1.0]));
+/// let [d_logits, ..] = exp_concrete_log_prob_vjp(&device, &logits, &y, &d, 0.5).unwrap();
+/// let bytes = device.client().read_one(d_logits.handle().clone()).unwrap();
+/// let first = f32::from_le_bytes(bytes[..4].try_into().unwrap());
+/// assert!((first + 0.5).abs() < 4e-6); // 1 − 2 · 3/4
+/// # }
+/// # #[cfg(not(feature = "wgpu"))]
+/// # fn main() {}
+/// ```
 pub fn exp_concrete_log_prob_vjp(
     device: &Device,
     logits: &Matrix,

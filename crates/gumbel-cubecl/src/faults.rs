@@ -20,6 +20,12 @@ pub struct Faults {
 }
 
 /// The first row that could not be sampled from, of the first call with such a row.
+///
+/// ```
+/// use gumbel_cubecl::{Fault, FaultKind};
+/// let fault = Fault { operation: Some("gumbel_max"), row: 3, all_masked: true, kind: FaultKind::AllMasked };
+/// assert_eq!(format!("row {}: {:?}", fault.row, fault.kind), "row 3: AllMasked");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// What was called, if it was among the latest 1024 calls.
@@ -33,6 +39,13 @@ pub struct Fault {
 }
 
 /// What is wrong with a row.
+///
+/// ```
+/// use gumbel_cubecl::FaultKind;
+/// let row = [0.5, f32::NEG_INFINITY];
+/// let kind = if row.iter().all(|&x| x == f32::NEG_INFINITY) { FaultKind::AllMasked } else { FaultKind::TooFew };
+/// assert_eq!(kind, FaultKind::TooFew); // for samples of 2 categories
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {

@@ -17,7 +17,7 @@ use crate::temperature::Range;
 use cubecl::prelude::*;
 use gumbel_kernels::{Error, Stream};
 
-/// One exact categorical sample for each row of logits, `[rows]` of `u32`.
+/// One exact categorical sample for each row of logits, `[rows, 1]` of `u32`.
 ///
 /// On CUDA with [`Precision::Exact`](crate::Precision::Exact) they are the samples of [`gumbel_kernels::gumbel_max`] for
 /// the same stream: keys are the same floats, and the first index wins a tie. Elsewhere two keys that are within rounding
@@ -25,8 +25,28 @@ use gumbel_kernels::{Error, Stream};
 ///
 /// For a row that cannot be sampled from, the index is the number of categories, and [`Device::take_fault`] names it.
 ///
+/// # Shapes
+/// `logits` `[rows, k]`; the result `[rows, 1]` of `u32`; `rows · k` numbers of the stream are used.
+///
 /// # Errors
 /// [`Error::Categories`] for rows of length 0.
+///
+/// ```
+/// # #[cfg(feature = "wgpu")]
+/// # fn main() {
+/// # use gumbel_cubecl::{Device, Matrix, Precision};
+/// # let f32 = cubecl::ir::ElemType::Float(cubecl::ir::FloatKind::F32);
+/// # let device = Device::new(cubecl::Device::default().client(), Precision::Exact);
+/// use gumbel_cubecl::gumbel_max;
+/// let logits = [f32::NEG_INFINITY, 0.0].map(f32::to_le_bytes).concat();
+/// let logits = Matrix::new(device.client().create_from_slice(&logits), 1, 2, 2, f32);
+/// let drawn = gumbel_max(&device, &logits, gumbel_kernels::Stream::new(7)).unwrap();
+/// let bytes = device.client().read_one(drawn.handle().clone()).unwrap();
+/// assert_eq!(u32::from_le_bytes(bytes[..4].try_into().unwrap()), 1); // the other one is masked
+/// # }
+/// # #[cfg(not(feature = "wgpu"))]
+/// # fn main() {}
+/// ```
 pub fn gumbel_max(device: &Device, logits: &Matrix, stream: Stream) -> Result<Matrix, Error> {
     logits.check()?;
     let (client, position) = (device.client.clone(), stream.parts().2);

@@ -35,9 +35,29 @@ use gumbel_kernels::{Error, Stream};
 ///
 /// Vieira (2014); Kool, van Hoof and Welling (2019).
 ///
+/// # Shapes
+/// `logits` `[rows, k]`; the result `[rows, count]` of `u32`; `rows · k` numbers of the stream are used.
+///
 /// # Errors
 /// [`Error::TooFew`] if `count` is above the number of categories, which it names as those available, because masks are
 /// known to the device only; [`Error::Categories`] for rows of length 0.
+///
+/// ```
+/// # #[cfg(feature = "wgpu")]
+/// # fn main() {
+/// # use gumbel_cubecl::{Device, Matrix, Precision};
+/// # let f32 = cubecl::ir::ElemType::Float(cubecl::ir::FloatKind::F32);
+/// # let device = Device::new(cubecl::Device::default().client(), Precision::Exact);
+/// use gumbel_cubecl::gumbel_top_k;
+/// let logits = [0.0, f32::NEG_INFINITY, 50.0].map(f32::to_le_bytes).concat();
+/// let logits = Matrix::new(device.client().create_from_slice(&logits), 1, 3, 3, f32);
+/// let drawn = gumbel_top_k(&device, &logits, 2, gumbel_kernels::Stream::new(7)).unwrap();
+/// let bytes = device.client().read_one(drawn.handle().clone()).unwrap();
+/// assert_eq!(bytes[..8], [2u32, 0].map(u32::to_le_bytes).concat()); // the probable one comes first
+/// # }
+/// # #[cfg(not(feature = "wgpu"))]
+/// # fn main() {}
+/// ```
 pub fn gumbel_top_k(device: &Device, logits: &Matrix, count: usize, stream: Stream) -> Result<Matrix, Error> {
     logits.check()?;
     let [rows, k] = logits.dims();

@@ -9,6 +9,22 @@ use gumbel_kernels::Error;
 
 /// Rows of numbers in the memory of a device. A row may be followed by padding: kernels take the distance between rows,
 /// because CubeCL's allocator on CUDA pads them, and a copy without it would take as long as a kernel.
+///
+/// ```
+/// # #[cfg(feature = "wgpu")]
+/// # fn main() {
+/// # use gumbel_cubecl::{Device, Matrix, Precision};
+/// # let f32 = cubecl::ir::ElemType::Float(cubecl::ir::FloatKind::F32);
+/// # let device = Device::new(cubecl::Device::default().client(), Precision::Exact);
+/// let numbers: Vec<u8> = (0..6).flat_map(|i| (i as f32).to_le_bytes()).collect();
+/// let matrix = Matrix::new(device.client().create_from_slice(&numbers), 2, 2, 3, f32); // [[0, 1], [3, 4]]
+/// assert_eq!((matrix.dims(), matrix.stride(), matrix.dtype()), ([2, 2], 3, f32));
+/// let bytes = device.client().read_one(matrix.handle().clone()).unwrap();
+/// assert_eq!(bytes[12..16], 3f32.to_le_bytes());
+/// # }
+/// # #[cfg(not(feature = "wgpu"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug)]
 pub struct Matrix {
     pub(crate) handle: Handle,

@@ -10,6 +10,17 @@ use cubecl::prelude::*;
 use gumbel_kernels::Stream;
 
 /// The standard distribution that noise is drawn from.
+///
+/// ```
+/// use gumbel_cubecl::Law;
+/// let mean = |law| match law {
+///     Law::Uniform => 0.5,
+///     Law::Exponential => 1.0,
+///     Law::Gumbel => 0.5772156649, // Euler's constant
+///     Law::Logistic | Law::Normal => 0.0,
+/// };
+/// assert_eq!(mean(Law::Uniform), 0.5);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Law {
     /// `u` on the open interval (0, 1).
@@ -30,8 +41,26 @@ pub enum Law {
 /// Elsewhere they are within 8 units in the last place, or 1e-6 where they are near 0; with [`Precision::Fast`](crate::Precision::Fast) within
 /// 2e-6, absolute or relative, whichever is larger. The random bits are the same everywhere.
 ///
+/// # Shapes
+/// The result `[1, len]`; `len` numbers of the stream are used.
+///
 /// # Panics
 /// If `len` is above `u32::MAX`.
+///
+/// ```
+/// # #[cfg(feature = "wgpu")]
+/// # fn main() {
+/// # use gumbel_cubecl::{Device, Precision};
+/// # let device = Device::new(cubecl::Device::default().client(), Precision::Exact);
+/// use gumbel_cubecl::{Law, noise};
+/// let uniform = noise(&device, Law::Uniform, gumbel_kernels::Stream::new(0), 4);
+/// let bytes = device.client().read_one(uniform.handle().clone()).unwrap();
+/// let first = f32::from_le_bytes(bytes[..4].try_into().unwrap());
+/// assert!((first - 0x6627_e8d5_u32 as f32 / 2f32.powi(32)).abs() < 1e-6); // the first word
+/// # }
+/// # #[cfg(not(feature = "wgpu"))]
+/// # fn main() {}
+/// ```
 pub fn noise(device: &Device, law: Law, stream: Stream, len: usize) -> Matrix {
     let out = Matrix::empty(&device.client, 1, len, F32);
     let len = u32::try_from(len).expect("at most 2^32 - 1 numbers at a time");

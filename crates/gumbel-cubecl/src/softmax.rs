@@ -16,6 +16,16 @@ use crate::temperature::{Range, Temperature, divided, finite};
 use cubecl::prelude::*;
 
 /// What is computed from perturbed logits.
+///
+/// ```
+/// use gumbel_cubecl::Form;
+/// let entry = |y: f64, form| match form {
+///     Form::Soft => y,
+///     Form::Log => y.ln(),
+///     Form::OneHot => y.round(), // of two categories
+/// };
+/// assert_eq!(entry(0.75, Form::OneHot), 1.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
     /// The relaxed sample.
