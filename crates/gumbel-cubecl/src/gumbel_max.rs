@@ -17,7 +17,7 @@ use crate::temperature::Range;
 use cubecl::prelude::*;
 use gumbel_kernels::{Error, Stream};
 
-/// One exact categorical sample for each row of logits, `[rows]` of `u32`.
+/// One exact categorical sample for each row of logits, `[rows, 1]` of `u32`.
 ///
 /// On CUDA with [`Precision::Exact`](crate::Precision::Exact) they are the samples of [`gumbel_kernels::gumbel_max`] for
 /// the same stream: keys are the same floats, and the first index wins a tie. Elsewhere two keys that are within rounding
