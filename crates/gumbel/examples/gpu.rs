@@ -44,7 +44,9 @@ fn time_shape(device: &Device, precision: &str, rows: usize, k: usize) -> Result
     };
     report("copy", &mut |at| drop(logits[at].clone() + 1.0));
     report("gumbel_softmax", &mut |at| drop(gumbel_softmax(logits[at].clone(), 0.5, &mut noise.clone())));
-    report("log_gumbel_softmax", &mut |at| drop(log_gumbel_softmax(logits[at].clone(), 0.5, &mut noise.clone())));
+    report("log_gumbel_softmax", &mut |at| {
+        drop(log_gumbel_softmax(logits[at].clone(), 0.5, &mut noise.clone()))
+    });
     report("gumbel_max", &mut |at| drop(gumbel_max(logits[at].clone(), &mut noise.clone())));
     report("gumbel_softmax and gradient", &mut |at| {
         let leaf = logits[at].clone().autodiff().require_grad();
