@@ -199,7 +199,7 @@ fn checked(logits: &Matrix, y: &Matrix, tau: f64) -> Result<TiltLaunch, Error> {
 /// For rows that units walk along, a block at a time.
 fn plan(device: &Device, k: usize, matrices: &[&Matrix]) -> Plan {
     let short = Plan::new(&device.client, k, 0, matrices);
-    Plan { blocks: 1, ..short.unwrap_or_else(|| Plan::of_walk(&device.client, k, 0, matrices)) }
+    Plan { blocks: 1, full: 0, ..short.unwrap_or_else(|| Plan::of_walk(&device.client, k, 0, matrices)) }
 }
 
 /// The distances between rows.

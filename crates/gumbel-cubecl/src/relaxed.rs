@@ -1,6 +1,6 @@
 //! Launches of the relaxed samples, short rows and long.
 
-use crate::device::{Device, Precision};
+use crate::device::{Device, Math, Precision};
 use crate::gumbel_max::gumbel_max;
 use crate::long::{self, Origin, Stored};
 use crate::matrix::{F32, Matrix, address_type};
@@ -185,8 +185,17 @@ impl<'a> Call<'a> {
     }
 
     fn variant(&self, device: &Device, plan: Plan) -> Variant {
-        let (math, range) = (device.math(), Range::of(self.tau));
-        Variant { plan, form: self.form, noisy: self.noisy, math, range }
+        let range = Range::of(self.tau);
+        Variant { plan, form: self.form, noisy: self.noisy, math: self.math(device, range), range }
+    }
+
+    /// The special function unit serves samples at moderate temperatures; the rest costs less than the memory.
+    fn math(&self, device: &Device, range: Range) -> Math {
+        let sample = self.noisy && self.form != Form::Log && range == Range::Moderate;
+        match device.math() {
+            Math::Special if !sample => Math::Exact,
+            math => math,
+        }
     }
 
     /// The position in the stream, which matters only if there is noise.

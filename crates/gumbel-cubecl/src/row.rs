@@ -251,6 +251,7 @@ pub(crate) fn store<T: Float, N: Size>(
     k: u32,
     #[comptime] plan: Plan,
 ) {
+    comptime!(assert!(plan.full <= plan.blocks, "more blocks are in the row than there are"));
     let start = spot.row as usize * stride as usize;
     #[unroll]
     for index in 0..plan.blocks {

@@ -1,4 +1,4 @@
-//! Times samples and their gradients through Burn on a GPU, beside a copy of the same bytes:
+//! Times samples and their gradients through Burn on a GPU:
 //! `cargo run --release -p gumbel --features cuda --example gpu`.
 //!
 //! Prints CSV: operation, precision, rows, categories, the median time in microseconds, by the host's clock with the
@@ -42,7 +42,12 @@ fn time_shape(device: &Device, precision: &str, rows: usize, k: usize) -> Result
     let report = |operation: &str, call: &mut dyn FnMut(usize)| {
         println!("{operation},{precision},{rows},{k},{:.1}", 1e6 * median(device, sets, call));
     };
-    report("copy", &mut |at| drop(logits[at].clone() + 1.0));
+    // What the two last lines do besides sampling.
+    report("sum and gradient", &mut |at| {
+        let leaf = logits[at].clone().autodiff().require_grad();
+        let sum = (leaf.clone() * logits[(at + 1) % sets].clone().autodiff()).sum();
+        drop(leaf.grad(&sum.backward()));
+    });
     report("gumbel_softmax", &mut |at| drop(gumbel_softmax(logits[at].clone(), 0.5, &mut noise.clone())));
     report("log_gumbel_softmax", &mut |at| {
         drop(log_gumbel_softmax(logits[at].clone(), 0.5, &mut noise.clone()))

@@ -78,6 +78,25 @@ fn fast_samples_are_near() {
     });
 }
 
+/// Also where a card computes as if nothing had been asked of its speed.
+#[test]
+fn fast_logarithms_and_gradients_are_near() {
+    let device = device(Precision::Fast);
+    each(&FEW[..2], |k, stream, padding, logits, tau, case| {
+        let (there, mut here) = (upload(&device, &logits, k, padding), vec![0.0; logits.len()]);
+        cpu::log_gumbel_softmax(&logits, k, tau as f32, stream, &mut here).unwrap();
+        let y = read(&device, &gumbel_softmax(&device, &there, tau, stream, Form::Log).unwrap());
+        let difference = largest_difference(&y, &here, 1.0);
+        assert!(difference < 2e-5, "{case}: {difference:e}");
+        let (d, y) = (cotangents(logits.len()), upload(&device, &here, k, padding));
+        let product =
+            gumbel_softmax_vjp(&device, &y, &upload(&device, &d, k, padding), tau, Form::Log).unwrap();
+        cpu::log_gumbel_softmax_vjp(&here.clone(), &d, k, tau as f32, &mut here).unwrap();
+        let difference = largest_difference(&read(&device, &product), &here, 1.0);
+        assert!(difference < 4e-5, "gradient, {case}: {difference:e}");
+    });
+}
+
 #[test]
 fn softmax_is_that_of_the_cpu() {
     let device = device(Precision::Exact);
