@@ -1,14 +1,21 @@
 //! On a GPU, for which a software one will do (`mesa-vulkan-drivers`): every function and every estimator has the samples
 //! of the CPU, and values and gradients that differ by rounding. `cargo test -p gumbel --features wgpu --test it gpu`.
 
-use crate::support::numbers;
+use crate::support::{build, curved, numbers};
 use burn::tensor::{DType, Device, DeviceKind, Tensor, TensorData};
 use gumbel::distribution::{Categorical, Concrete, ExpConcrete, Reparameterized};
-use gumbel::estimator::{self, Entry, Estimator, Latents, Objective, Parameters, Reduction, Sample};
+use gumbel::estimator::{self, Latents, Objective, Reduction};
 use gumbel::{Error, Noise, Precision, categorical, exp_concrete, kl, permutation, sparse, subset, tree};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 fn gpu() -> Device {
     Device::wgpu(DeviceKind::DefaultDevice)
+}
+
+/// A device has one note of unfit rows: tests that read it run one after the other.
+fn alone() -> MutexGuard<'static, ()> {
+    static NOTE: Mutex<()> = Mutex::new(());
+    NOTE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn noise() -> Noise {
@@ -61,7 +68,7 @@ fn same<const D: usize, const E: usize>(
     masks: bool,
     f: impl Fn(Tensor<D>) -> Result<Tensor<E>, Error>,
 ) {
-    let logits = logits(shape, masks);
+    let (logits, _alone) = (logits(shape, masks), alone());
     let there = value_and_slopes(&gpu(), &logits, DType::F32, &f);
     let here = value_and_slopes(&Device::flex(), &logits, DType::F32, &f);
     for ((there, here), what) in there.iter().zip(&here).zip(["value", "gradient"]) {
@@ -156,20 +163,9 @@ fn densities_and_divergences_are_those_of_the_cpu() {
     });
 }
 
-fn build(entry: &Entry) -> Box<dyn Estimator> {
-    let cool = Parameters::default().with("tau", 0.7);
-    entry.build(&cool).or_else(|_| entry.build(&Parameters::default())).unwrap()
-}
-
-fn curved(sample: &Sample) -> Tensor<2> {
-    let [samples, rows, latents, categories] = sample.z.dims();
-    let weights = Tensor::<1>::from_floats([0.5, -0.25, 0.125, -0.5, 0.25, 1.0], &sample.z.device());
-    let weights = weights.reshape([1, 1, latents, categories]);
-    (sample.z.clone() * weights).sum_dim(3).sum_dim(2).reshape([samples, rows]).exp()
-}
-
 #[test]
 fn estimates_are_those_of_the_cpu() {
+    let _alone = alone();
     for entry in estimator::ALL {
         let [latents, k] = if entry.properties.latents == Latents::Binary { [3, 2] } else { [2, 3] };
         let estimate = |device: Device| {
@@ -190,10 +186,9 @@ fn estimates_are_those_of_the_cpu() {
     gumbel::check_device(&gpu()).unwrap();
 }
 
-/// In one test, since the note of a device is one.
 #[test]
 fn an_unfit_row_is_undefined_and_an_error_when_asked() {
-    let device = Device::wgpu(DeviceKind::DefaultDevice);
+    let (device, _alone) = (gpu(), alone());
     for (unfit, words) in [(f32::NAN, "a logit is NaN or +inf"), (f32::NEG_INFINITY, "every logit is -inf")] {
         let rows = [[0.0, 1.0], [unfit, f32::NEG_INFINITY], [0.0, 1.0]];
         let logits = Tensor::<2>::from_floats(rows, &device);

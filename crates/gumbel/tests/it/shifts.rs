@@ -2,10 +2,10 @@
 //! quarter, so that their sums are exact, and then results are equal to the last bit, as far as the sizes of the
 //! numbers allow.
 
-use crate::support::numbers;
+use crate::support::{build, curved, numbers};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gumbel::distribution::{Categorical, Concrete, ConditionedGumbels, ExpConcrete, Reparameterized};
-use gumbel::estimator::{self, Entry, Estimator, Latents, Objective, Parameters, Reduction, Sample};
+use gumbel::estimator::{self, Latents, Objective, Reduction};
 use gumbel::{Error, Noise, categorical, exp_concrete, kl, permutation, sparse, subset, tree};
 
 /// A type, and a constant of which multiples of a quarter, or of one, are representable.
@@ -104,18 +104,6 @@ fn densities_and_divergences_of_shifted_logits_are_the_same() {
         let order = subset::gumbel_top_k(l.zeros_like().detach(), 3, &mut noise())?;
         Ok(ConditionedGumbels::given_top_k(l, order)?.order_log_prob())
     });
-}
-
-fn build(entry: &Entry) -> Box<dyn Estimator> {
-    let cool = Parameters::default().with("tau", 0.7);
-    entry.build(&cool).or_else(|_| entry.build(&Parameters::default())).unwrap()
-}
-
-fn curved(sample: &Sample) -> Tensor<2> {
-    let [samples, rows, latents, categories] = sample.z.dims();
-    let weights = Tensor::<1>::from_floats([0.5, -0.25, 0.125, -0.5, 0.25, 1.0], &sample.z.device());
-    let weights = weights.cast(sample.z.dtype()).reshape([1, 1, latents, categories]);
-    (sample.z.clone() * weights).sum_dim(3).sum_dim(2).reshape([samples, rows]).exp()
 }
 
 #[test]
