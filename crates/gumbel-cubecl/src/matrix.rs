@@ -83,6 +83,12 @@ impl Matrix {
         if fit { Ok(()) } else { Err(Error::Categories(self.k)) }
     }
 
+    /// Whether every row begins where a vector of four numbers can.
+    pub(crate) fn has_vectors(&self) -> bool {
+        let start = self.handle.offset_start.unwrap_or(0) as usize;
+        start.is_multiple_of(4 * self.dtype.size()) && (self.rows <= 1 || self.stride.is_multiple_of(4))
+    }
+
     /// Numbers from the first to the last.
     pub(crate) fn span(&self) -> usize {
         if self.rows == 0 { 0 } else { (self.rows - 1) * self.stride + self.k }

@@ -83,7 +83,7 @@ impl Plan {
 
 /// Whether each row begins with a block, and the number of blocks that its numbers are in.
 fn blocks_of_row(k: usize, position: u64, matrices: &[&Matrix]) -> (bool, usize) {
-    let vectors = matrices.iter().all(|m| m.stride.is_multiple_of(4) || m.rows <= 1);
+    let vectors = matrices.iter().all(|matrix| matrix.has_vectors());
     let aligned = k.is_multiple_of(4) && position.is_multiple_of(4) && vectors;
     (aligned, if aligned { k / 4 } else { (k + 3).div_ceil(4) })
 }
