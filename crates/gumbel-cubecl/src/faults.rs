@@ -23,7 +23,7 @@ pub struct Faults {
 ///
 /// ```
 /// use gumbel_cubecl::{Fault, FaultKind};
-/// let fault = Fault { operation: Some("gumbel_max"), row: 3, all_masked: true, kind: FaultKind::AllMasked };
+/// let fault = Fault { operation: Some("gumbel_max"), row: 3, kind: FaultKind::AllMasked };
 /// assert_eq!(format!("row {}: {:?}", fault.row, fault.kind), "row 3: AllMasked");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +32,6 @@ pub struct Fault {
     pub operation: Option<&'static str>,
     /// The row.
     pub row: usize,
-    /// Whether every logit of it is −∞: whether `kind` is [`FaultKind::AllMasked`].
-    pub all_masked: bool,
     /// What is wrong with it.
     pub kind: FaultKind,
 }
@@ -85,7 +83,7 @@ impl Faults {
             return None;
         }
         self.note = client.create_from_slice(bytemuck::cast_slice(&NONE));
-        Some(Fault { operation, row: row as usize, all_masked: kind == FaultKind::AllMasked, kind })
+        Some(Fault { operation, row: row as usize, kind })
     }
 
     /// The arguments of a call: the note, and the number of the call.

@@ -1,6 +1,6 @@
 //! Exact categorical samples: the Gumbel-max trick.
 //!
-//! Noise is computed only where it can exceed the largest key so far, by a bound from the leading zeros of a word.
+//! Noise is computed only where it can exceed the largest key so far, by a bound from the largest of four words.
 
 use crate::check::{largest_of_walk, steps_of_walk};
 use crate::device::{Device, Math};
@@ -10,7 +10,8 @@ use crate::matrix::{Matrix, U32, address_type};
 use crate::noise::gumbel;
 use crate::philox::{Block, StreamHalves, stream_argument, words_of_block};
 use crate::row::{
-    Plan, Reduction, Shape, Spot, block_of_unit, block_place, load, load_block, reduce, shape_argument, spot,
+    Plan, Reduction, Shape, Spot, block_of_unit, block_place, column, load, load_block, reduce,
+    shape_argument, spot,
 };
 use crate::softmax::{key, largest_fit};
 use crate::temperature::Range;
@@ -116,10 +117,7 @@ pub(crate) fn choose<L: Float, N: Size>(
         }
         consider(&four, block, largest, &shape, &spot, &stream, &mut best, false, plan, math);
     }
-    let chosen = chosen_column(&best, plan);
-    if spot.inside && UNIT_POS_X == 0u32 {
-        conclude(out, note, call, chosen, largest, &shape, &spot);
-    }
+    conclude(out, note, call, &best, largest, &shape, &spot, plan);
 }
 
 /// Takes four keys into account. On long rows the units of a plane share their largest key, so that most skip most blocks.
@@ -149,7 +147,7 @@ fn consider(
             let noise = gumbel(distances[lane], math);
             let key = key(logits[lane], largest, noise, shape.infinity, Range::Moderate);
             let better = key > best.key;
-            best.column = select(better, 4u32 * block + lane as u32 - spot.shift, best.column);
+            best.column = select(better, column(spot, block, lane), best.column);
             best.key = select(better, key, best.key);
         }
         best.limit = if comptime!(shared) { plane_max(best.key) } else { best.key };
@@ -181,17 +179,21 @@ fn conclude(
     out: &mut [u32],
     note: &[Atomic<u32>],
     call: u32,
-    chosen: u32,
+    best: &Best,
     largest: f32,
     shape: &Shape,
     spot: &Spot,
+    #[comptime] plan: Plan,
 ) {
-    let masked = largest == -shape.infinity;
-    let unfit = masked || largest == shape.infinity;
-    if unfit {
-        note_fault(note, call, spot.row, masked);
+    let chosen = chosen_column(best, plan);
+    if spot.inside && UNIT_POS_X == 0u32 {
+        let masked = largest == -shape.infinity;
+        let unfit = masked || largest == shape.infinity;
+        if unfit {
+            note_fault(note, call, spot.row, masked);
+        }
+        out[spot.row as usize] = select(unfit, shape.k, chosen);
     }
-    out[spot.row as usize] = select(unfit, shape.k, chosen);
 }
 
 /// Rows that do not fit: they are read twice, the second time mostly from the cache. A cube a row.
@@ -216,8 +218,5 @@ pub(crate) fn choose_long<L: Float, N: Size>(
         let four = load_block::<L, N>(logits, block, stride, &spot, shape.k, -shape.infinity, plan);
         consider(&four, block, largest, &shape, &spot, &stream, &mut best, true, plan, math);
     }
-    let chosen = chosen_column(&best, plan);
-    if spot.inside && UNIT_POS_X == 0u32 {
-        conclude(out, note, call, chosen, largest, &shape, &spot);
-    }
+    conclude(out, note, call, &best, largest, &shape, &spot, plan);
 }

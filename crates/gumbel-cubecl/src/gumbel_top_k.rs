@@ -13,9 +13,9 @@ use crate::long::maxima;
 use crate::matrix::{F32, Matrix, U32, address_type};
 use crate::philox::{StreamHalves, stream_argument};
 use crate::row::{
-    Plan, Reduction, Shape, Spot, block_of_unit, load, reduce, shape_argument, spot, spot_of_piece,
+    Plan, Reduction, Shape, Spot, block_of_unit, column, load, reduce, shape_argument, spot, spot_of_piece,
 };
-use crate::softmax::{Form, Variant, largest_fit, perturb};
+use crate::softmax::{Form, Variant, largest_fit, perturbed};
 use crate::temperature::Range;
 use cubecl::prelude::*;
 use gumbel_kernels::{Error, Stream};
@@ -188,8 +188,7 @@ fn choose<L: Float, N: Size>(
     let spot = spot(&shape, &stream, plan);
     let logits = load::<L, N>(logits, stride, &spot, shape.k, -shape.infinity, plan);
     let largest = largest_fit(&logits, shape.infinity, plan);
-    let mut keys = Array::<f32>::new(comptime!(4 * plan.blocks));
-    perturb(&logits, &mut keys, largest, &shape, &spot, &stream, variant);
+    let keys = perturbed(&logits, largest, &shape, &spot, &stream, variant);
     let unmasked = reduce::<u32>(unmasked_keys(&keys, shape.infinity, plan), Reduction::Sum, plan);
     let writes = spot.inside && UNIT_POS_X == 0u32;
     let unfit = judge(note, call, largest, unmasked, count, &shape, spot.row, writes);
@@ -232,7 +231,7 @@ fn renew(keys: &Array<f32>, own: &mut Best, last: &Best, shape: &Shape, spot: &S
             #[unroll]
             for lane in 0..4usize {
                 let key = keys[4 * index + lane];
-                let column = 4u32 * block_of_unit(spot, index, plan) + lane as u32 - spot.shift;
+                let column = column(spot, block_of_unit(spot, index, plan), lane);
                 let left = key < last.key || (key == last.key && column > last.column);
                 // Columns of a unit increase, so the first of equal keys stays.
                 let better = left && key > own.key;
@@ -292,8 +291,7 @@ fn candidates<L: Float, N: Size>(
     let spot = spot_of_piece(&shape, &stream, pieces, plan);
     let logits = load::<L, N>(logits, stride, &spot, shape.k, -shape.infinity, plan);
     let largest = largest_of_row(largest, spot.row, pieces, &shape, plan);
-    let mut keys = Array::<f32>::new(comptime!(4 * plan.blocks));
-    perturb(&logits, &mut keys, largest, &shape, &spot, &stream, variant);
+    let keys = perturbed(&logits, largest, &shape, &spot, &stream, variant);
     let unmasked = reduce::<u32>(unmasked_keys(&keys, shape.infinity, plan), Reduction::Sum, plan);
     let writes = spot.inside && UNIT_POS_X == 0u32;
     if writes {

@@ -9,16 +9,17 @@ use crate::philox::StreamHalves;
 use crate::row::{Plan, Shape, Spot, block_of_unit, block_place};
 use cubecl::prelude::*;
 
-/// Turns logits into keys in units of `ln 2`: gaps to `largest`, plus noise.
+/// Keys in units of `ln 2`: gaps to `largest`, plus noise.
 #[cube]
-pub(crate) fn into_keys(
-    logits: &mut Array<f32>,
+pub(crate) fn perturbed(
+    logits: &Array<f32>,
     largest: f32,
     shape: &Shape,
     spot: &Spot,
     stream: &StreamHalves,
     #[comptime] plan: Plan,
-) {
+) -> Array<f32> {
+    let mut keys = Array::<f32>::new(comptime!(4 * plan.blocks));
     #[unroll]
     for index in 0..plan.blocks {
         let start = block_place(stream, spot, shape.k, block_of_unit(spot, index, plan));
@@ -27,9 +28,10 @@ pub(crate) fn into_keys(
         for lane in 0..4usize {
             let noise = -log2_special(minus_log2_at(distances[lane]));
             let at = comptime!(4 * index + lane);
-            logits[at] = fma(logits[at] - largest, core::f32::consts::LOG2_E, noise);
+            keys[at] = fma(logits[at] - largest, core::f32::consts::LOG2_E, noise);
         }
     }
+    keys
 }
 
 /// Turns keys into weights relative to the largest, and returns the sum of those of the unit.

@@ -5,10 +5,10 @@ use crate::elementary::{exp_of_gap, exp2_special, ln_normal};
 use crate::faults::note_fault;
 use crate::lean;
 use crate::philox::StreamHalves;
-use crate::row::{Plan, Reduction, Shape, Spot, load, reduce, reduce_row, spot_of_piece, store};
-use crate::softmax::{Form, Strides, Variant, largest_fit, perturb};
+use crate::row::{Reduction, Shape, Spot, load, reduce, reduce_row, spot_of_piece, store};
+use crate::softmax::{Form, Strides, Variant, largest_fit, perturbed};
 use crate::temperature::{Temperature, divided};
-use crate::vjp::{Inverse, VjpStrides, slope, sum_of_terms};
+use crate::vjp::{Inverse, Saved, VjpStrides, outside, slope, sum_of_terms};
 use cubecl::prelude::*;
 
 /// Where a piece is measured from.
@@ -77,15 +77,13 @@ pub(crate) fn weigh<L: Float, O: Float, N: Size>(
     } else {
         largest_fit(&logits, shape.infinity, plan)
     };
-    let mut keys = Array::<f32>::new(comptime!(4 * plan.blocks));
-    if comptime!(variant.is_lean()) {
-        copy(&logits, &mut keys, plan);
+    let mut keys = if comptime!(variant.is_lean()) {
         // A piece of masks has no largest logit.
         let from = select(from == -shape.infinity, 0.0f32, from);
-        lean::into_keys(&mut keys, from, &shape, &spot, &stream, plan);
+        lean::perturbed(&logits, from, &shape, &spot, &stream, plan)
     } else {
-        perturb(&logits, &mut keys, from, &shape, &spot, &stream, variant);
-    }
+        perturbed(&logits, from, &shape, &spot, &stream, variant)
+    };
     let top = reduce_row(&keys, Reduction::Max, plan);
     let unmasked = select(top == -shape.infinity, 0.0f32, top);
     let sum = if comptime!(variant.is_lean()) {
@@ -126,14 +124,6 @@ fn into_weights(
         }
     }
     sum
-}
-
-#[cube]
-fn copy(from: &Array<f32>, to: &mut Array<f32>, #[comptime] plan: Plan) {
-    #[unroll]
-    for at in 0..comptime!(4 * plan.blocks) {
-        to[at] = from[at];
-    }
 }
 
 #[cube]
@@ -306,7 +296,7 @@ pub(crate) fn vjp_sums<I: Float, O: Float, N: Size>(
     let plan = comptime!(variant.plan);
     let log = comptime!(variant.form == Form::Log);
     let spot = spot_of_piece(&shape, &stream, pieces, plan);
-    let outside = if comptime!(log) { -shape.infinity } else { 0.0f32.runtime() };
+    let outside = outside(&shape, comptime!(Saved::Sample(variant.form)));
     let y = load::<I, N>(saved, strides.input, &spot, shape.k, outside, plan);
     let d = load::<O, N>(cotangent, strides.cotangent, &spot, shape.k, 0.0f32, plan);
     let sum = sum_of_terms(&y, &d, shape.infinity, log, plan);
@@ -333,7 +323,7 @@ pub(crate) fn vjp_products<I: Float, O: Float, N: Size>(
 ) {
     let plan = comptime!(variant.plan);
     let spot = spot_of_piece(&shape, &stream, pieces, plan);
-    let outside = if comptime!(variant.form == Form::Log) { -shape.infinity } else { 0.0f32.runtime() };
+    let outside = outside(&shape, comptime!(Saved::Sample(variant.form)));
     let y = load::<I, N>(saved, strides.input, &spot, shape.k, outside, plan);
     let mut d = load::<O, N>(cotangent, strides.cotangent, &spot, shape.k, 0.0f32, plan);
     let first = spot.row as usize * pieces as usize;

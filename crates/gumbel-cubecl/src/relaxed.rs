@@ -124,7 +124,7 @@ pub fn gumbel_softmax_vjp(
     Call::new(y, tau, Stream::new(0), form, false)?.pull_back(device, dy, Saved::Sample(form))
 }
 
-/// The same product with nothing saved: the relaxed sample is made again from the logits and the stream.
+/// The same product with nothing saved: the relaxed sample is recomputed from the logits and the stream.
 ///
 /// It costs a fifth more time than a saved sample, and none of its memory.
 ///

@@ -19,7 +19,7 @@ pub(crate) struct Plan {
     pub rows: u32,
     /// Blocks of four numbers of a unit.
     pub blocks: usize,
-    /// How many of them are in the row for every unit, as far as that is known when the kernel is compiled.
+    /// The number of these blocks that lie wholly inside the row for every unit.
     pub full: usize,
     /// Units of a plane; 0 if values go through shared memory.
     pub plane: u32,
@@ -171,6 +171,12 @@ pub(crate) fn block_of_unit(spot: &Spot, #[comptime] index: usize, #[comptime] p
     spot.first + UNIT_POS_X + comptime!(index as u32 * plan.units)
 }
 
+/// The column of a number of a block; beyond the last one for numbers before the row.
+#[cube]
+pub(crate) fn column(spot: &Spot, block: u32, #[comptime] lane: usize) -> u32 {
+    4u32 * block + lane as u32 - spot.shift
+}
+
 /// The numbers of the unit, `outside` where the row has none.
 #[cube]
 pub(crate) fn load<T: Float, N: Size>(
@@ -233,7 +239,7 @@ pub(crate) fn load_block<T: Float, N: Size>(
     } else {
         #[unroll]
         for lane in 0..4usize {
-            let column = 4u32 * block + lane as u32 - spot.shift;
+            let column = column(spot, block, lane);
             let number = from[start + min(column, k - 1u32) as usize];
             four[lane] = select(column < k, f32::cast_from(number.extract(0usize)), outside);
         }
@@ -268,7 +274,7 @@ pub(crate) fn store<T: Float, N: Size>(
         } else {
             #[unroll]
             for lane in 0..4usize {
-                let column = 4u32 * block + lane as u32 - spot.shift;
+                let column = column(spot, block, lane);
                 if spot.inside && column < k {
                     to[start + column as usize] = Vector::new(T::cast_from(values[4 * index + lane]));
                 }

@@ -10,7 +10,7 @@ use crate::lean;
 use crate::noise::gumbel;
 use crate::philox::StreamHalves;
 use crate::row::{
-    Plan, Reduction, Shape, Spot, block_of_unit, block_place, load, reduce, reduce_row, spot, store,
+    Plan, Reduction, Shape, Spot, block_of_unit, block_place, column, load, reduce, reduce_row, spot, store,
 };
 use crate::temperature::{Range, Temperature, divided, finite};
 use cubecl::prelude::*;
@@ -115,12 +115,7 @@ fn sampled_lean(
 ) -> Array<f32> {
     let plan = comptime!(variant.plan);
     let largest = reduce_row(logits, Reduction::Max, plan);
-    let mut sample = Array::<f32>::new(comptime!(4 * plan.blocks));
-    #[unroll]
-    for at in 0..comptime!(4 * plan.blocks) {
-        sample[at] = logits[at];
-    }
-    lean::into_keys(&mut sample, largest, shape, spot, stream, plan);
+    let mut sample = lean::perturbed(logits, largest, shape, spot, stream, plan);
     let top = reduce_row(&sample, Reduction::Max, plan);
     let sum = lean::into_weights(&mut sample, top, temperature.high, plan);
     let sum = reduce::<f32>(sum, Reduction::Sum, plan);
@@ -147,13 +142,12 @@ fn sampled_in_full(
     #[comptime] variant: Variant,
 ) -> Array<f32> {
     let plan = comptime!(variant.plan);
-    let mut keys = Array::<f32>::new(comptime!(4 * plan.blocks));
     let largest_logit = largest_fit(logits, shape.infinity, plan);
     let unfit = largest_logit == shape.infinity || largest_logit == -shape.infinity;
     if unfit && spot.inside && UNIT_POS_X == 0u32 {
         note_fault(note, call, spot.row, largest_logit == -shape.infinity);
     }
-    perturb(logits, &mut keys, largest_logit, shape, spot, stream, variant);
+    let keys = perturbed(logits, largest_logit, shape, spot, stream, variant);
     let largest =
         if comptime!(variant.noisy) { reduce_row(&keys, Reduction::Max, plan) } else { largest_logit };
     let undefined = select(unfit, shape.undefined, 0.0f32);
@@ -175,18 +169,18 @@ pub(crate) fn largest_fit(logits: &Array<f32>, infinity: f32, #[comptime] plan: 
     reduce::<f32>(largest, Reduction::Max, plan)
 }
 
-/// Writes gaps plus noise, or their halves at the highest temperatures, or the logits if there is no noise.
+/// Gaps plus noise, or their halves at the highest temperatures, or the logits if there is no noise.
 #[cube]
-pub(crate) fn perturb(
+pub(crate) fn perturbed(
     logits: &Array<f32>,
-    keys: &mut Array<f32>,
     largest: f32,
     shape: &Shape,
     spot: &Spot,
     stream: &StreamHalves,
     #[comptime] variant: Variant,
-) {
+) -> Array<f32> {
     let plan = comptime!(variant.plan);
+    let mut keys = Array::<f32>::new(comptime!(4 * plan.blocks));
     #[unroll]
     for index in 0..plan.blocks {
         if comptime!(variant.noisy) {
@@ -205,6 +199,7 @@ pub(crate) fn perturb(
             }
         }
     }
+    keys
 }
 
 /// `logit − largest + noise`, or half of it.
@@ -270,7 +265,7 @@ fn one_hot(
     for index in 0..plan.blocks {
         #[unroll]
         for lane in 0..4usize {
-            let column = 4u32 * block_of_unit(spot, index, plan) + lane as u32 - spot.shift;
+            let column = column(spot, block_of_unit(spot, index, plan), lane);
             out[4 * index + lane] = select(column == chosen, 1.0f32, 0.0f32) + undefined;
         }
     }
@@ -279,13 +274,13 @@ fn one_hot(
 
 /// The column of the first of the largest keys.
 #[cube]
-pub(crate) fn first_largest(keys: &Array<f32>, largest: f32, spot: &Spot, #[comptime] plan: Plan) -> u32 {
+fn first_largest(keys: &Array<f32>, largest: f32, spot: &Spot, #[comptime] plan: Plan) -> u32 {
     let mut first = u32::MAX.runtime();
     #[unroll]
     for index in 0..plan.blocks {
         #[unroll]
         for lane in 0..4usize {
-            let column = 4u32 * block_of_unit(spot, index, plan) + lane as u32 - spot.shift;
+            let column = column(spot, block_of_unit(spot, index, plan), lane);
             first = min(first, select(keys[4 * index + lane] == largest, column, u32::MAX));
         }
     }

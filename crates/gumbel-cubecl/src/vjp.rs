@@ -36,7 +36,7 @@ pub(crate) fn inverse_argument(tau: f32) -> InverseLaunch {
 pub(crate) enum Saved {
     /// The sample in the form that was computed.
     Sample(Form),
-    /// The logits: the sample is made again.
+    /// The logits, from which the sample is recomputed.
     Logits,
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn pull_back<I: Float, O: Float, N: Size>(
 
 /// The number that stands where the row has none: probability 0, or a masked logit.
 #[cube]
-fn outside(shape: &Shape, #[comptime] saved_as: Saved) -> f32 {
+pub(crate) fn outside(shape: &Shape, #[comptime] saved_as: Saved) -> f32 {
     if comptime!(saved_as == Saved::Sample(Form::Soft)) { 0.0f32.runtime() } else { -shape.infinity }
 }
 

@@ -42,7 +42,7 @@ fn time_shape(device: &Device, precision: &str, rows: usize, k: usize) -> Result
     let report = |operation: &str, call: &mut dyn FnMut(usize)| {
         println!("{operation},{precision},{rows},{k},{:.1}", 1e6 * median(device, sets, call));
     };
-    // What the two last lines do besides sampling.
+    // The cost of the last two measurements without the sample.
     report("sum and gradient", &mut |at| {
         let leaf = logits[at].clone().autodiff().require_grad();
         let sum = (leaf.clone() * logits[(at + 1) % sets].clone().autodiff()).sum();

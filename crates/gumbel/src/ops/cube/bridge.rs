@@ -101,7 +101,7 @@ impl CubeVjp for SavedSample {
     }
 }
 
-/// From the logits: the sample is made again.
+/// From the logits, from which the sample is recomputed.
 #[derive(Debug)]
 pub(super) struct Remake {
     pub tau: f64,

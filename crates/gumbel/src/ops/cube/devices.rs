@@ -17,22 +17,18 @@ fn devices() -> MutexGuard<'static, HashMap<CubeDevice, Arc<Launcher>>> {
 
 /// The device of a tensor.
 pub(super) fn device_of(tensor: &CubeTensor) -> Arc<Launcher> {
-    let mut devices = devices();
-    let launcher = devices.entry(tensor.device.clone());
-    launcher.or_insert_with(|| new_launcher(&tensor.device)).clone()
+    launcher_of(&tensor.device)
 }
 
-fn new_launcher(device: &CubeDevice) -> Arc<Launcher> {
-    Arc::new(Launcher::new(device.client(), gumbel_cubecl::Precision::Exact))
+fn launcher_of(device: &CubeDevice) -> Arc<Launcher> {
+    let new = || Arc::new(Launcher::new(device.client(), gumbel_cubecl::Precision::Exact));
+    devices().entry(device.clone()).or_insert_with(new).clone()
 }
 
 /// `None` for a device that is no GPU.
 fn launcher(device: &Device) -> Option<Arc<Launcher>> {
     match Tensor::<1>::empty([1], &device.clone().inner()).into_dispatch().kind {
-        DispatchTensorKind::Cube(BackendTensor::Float(tensor)) => {
-            let device = tensor.device();
-            Some(devices().entry(device.clone()).or_insert_with(|| new_launcher(&device)).clone())
-        }
+        DispatchTensorKind::Cube(BackendTensor::Float(tensor)) => Some(launcher_of(&tensor.device())),
         _ => None,
     }
 }

@@ -42,7 +42,7 @@ fn row(seed: u64, least: usize, more: usize) -> Row {
 }
 
 impl Row {
-    /// Whether all are numbers or masks, and as many as `least` no masks.
+    /// Whether no logit is NaN or +∞, and at least `least` are unmasked.
     fn valid(&self, least: usize) -> bool {
         let open = self.logits.iter().filter(|logit| logit.is_finite()).count();
         self.logits.iter().all(|&logit| logit < f64::INFINITY) && open >= least
