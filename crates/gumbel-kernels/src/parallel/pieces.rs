@@ -10,8 +10,11 @@ pub(crate) const PIECE: usize = 1 << 14;
 
 /// Whether threads share each of `count` rows of length `k`, instead of taking rows of their own.
 pub(crate) fn shared(count: usize, k: usize) -> bool {
-    let threads = rayon::current_num_threads();
-    threads > 1 && k >= 4 * PIECE && count < 4 * threads
+    // The threads are counted last: counting them starts rayon's pool.
+    k >= 4 * PIECE && {
+        let threads = rayon::current_num_threads();
+        threads > 1 && count < 4 * threads
+    }
 }
 
 /// Work on one piece `P` of a row.

@@ -1,0 +1,248 @@
+//! Arrays of NumPy: rows to read, and results.
+
+use crate::error::Layout;
+use crate::slice::{Slice, SliceMut};
+use half::f16;
+use numpy::{
+    AsSliceError, Element, PyArrayDescr, PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn,
+    PyReadwriteArrayDyn, PyUntypedArray, PyUntypedArrayMethods,
+};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// The numbers of an array in C order, of one of the types that functions take.
+pub enum Floats<'py> {
+    F16(PyReadonlyArrayDyn<'py, f16>),
+    F32(PyReadonlyArrayDyn<'py, f32>),
+    F64(PyReadonlyArrayDyn<'py, f64>),
+}
+
+impl<'py> Floats<'py> {
+    /// Borrows an array in C order; `None` if its type is another, or it is borrowed for writing.
+    fn borrow(array: &Bound<'py, PyUntypedArray>) -> Option<Self> {
+        if let Ok(array) = array.cast::<PyArrayDyn<f32>>() {
+            return array.try_readonly().ok().map(Self::F32);
+        }
+        if let Ok(array) = array.cast::<PyArrayDyn<f64>>() {
+            return array.try_readonly().ok().map(Self::F64);
+        }
+        array.cast::<PyArrayDyn<f16>>().ok()?.try_readonly().ok().map(Self::F16)
+    }
+
+    pub fn slice(&self) -> Result<Slice<'_>, AsSliceError> {
+        Ok(match self {
+            Self::F16(array) => Slice::F16(array.as_slice()?),
+            Self::F32(array) => Slice::F32(array.as_slice()?),
+            Self::F64(array) => Slice::F64(array.as_slice()?),
+        })
+    }
+
+    /// A new array of the same type.
+    pub fn new_output(&self, py: Python<'py>, shape: &[usize]) -> PyResult<Output<'py>> {
+        Ok(match self {
+            Self::F16(_) => Output::F16(new_array(py, shape)?),
+            Self::F32(_) => Output::F32(new_array(py, shape)?),
+            Self::F64(_) => Output::F64(new_array(py, shape)?),
+        })
+    }
+}
+
+type Owned<'py, T> = (Bound<'py, PyArrayDyn<T>>, PyReadwriteArrayDyn<'py, T>);
+
+/// An array to write, in C order.
+pub enum Output<'py> {
+    F16(Owned<'py, f16>),
+    F32(Owned<'py, f32>),
+    F64(Owned<'py, f64>),
+}
+
+impl<'py> Output<'py> {
+    pub fn slice(&mut self) -> Result<SliceMut<'_>, AsSliceError> {
+        Ok(match self {
+            Self::F16((_, out)) => SliceMut::F16(out.as_slice_mut()?),
+            Self::F32((_, out)) => SliceMut::F32(out.as_slice_mut()?),
+            Self::F64((_, out)) => SliceMut::F64(out.as_slice_mut()?),
+        })
+    }
+
+    pub fn into_array(self) -> Bound<'py, PyAny> {
+        match self {
+            Self::F16((array, _)) => array.into_any(),
+            Self::F32((array, _)) => array.into_any(),
+            Self::F64((array, _)) => array.into_any(),
+        }
+    }
+}
+
+/// A new array of zeros, borrowed for writing.
+pub fn new_array<'py, T: Element>(py: Python<'py>, shape: &[usize]) -> PyResult<Owned<'py, T>> {
+    let array = PyArrayDyn::<T>::zeros(py, shape, false);
+    let out = array.try_readwrite()?;
+    Ok((array, out))
+}
+
+/// The argument of a function of rows: its numbers with the rows' axis last, and the caller's shape.
+pub struct Rows<'py> {
+    pub floats: Floats<'py>,
+    pub shape: Vec<usize>,
+    pub axis: usize,
+}
+
+impl<'py> Rows<'py> {
+    /// Rows along an axis of an array, or of what NumPy makes one of.
+    pub fn new(given: &Bound<'py, PyAny>, axis: isize) -> PyResult<Self> {
+        let array = as_array(given)?;
+        let shape = array.shape().to_vec();
+        let axis = checked_axis(given.py(), axis, shape.len())?;
+        let last = axis + 1 == shape.len();
+        let array = if last { array } else { moved(&array, axis as isize, -1)? };
+        Ok(Self { floats: in_order(&array)?, shape, axis })
+    }
+
+    pub fn k(&self) -> usize {
+        self.shape[self.axis]
+    }
+
+    pub fn size(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    pub fn layout(&self) -> Layout<'_> {
+        Layout::rows(&self.shape, self.axis)
+    }
+
+    /// The shape with rows of another length, and the rows' axis last.
+    pub fn with_width(&self, width: Option<usize>) -> Vec<usize> {
+        let mut shape = self.shape.clone();
+        shape.remove(self.axis);
+        shape.extend(width);
+        shape
+    }
+
+    /// A result with its last axis where the rows' axis is.
+    pub fn restore(&self, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        if self.axis + 1 == self.shape.len() {
+            return Ok(result);
+        }
+        let array = moved(result.cast::<PyUntypedArray>()?, -1, self.axis as isize)?;
+        ascontiguous(&array).map(Bound::into_any)
+    }
+}
+
+/// An array of floats, or what NumPy makes one of.
+pub fn as_array<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let array = match given.cast::<PyUntypedArray>() {
+        Ok(array) => array.clone(),
+        Err(_) => numpy_function(given.py(), &AS_ARRAY, "asarray")?
+            .call1((given,))?
+            .cast_into::<PyUntypedArray>()?,
+    };
+    let dtype = array.dtype();
+    if dtype.kind() == b'f' && dtype.itemsize() <= 8 {
+        return Ok(array);
+    }
+    Err(PyTypeError::new_err(format!("expected an array of float16, float32 or float64, got dtype {dtype}")))
+}
+
+/// The numbers of an array in C order, without a copy where they lie so.
+pub fn in_order<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Floats<'py>> {
+    let native = array.dtype().is_native_byteorder() != Some(false);
+    if array.is_c_contiguous()
+        && array.is_aligned()
+        && native
+        && let Some(floats) = Floats::borrow(array)
+    {
+        return Ok(floats);
+    }
+    let copy = copied(array)?;
+    Floats::borrow(&copy).ok_or_else(|| PyTypeError::new_err(format!("cannot read dtype {}", array.dtype())))
+}
+
+/// An axis, counted from the end if it is negative.
+pub fn checked_axis(py: Python<'_>, axis: isize, rank: usize) -> PyResult<usize> {
+    let from_start = if axis < 0 { axis.checked_add_unsigned(rank) } else { Some(axis) };
+    match from_start.and_then(|axis| usize::try_from(axis).ok()) {
+        Some(axis) if axis < rank => Ok(axis),
+        _ => {
+            let class = py.import("numpy.exceptions")?.getattr("AxisError")?;
+            Err(PyErr::from_value(class.call1((axis, rank))?))
+        }
+    }
+}
+
+/// The array that the caller wants the result in: of the type and the shape of the logits, in C order.
+pub fn checked_out<'py>(out: &Bound<'py, PyAny>, rows: &Bound<'py, PyUntypedArray>) -> PyResult<Output<'py>> {
+    let out = out.cast::<PyUntypedArray>().map_err(|_| PyTypeError::new_err("out must be an array"))?;
+    let (dtype, expected) = (out.dtype(), rows.dtype());
+    if !dtype.is_equiv_to(&expected) {
+        return Err(PyTypeError::new_err(format!(
+            "out must have the dtype of the logits, {expected}; got {dtype}"
+        )));
+    }
+    if out.shape() != rows.shape() {
+        let (out, rows) = (out.shape(), rows.shape());
+        return Err(PyValueError::new_err(format!(
+            "out must have the shape of the logits, {rows:?}; got {out:?}"
+        )));
+    }
+    if !out.is_c_contiguous() || !out.is_aligned() {
+        return Err(PyValueError::new_err("out must be C-contiguous; pass np.ascontiguousarray of it"));
+    }
+    writeable(out)
+}
+
+fn writeable<'py>(out: &Bound<'py, PyUntypedArray>) -> PyResult<Output<'py>> {
+    fn borrow<'py, T: Element>(array: &Bound<'py, PyArrayDyn<T>>) -> PyResult<Owned<'py, T>> {
+        let out = array.try_readwrite().map_err(|error| PyValueError::new_err(format!("out: {error}")))?;
+        Ok((array.clone(), out))
+    }
+    if let Ok(array) = out.cast::<PyArrayDyn<f32>>() {
+        return borrow(array).map(Output::F32);
+    }
+    if let Ok(array) = out.cast::<PyArrayDyn<f64>>() {
+        return borrow(array).map(Output::F64);
+    }
+    let array = out.cast::<PyArrayDyn<f16>>();
+    borrow(array.map_err(|_| PyTypeError::new_err("out must have the machine's byte order"))?)
+        .map(Output::F16)
+}
+
+/// The array with an axis at another place.
+fn moved<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+    from: isize,
+    to: isize,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let moveaxis = numpy_function(array.py(), &MOVE_AXIS, "moveaxis")?;
+    Ok(moveaxis.call1((array, from, to))?.cast_into()?)
+}
+
+/// The array in C order.
+fn ascontiguous<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let function = numpy_function(array.py(), &AS_CONTIGUOUS, "ascontiguousarray")?;
+    Ok(function.call1((array,))?.cast_into()?)
+}
+
+/// A copy in C order and in the machine's byte order.
+fn copied<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = array.py();
+    let dtype = match array.dtype().itemsize() {
+        2 => PyArrayDescr::of::<f16>(py),
+        4 => PyArrayDescr::of::<f32>(py),
+        _ => PyArrayDescr::of::<f64>(py),
+    };
+    Ok(array.call_method1("astype", (dtype, "C"))?.cast_into()?)
+}
+
+static AS_ARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static AS_CONTIGUOUS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static MOVE_AXIS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+fn numpy_function<'py>(
+    py: Python<'py>,
+    cell: &'static PyOnceLock<Py<PyAny>>,
+    name: &str,
+) -> PyResult<&'py Bound<'py, PyAny>> {
+    cell.import(py, "numpy", name)
+}

@@ -1,0 +1,23 @@
+//! The native half of the Python package `gumbel`: the kernels of `gumbel-kernels` on arrays of NumPy and tensors of
+//! PyTorch.
+
+mod array;
+mod draw;
+mod error;
+mod noise;
+mod numpy;
+mod rows;
+mod slice;
+mod threads;
+
+use pyo3::prelude::*;
+
+/// The kernels on arrays. Use them through `gumbel`.
+#[pymodule(gil_used = false)]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    threads::read_environment()?;
+    error::register(module)?;
+    threads::register(module)?;
+    noise::register(module)?;
+    numpy::register(module)
+}
