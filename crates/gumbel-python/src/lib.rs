@@ -2,6 +2,7 @@
 //! PyTorch.
 
 mod array;
+mod dlpack;
 mod draw;
 mod error;
 mod noise;
@@ -9,6 +10,7 @@ mod numpy;
 mod rows;
 mod slice;
 mod threads;
+mod torch;
 
 use pyo3::prelude::*;
 
@@ -19,5 +21,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     threads::register(module)?;
     noise::register(module)?;
-    numpy::register(module)
+    numpy::register(module)?;
+    torch::register(module)
 }
