@@ -3,6 +3,7 @@
 
 use crate::slice::{Slice, SliceMut};
 use gumbel_kernels::{Error, Logit, Real};
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
@@ -33,28 +34,29 @@ trait Half: Logit<Real = f32> {
     /// The least finite number.
     const LEAST: f32;
 
-    fn nearest(x: f32) -> Self;
-
-    /// The nearest number, but -inf only for -inf: in a logarithm that is a mask.
-    fn round(x: f32) -> Self {
-        Self::nearest(if x == f32::NEG_INFINITY { x } else { x.max(Self::LEAST) })
-    }
+    fn write(out: &mut [Self], single: &[f32]);
 }
 
 impl Half for f16 {
     const LEAST: f32 = f16::MIN.to_f32_const();
 
-    fn nearest(x: f32) -> Self {
-        f16::from_f32(x)
+    fn write(out: &mut [Self], single: &[f32]) {
+        out.convert_from_f32_slice(single);
     }
 }
 
 impl Half for bf16 {
     const LEAST: f32 = bf16::MIN.to_f32_const();
 
-    fn nearest(x: f32) -> Self {
-        bf16::from_f32(x)
+    fn write(out: &mut [Self], single: &[f32]) {
+        out.convert_from_f32_slice(single);
     }
+}
+
+/// Writes the nearest numbers, but -inf only for -inf: in a logarithm that is a mask.
+fn write<L: Half>(out: &mut [L], single: &mut [f32]) {
+    single.iter_mut().for_each(|x| *x = if *x == f32::NEG_INFINITY { *x } else { x.max(L::LEAST) });
+    L::write(out, single);
 }
 
 fn in_half<L: Half>(map: &impl RowMap, logits: &[L], k: usize, out: &mut [L]) -> Result<(), Error> {
@@ -65,7 +67,7 @@ fn in_half<L: Half>(map: &impl RowMap, logits: &[L], k: usize, out: &mut [L]) ->
     let run = |(chunk, (logits, out)): (usize, (&[L], &mut [L]))| {
         let mut single = vec![0.0; logits.len()];
         map.run(chunk * rows, logits, &mut single).map_err(|error| shifted(error, chunk * rows))?;
-        out.iter_mut().zip(single).for_each(|(out, x)| *out = L::round(x));
+        write(out, &mut single);
         Ok(())
     };
     if logits.len() < crate::threads::SHARED {

@@ -1,6 +1,7 @@
 //! Slices of the types that arrays and tensors have.
 
 use gumbel_kernels::Real;
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use std::borrow::Cow;
 
@@ -62,8 +63,8 @@ impl<'a> Slice<'a> {
     /// The numbers in single precision; of doubles, rounded.
     pub fn single(self) -> Cow<'a, [f32]> {
         match self {
-            Self::F16(numbers) => numbers.iter().map(|x| x.to_f32()).collect(),
-            Self::Bf16(numbers) => numbers.iter().map(|x| x.to_f32()).collect(),
+            Self::F16(numbers) => numbers.to_f32_vec().into(),
+            Self::Bf16(numbers) => numbers.to_f32_vec().into(),
             Self::F32(numbers) => Cow::Borrowed(numbers),
             Self::F64(numbers) => numbers.iter().map(|&x| x as f32).collect(),
         }
@@ -90,6 +91,15 @@ impl SliceMut<'_> {
             Self::Bf16(numbers) => SliceMut::Bf16(&mut numbers[start..end]),
             Self::F32(numbers) => SliceMut::F32(&mut numbers[start..end]),
             Self::F64(numbers) => SliceMut::F64(&mut numbers[start..end]),
+        }
+    }
+
+    /// Writes numbers in single precision, rounded to this type.
+    pub fn write_single(self, from: &[f32]) {
+        match self {
+            Self::F16(out) => out.convert_from_f32_slice(from),
+            Self::Bf16(out) => out.convert_from_f32_slice(from),
+            out => out.write(from),
         }
     }
 
