@@ -1,7 +1,8 @@
 //! The numbers that the tests of the Python package compare with, in double precision, as JSON.
 //!
 //! `cargo run --release --example python_golden > crates/gumbel-python/tests/golden/estimators.json` makes them again:
-//! gradients of the straight-through samples, one measurement with its rows, and the measurements of estimators.
+//! gradients of the straight-through samples, one measurement with its rows, and the measurements of estimators. What is
+//! divided by has a reciprocal that single precision represents: Burn's derivative of a quotient takes it there.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use gumbel::estimator::{Estimator, EstimatorSpec, LogitGap, Objective, Sample};
@@ -55,10 +56,10 @@ fn paths(rows: &Rows) -> Result<Value, Error> {
     type Path = (&'static str, fn(Tensor<2>, Tensor<2>) -> Tensor<2>);
     let mut all: Vec<Path> = vec![
         ("identity", |logits, hard| path::identity(logits, hard)),
-        ("probabilities", |logits, hard| path::softmax(logits, hard, 0.7)),
+        ("probabilities", |logits, hard| path::softmax(logits, hard, 0.8)),
         ("reinmax", |logits, hard| path::reinmax(logits, hard, 1.3)),
         ("zgr", |logits, hard| path::zgr(logits, hard)),
-        ("gumbel_rao", |logits, hard| path::gumbel_rao(logits, hard, 0.5, 3, &mut Noise::from_seed(SEED))),
+        ("gumbel_rao", |logits, hard| path::gumbel_rao(logits, hard, 0.5, 4, &mut Noise::from_seed(SEED))),
         ("gapped", |logits, hard| path::gapped(logits, hard, 0.8, LogitGap::Fixed(1.5))),
         ("gapped_p", |logits, hard| path::gapped(logits, hard, 0.8, LogitGap::Probability)),
     ];
@@ -106,7 +107,8 @@ fn result(measured: &Measured) -> Value {
 
 /// One measurement of 32 replicates in 16 draws, with the loss and the gradient of each replicate.
 fn measurement() -> Result<Value, Error> {
-    let (estimator, objective, noise) = (spec("rloo:samples=2")?, Objective::mean(curved), Noise::from_seed(SEED));
+    let (estimator, objective, noise) =
+        (spec("rloo:samples=2")?, Objective::mean(curved), Noise::from_seed(SEED));
     let logits = double(&LOGITS, [2, 3]);
     let reference = measure::exact(logits.clone(), &objective)?;
     let mut measurement =
@@ -130,7 +132,7 @@ const CATEGORICAL_ESTIMATORS: &[&str] = &[
     "straight-through:backward=identity",
     "reinmax:tau=1.3",
     "zgr",
-    "gumbel-rao:tau=0.5:draws=3",
+    "gumbel-rao:tau=0.5:draws=4",
     "gapped",
     "straight-through-gumbel:tau=0.7",
     "gumbel-softmax:tau=0.7",

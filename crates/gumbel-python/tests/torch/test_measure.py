@@ -1,5 +1,6 @@
 """`exact_gradient` and `measure`: equal to those of the Rust crate for every estimator that both have, noise by noise."""
 
+import doctest
 import json
 import math
 from pathlib import Path
@@ -63,7 +64,7 @@ ESTIMATORS = {
     "straight-through:backward=identity": along(lambda logits, hard, _: path.identity(logits, hard)),
     "reinmax:tau=1.3": along(lambda logits, hard, _: path.reinmax(logits, hard, 1.3)),
     "zgr": along(lambda logits, hard, _: path.zgr(logits, hard)),
-    "gumbel-rao:tau=0.5:draws=3": along(lambda logits, hard, noise: path.gumbel_rao(logits, hard, 0.5, 3, noise=noise)),
+    "gumbel-rao:tau=0.5:draws=4": along(lambda logits, hard, noise: path.gumbel_rao(logits, hard, 0.5, 4, noise=noise)),
     "gapped": along(lambda logits, hard, _: path.gapped(logits, hard)),
     "straight-through-gumbel:tau=0.7": lambda logits, f, noise: f(straight_through(logits, 0.7, noise=noise)),
     "gumbel-softmax:tau=0.7": lambda logits, f, noise: f(gumbel_softmax(logits, 0.7, noise=noise)),
@@ -190,3 +191,7 @@ def test_mistakes_name_what_was_given():
         measure(lambda *given: zgr(*given).sum(), logits, total, 32, noise=noise)
     with pytest.raises(ValueError, match="gradients must be finite, got nan"):
         measure(lambda logits, f, noise: logits.sqrt().sum((-1, -2)) * math.nan, logits, total, 32, noise=noise)
+
+
+def test_the_examples_of_the_documentation_run():
+    assert doctest.testmod(gumbel.torch._measure).failed == 0 and doctest.testmod(gumbel.torch._measure).attempted > 5

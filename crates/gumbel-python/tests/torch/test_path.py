@@ -4,8 +4,10 @@ Given the hard sample all but `gumbel_rao` are deterministic, so their mean is a
 without Monte Carlo.
 """
 
+import doctest
 import itertools
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +25,10 @@ MASKED = -torch.inf
 
 GOLDEN_PATHS = {
     "identity": path.identity,
-    "probabilities": lambda logits, hard: path.probabilities(logits, hard, 0.7),
+    "probabilities": lambda logits, hard: path.probabilities(logits, hard, 0.8),
     "reinmax": lambda logits, hard: path.reinmax(logits, hard, 1.3),
     "zgr": path.zgr,
-    "gumbel_rao": lambda logits, hard: path.gumbel_rao(logits, hard, 0.5, 3, noise=gumbel.Noise(11)),
+    "gumbel_rao": lambda logits, hard: path.gumbel_rao(logits, hard, 0.5, 4, noise=gumbel.Noise(11)),
     "gapped": lambda logits, hard: path.gapped(logits, hard, 0.8, 1.5),
     "gapped_p": lambda logits, hard: path.gapped(logits, hard, 0.8, "p"),
     "darn": path.darn,
@@ -237,6 +239,42 @@ def test_data_that_does_not_fit_is_a_typed_error(to_path, logits, hard, tau, kin
     assert (caught.value.kind, caught.value.index) == (kind, index)
 
 
+def random_rows(number):
+    """Logits of any type, common part, spread and mask, a sample of each row, and a temperature."""
+    draw = random.Random(number)
+    dtype = draw.choice([torch.float16, torch.bfloat16, torch.float32, torch.float64])
+    common, spread = draw.choice([0.0, 1.0, 1e4, -1e7, 3e38]), draw.choice([0.1, 5.0, 1e4, 3e38])
+    numbers = [[common + spread * draw.uniform(-1, 1) for _ in range(3)] for _ in range(2)]
+    largest = torch.finfo(dtype).max
+    logits = torch.tensor(numbers, dtype=torch.float64).clamp(-largest, largest).to(dtype)
+    if draw.random() < 0.3:
+        logits[:, draw.randrange(3)] = MASKED
+    return logits, one_hot(logits, noise=gumbel.Noise(number)), draw.choice([1e-42, 1e-38, 1e-3, 1.0, 1e3, 3e38])
+
+
+@pytest.mark.parametrize("to_path", ALL)
+def test_gradients_of_extreme_rows_are_numbers_and_masks_have_none(to_path):
+    for number in range(300):
+        logits, hard, tau = random_rows(number)
+        keywords = {"noise": gumbel.Noise(number)} if to_path is path.gumbel_rao else {}
+        leaves = logits.clone().requires_grad_()
+        z = to_path(leaves, hard, tau, **keywords)
+        assert torch.equal(z.detach(), hard)
+        (gradient,) = torch.autograd.grad((z * torch.tensor([1.0, -2.0, 3.0], dtype=logits.dtype)).sum(), leaves)
+        assert not bool(gradient.isnan().any()) and not bool(gradient[logits == MASKED].any()), number
+
+
+def test_the_index_of_an_error_is_the_place_in_the_callers_tensor():
+    logits, hard = LOGITS.clone(), states()[:, :1]
+    with pytest.raises(gumbel.Error) as caught:
+        path.zgr(torch.where(torch.tensor([False, True, False]), MASKED, logits), hard)
+    assert (caught.value.kind, caught.value.index) == ("sample", (3, 0, 1))
+    logits[1, 2] = torch.nan
+    with pytest.raises(gumbel.Error) as caught:
+        path.zgr(logits, hard)
+    assert (caught.value.kind, caught.value.index) == ("logit", (1, 2))
+
+
 def test_mistakes_name_what_was_given():
     logits, hard = torch.zeros(2, 3), torch.eye(3)[:2]
     with pytest.raises(ValueError, match=r"got \(2, 3\) for \(4, 3\)"):
@@ -260,6 +298,7 @@ def test_mistakes_name_what_was_given():
             path.gapped(logits, hard, gap=gap)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::torch.jit.TracerWarning")
 def test_paths_are_traced_and_mapped():
     """By vmap, by jit.trace, and on meta tensors, where values cannot be checked."""
     hard = states()
@@ -270,9 +309,45 @@ def test_paths_are_traced_and_mapped():
         return objective(3)(path.reinmax(logits, hard))
 
     torch.testing.assert_close(torch.func.vmap(torch.func.grad(loss))(leaves, hard), expected)
+    torch.testing.assert_close(torch.func.vmap(torch.func.grad(loss), (None, 0))(LOGITS, hard), expected)
     traced = torch.jit.trace(path.zgr, (leaves, hard))
     assert torch.equal(traced(leaves, hard.flip(0)), hard.flip(0))
     assert path.gapped(leaves.to("meta"), hard.to("meta")).shape == hard.shape
+
+
+def test_paths_of_fake_tensors_have_shapes():
+    with torch._subclasses.FakeTensorMode():
+        assert path.reinmax(torch.zeros(4, 3), torch.zeros(4, 3)).shape == (4, 3)
+
+
+def test_gumbel_rao_takes_a_key_for_each_row_also_under_vmap():
+    logits = LOGITS.expand(4, 2, 3).clone()
+    hard, keys = one_hot(logits, noise=gumbel.Noise(1)), gumbel.torch.keys(gumbel.Noise(2), 4)
+
+    def gradient(logits, hard, key):
+        def loss(logits):
+            return objective(3)(path.gumbel_rao(logits, hard, 0.5, 3, noise=key)).sum()
+
+        return torch.func.grad(loss)(logits)
+
+    each = torch.stack([gradient(*row) for row in zip(logits, hard, keys)])
+    torch.testing.assert_close(gradient(logits, hard, keys), each)
+    torch.testing.assert_close(torch.func.vmap(gradient)(logits, hard, keys), each)
+    assert not torch.allclose(each[0] / hard[0].sum(), each[1] / hard[1].sum())
+
+
+def test_gumbel_rao_obeys_manual_seed():
+    logits, hard = LOGITS.clone().requires_grad_(), states()[4]
+
+    def gradient():
+        torch.manual_seed(5)
+        return torch.autograd.grad(objective(3)(path.gumbel_rao(logits, hard)), logits)[0]
+
+    assert torch.equal(gradient(), gradient())
+
+
+def test_the_examples_of_the_documentation_run():
+    assert doctest.testmod(path).failed == 0 and doctest.testmod(path).attempted > 20
 
 
 def test_paths_compile_to_one_graph():

@@ -5,6 +5,7 @@ from antithetic pairs are integrated: between the breakpoints p and 1 − p of e
 is measured, with seeds that are fixed and z-scores.
 """
 
+import doctest
 import itertools
 import math
 
@@ -278,18 +279,62 @@ def test_mistakes_name_what_was_given():
         score.rloo(two, two[:, :1])
     with pytest.raises(ValueError, match=r"same shape, got \(2, 3\) and \(2,\)"):
         score.vimco(two, two[:, 0])
-    with pytest.raises(TypeError, match="values must be a tensor of floats, got torch.int64"):
+    with pytest.raises(TypeError, match="values must be of a floating-point type, got torch.int64"):
         score.rloo(two, two.long())
-    with pytest.raises(TypeError, match="values must be a tensor of floats, got list"):
+    with pytest.raises(TypeError, match="values must be a tensor, got list"):
         score.leave_one_out([1.0, 2.0])
     for number in (math.nan, math.inf):
         with pytest.raises(ValueError, match=f"values must be finite, got {number}"):
             score.rloo(two, torch.tensor([[0.0, number, 0.0], [0.0, 0.0, 0.0]]))
-    with pytest.raises(ValueError, match=r"log_odds must have shapes .* got \(2, 4\), \(2,\) and \(3,\)"):
+    with pytest.raises(ValueError, match=r"bits and log_odds must have the shapes .* got \(2, 4\) and \(3,\)"):
         score.arms(torch.zeros(3), torch.zeros(2, 4), torch.zeros(2))
+    with pytest.raises(ValueError, match=r"values and bits must have the shapes .* got \(3,\) and \(2, 4\)"):
+        score.arms(torch.zeros(4), torch.zeros(2, 4), torch.zeros(3))
+    with pytest.raises(ValueError, match=r"uniform and log_odds must have the shapes .* got \(2,\) and \(2,\)"):
+        score.antithetic_pair(torch.zeros(2), torch.rand(2))
+    for baseline in (torch.zeros(2), torch.zeros(4, 2, 3)):
+        with pytest.raises(ValueError, match=r"broadcast to the shape of the values, \(2, 3\), got"):
+            score.reinforce(two, two, baseline)
+    with pytest.raises(ValueError, match="signal must be finite, got nan"):
+        score.reinforce(two, two, math.nan)
     with pytest.raises(gumbel.Error) as caught:
         score.antithetic_pair(torch.tensor([0.0, math.nan]), torch.rand(1, 2))
     assert (caught.value.kind, caught.value.index) == ("log_odds", (1,))
+
+
+def test_baselines_broadcast_and_get_no_gradient():
+    log_prob, values = torch.randn(2, 3, requires_grad=True), torch.rand(2, 3)
+    by_row = torch.tensor([0.1, 0.2, 0.3], requires_grad=True)
+    (gradient,) = torch.autograd.grad(score.reinforce(log_prob, values, by_row).sum(), log_prob)
+    torch.testing.assert_close(gradient, (values - by_row.detach()) / 2)
+    assert not score.reinforce(log_prob.detach(), values, by_row).requires_grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_single(dtype):
+    """Rounded once, at the end: the gradients are those of single precision within half a step of the type."""
+    log_odds = torch.tensor([9.25, -0.5, 3.0], dtype=dtype, requires_grad=True)
+    single = log_odds.detach().float().requires_grad_()
+    uniform = torch.tensor([[1e-5, 0.9, 0.02], [0.3, 0.2, 0.5]])
+    exponential = torch.tensor([[1e-5, 0.9, 0.2], [0.3, 0.2, 2.0], [1.0, 1.5, 0.1]])
+    values, others = torch.tensor([1000.0, 7.5, 3.25], dtype=dtype), torch.tensor([999.5, 1.0], dtype=dtype)
+
+    def gradients(leaves, values, others):
+        bits, twins = score.antithetic_pair(leaves, uniform.to(dtype))
+        samples = score.antithetic_samples(leaves, exponential.to(dtype))
+        losses = score.disarm(leaves, bits, twins, values[:2], others), score.arms(leaves, samples, values)
+        log_prob = leaves.unsqueeze(-1)
+        losses += (score.rloo(log_prob, values.unsqueeze(-1)).sum(), score.vimco(log_prob, values.unsqueeze(-1)).sum())
+        assert all(loss.dtype == leaves.dtype for loss in losses)
+        return [torch.autograd.grad(loss, leaves)[0] for loss in losses]
+
+    for half, full in zip(gradients(log_odds, values, others), gradients(single, values.float(), others.float())):
+        torch.testing.assert_close(half.float(), full, rtol=torch.finfo(dtype).eps, atol=1e-7)
+
+
+def test_the_examples_of_the_documentation_run():
+    for module in (score, gumbel.torch._antithetic):
+        assert doctest.testmod(module).failed == 0 and doctest.testmod(module).attempted > 10
 
 
 def test_surrogates_compile():

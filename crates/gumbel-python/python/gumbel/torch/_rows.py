@@ -10,10 +10,10 @@ from .. import Error
 
 
 class Rows:
-    """Logits minus the largest of their row, a constant in the gradient, with a sample of them; in single precision at
-    least.
+    """Logits minus the largest of their row, with a sample of them; in single precision at least.
 
-    Logits are unnormalised: differences are not lost in rounding, however large their common part is.
+    Logits are unnormalised: differences are not lost in rounding, however large their common part is. The largest is a
+    constant in the gradient.
     """
 
     def __init__(self, logits: Tensor, hard: Tensor, tau: float = 1.0) -> None:
@@ -21,11 +21,11 @@ class Rows:
         self.dtype = logits.dtype
         computed = torch.float64 if logits.dtype == torch.float64 else torch.float32
         self.tau = _checked_tau(tau, computed)
-        logits, hard = _broadcast(logits, hard)
-        if readable(logits):
+        shape = _checked_shape(logits, hard)
+        if readable(logits, hard):
             _check_values(logits.detach(), hard.detach())
-        self.hard = hard.detach().to(computed)
-        self.logits = _centred(logits.to(computed))
+        self.hard = hard.detach().to(computed).expand(shape)
+        self.logits = _centred(logits.to(computed)).expand(shape)
 
 
 def attached(rows: Rows, soft: Tensor) -> Tensor:
@@ -43,11 +43,20 @@ def log_mass(logits: Tensor, hard: Tensor) -> Tensor:
     return logits.log_softmax(-1).masked_fill(hard == 0, 0.0).sum(-1)
 
 
-def readable(tensor: Tensor) -> bool:
-    """Whether a program may depend on the numbers of a tensor: not while it is compiled, traced, mapped or faked."""
-    traced = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
-    plain = type(tensor) in (Tensor, torch.nn.Parameter) and not tensor.is_meta
-    return plain and not traced and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+def readable(*tensors: Tensor) -> bool:
+    """Whether a program may depend on the numbers of tensors: not while it is compiled, traced, mapped or faked."""
+    if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
+        return False
+    plain = all(type(tensor) in (Tensor, torch.nn.Parameter) and not tensor.is_meta for tensor in tensors)
+    return plain and not any(torch._C._functorch.is_functorch_wrapped_tensor(tensor) for tensor in tensors)
+
+
+def broadcast_shape(*tensors: Tensor) -> tuple[int, ...] | None:
+    """The shape that tensors are broadcast to, if there is one."""
+    try:
+        return np.broadcast_shapes(*(tuple(tensor.shape) for tensor in tensors))
+    except ValueError:
+        return None
 
 
 def _centred(logits: Tensor) -> Tensor:
@@ -69,17 +78,16 @@ def _check_types(logits: Tensor, hard: Tensor) -> None:
         raise TypeError(f"logits must be of a floating-point type, got {logits.dtype}")
 
 
-def _broadcast(logits: Tensor, hard: Tensor) -> tuple[Tensor, Tensor]:
-    shapes = tuple(logits.shape), tuple(hard.shape)
+def _checked_shape(logits: Tensor, hard: Tensor) -> tuple[int, ...]:
+    """The shape that both are broadcast to."""
     if logits.shape[-1] == 0:
-        raise error("categories", f"a row must have at least one category, got logits of shape {shapes[0]}")
-    try:
-        shape = np.broadcast_shapes(*shapes) if logits.shape[-1] == hard.shape[-1] else None
-    except ValueError:
-        shape = None
+        text = f"a row must have at least one category, got logits of shape {tuple(logits.shape)}"
+        raise error("categories", text)
+    shape = broadcast_shape(logits, hard) if logits.shape[-1] == hard.shape[-1] else None
     if shape is None:
-        raise ValueError(f"hard must have the shape of the logits, or broadcast against it: got {shapes[1]} for {shapes[0]}")
-    return logits.expand(shape), hard.expand(shape)
+        text = f"got {tuple(hard.shape)} for {tuple(logits.shape)}"
+        raise ValueError(f"hard must have the shape of the logits, or broadcast against it: {text}")
+    return shape
 
 
 def _checked_tau(tau: float, dtype: torch.dtype) -> float:
@@ -122,6 +130,7 @@ def _raise_first(logits: Tensor, unfit: Tensor, empty: Tensor) -> None:
 
 def _raise_sample(hard: Tensor, outside: Tensor, uneven: Tensor) -> None:
     for place in _first(outside):
+        place = _narrowed(place, hard)
         value = float(hard[place])
         text = f"the sample at {place} is {value:g}; expected 0 or 1, and 0 where the category is masked"
         raise error("sample", text, place, value)
@@ -132,6 +141,12 @@ def _raise_sample(hard: Tensor, outside: Tensor, uneven: Tensor) -> None:
 def _first(where: Tensor) -> list[tuple[int, ...]]:
     """The first place that is true, if there is one."""
     return [tuple(place) for place in where.nonzero()[:1].tolist()]
+
+
+def _narrowed(place: tuple[int, ...], tensor: Tensor) -> tuple[int, ...]:
+    """The place in a tensor of one in what it is broadcast to."""
+    own = zip(place[len(place) - tensor.ndim :], tensor.shape, strict=True)
+    return tuple(0 if length == 1 else index for index, length in own)
 
 
 def error(kind: str, text: str, index: tuple[int, ...] | None = None, value: float | None = None) -> Error:

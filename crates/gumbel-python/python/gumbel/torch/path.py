@@ -17,13 +17,13 @@ gapped         J(y) g / τ of logits moved to agree with b  none
 darn           (b − ½)∘(b − p)∘g                           a quadratic f of bits
 =============  ==========================================  ==========================
 
-Shapes: logits and hard [.., K], broadcast against each other; the result has the type of the logits. A logit of
--inf masks its category: its gradient is exactly 0.
+A logit of -inf masks its category: its gradient is exactly 0.
 
-Errors of all: `gumbel.Error` for a temperature that is not positive and finite, for logits that are NaN, +inf or
-all -inf, and for a sample that is not one-hot or is in a masked category (`kind` "temperature", "logit",
-"all_masked", "sample"; `index` is its place); `ValueError` for shapes that do not fit; `TypeError` for logits that
-are not floats. Values are not checked while compiling, tracing or vmapping.
+Shapes: logits and hard [.., K], broadcast against each other; the result has the type of the logits.
+
+Raises: `gumbel.Error` of kind temperature (not positive and finite), logit (NaN or +inf), all_masked, or sample (not one-hot,
+or in a masked category), with its place as `index`; `ValueError` for shapes that do not fit; `TypeError` for logits that are
+not floats. Values are not checked while compiling, tracing or mapping.
 
 >>> import gumbel, torch
 >>> from gumbel.torch import path
@@ -52,6 +52,8 @@ def identity(logits: Tensor, hard: Tensor, tau: float = 1.0) -> Tensor:
 
     Not invariant to a constant added to the logits, and ignores `tau`. Bengio, Léonard and Courville 2013, section 4.
 
+    Shapes: logits and hard [.., K] to [.., K]. Raises: what the module documents.
+
     >>> import torch
     >>> logits = torch.tensor([0.0, -torch.inf], requires_grad=True)
     >>> (3 * identity(logits, torch.tensor([1.0, 0.0]))).sum().backward()
@@ -66,6 +68,8 @@ def probabilities(logits: Tensor, hard: Tensor, tau: float = 1.0) -> Tensor:
     """A hard sample with the gradient of softmax(logits / tau). Exact for a linear f at `tau` 1.
 
     Bengio, Léonard and Courville 2013, section 4, with the Jacobian of the softmax.
+
+    Shapes: logits and hard [.., K] to [.., K]. Raises: what the module documents.
 
     >>> import torch
     >>> logits = torch.zeros(2, requires_grad=True)
@@ -82,6 +86,8 @@ def reinmax(logits: Tensor, hard: Tensor, tau: float = 1.0) -> Tensor:
 
     Exact for a quadratic f at `tau` 1, where it is `zgr` sample by sample; a `tau` above 1 lowers the variance and
     is biased for a linear f, one below 1 is not recommended. Liu, Dong, Liu, Yu and Gao 2023, section 3.
+
+    Shapes: logits and hard [.., K] to [.., K]. Raises: what the module documents.
 
     >>> import torch
     >>> logits = torch.zeros(2, requires_grad=True)
@@ -101,6 +107,8 @@ def zgr(logits: Tensor, hard: Tensor, tau: float = 1.0) -> Tensor:
     """A hard sample with ZGR's gradient, the zero-temperature limit of `gumbel_rao`: half straight-through, half DARN.
 
     Exact for every quadratic f, with nothing to tune: the default choice. Ignores `tau`. Shekhovtsov 2023, section 4.
+
+    Shapes: logits and hard [.., K] to [.., K]. Raises: what the module documents.
 
     >>> import torch
     >>> logits = torch.zeros(2, requires_grad=True)
@@ -129,12 +137,13 @@ def gumbel_rao(
     in `gumbel.torch.gumbel_softmax`. Paulus, Maddison and Krause 2021, section 4; eq. 9 for the conditional
     Gumbels.
 
-    Also raises `ValueError` for fewer than one draw.
+    Shapes: logits and hard [.., K] to [.., K]. Raises: what the module documents; `ValueError` for fewer than one draw.
 
     >>> import gumbel, torch
     >>> logits = torch.zeros(2, requires_grad=True)
     >>> gumbel_rao(logits, torch.tensor([1.0, 0.0]), draws=1000, noise=gumbel.Noise(1))[0].backward()
     >>> logits.grad  # E y (1 − y) is 1/6 for a uniform y
+    tensor([ 0.1676, -0.1676])
     """
     if draws < 1:
         raise ValueError(f"draws must be at least 1, got {draws}")
@@ -144,8 +153,10 @@ def gumbel_rao(
     theta, hard = rows.logits.unsqueeze(axis), rows.hard.unsqueeze(axis)
     like = theta.detach().expand(*theta.shape[:axis], draws, *theta.shape[axis + 1 :])
     waiting = _ops.noise(like, key_of(noise, like), "exponential")
-    shift = _given_argmax(theta.detach(), hard, waiting)
-    return attached(rows, ((theta + shift) / rows.tau).softmax(-1).mean(axis))
+    perturbed = theta + _given_argmax(theta.detach(), hard, waiting)
+    # The largest is the sampled one; less it, no temperature makes it infinite.
+    gaps = perturbed - perturbed.detach().amax(-1, keepdim=True)
+    return attached(rows, (gaps / rows.tau).softmax(-1).mean(axis))
 
 
 def gapped(logits: Tensor, hard: Tensor, tau: float = 1.0, gap: float | Literal["p"] = 1.0) -> Tensor:
@@ -155,7 +166,7 @@ def gapped(logits: Tensor, hard: Tensor, tau: float = 1.0, gap: float | Literal[
     between the largest perturbed logit and the others, −ln(1 − p_b) / p_b. Exact for no f, with less variance than
     straight-through Gumbel-Softmax. Fan, Chi, Rudnicky and Ramadge 2022, section 4.
 
-    Also raises `ValueError` for a gap that is negative or not finite.
+    Shapes: logits and hard [.., K] to [.., K]. Raises: what the module documents; `ValueError` for a gap that is negative or not finite.
 
     >>> import torch
     >>> logits = torch.tensor([5.0, 0.0], requires_grad=True)
@@ -178,7 +189,7 @@ def darn(logits: Tensor, hard: Tensor, tau: float = 1.0) -> Tensor:
     Exact for every quadratic f, and for two categories the same as `zgr`. Ignores `tau`. Gregor, Danihelka, Mnih,
     Blundell and Wierstra 2014; as the gradient of a sample, Shekhovtsov 2023.
 
-    Also raises `ValueError` unless there are two categories.
+    Shapes: logits and hard [.., K] to [.., K]. Raises: what the module documents; `ValueError` unless K is 2.
 
     >>> import torch
     >>> logits = torch.zeros(2, requires_grad=True)

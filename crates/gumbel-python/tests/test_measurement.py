@@ -1,5 +1,6 @@
 """`gumbel.measure`: the measurement of the Rust crate, number by number, and what its statistics claim."""
 
+import doctest
 import json
 import math
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import gumbel
+import gumbel.measure
 from gumbel.measure import Bias, Measured, Measurement
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "estimators.json").read_text())["measurement"]
@@ -132,3 +134,7 @@ def test_mistakes_name_what_was_given():
     free.add(np.zeros((4, 2)))
     with pytest.raises(ValueError, match=r"shape \(2,\), got \(5,\)"):
         free.add(np.zeros((4, 5)))
+
+
+def test_the_examples_of_the_documentation_run():
+    assert doctest.testmod(gumbel.measure).failed == 0 and doctest.testmod(gumbel.measure).attempted > 10
