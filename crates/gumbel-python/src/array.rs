@@ -1,6 +1,6 @@
 //! Arrays of NumPy: rows to read, and results.
 
-use crate::error::Layout;
+use crate::arguments::shown;
 use crate::slice::{Slice, SliceMut};
 use half::f16;
 use numpy::{
@@ -10,6 +10,34 @@ use numpy::{
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyTuple;
+
+/// A type of numbers that functions take, from the narrowest to the widest.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Float {
+    F16,
+    F32,
+    F64,
+}
+
+impl Float {
+    /// The type of an array of [`as_array`].
+    pub fn of(array: &Bound<'_, PyUntypedArray>) -> Self {
+        match array.dtype().itemsize() {
+            2 => Self::F16,
+            4 => Self::F32,
+            _ => Self::F64,
+        }
+    }
+
+    fn descriptor(self, py: Python<'_>) -> Bound<'_, PyArrayDescr> {
+        match self {
+            Self::F16 => numpy::dtype::<f16>(py),
+            Self::F32 => numpy::dtype::<f32>(py),
+            Self::F64 => numpy::dtype::<f64>(py),
+        }
+    }
+}
 
 /// The numbers of an array in C order, of one of the types that functions take.
 pub enum Floats<'py> {
@@ -76,68 +104,26 @@ impl<'py> Output<'py> {
 }
 
 /// A new array of zeros, borrowed for writing.
+///
+/// # Errors
+/// Those of `numpy.zeros` for more than there is memory for. The crate panics there, so it makes small arrays only.
 pub fn new_array<'py, T: Element>(py: Python<'py>, shape: &[usize]) -> PyResult<Owned<'py, T>> {
-    let array = PyArrayDyn::<T>::zeros(py, shape, false);
+    const LARGE: usize = 1 << 28;
+    let bytes = shape.iter().try_fold(size_of::<T>(), |bytes, &length| bytes.checked_mul(length.max(1)));
+    let array = match bytes {
+        Some(..LARGE) => PyArrayDyn::<T>::zeros(py, shape, false),
+        _ => {
+            let zeros = numpy_function(py, &ZEROS, "zeros")?;
+            zeros.call1((PyTuple::new(py, shape)?, numpy::dtype::<T>(py)))?.cast_into()?
+        }
+    };
     let out = array.try_readwrite()?;
     Ok((array, out))
 }
 
-/// The argument of a function of rows: its numbers with the rows' axis last, and the caller's shape.
-pub struct Rows<'py> {
-    pub floats: Floats<'py>,
-    pub shape: Vec<usize>,
-    pub axis: usize,
-}
-
-impl<'py> Rows<'py> {
-    /// Rows along an axis of an array, or of what NumPy makes one of.
-    pub fn new(given: &Bound<'py, PyAny>, axis: isize) -> PyResult<Self> {
-        let array = as_array(given)?;
-        let shape = array.shape().to_vec();
-        let axis = checked_axis(given.py(), axis, shape.len())?;
-        let last = axis + 1 == shape.len();
-        let array = if last { array } else { moved(&array, axis as isize, -1)? };
-        Ok(Self { floats: in_order(&array)?, shape, axis })
-    }
-
-    pub fn k(&self) -> usize {
-        self.shape[self.axis]
-    }
-
-    pub fn size(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    pub fn layout(&self) -> Layout<'_> {
-        Layout::rows(&self.shape, self.axis)
-    }
-
-    /// The shape with rows of another length, and the rows' axis last.
-    pub fn with_width(&self, width: Option<usize>) -> Vec<usize> {
-        let mut shape = self.shape.clone();
-        shape.remove(self.axis);
-        shape.extend(width);
-        shape
-    }
-
-    /// A result with its last axis where the rows' axis is.
-    pub fn restore(&self, result: Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if self.axis + 1 == self.shape.len() {
-            return Ok(result);
-        }
-        let array = moved(result.cast::<PyUntypedArray>()?, -1, self.axis as isize)?;
-        ascontiguous(&array).map(Bound::into_any)
-    }
-}
-
 /// An array of floats, or what NumPy makes one of.
 pub fn as_array<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let array = match given.cast::<PyUntypedArray>() {
-        Ok(array) => array.clone(),
-        Err(_) => numpy_function(given.py(), &AS_ARRAY, "asarray")?
-            .call1((given,))?
-            .cast_into::<PyUntypedArray>()?,
-    };
+    let array = any_array(given)?;
     let dtype = array.dtype();
     if dtype.kind() == b'f' && dtype.itemsize() <= 8 {
         return Ok(array);
@@ -145,17 +131,31 @@ pub fn as_array<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntyped
     Err(PyTypeError::new_err(format!("expected an array of float16, float32 or float64, got dtype {dtype}")))
 }
 
-/// The numbers of an array in C order, without a copy where they lie so.
-pub fn in_order<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Floats<'py>> {
+/// An array of any type, or what NumPy makes one of.
+pub fn any_array<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let py = given.py();
+    let Ok(array) = given.cast::<PyUntypedArray>() else {
+        return Ok(numpy_function(py, &AS_ARRAY, "asarray")?.call1((given,))?.cast_into()?);
+    };
+    if !array.is_exact_instance(numpy_function(py, &ARRAY, "ndarray")?) && array.hasattr("mask")? {
+        let text = "masked arrays are not supported; pass array.filled(-np.inf) to mask categories";
+        return Err(PyTypeError::new_err(text));
+    }
+    Ok(array.clone())
+}
+
+/// The numbers of an array in C order and of a type, without a copy where they lie so.
+pub fn in_order<'py>(array: &Bound<'py, PyUntypedArray>, float: Float) -> PyResult<Floats<'py>> {
     let native = array.dtype().is_native_byteorder() != Some(false);
     if array.is_c_contiguous()
         && array.is_aligned()
         && native
+        && Float::of(array) == float
         && let Some(floats) = Floats::borrow(array)
     {
         return Ok(floats);
     }
-    let copy = copied(array)?;
+    let copy = copied(array, &float.descriptor(array.py()))?;
     Floats::borrow(&copy).ok_or_else(|| PyTypeError::new_err(format!("cannot read dtype {}", array.dtype())))
 }
 
@@ -181,10 +181,8 @@ pub fn checked_out<'py>(out: &Bound<'py, PyAny>, rows: &Bound<'py, PyUntypedArra
         )));
     }
     if out.shape() != rows.shape() {
-        let (out, rows) = (out.shape(), rows.shape());
-        return Err(PyValueError::new_err(format!(
-            "out must have the shape of the logits, {rows:?}; got {out:?}"
-        )));
+        let (out, rows) = (shown(out.shape()), shown(rows.shape()));
+        return Err(PyValueError::new_err(format!("out must have the shape of the logits, {rows}; got {out}")));
     }
     if !out.is_c_contiguous() || !out.is_aligned() {
         return Err(PyValueError::new_err("out must be C-contiguous; pass np.ascontiguousarray of it"));
@@ -209,7 +207,7 @@ fn writeable<'py>(out: &Bound<'py, PyUntypedArray>) -> PyResult<Output<'py>> {
 }
 
 /// The array with an axis at another place.
-fn moved<'py>(
+pub fn moved<'py>(
     array: &Bound<'py, PyUntypedArray>,
     from: isize,
     to: isize,
@@ -219,25 +217,34 @@ fn moved<'py>(
 }
 
 /// The array in C order.
-fn ascontiguous<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
+pub fn ascontiguous<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
     let function = numpy_function(array.py(), &AS_CONTIGUOUS, "ascontiguousarray")?;
     Ok(function.call1((array,))?.cast_into()?)
 }
 
+/// A view of the array that repeats it along axes.
+pub fn broadcast_to<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+    shape: &[usize],
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let function = numpy_function(array.py(), &BROADCAST_TO, "broadcast_to")?;
+    Ok(function.call1((array, PyTuple::new(array.py(), shape)?))?.cast_into()?)
+}
+
 /// A copy in C order and in the machine's byte order.
-fn copied<'py>(array: &Bound<'py, PyUntypedArray>) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let py = array.py();
-    let dtype = match array.dtype().itemsize() {
-        2 => PyArrayDescr::of::<f16>(py),
-        4 => PyArrayDescr::of::<f32>(py),
-        _ => PyArrayDescr::of::<f64>(py),
-    };
+pub fn copied<'py>(
+    array: &Bound<'py, PyUntypedArray>,
+    dtype: &Bound<'py, PyArrayDescr>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
     Ok(array.call_method1("astype", (dtype, "C"))?.cast_into()?)
 }
 
+static ARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static AS_ARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static AS_CONTIGUOUS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static BROADCAST_TO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static MOVE_AXIS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static ZEROS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 fn numpy_function<'py>(
     py: Python<'py>,

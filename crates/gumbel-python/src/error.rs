@@ -97,9 +97,28 @@ impl Facts {
 
 /// The exception of a kernel's error. `layout` is that of the array that the rows are of.
 pub fn raise(py: Python<'_>, error: &Kernel, layout: Layout<'_>) -> PyErr {
+    raise_at(py, error, place(error, layout))
+}
+
+/// Where an error is.
+pub fn place(error: &Kernel, layout: Layout<'_>) -> Option<Vec<usize>> {
     let facts = Facts::of(error);
-    let index = facts.row.map(|row| layout.index(row, facts.column));
-    build(py, &error.to_string(), facts, index).unwrap_or_else(|error| error)
+    facts.row.map(|row| layout.index(row, facts.column))
+}
+
+/// The exception of a kernel's error that is at an index of the caller's array.
+pub fn raise_at(py: Python<'_>, error: &Kernel, index: Option<Vec<usize>>) -> PyErr {
+    build(py, &error.to_string(), Facts::of(error), index).unwrap_or_else(|error| error)
+}
+
+/// The exception of an index that is no category's, which may be one that a kernel cannot express.
+pub fn raise_index(py: Python<'_>, given: i64, row: usize, categories: usize, index: Option<Vec<usize>>) -> PyErr {
+    let text = format!(
+        "the index of row {row} is {given}; expected one from 0 to {}, for {categories} categories",
+        categories.saturating_sub(1)
+    );
+    let facts = Facts { row: Some(row), value: Some(given as f64), ..Facts::new("index") };
+    build(py, &text, facts, index).unwrap_or_else(|error| error)
 }
 
 fn build(py: Python<'_>, text: &str, facts: Facts, index: Option<Vec<usize>>) -> PyResult<PyErr> {

@@ -1,7 +1,9 @@
 //! The native half of the Python package `gumbel`: the kernels of `gumbel-kernels` on arrays of NumPy and tensors of
 //! PyTorch.
 
+mod arguments;
 mod array;
+mod compute;
 mod draw;
 mod error;
 mod noise;

@@ -234,7 +234,7 @@ fn generator_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
 }
 
 /// A word of 64 bits.
-fn word(number: &Bound<'_, PyAny>, name: &str) -> PyResult<u64> {
+pub fn word(number: &Bound<'_, PyAny>, name: &str) -> PyResult<u64> {
     let number = number.call_method0("__index__").map_err(|_| {
         let kind = number.get_type().name().map(|name| name.to_string()).unwrap_or_default();
         PyTypeError::new_err(format!("{name} must be an integer, got {kind}"))

@@ -30,17 +30,29 @@ pub fn map(map: &impl RowMap, logits: Slice<'_>, k: usize, out: SliceMut<'_>) ->
 const CHUNK: usize = 8192;
 
 trait Half: Logit<Real = f32> {
-    fn round(x: f32) -> Self;
+    /// The least finite number.
+    const LEAST: f32;
+
+    fn nearest(x: f32) -> Self;
+
+    /// The nearest number, but -inf only for -inf: in a logarithm that is a mask.
+    fn round(x: f32) -> Self {
+        Self::nearest(if x == f32::NEG_INFINITY { x } else { x.max(Self::LEAST) })
+    }
 }
 
 impl Half for f16 {
-    fn round(x: f32) -> Self {
+    const LEAST: f32 = f16::MIN.to_f32_const();
+
+    fn nearest(x: f32) -> Self {
         f16::from_f32(x)
     }
 }
 
 impl Half for bf16 {
-    fn round(x: f32) -> Self {
+    const LEAST: f32 = bf16::MIN.to_f32_const();
+
+    fn nearest(x: f32) -> Self {
         bf16::from_f32(x)
     }
 }

@@ -39,6 +39,16 @@ impl<'a> Slice<'a> {
         with_slice!(Slice, self, numbers => numbers.len())
     }
 
+    /// A number, in double precision.
+    pub fn at(self, place: usize) -> f64 {
+        match self {
+            Self::F16(numbers) => numbers[place].to_f64(),
+            Self::Bf16(numbers) => numbers[place].to_f64(),
+            Self::F32(numbers) => numbers[place].into(),
+            Self::F64(numbers) => numbers[place],
+        }
+    }
+
     /// The numbers from `start` to `end`.
     pub fn part(self, start: usize, end: usize) -> Self {
         match self {

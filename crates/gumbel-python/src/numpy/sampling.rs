@@ -1,16 +1,14 @@
 //! Samples of categories.
 
-use crate::array::{Rows, as_array, checked_out, new_array};
+use crate::arguments::Rows;
+use crate::array::{as_array, checked_out};
 use crate::draw::{self, Relaxed};
-use crate::error::raise;
 use crate::noise::stream_of;
+use crate::numpy::{Array, count_of, indices};
 use crate::slice::Slice;
 use crate::threads;
 use gumbel_kernels::{Error, Stream};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-
-type Array<'py> = PyResult<Bound<'py, PyAny>>;
 
 /// Relaxed one-hot sample: softmax((logits + Gumbel noise) / tau) along an axis.
 ///
@@ -56,9 +54,9 @@ fn log_gumbel_softmax<'py>(
 #[pyfunction]
 #[pyo3(signature = (logits, *, noise, axis=-1))]
 fn one_hot<'py>(logits: &Bound<'py, PyAny>, noise: &Bound<'py, PyAny>, axis: isize) -> Array<'py> {
-    let (py, rows) = (logits.py(), Rows::new(logits, axis)?);
+    let (py, rows) = (logits.py(), Rows::of(logits, axis)?);
     let index = sample(py, &rows, noise, draw::gumbel_max)?;
-    let mut out = rows.floats.new_output(py, &rows.with_width(Some(rows.k())))?;
+    let mut out = rows.floats[0].new_output(py, &rows.with_width(Some(rows.k())))?;
     draw::write_one_hot(&index, rows.k(), out.slice()?);
     rows.restore(out.into_array())
 }
@@ -71,7 +69,7 @@ fn one_hot<'py>(logits: &Bound<'py, PyAny>, noise: &Bound<'py, PyAny>, axis: isi
 #[pyfunction]
 #[pyo3(signature = (logits, *, noise, axis=-1))]
 fn gumbel_max<'py>(logits: &Bound<'py, PyAny>, noise: &Bound<'py, PyAny>, axis: isize) -> Array<'py> {
-    let (py, rows) = (logits.py(), Rows::new(logits, axis)?);
+    let (py, rows) = (logits.py(), Rows::of(logits, axis)?);
     let index = sample(py, &rows, noise, draw::gumbel_max)?;
     indices(py, &rows.with_width(None), &index)
 }
@@ -83,10 +81,14 @@ fn gumbel_max<'py>(logits: &Bound<'py, PyAny>, noise: &Bound<'py, PyAny>, axis: 
 /// array([[2, 1]])
 #[pyfunction]
 #[pyo3(signature = (logits, k, *, noise, axis=-1))]
-fn top_k<'py>(logits: &Bound<'py, PyAny>, k: isize, noise: &Bound<'py, PyAny>, axis: isize) -> Array<'py> {
-    let (py, rows) = (logits.py(), Rows::new(logits, axis)?);
-    let count =
-        usize::try_from(k).map_err(|_| PyValueError::new_err(format!("k must not be negative, got {k}")))?;
+fn top_k<'py>(
+    logits: &Bound<'py, PyAny>,
+    k: &Bound<'py, PyAny>,
+    noise: &Bound<'py, PyAny>,
+    axis: isize,
+) -> Array<'py> {
+    let (py, rows) = (logits.py(), Rows::of(logits, axis)?);
+    let count = count_of(k)?;
     let index = sample(py, &rows, noise, |logits, k, stream| draw::top_k(logits, k, count, stream))?;
     rows.restore(indices(py, &rows.with_width(Some(count)), &index)?)
 }
@@ -102,19 +104,18 @@ fn relaxed<'py>(
     let py = logits.py();
     // Borrowed before the logits, which are copied if they are the same array.
     let mut given = out.map(|out| checked_out(out, &as_array(logits)?)).transpose()?;
-    let rows = Rows::new(logits, axis)?;
+    let rows = Rows::of(logits, axis)?;
     let direct = rows.axis + 1 == rows.shape.len();
-    let mut own = rows
-        .floats
+    let mut own = rows.floats[0]
         .new_output(py, &if given.is_some() && direct { vec![0] } else { rows.with_width(Some(rows.k())) })?;
     let sample = Relaxed { k: rows.k(), tau, stream: stream_of(noise, rows.size())?, log };
     let target = match &mut given {
         Some(given) if direct => given.slice()?,
         _ => own.slice()?,
     };
-    let from = rows.floats.slice()?;
+    let from = rows.floats[0].slice()?;
     threads::run(py, rows.size(), || draw::relaxed(sample, from, target))
-        .map_err(|error| raise(py, &error, rows.layout()))?;
+        .map_err(|error| rows.raise(&error, 0))?;
     match given {
         Some(given) if direct => Ok(given.into_array()),
         Some(given) => {
@@ -129,19 +130,13 @@ fn relaxed<'py>(
 /// Indices that a kernel samples.
 fn sample(
     py: Python<'_>,
-    rows: &Rows<'_>,
+    rows: &Rows<'_, 1>,
     noise: &Bound<'_, PyAny>,
     kernel: impl FnOnce(Slice<'_>, usize, Stream) -> Result<Vec<u32>, Error> + Send,
 ) -> PyResult<Vec<u32>> {
-    let (stream, from, k) = (stream_of(noise, rows.size())?, rows.floats.slice()?, rows.k());
+    let (stream, from, k) = (stream_of(noise, rows.size())?, rows.floats[0].slice()?, rows.k());
     threads::run(py, rows.size(), || kernel(from, k, stream))
-        .map_err(|error| raise(py, &error, rows.layout()))
-}
-
-fn indices<'py>(py: Python<'py>, shape: &[usize], index: &[u32]) -> Array<'py> {
-    let (array, mut out) = new_array::<i64>(py, shape)?;
-    out.as_slice_mut()?.iter_mut().zip(index).for_each(|(out, &index)| *out = index.into());
-    Ok(array.into_any())
+        .map_err(|error| rows.raise(&error, 0))
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
