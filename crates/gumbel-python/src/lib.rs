@@ -4,6 +4,7 @@
 mod arguments;
 mod array;
 mod compute;
+mod dlpack;
 mod draw;
 mod error;
 mod noise;
@@ -11,6 +12,7 @@ mod numpy;
 mod rows;
 mod slice;
 mod threads;
+mod torch;
 
 use pyo3::prelude::*;
 
@@ -21,5 +23,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     threads::register(module)?;
     noise::register(module)?;
-    numpy::register(module)
+    numpy::register(module)?;
+    torch::register(module)
 }

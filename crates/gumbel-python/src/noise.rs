@@ -27,14 +27,14 @@ use std::sync::Mutex;
 pub struct Noise(Mutex<Stream>);
 
 /// Positions stay below this.
-const END: u64 = 1 << 62;
+pub const END: u64 = 1 << 62;
 
 impl Noise {
     fn at(stream: Stream) -> Self {
         Self(Mutex::new(stream))
     }
 
-    fn stream(&self) -> Stream {
+    pub fn stream(&self) -> Stream {
         *self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 

@@ -88,6 +88,7 @@ pub fn shifted(mut error: Error, first: usize) -> Error {
         | Error::NoMass { row }
         | Error::NoSpanningTree { row } => *row += first,
         Error::NoPermutation { matrix } => *matrix += first,
+        Error::LogOdds { index, .. } => *index += first,
         _ => {}
     }
     error

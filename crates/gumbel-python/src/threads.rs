@@ -21,16 +21,30 @@ static POOL: Mutex<Option<(u32, usize, Arc<ThreadPool>)>> = Mutex::new(None);
 
 /// Runs work on about as many numbers, without the interpreter's lock if there is enough of it.
 pub fn run<R: Send>(py: Python<'_>, numbers: usize, work: impl FnOnce() -> R + Send) -> R {
+    run_with(py, numbers, threads, work)
+}
+
+/// The same with a number of threads, which is asked for only where it matters.
+pub fn run_with<R: Send>(
+    py: Python<'_>,
+    numbers: usize,
+    threads: impl FnOnce() -> usize,
+    work: impl FnOnce() -> R + Send,
+) -> R {
     match numbers {
         ..DETACHED => work(),
         DETACHED..SHARED => py.detach(work),
-        _ => run_in_pool(py, work),
+        _ => install(py, threads(), work),
     }
 }
 
 /// Runs work that divides itself between threads whatever its size.
 pub fn run_in_pool<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
-    let pool = pool(threads());
+    install(py, threads(), work)
+}
+
+fn install<R: Send>(py: Python<'_>, threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    let pool = pool(threads);
     py.detach(|| pool.install(work))
 }
 

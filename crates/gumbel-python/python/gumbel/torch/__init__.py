@@ -1,0 +1,39 @@
+"""Samples of discrete variables and their relaxations on PyTorch's tensors."""
+
+try:
+    import torch as _torch  # noqa: F401
+except ImportError as error:
+    raise ImportError("gumbel.torch requires PyTorch: pip install 'gumbel-softmax[torch]'") from error
+
+from ._densities import (
+    binary_concrete_log_prob,
+    concrete_log_prob,
+    exp_concrete_log_prob,
+    relaxed_bernoulli_log_prob,
+)
+from ._noise import key, keys
+from ._samples import (
+    gumbel_max,
+    gumbel_softmax,
+    log_gumbel_softmax,
+    one_hot,
+    patched,
+    straight_through,
+    top_k,
+)
+
+__all__ = [
+    "binary_concrete_log_prob",
+    "concrete_log_prob",
+    "exp_concrete_log_prob",
+    "gumbel_max",
+    "gumbel_softmax",
+    "key",
+    "keys",
+    "log_gumbel_softmax",
+    "one_hot",
+    "patched",
+    "relaxed_bernoulli_log_prob",
+    "straight_through",
+    "top_k",
+]

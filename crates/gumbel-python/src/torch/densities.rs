@@ -1,0 +1,168 @@
+//! Log-densities of relaxed samples, and their vector-Jacobian products. All tensors have one type, points and logits one
+//! shape.
+
+use super::keys::{Piece, Streams, Taus};
+use super::parts::Part;
+use super::reals::{self, RealKernel};
+use super::tensors::{Floats, run};
+use crate::dlpack::Fresh;
+use crate::error::Layout;
+use crate::rows::temperature;
+use crate::slice::{Slice, SliceMut};
+use gumbel_kernels::{self as kernels, Error, Real, Stream};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// The log-density of points `y`, of the distribution named first.
+#[pyfunction(name = "_torch_log_prob")]
+fn log_prob<'py>(
+    density: &str,
+    y: &Bound<'py, PyAny>,
+    logits: &Bound<'py, PyAny>,
+    tau: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let points = Points::new(Density::named(density)?, y, logits, tau)?;
+    let mut out = Fresh::floats(&points.y.tensor, points.rows())?;
+    points.each([points.logits.slice()?, points.y.slice()?], [out.floats_mut()?])?;
+    Ok(out.into_tensor())
+}
+
+/// The cotangents of the points, of the logits and of the temperature of each row, from that of the log-density.
+#[pyfunction(name = "_torch_log_prob_vjp")]
+fn log_prob_vjp<'py>(
+    density: &str,
+    y: &Bound<'py, PyAny>,
+    logits: &Bound<'py, PyAny>,
+    d: &Bound<'py, PyAny>,
+    tau: &Bound<'py, PyAny>,
+) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let points = Points::new(Density::named(density)?, y, logits, tau)?;
+    let d = Floats::new("d", d)?;
+    points.y.check("d", &d, points.rows())?;
+    let [mut d_y, mut d_logits] = [Fresh::like(&points.y.tensor)?, Fresh::like(&points.y.tensor)?];
+    let mut d_tau = Fresh::like(&d.tensor)?;
+    let outputs = [d_logits.floats_mut()?, d_y.floats_mut()?, d_tau.floats_mut()?];
+    points.each([points.logits.slice()?, points.y.slice()?, d.slice()?], outputs)?;
+    Ok((d_y.into_tensor(), d_logits.into_tensor(), d_tau.into_tensor()))
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Density {
+    ExpConcrete,
+    Concrete,
+    BinaryConcrete,
+    RelaxedBernoulli,
+}
+
+impl Density {
+    fn named(name: &str) -> PyResult<Self> {
+        Ok(match name {
+            "exp_concrete" => Self::ExpConcrete,
+            "concrete" => Self::Concrete,
+            "binary_concrete" => Self::BinaryConcrete,
+            "relaxed_bernoulli" => Self::RelaxedBernoulli,
+            _ => return Err(PyValueError::new_err(format!("unknown density '{name:.60}'"))),
+        })
+    }
+
+    /// Whether each number is a point of its own.
+    fn binary(self) -> bool {
+        matches!(self, Self::BinaryConcrete | Self::RelaxedBernoulli)
+    }
+}
+
+/// Points with the parameters of their distributions.
+struct Points<'py> {
+    density: Density,
+    y: Floats<'py>,
+    logits: Floats<'py>,
+    taus: Taus,
+}
+
+impl<'py> Points<'py> {
+    fn new(
+        density: Density,
+        y: &Bound<'py, PyAny>,
+        logits: &Bound<'py, PyAny>,
+        tau: &Bound<'py, PyAny>,
+    ) -> PyResult<Self> {
+        let read = if density.binary() { Floats::new } else { Floats::rows };
+        let (y, logits) = (read("y", y)?, read("logits", logits)?);
+        y.check("logits", &logits, &y.shape)?;
+        let taus = if density.binary() { y.shape.clone() } else { [y.batch(), &[1]].concat() };
+        Ok(Self { density, taus: Taus::new(tau, &taus)?, y, logits })
+    }
+
+    /// The shape of the log-density.
+    fn rows(&self) -> &[usize] {
+        if self.density.binary() { &self.y.shape } else { self.y.batch() }
+    }
+
+    fn each<const I: usize, const O: usize>(
+        &self,
+        inputs: [Slice<'_>; I],
+        outputs: [SliceMut<'_>; O],
+    ) -> PyResult<()>
+    where
+        LogProb: RealKernel<I, O>,
+    {
+        let count = self.rows().iter().product();
+        let k = if self.density.binary() { 1 } else { self.y.k() };
+        // The stream is that of no noise: only temperatures divide the rows.
+        let pieces = Streams::one(Stream::new(0), count).pieces(0, &self.taus);
+        let parts = Part::all(count, inputs, outputs).divide(pieces);
+        let density = self.density;
+        let work = |(Piece { tau, .. }, part): (Piece, Part<'_, I, O>)| {
+            reals::run(&LogProb { density, k, tau }, part)
+        };
+        run(self.y.tensor.py(), self.y.len(), self.layout(), parts, work).map(drop)
+    }
+
+    fn layout(&self) -> Layout<'_> {
+        let (shape, axes) = (&self.y.shape[..], usize::from(!self.density.binary()));
+        Layout { shape, axis: shape.len() - axes, axes }
+    }
+}
+
+/// A log-density with one temperature.
+struct LogProb {
+    density: Density,
+    k: usize,
+    tau: f64,
+}
+
+impl RealKernel<2, 1> for LogProb {
+    fn run<T: Real>(&self, _first: usize, [logits, y]: [&[T]; 2], [out]: [&mut [T]; 1]) -> Result<(), Error> {
+        let (k, tau) = (self.k, temperature(self.tau)?);
+        match self.density {
+            Density::ExpConcrete => kernels::exp_concrete_log_prob(logits, y, k, tau, out),
+            Density::Concrete => kernels::concrete_log_prob(logits, y, k, tau, out),
+            Density::BinaryConcrete => kernels::binary_concrete_log_prob(logits, y, tau, out),
+            Density::RelaxedBernoulli => kernels::binary_concrete_unit_log_prob(logits, y, tau, out),
+        }
+    }
+}
+
+impl RealKernel<3, 3> for LogProb {
+    fn run<T: Real>(&self, _first: usize, inputs: [&[T]; 3], outputs: [&mut [T]; 3]) -> Result<(), Error> {
+        let ([logits, y, d], [d_logits, d_y, d_tau]) = (inputs, outputs);
+        let (k, tau) = (self.k, temperature(self.tau)?);
+        match self.density {
+            Density::ExpConcrete => {
+                kernels::exp_concrete_log_prob_vjp(logits, y, d, k, tau, d_logits, d_y, d_tau)
+            }
+            Density::Concrete => kernels::concrete_log_prob_vjp(logits, y, d, k, tau, d_logits, d_y, d_tau),
+            Density::BinaryConcrete => {
+                kernels::binary_concrete_log_prob_vjp(logits, y, d, tau, d_logits, d_y, d_tau)
+            }
+            Density::RelaxedBernoulli => {
+                kernels::binary_concrete_unit_log_prob_vjp(logits, y, d, tau, d_logits, d_y, d_tau)
+            }
+        }
+    }
+}
+
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(log_prob, module)?)?;
+    module.add_function(wrap_pyfunction!(log_prob_vjp, module)?)
+}
