@@ -11,6 +11,7 @@ from torch.autograd import Function
 
 from .. import Error, Noise
 from . import _composed, _ops
+from ._autograd import transformed
 
 Array = npt.NDArray[Any]
 Temperature = float | Tensor
@@ -79,7 +80,7 @@ def array(tensor: Tensor) -> Array:
 
 def result(of: Array, rows: Tensor) -> Tensor:
     """Floats in the type and on the device of a kernel's argument; integers and flags as they are."""
-    found = torch.from_numpy(np.ascontiguousarray(of))
+    found = torch.from_numpy(np.asarray(of, order="C"))
     return found.to(rows.device, rows.dtype if found.is_floating_point() else found.dtype)
 
 
@@ -133,14 +134,26 @@ def perturbed(logits: Tensor, key: Tensor) -> Tensor:
 
 def in_tau(logits: Tensor, slopes: Tensor, tau: Tensor) -> Tensor:
     """The cotangent of a temperature from that of the logits, for a function of logits / tau that no shift of a row changes."""
-    gaps = centred(logits)
-    moved = torch.where(torch.isneginf(gaps), 0.0, gaps * slopes).sum() / tau.to(gaps.device, gaps.dtype)
+    moved = (gaps(logits) * slopes).sum() / tau.to(slopes.device, torch.promote_types(slopes.dtype, torch.float32))
     return -moved.reshape(tau.shape).to(tau.device, tau.dtype)
+
+
+def gaps(logits: Tensor) -> Tensor:
+    """Centred logits, with 0 at masks."""
+    numbers = centred(logits)
+    return torch.where(torch.isneginf(numbers), 0.0, numbers)
 
 
 def attach(hard: Tensor, soft: Tensor) -> Tensor:
     """The value of `hard`, bit for bit, with the gradient of `soft`: the bracket is exactly 0."""
     return hard + (soft - soft.detach())
+
+
+def apply(plain: type[Function], tangent: type[Function], *arguments: Any) -> Tensor:
+    """Applies a function, in its version with a tangent where this may be asked for. That one cannot be compiled."""
+    tangents = not torch.compiler.is_compiling() and transformed()
+    value: Tensor = (tangent if tangents else plain).apply(*arguments)
+    return value
 
 
 def last(operator: Callable[..., Tensor], *arguments: Any) -> Tensor:
@@ -165,3 +178,7 @@ class _Last(Function):
     @staticmethod
     def backward(ctx: Any, *_: Tensor) -> Any:
         raise RuntimeError("this function is once differentiable: its second derivative has no closed form")
+
+    @staticmethod
+    def jvp(ctx: Any, *_: Any) -> Any:
+        return _Last.backward(ctx)

@@ -239,8 +239,7 @@ def soft_sort(scores: Tensor, tau: Temperature = 1.0) -> Tensor:
     tensor([0.0900, 0.6652, 0.2447])
     """
     numbers, padding, tau = _scores(scores, tau)
-    order = torch.where(padding, -torch.inf, numbers.detach()).argsort(-1, descending=True, stable=True)
-    placed = numbers.gather(-1, order)
+    placed = numbers.gather(-1, _order(numbers, padding))
     gaps = -(placed.unsqueeze(-1) - numbers.unsqueeze(-2)).abs()
     return _softmax(gaps, padding, tau).to(scores.dtype)
 
@@ -257,9 +256,9 @@ def hard_sort(scores: Tensor) -> Tensor:
             [1., 0.]])
     """
     numbers, padding, _ = _scores(scores, 1.0)
-    order = torch.where(padding, -torch.inf, numbers.detach()).argsort(-1, descending=True, stable=True)
-    shape = (*scores.shape, scores.shape[-1])
-    return torch.zeros(shape, dtype=scores.dtype, device=scores.device).scatter(-1, order.unsqueeze(-1), 1.0)
+    order = _order(numbers, padding).unsqueeze(-1)
+    zeros = torch.zeros((*scores.shape, scores.shape[-1]), dtype=scores.dtype, device=scores.device)
+    return zeros.scatter(-1, order, 1.0)
 
 
 def straight_through_neural_sort(scores: Tensor, tau: Temperature = 1.0) -> Tensor:
@@ -313,6 +312,11 @@ def _scores(scores: Tensor, tau: Temperature) -> tuple[Tensor, Tensor, Tensor]:
     numbers = _composed.wide(scores)
     least = torch.where(padding, torch.inf, numbers.detach()).amin(-1, keepdim=True)
     return torch.where(padding, least, numbers), padding, tau.to(numbers.device, numbers.dtype)
+
+
+def _order(numbers: Tensor, padding: Tensor) -> Tensor:
+    """The items [.., n] in descending order; of equal ones the first, and padding last."""
+    return torch.where(padding, -torch.inf, numbers.detach()).sort(dim=-1, descending=True, stable=True).indices
 
 
 def _softmax(keys: Tensor, padding: Tensor, tau: Tensor) -> Tensor:

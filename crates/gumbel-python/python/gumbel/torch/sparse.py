@@ -83,8 +83,7 @@ def entmax(logits: Tensor, alpha: float | Tensor = 1.5, tau: Temperature = 1.0) 
     tensor(0.1846)
     """
     _host.check(logits, "logits")
-    y: Tensor = _Entmax.apply(logits, _alpha(alpha, logits), _host.temperature(tau))
-    return y
+    return _host.apply(_Entmax, _EntmaxWithTangent, logits, _alpha(alpha, logits), _host.temperature(tau))
 
 
 def gumbel_sparsemax(logits: Tensor, tau: Temperature = 1.0, *, noise: NoiseLike = None) -> Tensor:
@@ -182,17 +181,37 @@ class _Entmax(Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor, float | Tensor, Temperature], output: Tensor) -> None:
         logits, *numbers = inputs
         ctx.numbers = [None if isinstance(number, Tensor) else number for number in numbers]
-        ctx.save_for_backward(logits, output, *(number for number in numbers if isinstance(number, Tensor)))
+        saved = logits, output, *(number for number in numbers if isinstance(number, Tensor))
+        ctx.save_for_backward(*saved)
+        ctx.save_for_forward(*saved)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:  # type: ignore[override]
-        logits, y, *given = ctx.saved_tensors
-        alpha, tau = (given.pop(0) if number is None else number for number in ctx.numbers)
+        logits, y, alpha, tau = _saved(ctx)
         # Off the support a cotangent has no effect, even if it is NaN.
         dy = torch.where(y > 0, dy, 0.0)
         slopes = _slopes(y, dy, alpha, tau)
         in_alpha = _in_alpha(y, dy, alpha) if ctx.needs_input_grad[1] else None
         return slopes, in_alpha, _host.in_tau(logits, slopes, tau) if ctx.needs_input_grad[2] else None
+
+
+class _EntmaxWithTangent(_Entmax):
+    @staticmethod
+    def jvp(ctx: Any, dlogits: Tensor | None, dalpha: Tensor | None, dtau: Tensor | None) -> Tensor:  # type: ignore[override]
+        logits, y, alpha, tau = _saved(ctx)
+        gaps = torch.zeros_like(y) if dlogits is None else torch.where(y > 0, dlogits, 0.0)
+        if isinstance(dtau, Tensor):
+            gaps = gaps - _host.gaps(logits) * (dtau / tau)
+        # The derivative in the logits is symmetric.
+        tangent = _slopes(y, gaps.to(y.dtype), alpha, tau)
+        return tangent + (_alpha_slopes(y, alpha) * dalpha).to(y.dtype) if isinstance(dalpha, Tensor) else tangent
+
+
+def _saved(ctx: Any) -> tuple[Tensor, Tensor, Any, Any]:
+    """The logits, the result, alpha and tau."""
+    logits, y, *given = ctx.saved_tensors
+    alpha, tau = (given.pop(0) if number is None else number for number in ctx.numbers)
+    return logits, y, alpha, tau
 
 
 def _slopes(y: Tensor, dy: Tensor, alpha: float | Tensor, tau: Temperature) -> Tensor:
@@ -207,14 +226,17 @@ def _slopes(y: Tensor, dy: Tensor, alpha: float | Tensor, tau: Temperature) -> T
 
 def _in_alpha(y: Tensor, dy: Tensor, alpha: Tensor) -> Tensor:
     """The cotangent of alpha."""
-    if _closed(alpha):
-        changes, weights = _changes(y, alpha), _weights(y, alpha)
-        shift = changes.sum(-1, keepdim=True) / weights.sum(-1, keepdim=True)
-        slopes = changes - weights * shift
-    else:
-        slopes = _composed.wide(_host.last(_alpha_derivative, y, alpha))
-    rows = (slopes * dy).sum(-1, keepdim=True)
+    rows = (_alpha_slopes(y, alpha) * dy).sum(-1, keepdim=True)
     return rows.sum_to_size(alpha.shape).to(alpha.device, alpha.dtype)
+
+
+def _alpha_slopes(y: Tensor, alpha: Tensor) -> Tensor:
+    """The derivative in alpha, in the type of the computation."""
+    if not _closed(alpha):
+        return _composed.wide(_host.last(_alpha_derivative, y, alpha))
+    changes, weights = _changes(y, alpha), _weights(y, alpha)
+    shift = changes.sum(-1, keepdim=True) / weights.sum(-1, keepdim=True)
+    return changes - weights * shift
 
 
 def _closed(alpha: float | Tensor) -> bool:

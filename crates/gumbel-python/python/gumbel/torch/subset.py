@@ -61,8 +61,7 @@ def marginals(logits: Tensor, k: int) -> Tensor:
     tensor([0.4545, 0.7273, 0.8182])
     """
     _host.check(logits, "logits")
-    means: Tensor = _Marginals.apply(logits, k)
-    return means
+    return _host.apply(_Marginals, _MarginalsWithTangent, logits, k)
 
 
 def k_hot(logits: Tensor, k: int, *, noise: NoiseLike = None) -> Tensor:
@@ -121,8 +120,7 @@ def log_partition(logits: Tensor, k: int) -> Tensor:
     tensor(10.0000)
     """
     _host.check(logits, "logits")
-    total: Tensor = _LogPartition.apply(logits, k)
-    return total
+    return _host.apply(_LogPartition, _LogPartitionWithTangent, logits, k)
 
 
 def log_prob(logits: Tensor, k: int, z: Tensor) -> Tensor:
@@ -276,6 +274,7 @@ class _OfLogits(Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, int], output: Tensor) -> None:
         ctx.save_for_backward(inputs[0])
+        ctx.save_for_forward(inputs[0])
         ctx.k = inputs[1]
 
 
@@ -290,6 +289,13 @@ class _LogPartition(_OfLogits):
         return d.unsqueeze(-1) * marginals(logits, ctx.k), None
 
 
+class _LogPartitionWithTangent(_LogPartition):
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:  # type: ignore[override]
+        (logits,) = ctx.saved_tensors
+        return (marginals(logits, ctx.k) * tangent).sum(-1)
+
+
 class _Marginals(_OfLogits):
     @staticmethod
     def forward(logits: Tensor, k: int) -> Tensor:
@@ -299,6 +305,14 @@ class _Marginals(_OfLogits):
     def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
         (logits,) = ctx.saved_tensors
         return _host.last(_marginals_vjp, logits, d, ctx.k), None
+
+
+class _MarginalsWithTangent(_Marginals):
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:  # type: ignore[override]
+        # The covariance is symmetric.
+        (logits,) = ctx.saved_tensors
+        return _host.last(_marginals_vjp, logits, tangent, ctx.k)
 
 
 class _RelaxedTopK(Function):
