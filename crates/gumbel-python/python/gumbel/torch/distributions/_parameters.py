@@ -1,0 +1,61 @@
+"""Parameters of distributions: temperatures, and logits of probabilities."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import constraints
+
+Temperature = float | Tensor
+
+
+class PositiveFinite(constraints.Constraint):
+    """Positive and finite numbers."""
+
+    def check(self, value: Any) -> Any:
+        return (value > 0) & (value < torch.inf)
+
+
+positive_finite = PositiveFinite()
+
+
+def single(parameter: Tensor) -> Tensor:
+    """A parameter in single precision or better."""
+    return parameter.float() if parameter.is_floating_point() and parameter.itemsize < 4 else parameter
+
+
+def as_temperature(temperature: Temperature, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A temperature as a tensor: one that is given stays itself if it holds floats."""
+    if isinstance(temperature, Tensor) and temperature.is_floating_point():
+        return temperature
+    wide = dtype if dtype in (torch.float32, torch.float64) else torch.float32
+    return torch.as_tensor(temperature, dtype=wide, device=device)
+
+
+def scalar(temperature: Tensor) -> Tensor:
+    """A temperature of one element without axes; others as they are."""
+    return temperature.reshape(()) if temperature.numel() == 1 else temperature
+
+
+def batch_of(temperature: Tensor) -> torch.Size:
+    """The shape of the batch that a temperature of a distribution over categories is for."""
+    if temperature.numel() == 1:
+        return torch.Size()
+    if temperature.shape[-1] != 1:
+        shape = list(temperature.shape)
+        raise ValueError(f"temperature must have one element or shape [.., 1], got {shape}; unsqueeze(-1) it for one a row")
+    return temperature.shape[:-1]
+
+
+def log(probs: Tensor) -> Tensor:
+    """Logarithms of probabilities: -inf, with gradient 0, at exactly 0."""
+    zero = probs == 0
+    return torch.where(zero, -torch.inf, torch.where(zero, 1.0, probs).log())
+
+
+def log_odds(probs: Tensor) -> Tensor:
+    """Log-odds of probabilities: infinite, with gradient 0, at exactly 0 and 1."""
+    certain = (probs == 0) | (probs == 1)
+    inside = torch.where(certain, 0.5, probs)
+    odds = inside.log() - torch.log1p(-inside)
+    return torch.where(certain, torch.where(probs == 0, -torch.inf, torch.inf), odds)
