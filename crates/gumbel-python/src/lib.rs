@@ -4,11 +4,13 @@
 mod array;
 mod draw;
 mod error;
+mod jax;
 mod noise;
 mod numpy;
 mod rows;
 mod slice;
 mod threads;
+mod xla;
 
 use pyo3::prelude::*;
 
@@ -19,5 +21,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     threads::register(module)?;
     noise::register(module)?;
+    jax::register(module)?;
     numpy::register(module)
 }
