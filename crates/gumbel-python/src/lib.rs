@@ -1,5 +1,5 @@
-//! The native half of the Python package `gumbel`: the kernels of `gumbel-kernels` on arrays of NumPy and tensors of
-//! PyTorch.
+//! The native half of the Python package `gumbel`: the kernels of `gumbel-kernels` on arrays of NumPy, tensors of
+//! PyTorch and buffers of JAX.
 
 mod arguments;
 mod array;
@@ -7,12 +7,14 @@ mod compute;
 mod dlpack;
 mod draw;
 mod error;
+mod jax;
 mod noise;
 mod numpy;
 mod rows;
 mod slice;
 mod threads;
 mod torch;
+mod xla;
 
 use pyo3::prelude::*;
 
@@ -24,5 +26,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     threads::register(module)?;
     noise::register(module)?;
     numpy::register(module)?;
-    torch::register(module)
+    torch::register(module)?;
+    jax::register(module)
 }

@@ -17,7 +17,13 @@ static REQUESTED: AtomicUsize = AtomicUsize::new(0);
 
 /// The pool, with the process and the number of threads that it was built for. It is locked by threads that hold the
 /// interpreter's lock, so that none holds it while another forks.
-static POOL: Mutex<Option<(u32, usize, Arc<ThreadPool>)>> = Mutex::new(None);
+static POOL: Pool = Mutex::new(None);
+
+/// The pool of work that comes from threads of another runtime, which do not hold the interpreter's lock: a fork may find
+/// its lock taken, so it is not the pool of all.
+static OUTSIDE: Pool = Mutex::new(None);
+
+type Pool = Mutex<Option<(u32, usize, Arc<ThreadPool>)>>;
 
 /// Runs work on about as many numbers, without the interpreter's lock if there is enough of it.
 pub fn run<R: Send>(py: Python<'_>, numbers: usize, work: impl FnOnce() -> R + Send) -> R {
@@ -48,6 +54,11 @@ fn install<R: Send>(py: Python<'_>, threads: usize, work: impl FnOnce() -> R + S
     py.detach(|| pool.install(work))
 }
 
+/// Runs work on about as many numbers, in a thread that does not hold the interpreter's lock.
+pub fn run_outside<R: Send>(numbers: usize, work: impl FnOnce() -> R + Send) -> R {
+    if numbers < SHARED { work() } else { pool_in(&OUTSIDE, threads()).install(work) }
+}
+
 /// The number of threads in use.
 pub fn threads() -> usize {
     match REQUESTED.load(Ordering::Relaxed) {
@@ -63,7 +74,11 @@ pub fn requested() -> bool {
 
 /// The pool of this process with a number of threads.
 pub fn pool(threads: usize) -> Arc<ThreadPool> {
-    let mut held = POOL.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    pool_in(&POOL, threads)
+}
+
+fn pool_in(pool: &Pool, threads: usize) -> Arc<ThreadPool> {
+    let mut held = pool.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let process = std::process::id();
     match &*held {
         Some((of, count, pool)) if (*of, *count) == (process, threads) => return pool.clone(),

@@ -1,0 +1,108 @@
+"""Log-densities of relaxed samples, with derivatives of any order in all three arguments."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from ._call import call, check_axis, check_tau, checked, floats, temperature
+
+
+def exp_concrete_log_prob(y: ArrayLike, logits: ArrayLike, tau: ArrayLike) -> jax.Array:
+    """Log-density of the logarithm of a relaxed sample, at `y` = `log_gumbel_softmax(..)`.
+
+    With n the number of unmasked categories and a = logits - tau y on them,
+    ln Γ(n) + (n - 1) ln tau + Σ a - n ln Σ exp(a). Only differences of `y` matter. -inf where `y` is -inf at an unmasked
+    category, or more at a masked one. Maddison, Mnih and Teh (2017), appendix C.
+
+    Args:
+        y: [.., k], broadcast against `logits`.
+        logits: [.., k]; -inf masks a category.
+        tau: temperature: a number, or an array that broadcasts against [.., 1].
+
+    Returns:
+        The log-density [..]. Half precision is computed in single precision and rounded.
+
+    Raises:
+        jax.errors.JaxRuntimeError: a logit is NaN or inf, a row is masked throughout, `y` is NaN, inf or -inf throughout
+            a row, or `tau` is not positive and finite.
+        TypeError: an argument is not of floats.
+        ValueError: the shapes do not broadcast.
+        NotImplementedError: the computation is compiled for another platform than the CPU.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from gumbel.jax import exp_concrete_log_prob
+    >>> y = jnp.log(jnp.array([0.1, 0.9]))
+    >>> print(jnp.exp(exp_concrete_log_prob(y, jnp.zeros(2), 1.0)).round(4))
+    """
+    y, logits = floats("y", y), floats("logits", logits)
+    check_axis(y, -1)
+    check_axis(logits, -1)
+    if y.shape[-1] != logits.shape[-1]:
+        raise ValueError(f"y and logits must have as many categories, got shapes {y.shape} and {logits.shape}")
+    check_tau(tau, jnp.promote_types(y.dtype, logits.dtype))
+    return checked(_exp_concrete, y, logits, tau)
+
+
+def binary_concrete_log_prob(y: ArrayLike, log_odds: ArrayLike, tau: ArrayLike) -> jax.Array:
+    """Log-density of a relaxed Bernoulli sample in logit space, at `y` = (log_odds + logistic noise) / tau.
+
+    ln tau + a - 2 softplus(a) with a = log_odds - tau y; -inf at `y` = ±inf. Maddison, Mnih and Teh (2017), appendix B.
+
+    Args:
+        y: [..], broadcast against `log_odds`.
+        log_odds: [..], finite.
+        tau: temperature: a number, or an array that broadcasts against [..].
+
+    Returns:
+        The log-density [..]. Half precision is computed in single precision and rounded.
+
+    Raises:
+        jax.errors.JaxRuntimeError: log-odds are not finite, `y` is NaN, or `tau` is not positive and finite.
+        TypeError, ValueError, NotImplementedError: as `exp_concrete_log_prob`.
+
+    >>> from gumbel.jax import binary_concrete_log_prob
+    >>> print(binary_concrete_log_prob(50.0, 100.0, 1.0))
+    """
+    y, log_odds = floats("y", y), floats("log_odds", log_odds)
+    check_tau(tau, jnp.promote_types(y.dtype, log_odds.dtype))
+    return checked(_binary_concrete, y, log_odds, tau)
+
+
+@jax.jit
+def _exp_concrete(y: jax.Array, logits: jax.Array, tau: Any) -> jax.Array:
+    dtype, y, logits, tau = _checked("check_exp_concrete", y, logits, tau)
+    live = logits > -jnp.inf
+    outside = jnp.any(live != (y > -jnp.inf), axis=-1)
+    # What is not used is replaced before the formula: a gradient through it would be NaN.
+    used = live & (y > -jnp.inf)
+    a = jnp.where(used, jnp.where(used, logits, 0) - tau * jnp.where(used, y, 0), -jnp.inf)
+    a -= jax.lax.stop_gradient(jnp.max(a, axis=-1, keepdims=True))
+    log_p = jnp.where(used, a - jnp.log(jnp.sum(jnp.exp(a), axis=-1, keepdims=True)), 0)
+    n = jnp.sum(live, axis=-1).astype(a.dtype)
+    volume = jax.lax.lgamma(n) + (n - 1) * jnp.log(jnp.broadcast_to(tau, (*n.shape, 1))[..., 0])
+    return jnp.where(outside, -jnp.inf, volume + jnp.sum(log_p, axis=-1)).astype(dtype)
+
+
+@jax.jit
+def _binary_concrete(y: jax.Array, log_odds: jax.Array, tau: Any) -> jax.Array:
+    dtype, y, log_odds, tau = _checked("check_binary_concrete", y, log_odds, tau)
+    inside = jnp.isfinite(y)
+    a = log_odds - tau * jnp.where(inside, y, 0)
+    log_prob = jnp.log(tau) + jax.nn.log_sigmoid(a) + jax.nn.log_sigmoid(-a)
+    return jnp.where(inside, log_prob, -jnp.inf).astype(dtype)
+
+
+def _checked(check: str, y: jax.Array, parameter: jax.Array, tau: Any) -> tuple[Any, jax.Array, jax.Array, jax.Array]:
+    """The type of the result, and the arguments in that of the computation.
+
+    The native check raises what the formula cannot. The temperature is multiplied by its result, 1, so that neither a
+    density nor its gradient is computed without it.
+    """
+    dtype = jnp.promote_types(y.dtype, parameter.dtype)
+    tau = temperature(tau, dtype)
+    y, parameter = y.astype(tau.dtype), parameter.astype(tau.dtype)
+    operands = map(jax.lax.stop_gradient, (y, parameter, tau))
+    return dtype, y, parameter, tau * call(check, [((), tau.dtype)], *operands)[0]
