@@ -101,7 +101,7 @@ def _perturbed(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
     numbers = wide(logits)
     largest = numbers.amax(-1, keepdim=True)
     valid = (numbers < math.inf).all() & (largest > -math.inf).all()
-    rounded = torch.as_tensor(tau, device=logits.device).to(numbers.dtype)
+    rounded = torch.as_tensor(tau, dtype=numbers.dtype, device=logits.device)
     valid = valid & (rounded > 0).all() & (rounded < math.inf).all()
     if not bool(valid):
         on_host(logits, key, tau)
@@ -110,7 +110,7 @@ def _perturbed(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
 
 def _tempered(halves: Tensor, tau: Temperature) -> Tensor:
     """Logits of the relaxed sample, the largest of which is 0 whatever the temperature."""
-    tau = torch.as_tensor(tau, device=halves.device).to(halves.dtype)
+    tau = torch.as_tensor(tau, dtype=halves.dtype, device=halves.device)
     gaps = halves - halves.amax(-1, keepdim=True)
     return torch.where(gaps == 0, 0.0, gaps / tau * 2)
 
