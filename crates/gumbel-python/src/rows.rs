@@ -3,6 +3,7 @@
 
 use crate::slice::{Slice, SliceMut};
 use gumbel_kernels::{Error, Logit, Real};
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
@@ -30,19 +31,34 @@ pub fn map(map: &impl RowMap, logits: Slice<'_>, k: usize, out: SliceMut<'_>) ->
 const CHUNK: usize = 8192;
 
 trait Half: Logit<Real = f32> {
-    fn round(x: f32) -> Self;
+    /// The lowest finite number.
+    const LOWEST: f32;
+
+    fn round(from: &[f32], to: &mut [Self]);
 }
 
 impl Half for f16 {
-    fn round(x: f32) -> Self {
-        f16::from_f32(x)
+    const LOWEST: f32 = -65504.0;
+
+    fn round(from: &[f32], to: &mut [Self]) {
+        to.convert_from_f32_slice(from);
     }
 }
 
 impl Half for bf16 {
-    fn round(x: f32) -> Self {
-        bf16::from_f32(x)
+    const LOWEST: f32 = f32::from_bits(0xff7f_0000);
+
+    fn round(from: &[f32], to: &mut [Self]) {
+        to.convert_from_f32_slice(from);
     }
+}
+
+/// Rounds numbers, those below the range to the lowest finite one: -inf means a mask and nothing else.
+fn round<L: Half>(from: &mut [f32], to: &mut [L]) {
+    for x in from.iter_mut() {
+        *x = if *x < L::LOWEST && *x > f32::NEG_INFINITY { L::LOWEST } else { *x };
+    }
+    L::round(from, to);
 }
 
 fn in_half<L: Half>(map: &impl RowMap, logits: &[L], k: usize, out: &mut [L]) -> Result<(), Error> {
@@ -53,7 +69,7 @@ fn in_half<L: Half>(map: &impl RowMap, logits: &[L], k: usize, out: &mut [L]) ->
     let run = |(chunk, (logits, out)): (usize, (&[L], &mut [L]))| {
         let mut single = vec![0.0; logits.len()];
         map.run(chunk * rows, logits, &mut single).map_err(|error| shifted(error, chunk * rows))?;
-        out.iter_mut().zip(single).for_each(|(out, x)| *out = L::round(x));
+        round(&mut single, out);
         Ok(())
     };
     if logits.len() < crate::threads::SHARED {

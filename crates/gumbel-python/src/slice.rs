@@ -1,6 +1,7 @@
 //! Slices of the types that arrays and tensors have.
 
 use gumbel_kernels::Real;
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use std::borrow::Cow;
 
@@ -52,8 +53,8 @@ impl<'a> Slice<'a> {
     /// The numbers in single precision; of doubles, rounded.
     pub fn single(self) -> Cow<'a, [f32]> {
         match self {
-            Self::F16(numbers) => numbers.iter().map(|x| x.to_f32()).collect(),
-            Self::Bf16(numbers) => numbers.iter().map(|x| x.to_f32()).collect(),
+            Self::F16(numbers) => Cow::Owned(numbers.to_f32_vec()),
+            Self::Bf16(numbers) => Cow::Owned(numbers.to_f32_vec()),
             Self::F32(numbers) => Cow::Borrowed(numbers),
             Self::F64(numbers) => numbers.iter().map(|&x| x as f32).collect(),
         }
