@@ -264,6 +264,17 @@ def test_gradients_of_extreme_rows_are_numbers_and_masks_have_none(to_path):
         assert not bool(gradient.isnan().any()) and not bool(gradient[logits == MASKED].any()), number
 
 
+@pytest.mark.skipif(not torch.set_flush_denormal(False), reason="this processor keeps subnormal numbers")
+def test_a_subnormal_temperature_is_a_small_one_also_where_it_would_be_flushed_to_zero():
+    logits = torch.tensor([0.0, 0.0, -1.0], requires_grad=True)
+    torch.set_flush_denormal(True)
+    try:
+        path.probabilities(logits, torch.tensor([1.0, 0.0, 0.0]), 1e-42)[0].backward()
+    finally:
+        torch.set_flush_denormal(False)
+    assert not bool(logits.grad.isnan().any()) and logits.grad[0] > 1e30 and logits.grad[2] == 0
+
+
 def test_the_index_of_an_error_is_the_place_in_the_callers_tensor():
     logits, hard = LOGITS.clone(), states()[:, :1]
     with pytest.raises(gumbel.Error) as caught:

@@ -99,11 +99,9 @@ def reinforce(log_prob: Tensor, values: Tensor, baseline: Tensor | float = 0.0) 
     tensor([ 0.2500, -0.7500])
     """
     check_values(1, log_prob=log_prob, values=values)
-    if isinstance(baseline, Tensor):
-        baseline = wide(baseline)
-        if broadcast_shape(baseline, values) != tuple(values.shape):
-            shapes = f"{tuple(values.shape)}, got {tuple(baseline.shape)}"
-            raise ValueError(f"the baseline must broadcast to the shape of the values, {shapes}")
+    if isinstance(baseline, Tensor) and broadcast_shape(baseline, values) != tuple(values.shape):
+        shapes = f"{tuple(values.shape)}, got {tuple(baseline.shape)}"
+        raise ValueError(f"the baseline must broadcast to the shape of the values, {shapes}")
     return weighted(log_prob, values, wide(values) - baseline)
 
 
