@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from ._call import call, check_axis, check_tau, checked, floats, temperature
@@ -36,6 +37,9 @@ def exp_concrete_log_prob(y: ArrayLike, logits: ArrayLike, tau: ArrayLike) -> ja
     check_axis(logits, -1)
     if y.shape[-1] != logits.shape[-1]:
         raise ValueError(f"y and logits must have as many categories, got shapes {y.shape} and {logits.shape}")
+    if np.shape(tau)[-1:] not in ((), (1,)):
+        raise ValueError(f"tau must be a number or broadcast with [.., 1], got shape {np.shape(tau)}")
+    np.broadcast_shapes(y.shape, logits.shape, np.shape(tau))
     check_tau(tau, jnp.promote_types(y.dtype, logits.dtype))
     return checked(_exp_concrete, y, logits, tau)
 
@@ -58,6 +62,7 @@ def binary_concrete_log_prob(y: ArrayLike, log_odds: ArrayLike, tau: ArrayLike) 
     -50.0
     """
     y, log_odds = floats("y", y), floats("log_odds", log_odds)
+    np.broadcast_shapes(y.shape, log_odds.shape, np.shape(tau))
     check_tau(tau, jnp.promote_types(y.dtype, log_odds.dtype))
     return checked(_binary_concrete, y, log_odds, tau)
 
@@ -74,8 +79,10 @@ def _exp_concrete(y: jax.Array, logits: jax.Array, tau: Any) -> jax.Array:
     a -= jax.lax.stop_gradient(jnp.max(a, axis=-1, keepdims=True))
     log_p = jnp.where(used, a - jnp.log(jnp.sum(jnp.exp(a), axis=-1, keepdims=True)), 0)
     n = jnp.sum(live, axis=-1).astype(a.dtype)
-    volume = jax.lax.lgamma(n) + (n - 1) * jnp.log(jnp.broadcast_to(tau, (*n.shape, 1))[..., 0])
-    return jnp.where(outside, -jnp.inf, volume + jnp.sum(log_p, axis=-1)).astype(dtype)
+    volume = jax.lax.lgamma(n) + (n - 1) * jnp.log(tau[..., 0] if tau.ndim else tau)
+    # One category leaves no freedom.
+    log_prob = jnp.where(n > 1, volume + jnp.sum(log_p, axis=-1), 0)
+    return jnp.where(outside, -jnp.inf, log_prob).astype(dtype)
 
 
 @jax.jit
