@@ -105,9 +105,11 @@ impl SliceMut<'_> {
 
     /// Writes numbers of the type that the kernels computed in, rounded to this one.
     pub fn write<T: Real>(self, from: &[T]) {
+        // By way of single precision: `half` ignores the last bits of a double, and so rounds some numbers wrongly.
+        let single = |x: T| x.into() as f32;
         match self {
-            Self::F16(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = f16::from_f64(x.into())),
-            Self::Bf16(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = bf16::from_f64(x.into())),
+            Self::F16(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = f16::from_f32(single(x))),
+            Self::Bf16(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = bf16::from_f32(single(x))),
             Self::F32(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = x.into() as f32),
             Self::F64(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = x.into()),
         }

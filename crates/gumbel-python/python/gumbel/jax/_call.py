@@ -16,6 +16,9 @@ from .._native import xla_handlers
 FAULT = "OUT_OF_RANGE: "
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
+# The positive numbers of single precision.
+SMALLEST, LARGEST = 2.0**-149, (2 - 2.0**-23) * 2.0**127
+
 for _name, _handler in xla_handlers().items():
     jax.ffi.register_ffi_target(_name, _handler, platform="cpu", api_version=1)
 
@@ -24,9 +27,37 @@ def call(
     name: str, results: Sequence[tuple[Sequence[int], DTypeLike]], *operands: jax.Array
 ) -> list[jax.Array]:
     """Calls a handler. An operand that `jax.vmap` leaves alone is not copied for each example."""
-    metadata = [jax.ShapeDtypeStruct(tuple(shape), dtype) for shape, dtype in results]
+    first, *others = alike(*operands)
+    metadata = [_like(first, tuple(shape), dtype) for shape, dtype in results]
     function = jax.ffi.ffi_call(f"gumbel.{name}", metadata, vmap_method="expand_dims")
-    return list(function(on_cpu(operands[0]), *operands[1:]))
+    return list(function(on_cpu(first), *others))
+
+
+def alike(*operands: jax.Array) -> tuple[jax.Array, ...]:
+    """The operands, within `jax.shard_map` with the same varying axes, as a primitive needs them."""
+    axes = frozenset[str]().union(*map(_varying, operands))
+    return tuple(_vary(operand, tuple(axes - _varying(operand))) for operand in operands)
+
+
+def _varying(array: jax.Array) -> frozenset[str]:
+    aval: Any = jax.typeof(array)
+    axes: frozenset[str] = aval.mat.varying if hasattr(aval, "mat") else getattr(aval, "vma", frozenset())
+    return axes
+
+
+def _vary(array: jax.Array, axes: tuple[str, ...]) -> jax.Array:
+    if not axes:
+        return array
+    lax: Any = jax.lax  # The function has another name in JAX 0.8.
+    varied: jax.Array = lax.pcast(array, axes, to="varying") if hasattr(lax, "pcast") else lax.pvary(array, axes)
+    return varied
+
+
+def _like(array: jax.Array, shape: tuple[int, ...], dtype: DTypeLike) -> Any:
+    """The type of a result, within `jax.shard_map` with the varying axes of an operand."""
+    if _varying(array):
+        return jax.typeof(jax.lax.full_like(array, 0, dtype=dtype, shape=shape))
+    return jax.ShapeDtypeStruct(shape, dtype)
 
 
 def checked(function: Callable[..., Any], *arguments: Any) -> jax.Array:
@@ -63,14 +94,15 @@ def check_axis(logits: jax.Array, axis: int) -> int:
     return axis
 
 
-def key_words(key: ArrayLike) -> jax.Array:
+def key_words(key: Any) -> jax.Array:
     """The words of a key: two or four."""
-    array = key if isinstance(key, jax.Array) else jnp.asarray(key)
-    typed = jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
-    words = jax.random.key_data(array) if typed else array
+    expected = "key must be a key of jax.random.key, of two or four words"
+    if not isinstance(key, (jax.Array, np.ndarray)):
+        raise TypeError(f"{expected}; got {type(key).__name__}")
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    words: jax.Array = jax.random.key_data(key) if typed else jnp.asarray(key)
     if words.dtype != jnp.uint32 or words.ndim == 0 or words.shape[-1] not in (2, 4):
-        text = f"{array.dtype}{list(array.shape)}"
-        raise TypeError(f"key must be a key of jax.random.key, of two or four words; got {text}")
+        raise TypeError(f"{expected}; got {key.dtype}{list(key.shape)}")
     if words.ndim > 1:
         text = f"key must be a single key, got keys of shape {words.shape[:-1]}; use jax.vmap for a batch"
         raise ValueError(text)
@@ -80,7 +112,7 @@ def key_words(key: ArrayLike) -> jax.Array:
 def check_tau(tau: ArrayLike, dtype: np.dtype[Any]) -> None:
     """Rejects a number that is zero or infinite in the type of the computation, while it is known as it was given."""
     if isinstance(tau, float) and dtype != jnp.float64 and 0.0 < tau < np.inf:
-        if not np.finfo(np.float32).smallest_subnormal <= tau <= np.finfo(np.float32).max:
+        if not SMALLEST <= tau <= LARGEST:
             text = f"{FAULT}temperature must be positive and finite, got {tau} for {dtype} logits"
             raise jax.errors.JaxRuntimeError(text)
 

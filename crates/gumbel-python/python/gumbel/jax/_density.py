@@ -5,68 +5,64 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from ._call import call, check_axis, check_tau, checked, floats, temperature
 
 
 def exp_concrete_log_prob(y: ArrayLike, logits: ArrayLike, tau: ArrayLike) -> jax.Array:
-    """Log-density of the logarithm of a relaxed sample, at `y` = `log_gumbel_softmax(..)`.
+    """Log-density of the ExpConcrete distribution, that of `log_gumbel_softmax`, at `y`.
 
-    With n the number of unmasked categories and a = logits - tau y on them,
-    ln Γ(n) + (n - 1) ln tau + Σ a - n ln Σ exp(a). Only differences of `y` matter. -inf where `y` is -inf at an unmasked
-    category, or more at a masked one. Maddison, Mnih and Teh (2017), appendix C.
+    ln Γ(n) + (n - 1) ln tau + Σ a - n ln Σ exp(a) with a = logits - tau y, over the n unmasked categories. With respect to the
+    n - 1 log-ratios of the sample, so only differences of `y` matter. -inf where `y` is -inf at an unmasked category, or more
+    than -inf at a mask. Half precision is computed in single precision and rounded.
 
-    Args:
-        y: [.., k], broadcast against `logits`.
-        logits: [.., k]; -inf masks a category.
-        tau: temperature: a number, or an array that broadcasts against [.., 1].
+    Shapes: y, logits [.., K], which broadcast; tau a number, or an array that broadcasts with [.., 1]; result [..].
 
-    Returns:
-        The log-density [..]. Half precision is computed in single precision and rounded.
+    Raises: `jax.errors.JaxRuntimeError` if a logit is NaN or +inf, a row is masked throughout, `y` is NaN or +inf, or -inf
+    throughout a row, or `tau` is not positive and finite. `TypeError` if an argument is not of floats. `ValueError` for shapes
+    that do not broadcast, or no categories. `NotImplementedError` as `gumbel_softmax`.
 
-    Raises:
-        jax.errors.JaxRuntimeError: a logit is NaN or inf, a row is masked throughout, `y` is NaN, inf or -inf throughout
-            a row, or `tau` is not positive and finite.
-        TypeError: an argument is not of floats.
-        ValueError: the shapes do not broadcast.
-        NotImplementedError: the computation is compiled for another platform than the CPU.
+    Source: Maddison, Mnih and Teh (2017), appendix C.
 
     >>> import jax, jax.numpy as jnp
     >>> from gumbel.jax import exp_concrete_log_prob
     >>> y = jnp.log(jnp.array([0.1, 0.9]))
-    >>> print(jnp.exp(exp_concrete_log_prob(y, jnp.zeros(2), 1.0)).round(4))
+    >>> print(exp_concrete_log_prob(y, jnp.zeros(2), 1.0))
+    -2.4079456
     """
     y, logits = floats("y", y), floats("logits", logits)
     check_axis(y, -1)
     check_axis(logits, -1)
     if y.shape[-1] != logits.shape[-1]:
         raise ValueError(f"y and logits must have as many categories, got shapes {y.shape} and {logits.shape}")
+    if np.shape(tau)[-1:] not in ((), (1,)):
+        raise ValueError(f"tau must be a number or broadcast with [.., 1], got shape {np.shape(tau)}")
+    np.broadcast_shapes(y.shape, logits.shape, np.shape(tau))
     check_tau(tau, jnp.promote_types(y.dtype, logits.dtype))
     return checked(_exp_concrete, y, logits, tau)
 
 
 def binary_concrete_log_prob(y: ArrayLike, log_odds: ArrayLike, tau: ArrayLike) -> jax.Array:
-    """Log-density of a relaxed Bernoulli sample in logit space, at `y` = (log_odds + logistic noise) / tau.
+    """Log-density of the Binary Concrete distribution (relaxed Bernoulli) in logit space, at `y`.
 
-    ln tau + a - 2 softplus(a) with a = log_odds - tau y; -inf at `y` = ±inf. Maddison, Mnih and Teh (2017), appendix B.
+    ln tau + a - 2 softplus(a) with a = log_odds - tau y: the distribution of y = (log_odds + logistic noise) / tau. -inf at
+    y = ±inf. Half precision is computed in single precision and rounded.
 
-    Args:
-        y: [..], broadcast against `log_odds`.
-        log_odds: [..], finite.
-        tau: temperature: a number, or an array that broadcasts against [..].
+    Shapes: y, log_odds and tau [..], which broadcast; result [..].
 
-    Returns:
-        The log-density [..]. Half precision is computed in single precision and rounded.
+    Raises: `jax.errors.JaxRuntimeError` if `y` is NaN, log-odds are not finite, or `tau` is not positive and finite. Others as
+    `exp_concrete_log_prob`.
 
-    Raises:
-        jax.errors.JaxRuntimeError: log-odds are not finite, `y` is NaN, or `tau` is not positive and finite.
-        TypeError, ValueError, NotImplementedError: as `exp_concrete_log_prob`.
+    Source: Maddison, Mnih and Teh (2017), appendix B.
 
     >>> from gumbel.jax import binary_concrete_log_prob
     >>> print(binary_concrete_log_prob(50.0, 100.0, 1.0))
+    -50.0
     """
     y, log_odds = floats("y", y), floats("log_odds", log_odds)
+    np.broadcast_shapes(y.shape, log_odds.shape, np.shape(tau))
     check_tau(tau, jnp.promote_types(y.dtype, log_odds.dtype))
     return checked(_binary_concrete, y, log_odds, tau)
 
@@ -74,16 +70,19 @@ def binary_concrete_log_prob(y: ArrayLike, log_odds: ArrayLike, tau: ArrayLike) 
 @jax.jit
 def _exp_concrete(y: jax.Array, logits: jax.Array, tau: Any) -> jax.Array:
     dtype, y, logits, tau = _checked("check_exp_concrete", y, logits, tau)
-    live = logits > -jnp.inf
-    outside = jnp.any(live != (y > -jnp.inf), axis=-1)
-    # What is not used is replaced before the formula: a gradient through it would be NaN.
-    used = live & (y > -jnp.inf)
-    a = jnp.where(used, jnp.where(used, logits, 0) - tau * jnp.where(used, y, 0), -jnp.inf)
+    live, reached = logits > -jnp.inf, y > -jnp.inf
+    outside = jnp.any(live != reached, axis=-1)
+    # What is infinite is replaced before the formula, not after: a gradient through it would be NaN.
+    value = jnp.where(live, logits, 0) - tau * jnp.where(reached, y, 0)
+    used = (live & reached) | outside[..., None]
+    a = jnp.where(used, value, -jnp.inf)
     a -= jax.lax.stop_gradient(jnp.max(a, axis=-1, keepdims=True))
     log_p = jnp.where(used, a - jnp.log(jnp.sum(jnp.exp(a), axis=-1, keepdims=True)), 0)
     n = jnp.sum(live, axis=-1).astype(a.dtype)
-    volume = jax.lax.lgamma(n) + (n - 1) * jnp.log(jnp.broadcast_to(tau, (*n.shape, 1))[..., 0])
-    return jnp.where(outside, -jnp.inf, volume + jnp.sum(log_p, axis=-1)).astype(dtype)
+    volume = jax.lax.lgamma(n) + (n - 1) * jnp.log(tau[..., 0] if tau.ndim else tau)
+    # One category leaves no freedom.
+    log_prob = jnp.where(n > 1, volume + jnp.sum(log_p, axis=-1), 0)
+    return jnp.where(outside, -jnp.inf, log_prob).astype(dtype)
 
 
 @jax.jit

@@ -17,35 +17,35 @@ def gumbel_softmax(
 ) -> jax.Array:
     """Relaxed one-hot sample: softmax((logits + Gumbel noise) / tau) along an axis.
 
-    A logit of -inf masks its category: its entry is exactly 0, and so is its gradient. With `hard`, the value is the
-    exact one-hot sample of `categorical` for the same key, and the gradient that of the relaxed sample
-    (straight-through). A new temperature compiles nothing again, and the sample has a gradient in it. Jang, Gu and Poole
-    (2017), eq. 2; Maddison, Mnih and Teh (2017), section 3.
+    A logit of -inf masks its category: its entry is exactly 0, and so is its gradient, whatever the cotangent is there. With
+    `hard`, the value is the exact one-hot sample that `categorical` draws with the same key, and the gradient is that of the
+    relaxed sample (straight-through). The sample has derivatives of any order in the logits and in `tau`; a new temperature
+    compiles nothing again.
 
-    Args:
-        key: a key of `jax.random.key` or `jax.random.PRNGKey`. The sample is that of `gumbel.gumbel_softmax` with
-            `noise=gumbel.Noise(a << 32 | b)`, bit for bit, where a, b are the words of the key.
-        logits: [..], float16, bfloat16, float32 or float64.
-        tau: temperature, a positive number. Use `jax.vmap` for one per example.
-        axis: axis of the categories.
-        hard: whether the value is one-hot.
+    `key` is a key of `jax.random.key` or `jax.random.PRNGKey`. The noise of one with the words a, b is that of
+    `gumbel.Noise(a << 32 | b)`, so the sample is that of `gumbel.gumbel_softmax`, bit for bit. Of four words, the last two
+    are the id of the noise. `tau` is one number; `jax.vmap` takes one for each example. Half precision is computed in
+    single precision and rounded.
 
-    Returns:
-        An array of the shape and the type of the logits.
+    Shapes: logits and result [.., K, ..], with the categories on `axis`; float16, bfloat16, float32 or float64.
 
-    Raises:
-        jax.errors.JaxRuntimeError: a logit is NaN or inf, a row is masked throughout, or `tau` is not positive and
-            finite.
-        TypeError: the logits are not floats, or `key` is no key.
-        ValueError: `axis` is out of range, there are no categories, or `key` or `tau` is a batch.
-        NotImplementedError: the computation is compiled for another platform than the CPU.
+    Raises: `jax.errors.JaxRuntimeError` if a logit is NaN or +inf, a row is masked throughout, or `tau` is not positive and
+    finite. `TypeError` if the logits are not floats, or `key` is not a key. `ValueError` for an axis out of range
+    (`numpy.exceptions.AxisError`), no categories, a batch of keys or of temperatures. `NotImplementedError` if it is
+    compiled for a platform other than the CPU. In a function that the caller compiled, JAX may report a
+    `JaxRuntimeError` as a `ValueError` with the same message, from the second run on.
+
+    Source: Jang, Gu and Poole (2017), eq. 2; Maddison, Mnih and Teh (2017), section 3.
 
     >>> import jax, jax.numpy as jnp
     >>> from gumbel.jax import gumbel_softmax
     >>> key, logits = jax.random.key(7), jnp.array([0.0, 1.0, -jnp.inf])
     >>> print(gumbel_softmax(key, logits, 0.5).round(4))
+    [0.8382 0.1618 0.    ]
     >>> print(gumbel_softmax(key, logits, 0.5, hard=True))
+    [1. 0. 0.]
     >>> print(jax.grad(lambda logits: gumbel_softmax(key, logits, 0.5)[0])(logits).round(4))
+    [ 0.2712 -0.2712  0.    ]
     """
     array = floats("logits", logits)
     axis = check_axis(array, axis)
@@ -56,14 +56,20 @@ def gumbel_softmax(
 def log_gumbel_softmax(
     key: ArrayLike, logits: ArrayLike, tau: ArrayLike = 1.0, *, axis: int = -1
 ) -> jax.Array:
-    """Logarithm of a relaxed sample, finite however small the sample is: an ExpConcrete sample.
+    """Logarithm of the sample of `gumbel_softmax` with the same key.
 
-    -inf exactly at masks, where the gradient is exactly 0. Arguments, result and errors are those of `gumbel_softmax`.
-    Maddison, Mnih and Teh (2017), appendix C.
+    Finite however small the sample is: -inf exactly at masks, where the gradient is exactly 0.
+
+    Shapes: logits and result [.., K, ..], with the categories on `axis`.
+
+    Raises: what `gumbel_softmax` raises.
+
+    Source: Maddison, Mnih and Teh (2017), appendix C.
 
     >>> import jax, jax.numpy as jnp
     >>> from gumbel.jax import log_gumbel_softmax
     >>> print(log_gumbel_softmax(jax.random.key(7), jnp.array([0.0, 1.0]), 0.01).round(4))
+    [  0.       -82.243195]
     """
     array = floats("logits", logits)
     axis = check_axis(array, axis)

@@ -22,32 +22,28 @@ def categorical(
     replace: bool = True,
     mode: str | None = None,
 ) -> jax.Array:
-    """Exact samples, by the Gumbel-max trick: `jax.random.categorical` with noise that has full tails.
+    """Index of an exact sample, by the Gumbel-max trick: `jax.random.categorical` with noise that has full tails.
 
-    A category of probability 1e-18 is drawn as often as it should be, in every type. The sample is the index of the
-    largest entry of `gumbel_softmax` for the same key. Maddison, Tarlow and Minka (2014); without replacement, Kool, van
-    Hoof and Welling (2019).
+    A category of probability 1e-18 is drawn as often as it should be, in half precision too. With the same key, the index is
+    that of the largest entry of `gumbel_softmax`. `mode` is accepted because `jax.random.categorical` has it; the noise does
+    not depend on it. The result has no gradient.
 
-    Args:
-        key: a key.
-        logits: [..], unnormalized; -inf masks a category.
-        axis: axis of the categories.
-        shape: shape of the result, to which the shape of the logits without `axis` broadcasts (the default).
-        replace: whether the samples that the leading axes of `shape` add are drawn with replacement.
-        mode: accepted because `jax.random.categorical` has it. The noise does not depend on it.
+    Shapes: logits [.., K, ..], with the categories on `axis`; result `shape`, to which the shape of the logits without `axis`
+    broadcasts (the default). int32. Without `replace`, the samples that the leading axes of `shape` add are different
+    categories, drawn in order.
 
-    Returns:
-        An int32 array of shape `shape`.
+    Raises: what `gumbel_softmax` raises; `ValueError` if the logits do not broadcast to `shape`, or more samples are drawn
+    without replacement than there are categories.
 
-    Raises:
-        jax.errors.JaxRuntimeError: a logit is NaN or inf, or a row has fewer unmasked categories than it needs.
-        TypeError, ValueError, NotImplementedError: as `gumbel_softmax`; `shape` does not fit.
+    Source: Maddison, Tarlow and Minka (2014); without replacement Kool, van Hoof and Welling (2019).
 
     >>> import jax, jax.numpy as jnp
     >>> from gumbel.jax import categorical
     >>> logits = jnp.log(jnp.array([0.1, 0.2, 0.7]))
     >>> print(categorical(jax.random.key(0), logits, shape=(8,)))
+    [2 1 0 2 2 1 1 2]
     >>> print(categorical(jax.random.key(0), logits, shape=(2,), replace=False))
+    [2 1]
     """
     array = floats("logits", logits)
     axis = check_axis(array, axis)
@@ -57,24 +53,19 @@ def categorical(
 def top_k(key: ArrayLike, logits: ArrayLike, k: int, *, axis: int = -1) -> jax.Array:
     """Indices of `k` categories drawn without replacement, in order of sampling (Plackett-Luce).
 
-    The first is the sample of `categorical` for the same key. Kool, van Hoof and Welling (2019).
+    The first is the sample of `categorical` with the same key. The result has no gradient.
 
-    Args:
-        key: a key.
-        logits: [..], unnormalized; -inf masks a category.
-        k: number of categories to draw.
-        axis: axis of the categories.
+    Shapes: logits [.., K, ..], with the categories on `axis`; result [.., k, ..], int32.
 
-    Returns:
-        An int32 array of the shape of the logits, with length `k` on `axis`.
+    Raises: what `gumbel_softmax` raises; `jax.errors.JaxRuntimeError` if a row has fewer than `k` unmasked categories;
+    `ValueError` if `k` is negative.
 
-    Raises:
-        jax.errors.JaxRuntimeError: a logit is NaN or inf, or a row has fewer than `k` unmasked categories.
-        TypeError, ValueError, NotImplementedError: as `gumbel_softmax`; `k` is negative.
+    Source: Kool, van Hoof and Welling (2019).
 
     >>> import jax, jax.numpy as jnp
     >>> from gumbel.jax import top_k
     >>> print(top_k(jax.random.key(3), jnp.array([0.0, 1.0, 2.0, 3.0]), 2))
+    [3 2]
     """
     array = floats("logits", logits)
     axis, k = check_axis(array, axis), operator.index(k)
@@ -88,25 +79,20 @@ def gumbel(
 ) -> jax.Array:
     """Standard Gumbel noise from -4.2 to 67.2, never truncated and never infinite.
 
-    Half precision is single precision rounded, so its tails are as full. `mode` is accepted because `jax.random.gumbel`
-    has it; the noise does not depend on it.
+    That of `gumbel.Noise(a << 32 | b).gumbel` for a key with the words a, b. Half precision is single precision rounded, so
+    its tails are as full. `mode` is accepted because `jax.random.gumbel` has it; the noise does not depend on it.
 
-    Args:
-        key: a key. The noise is that of `gumbel.Noise(a << 32 | b).gumbel`, where a, b are the words of the key.
-        shape: shape of the result.
-        dtype: float16, bfloat16, float32 or float64.
+    Shapes: result `shape`; `dtype` is float16, bfloat16, float32 or float64.
 
-    Returns:
-        An array of shape `shape`.
+    Raises: `TypeError` if `dtype` is another type, or `key` is not a key; `ValueError` for a negative length or a batch of
+    keys; `NotImplementedError` as `gumbel_softmax`.
 
-    Raises:
-        TypeError: `dtype` is not one of these, or `key` is no key.
-        ValueError: a length is negative, or `key` is a batch.
-        NotImplementedError: the computation is compiled for another platform than the CPU.
+    Source: Gumbel (1954); the inverse of the distribution function.
 
     >>> import jax
     >>> from gumbel.jax import gumbel
     >>> print(gumbel(jax.random.key(7), (3,)))
+    [ 3.069037   1.246605  -0.7747282]
     """
     dtype = jax.dtypes.canonicalize_dtype(float if dtype is None else dtype)
     if dtype.name not in FLOATS:
@@ -121,10 +107,11 @@ def _categorical(
     rows = jax.lax.stop_gradient(jnp.moveaxis(logits, axis, -1))
     batch, categories = rows.shape[:-1], rows.shape[-1]
     shape = batch if shape is None else shape
-    if len(shape) < len(batch) or jnp.broadcast_shapes(shape, batch) != shape:
+    prefix = shape[: max(len(shape) - len(batch), 0)]
+    fits = (own in (1, length) for own, length in zip(reversed(batch), reversed(shape), strict=False))
+    if len(shape) < len(batch) or not all(fits):
         text = f"shape must be one that the logits without their axis, {batch}, broadcast to; got {shape}"
         raise ValueError(text)
-    prefix = shape[: len(shape) - len(batch)]
     if replace:
         return _max(key_words(key), jnp.broadcast_to(rows, (*shape, categories)))
     count = math.prod(prefix)

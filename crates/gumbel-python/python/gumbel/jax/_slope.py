@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from ._call import call
+from ._call import alike, call
 
 
 def slope(y: jax.Array, direction: jax.Array, tau: jax.Array) -> jax.Array:
@@ -15,7 +15,7 @@ def slope(y: jax.Array, direction: jax.Array, tau: jax.Array) -> jax.Array:
 
     Exactly 0 where y is 0, whatever the direction is there.
     """
-    result: jax.Array = _slope.bind(y, direction, tau)
+    result: jax.Array = _slope.bind(*alike(y, direction, tau))
     return result
 
 
