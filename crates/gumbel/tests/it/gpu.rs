@@ -133,6 +133,17 @@ fn samples_without_replacement_are_those_of_the_cpu() {
     }
 }
 
+/// Gaps of 2^30 leave no room for noise: keys are equal.
+#[test]
+fn the_first_of_equal_keys_comes_first() {
+    let _alone = alone();
+    let order = |device: Device| {
+        let logits = Tensor::<1>::full([300], -2f32.powi(30), &device).slice_fill([7..8], 0.0);
+        numbers(subset::gumbel_top_k(logits, 100, &mut noise()).unwrap().float())
+    };
+    assert_eq!(order(gpu()), order(Device::flex()));
+}
+
 /// The gradient of a logarithm is not rounded on the way, and no other is made of rounded samples.
 #[test]
 fn half_precision_is_computed_in_single() {
