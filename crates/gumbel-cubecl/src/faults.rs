@@ -65,7 +65,7 @@ const KINDS: [FaultKind; 4] = [FaultKind::Logit, FaultKind::AllMasked, FaultKind
 /// Calls with a name and with rows of their own.
 const LATEST: u32 = 1024;
 /// The first call with a fault, and for each of the latest calls and each kind the first row: nothing is noted.
-const NONE: [u32; 1 + LATEST as usize * KINDS.len()] = [u32::MAX; 1 + LATEST as usize * KINDS.len()];
+static NONE: [u32; 1 + LATEST as usize * KINDS.len()] = [u32::MAX; 1 + LATEST as usize * KINDS.len()];
 /// The number of calls after which they are counted from 1 again, once nobody can remember the first.
 const MANY: u32 = 1 << 31;
 
@@ -138,10 +138,9 @@ fn first_of_call(call: u32) -> u32 {
     1 + call % LATEST * KINDS.len() as u32
 }
 
+#[cfg(feature = "run-time")]
 #[cfg(test)]
 mod tests {
-    #![cfg(feature = "run-time")]
-
     use super::*;
     use crate::check::find_unfit;
     use crate::device::{Device, Precision};

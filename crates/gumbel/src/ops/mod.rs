@@ -24,7 +24,7 @@ pub(crate) use kind::{Form, NoiseKind};
 pub(crate) use portable::{log_volume, per_count};
 
 use crate::Error;
-use crate::tensor::{at_least_single, restored, scatter_one, tracked_as};
+use crate::tensor::{at_least_single, restored, scatter_one};
 use burn::tensor::{DType, Device, Int, Shape, Tensor};
 use gumbel_kernels::Stream;
 
@@ -100,12 +100,11 @@ pub(crate) fn gumbel_max<const D: usize>(logits: Tensor<D>, stream: Stream) -> R
 
 /// [`gumbel_max`] as one-hot rows in the type of the logits, without a gradient.
 pub(crate) fn sample_one_hot<const D: usize>(logits: Tensor<D>, stream: Stream) -> Result<Tensor<D>, Error> {
-    let zeros = logits.zeros_like().detach();
     #[cfg(feature = "cube")]
     if let Place::Cube = Place::of(&logits) {
-        let z = cube::gumbel_softmax(logits.inner(), 1.0, stream, Form::StraightThrough)?;
-        return Ok(tracked_as(z, &zeros));
+        return cube::sample_one_hot(logits, stream);
     }
+    let zeros = logits.zeros_like().detach();
     Ok(scatter_one(zeros, gumbel_max(logits, stream)?))
 }
 

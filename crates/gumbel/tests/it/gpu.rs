@@ -138,7 +138,7 @@ fn samples_without_replacement_are_those_of_the_cpu() {
 fn the_first_of_equal_keys_comes_first() {
     let _alone = alone();
     let order = |device: Device| {
-        let logits = Tensor::<1>::full([300], -2f32.powi(30), &device).slice_fill([7..8], 0.0);
+        let logits = Tensor::<1>::full([300], -2f32.powi(30), &device).slice_fill(7..8, 0.0);
         numbers(subset::gumbel_top_k(logits, 100, &mut noise()).unwrap().float())
     };
     assert_eq!(order(gpu()), order(Device::flex()));
@@ -228,7 +228,7 @@ fn densities_and_divergences_are_those_of_the_cpu() {
     // Outside the support without a fault.
     same("ExpConcrete off the support", [6, 4], true, |l: Tensor<2>| {
         let y = point(&l).log().slice_fill([1..2, 1..2], f32::INFINITY);
-        let y = y.slice_fill([2..3], f32::NEG_INFINITY).slice_fill([3..4, 2..3], 0.5);
+        let y = y.slice_fill(2..3, f32::NEG_INFINITY).slice_fill([3..4, 2..3], 0.5);
         Ok(ExpConcrete::new(l, 0.7)?.log_prob(y))
     });
 }

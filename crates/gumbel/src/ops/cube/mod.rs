@@ -59,6 +59,11 @@ pub(super) fn gumbel_max<const D: usize>(
     Ok(Tensor::from_dispatch(Dispatch::index(logits.clone().into_dispatch(), stream)))
 }
 
+pub(super) fn sample_one_hot<const D: usize>(logits: Tensor<D>, stream: Stream) -> Result<Tensor<D>, Error> {
+    let z = gumbel_softmax(logits.clone().inner(), 1.0, stream, Form::StraightThrough)?;
+    Ok(tracked_as(z, &logits))
+}
+
 pub(super) fn gumbel_top_k<const D: usize>(
     logits: &Tensor<D>,
     count: usize,
