@@ -106,8 +106,8 @@ fn samples_are_those_of_the_cpu() {
     same("of a part of a tensor", [4, 3, 7], false, part);
 }
 
-const DRAWS: [fn(&mut Noise, [usize; 1], &Device) -> Tensor<1>; 5] =
-    [Noise::uniform, Noise::exponential, Noise::gumbel, Noise::logistic, Noise::normal];
+type Draw = fn(&mut Noise, [usize; 1], &Device) -> Tensor<1>;
+const DRAWS: [Draw; 5] = [Noise::uniform, Noise::exponential, Noise::gumbel, Noise::logistic, Noise::normal];
 
 #[test]
 fn noise_is_that_of_the_cpu() {
