@@ -38,9 +38,14 @@ pub fn check_logits(device: &Device, logits: &Matrix, operation: &'static str) -
     if logits.rows == 0 {
         return Ok(());
     }
+    find_unfit(device, logits, device.note(operation));
+    Ok(())
+}
+
+/// Notes the first row that cannot be sampled from as that of a call.
+pub(crate) fn find_unfit(device: &Device, logits: &Matrix, (note, call): (BufferArg, u32)) {
     let short = Plan::new(&device.client, logits.k, 0, &[logits]);
     let plan = short.unwrap_or_else(|| Plan::of_walk(&device.client, logits.k, 0, &[logits]));
-    let (note, call) = device.note(operation);
     find::launch(
         &device.client,
         plan.cube_count(logits.rows),
@@ -57,7 +62,6 @@ pub fn check_logits(device: &Device, logits: &Matrix, operation: &'static str) -
         plan,
         logits.dtype,
     );
-    Ok(())
 }
 
 #[cube(launch, address_type = "dynamic")]

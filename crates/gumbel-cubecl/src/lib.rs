@@ -23,7 +23,7 @@ mod vjp;
 
 pub use check::check_logits;
 pub use device::{Device, Precision};
-pub use exp_concrete::{exp_concrete_log_prob, exp_concrete_log_prob_vjp};
+pub use exp_concrete::{AtMasks, exp_concrete_log_prob, exp_concrete_log_prob_vjp};
 pub use faults::{Fault, FaultKind};
 pub use gumbel_max::gumbel_max;
 pub use gumbel_top_k::gumbel_top_k;

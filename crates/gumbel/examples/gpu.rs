@@ -6,7 +6,7 @@
 
 use burn::tensor::{Device, Tensor};
 use gumbel::{Error, Noise, Precision, check_device, gumbel_max, gumbel_softmax, set_precision};
-use gumbel::{log_gumbel_softmax, straight_through_gumbel_softmax};
+use gumbel::{exp_concrete, log_gumbel_softmax, straight_through_gumbel_softmax, subset};
 use std::time::Instant;
 
 const SHAPES: [(usize, usize); 3] = [(65_536, 10), (65_536, 1000), (4096, 128_256)];
@@ -53,6 +53,9 @@ fn time_shape(device: &Device, precision: &str, rows: usize, k: usize) -> Result
         drop(log_gumbel_softmax(logits[at].clone(), 0.5, &mut noise.clone()))
     });
     report("gumbel_max", &mut |at| drop(gumbel_max(logits[at].clone(), &mut noise.clone())));
+    report("gumbel_top_k, 10", &mut |at| {
+        drop(subset::gumbel_top_k(logits[at].clone(), 10, &mut noise.clone()))
+    });
     report("gumbel_softmax and gradient", &mut |at| {
         let leaf = logits[at].clone().autodiff().require_grad();
         let y = gumbel_softmax(leaf.clone(), 0.5, &mut noise.clone()).expect("valid logits");
@@ -62,6 +65,13 @@ fn time_shape(device: &Device, precision: &str, rows: usize, k: usize) -> Result
         let leaf = logits[at].clone().autodiff().require_grad();
         let y = straight_through_gumbel_softmax(leaf.clone(), 0.5, &mut noise.clone()).expect("valid logits");
         drop(leaf.grad(&(y * logits[(at + 1) % sets].clone().autodiff()).sum().backward()));
+    });
+    // Points need not be normalised.
+    report("exp_concrete::log_prob and gradients", &mut |at| {
+        let [leaf, y] = [at, (at + 1) % sets].map(|at| logits[at].clone().autodiff().require_grad());
+        let density = exp_concrete::log_prob(leaf.clone(), 0.5, y.clone()).expect("a valid temperature");
+        let gradients = density.sum().backward();
+        drop((leaf.grad(&gradients), y.grad(&gradients)));
     });
     Ok(())
 }

@@ -7,9 +7,9 @@ use burn::tensor::Device;
 /// Returns the error that calls on a GPU have noted since the last call of this function, if any.
 ///
 /// On the CPU every function that samples checks its logits and returns an error. On a GPU that would wait for the
-/// device in each call. There a row that cannot be sampled from (a logit that is NaN or `+inf`, or every category
-/// masked) becomes NaN, or for an index the number of categories, and the device notes the first such row. This function
-/// waits for the device and reads the note: call it where you read the loss.
+/// device in each call. There a row that cannot be computed with (a [`RowFault`](crate::RowFault), such as a logit that is
+/// NaN or every category masked) becomes NaN, or for an index the number of categories, and the device notes the first such
+/// row. This function waits for the device and reads the note: call it where you read the loss.
 ///
 /// # Errors
 /// [`Error::Unfit`] for a noted row; [`Error::Device`] if the device failed. Never an error on the CPU.

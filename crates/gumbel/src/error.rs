@@ -18,18 +18,15 @@ pub enum Error {
     /// A temperature, logit or count that the kernels cannot compute with.
     #[error(transparent)]
     Kernel(#[from] gumbel_kernels::Error),
-    /// A row that cannot be sampled from, noted by a device while nobody waited for it.
-    #[error(
-        "{operation}: row {row} of the logits cannot be sampled from: {reason}; expected finite logits, or -inf for \
-             a mask, and at least one that is none"
-    )]
+    /// A row that an operation cannot compute with, noted by a device while nobody waited for it.
+    #[error("{operation}: {}", fault.of_row(*row))]
     Unfit {
         /// What was called, if it was among the latest calls.
         operation: &'static str,
-        /// The first such row of its logits.
+        /// The first such row of its argument.
         row: usize,
         /// What is wrong with it.
-        reason: &'static str,
+        fault: RowFault,
     },
     /// A device failed.
     #[error("the device failed: {0}")]
@@ -176,6 +173,50 @@ pub enum Error {
         /// The estimator.
         estimator: &'static str,
     },
+}
+
+/// What is wrong with a row that a device noted.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use gumbel::{Error, RowFault, check_device, gumbel_max};
+/// let device = Device::flex(); // or a GPU
+/// let logits = Tensor::<1>::from_floats([f32::NAN, 0.0], &device);
+/// let error = gumbel_max(logits, &mut gumbel::Noise::from_seed(1)).err().or(check_device(&device).err()).unwrap();
+/// assert!(matches!(error, Error::Kernel(_) | Error::Unfit { row: 0, fault: RowFault::Logit, .. }));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RowFault {
+    /// A logit is NaN or `+inf`.
+    Logit,
+    /// Every logit is `-inf`.
+    AllMasked,
+    /// Fewer categories are unmasked than are drawn without replacement.
+    TooFew,
+    /// A point, the argument of a density, has a coordinate that is NaN or `+inf`, or nothing but `-inf`.
+    Point,
+}
+
+impl RowFault {
+    /// The problem, what was expected, and the remedy.
+    fn of_row(self, row: usize) -> String {
+        match self {
+            Self::Logit => format!(
+                "a logit of row {row} is NaN or +inf; expected finite numbers, or -inf to mask the category"
+            ),
+            Self::AllMasked => {
+                format!("every logit of row {row} is -inf; leave at least one category unmasked")
+            }
+            Self::TooFew => format!(
+                "row {row} of the logits has fewer unmasked categories than are drawn; request fewer or unmask more"
+            ),
+            Self::Point => format!(
+                "row {row} of the points is not in the support: it has NaN or +inf, or nothing but -inf; expected \
+                 finite numbers at unmasked categories"
+            ),
+        }
+    }
 }
 
 /// A problem that an estimator does not support.

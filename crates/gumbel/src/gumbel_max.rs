@@ -1,7 +1,6 @@
 //! Exact samples from unnormalised logits: hard, and without a gradient.
 
 use crate::ops;
-use crate::tensor::{at_least_single, scatter_one};
 use crate::{Error, Noise};
 use burn::tensor::{Int, Tensor};
 
@@ -33,9 +32,8 @@ use burn::tensor::{Int, Tensor};
 #[doc(alias = "categorical sample")]
 #[doc(alias = "multinomial")]
 pub fn gumbel_max<const D: usize>(logits: Tensor<D>, noise: &mut Noise) -> Result<Tensor<D, Int>, Error> {
-    let logits = at_least_single(logits.inner());
     let stream = noise.take(logits.shape().num_elements());
-    ops::gumbel_max(&logits, stream)
+    ops::gumbel_max(logits, stream)
 }
 
 /// Draws one-hot samples over the last axis, on the device of the logits, without a gradient: the [`gumbel_max`] of the
@@ -56,7 +54,6 @@ pub fn gumbel_max<const D: usize>(logits: Tensor<D>, noise: &mut Noise) -> Resul
 /// ```
 #[doc(alias = "one_hot")]
 pub fn sample_one_hot<const D: usize>(logits: Tensor<D>, noise: &mut Noise) -> Result<Tensor<D>, Error> {
-    let zeros = logits.zeros_like().detach();
-    let index = gumbel_max(logits, noise)?;
-    Ok(scatter_one(zeros, index))
+    let stream = noise.take(logits.shape().num_elements());
+    ops::sample_one_hot(logits, stream)
 }

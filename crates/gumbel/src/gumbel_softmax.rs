@@ -2,7 +2,7 @@
 //! (inside the simplex), [`straight_through_gumbel_softmax`] always one-hot; there is no flag.
 
 use crate::ops::{self, Form};
-use crate::tensor::{in_single, within_range};
+use crate::tensor::within_range;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use gumbel_kernels::check_temperature;
@@ -125,9 +125,7 @@ fn sample<const D: usize>(
     form: Form,
 ) -> Result<Tensor<D>, Error> {
     check_temperature(tau)?;
-    in_single(logits, |logits| {
-        let stream = noise.take(logits.shape().num_elements());
-        let tau = within_range(tau, logits.dtype());
-        ops::gumbel_softmax(logits, tau, stream, form)
-    })
+    let stream = noise.take(logits.shape().num_elements());
+    let tau = within_range(tau, logits.dtype());
+    ops::gumbel_softmax(logits, tau, stream, form)
 }

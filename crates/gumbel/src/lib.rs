@@ -31,7 +31,7 @@ mod tensor;
 pub mod tree;
 
 pub use device::{check_device, set_precision};
-pub use error::{Error, OrderFault, ScheduleFault, StateFault, Unsupported};
+pub use error::{Error, OrderFault, RowFault, ScheduleFault, StateFault, Unsupported};
 pub use gumbel_max::{gumbel_max, sample_one_hot};
 pub use gumbel_softmax::{gumbel_softmax, log_gumbel_softmax, straight_through_gumbel_softmax};
 pub use noise::Noise;

@@ -1,7 +1,7 @@
 //! Small operations on tensors that Burn does not have.
 
 use crate::Error;
-use burn::tensor::{Bool, DType, Device, Int, Shape, Tensor, TensorData};
+use burn::tensor::{Bool, DType, Int, Shape, Tensor, TensorData};
 
 /// Half precision is computed in single precision: 128 distinct noise values would let ties decide.
 pub(crate) fn at_least_single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
@@ -31,17 +31,6 @@ pub(crate) fn within_range(tau: f64, dtype: DType) -> f64 {
         DType::F64 => tau,
         _ => tau.clamp(f32::MIN_POSITIVE.into(), f32::MAX.into()),
     }
-}
-
-/// The type that running sums have on a device: double precision in host memory, single elsewhere, where double
-/// precision is slow or does not exist.
-pub(crate) fn accumulated_as(device: &Device) -> DType {
-    if in_host_memory(device) { DType::F64 } else { DType::F32 }
-}
-
-/// Whether a device's tensors are in host memory, where a copy of their numbers waits for nothing.
-pub(crate) fn in_host_memory(device: &Device) -> bool {
-    *device == Device::flex()
 }
 
 /// The numbers of a tensor in double precision, row-major, from any device.

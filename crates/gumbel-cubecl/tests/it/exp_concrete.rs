@@ -1,5 +1,5 @@
 use crate::support::{CASES, device, logits, read, upload};
-use gumbel_cubecl::{Device, FaultKind, Matrix, Precision};
+use gumbel_cubecl::{AtMasks, Device, FaultKind, Matrix, Precision};
 use gumbel_cubecl::{exp_concrete_log_prob, exp_concrete_log_prob_vjp};
 use gumbel_kernels::{self as cpu, Error, Stream, noise};
 
@@ -10,12 +10,13 @@ fn wide(numbers: &[f32]) -> Vec<f64> {
 }
 
 fn log_prob(device: &Device, logits: &Matrix, y: &Matrix, tau: f64) -> Vec<f32> {
-    read(device, &exp_concrete_log_prob(device, logits, y, tau).unwrap())
+    read(device, &exp_concrete_log_prob(device, logits, y, tau, AtMasks::NothingElse).unwrap())
 }
 
 fn vjp(device: &Device, logits: &Matrix, y: &Matrix, d: &[f32], tau: f64) -> [Vec<f32>; 3] {
     let d = upload(device, d, 1, 1);
-    exp_concrete_log_prob_vjp(device, logits, y, &d, tau).unwrap().map(|matrix| read(device, &matrix))
+    let slopes = exp_concrete_log_prob_vjp(device, logits, y, &d, tau, AtMasks::NothingElse);
+    slopes.unwrap().map(|matrix| read(device, &matrix))
 }
 
 /// The CPU's density and gradient in double precision.
@@ -137,6 +138,35 @@ fn impossible_points_have_density_zero() {
     assert_eq!(device.take_fault(), None);
 }
 
+/// Whatever a point is at masks, it is as if it were −∞ there.
+#[test]
+fn coordinates_at_masks_may_be_ignored() {
+    let device = device(Precision::Exact);
+    for k in [6, 40_000] {
+        let logits = logits(4, k, true);
+        let mut y = vec![0.0; 4 * k];
+        cpu::log_gumbel_softmax(&logits, k, 0.5, Stream::new(1), &mut y).unwrap();
+        y[k + 2] = MASK; // no mass on a category
+        let clean = [&logits, &y].map(|numbers| upload(&device, numbers, k, 0));
+        let here = (
+            log_prob(&device, &clean[0], &clean[1], 0.5),
+            vjp(&device, &clean[0], &clean[1], &[1.0; 4], 0.5),
+        );
+        assert_eq!(
+            here.0.iter().map(|&density| density == MASK).collect::<Vec<_>>(),
+            [false, true, false, false]
+        );
+        for (at, (y, _)) in y.iter_mut().zip(&logits).enumerate().filter(|(_, (_, logit))| **logit == MASK) {
+            *y = [1e30, f32::NAN, f32::INFINITY, -5.0][at % 4];
+        }
+        let (l, y, d) = (&clean[0], upload(&device, &y, k, 0), upload(&device, &[1.0; 4], 1, 1));
+        let density = exp_concrete_log_prob(&device, l, &y, 0.5, AtMasks::Ignored).unwrap();
+        let slopes = exp_concrete_log_prob_vjp(&device, l, &y, &d, 0.5, AtMasks::Ignored).unwrap();
+        assert_eq!((read(&device, &density), slopes.map(|matrix| read(&device, &matrix))), here, "k = {k}");
+    }
+    assert_eq!(device.take_fault(), None);
+}
+
 #[test]
 fn a_common_part_changes_nothing() {
     let device = device(Precision::Exact);
@@ -211,6 +241,6 @@ fn an_unfit_row_is_undefined_and_named() {
 fn a_temperature_must_be_positive() {
     let device = device(Precision::Exact);
     let x = upload(&device, &[0.0; 6], 3, 0);
-    let error = exp_concrete_log_prob(&device, &x, &x, -1.0).unwrap_err();
+    let error = exp_concrete_log_prob(&device, &x, &x, -1.0, AtMasks::Ignored).unwrap_err();
     assert_eq!(error, Error::Temperature(-1.0));
 }

@@ -4,6 +4,7 @@ mod exp_concrete;
 mod faults;
 mod gumbel_max;
 mod gumbel_top_k;
+mod halves;
 mod noise;
 mod relaxed;
 mod support;

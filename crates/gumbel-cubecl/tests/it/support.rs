@@ -79,3 +79,59 @@ fn largest(device: &[f32], cpu: &[f32], distance: impl Fn(f32, f32) -> f32) -> f
         if here > worst || here.is_nan() { here } else { worst }
     })
 }
+
+/// The types of half precision that the device has. WGSL has no `bf16`.
+pub fn halves(device: &Device) -> &'static [FloatKind] {
+    let all = &[FloatKind::F16, FloatKind::BF16];
+    if same_floats(device) { all } else { &all[..1] }
+}
+
+/// Rows in half precision, with the numbers that they hold: those given, rounded towards zero.
+pub fn upload_half(
+    device: &Device,
+    numbers: &[f32],
+    k: usize,
+    padding: usize,
+    kind: FloatKind,
+) -> (Matrix, Vec<f32>) {
+    let halves: Vec<u16> = numbers.iter().map(|&x| narrow(x, kind)).collect();
+    let row = |row: &[u16]| row.iter().copied().chain((0..padding).map(|_| u16::MAX)).collect::<Vec<u16>>();
+    let bytes: Vec<u8> = halves.chunks(k).flat_map(row).flat_map(u16::to_le_bytes).collect();
+    let handle = device.client().create_from_slice(&bytes);
+    let matrix = Matrix::new(handle, numbers.len() / k, k, k + padding, ElemType::Float(kind));
+    (matrix, halves.into_iter().map(|half| widen(half, kind)).collect())
+}
+
+/// The numbers of a matrix in half precision.
+pub fn read_half(device: &Device, matrix: &Matrix) -> Vec<f32> {
+    let ElemType::Float(kind) = matrix.dtype() else { panic!("the matrix has numbers of another kind") };
+    let bytes = device.client().read_one(matrix.handle().clone()).expect("the kernel ran");
+    let [rows, k] = matrix.dims();
+    let halves = bytes.chunks_exact(2).take(rows * k).map(|b| u16::from_le_bytes(b.try_into().unwrap()));
+    halves.map(|half| widen(half, kind)).collect()
+}
+
+/// Numbers below the normal ones become 0.
+fn narrow(x: f32, kind: FloatKind) -> u16 {
+    let high = (x.to_bits() >> 16) as u16;
+    match kind {
+        FloatKind::F16 if x.is_finite() => {
+            let rest = (x.abs().to_bits() >> 13).saturating_sub(112 << 10);
+            (high & 0x8000) | if rest >= 1 << 10 { rest as u16 } else { 0 }
+        }
+        FloatKind::F16 => (high & 0x8000) | 0x7c00,
+        _ => high,
+    }
+}
+
+fn widen(half: u16, kind: FloatKind) -> f32 {
+    let bits = u32::from(half);
+    match kind {
+        FloatKind::F16 if bits & 0x7c00 == 0x7c00 => {
+            f32::from_bits((bits & 0x8000) << 16 | 0x7f80_0000 | (bits & 0x3ff) << 13)
+        }
+        // The exponent is that of a number 2^112 times as large.
+        FloatKind::F16 => f32::from_bits((bits & 0x8000) << 16 | (bits & 0x7fff) << 13) * 2f32.powi(112),
+        _ => f32::from_bits(bits << 16),
+    }
+}

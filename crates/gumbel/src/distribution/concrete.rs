@@ -2,7 +2,7 @@
 
 use super::checked::tolerance;
 use super::{ExpConcrete, Reparameterized, stable::log_sum_exp};
-use crate::exp_concrete::{log_volume, per_count};
+use crate::ops::{log_volume, per_count};
 use crate::tensor::{Flags, centred, one_hot_argmax};
 use crate::{Error, Noise, gumbel_softmax};
 use burn::tensor::{Bool, Tensor};

@@ -2,7 +2,8 @@
 
 use super::checked::tolerance;
 use super::{Reparameterized, stable::log_sum_exp};
-use crate::exp_concrete::{self, log_volume, per_count};
+use crate::exp_concrete;
+use crate::ops::{log_volume, per_count};
 use crate::tensor::{Flags, at_least_single, masked};
 use crate::{Error, Noise, log_gumbel_softmax, ops};
 use burn::tensor::{Bool, Tensor, activation};
@@ -112,9 +113,11 @@ impl<const D: usize> Reparameterized<D> for ExpConcrete<D> {
         let y = y.cast(self.logits.dtype());
         let nothing = y.clone().equal_elem(f32::NEG_INFINITY);
         let masked = self.masked().expand(y.shape());
-        // `-inf` at an unmasked category or another value at a masked one: exactly where the two differ.
-        let off = nothing.clone().not_equal(masked).bool_and(y.clone().is_nan().bool_not()).any_of_row();
-        let density = exp_concrete::log_prob(self.logits(), self.tau, y.mask_fill(nothing, 0.0));
+        let infinite = y.clone().is_inf();
+        // `-inf` at an unmasked category or another value at a masked one, exactly where the two differ; or `+inf`.
+        let misplaced = nothing.clone().not_equal(masked).bool_and(y.clone().is_nan().bool_not());
+        let off = misplaced.bool_or(infinite.clone().not_equal(nothing)).any_of_row();
+        let density = exp_concrete::log_prob(self.logits(), self.tau, y.mask_fill(infinite, 0.0));
         density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)
     }
 }

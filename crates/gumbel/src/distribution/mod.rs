@@ -32,10 +32,11 @@
 //!
 //! Burn operations on the device of the parameters, on every backend. Exceptions: the constructors of
 //! [`ConditionedGumbels`] and of the distributions without masks copy their parameters to the host to check them;
-//! `ln Γ(n)` in [`ExpConcrete`] and [`Concrete`], and the mean of [`TruncatedGumbel`], are computed on the host in
-//! double precision; the samples of [`Categorical`], [`Concrete`] and [`ExpConcrete`] run as
-//! [`gumbel_max`](crate::gumbel_max) and [`gumbel_softmax`](crate::gumbel_softmax) do. Noise is drawn on the host, in
-//! the type of the logits for these three and in single precision for the others.
+//! `ln Γ(n)` of each number of categories in [`Concrete`], and elsewhere than on a GPU in [`ExpConcrete`], and the mean of
+//! [`TruncatedGumbel`], are computed on the host in double precision; the samples of [`Categorical`], [`Concrete`] and
+//! [`ExpConcrete`] run as [`gumbel_max`](crate::gumbel_max) and [`gumbel_softmax`](crate::gumbel_softmax) do, and the
+//! density of [`ExpConcrete`] as [`exp_concrete::log_prob`](crate::exp_concrete::log_prob). Noise is drawn as
+//! [`Noise`] says, in the type of the logits for these three and in single precision for the others.
 
 mod bernoulli;
 mod binary_concrete;

@@ -8,7 +8,7 @@ use super::flex::bridge::{Cotangent, Kernel, Number, Rows, Vjp, shared};
 use super::kind::NoiseKind;
 use crate::Error;
 use crate::tensor::{at_least_single, numbers, shaped_like, with_last};
-use burn::tensor::{DType, Device, Element, Shape, Tensor, TensorData};
+use burn::tensor::{DType, Device, Element, Int, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real, Stream, noise as draw};
 use std::fmt;
@@ -113,6 +113,30 @@ impl Kernel<1> for Entmax {
 pub(super) fn entmax_alpha_derivative<const D: usize>(y: &Tensor<D>, alpha: f64) -> Result<Tensor<D>, Error> {
     let [slope] = rows(y).run(&AlphaDerivative { alpha })?;
     Ok(shaped_like(y, slope))
+}
+
+pub(super) fn gumbel_top_k<const D: usize>(
+    logits: &Tensor<D>,
+    count: usize,
+    stream: Stream,
+) -> Result<Tensor<D, Int>, Error> {
+    let [order] = rows(logits).run(&TopK { count, stream })?;
+    let order = Tensor::<1, Int>::from_data(order, &logits.device().inner());
+    Ok(order.reshape(with_last(logits.dims(), count)))
+}
+
+struct TopK {
+    count: usize,
+    stream: Stream,
+}
+
+impl Kernel<1> for TopK {
+    fn run<T: Number>(&self, logits: &[T], k: usize) -> Result<[TensorData; 1], Error> {
+        let mut order = vec![0; logits.len() / k.max(1) * self.count];
+        kernels::gumbel_top_k(logits, k, self.count, self.stream, &mut order)?;
+        let length = order.len();
+        Ok([TensorData::new(order.into_iter().map(i64::from).collect::<Vec<_>>(), [length])])
+    }
 }
 
 pub(super) fn categorical_kl<const D: usize>(q: &Tensor<D>, p: &Tensor<D>) -> Result<Tensor<D>, Error> {

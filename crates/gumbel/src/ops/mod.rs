@@ -21,9 +21,10 @@ mod portable;
 pub(crate) use host::HostArgument;
 pub use kind::Precision;
 pub(crate) use kind::{Form, NoiseKind};
+pub(crate) use portable::{log_volume, per_count};
 
 use crate::Error;
-use crate::tensor::at_least_single;
+use crate::tensor::{at_least_single, restored, scatter_one};
 use burn::tensor::{DType, Device, Int, Shape, Tensor};
 use gumbel_kernels::Stream;
 
@@ -45,6 +46,21 @@ impl Place {
     }
 }
 
+/// A tensor in a type that kernels read. Those of a GPU read half precision as it is.
+fn readable<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    #[cfg(feature = "cube")]
+    if let Place::Cube = Place::of(&tensor) {
+        return tensor;
+    }
+    at_least_single(tensor)
+}
+
+/// The type that running sums have on a device: double precision in host memory, single elsewhere, where double
+/// precision is slow or does not exist.
+pub(crate) fn accumulated_as(device: &Device) -> DType {
+    if *device == Device::flex() { DType::F64 } else { DType::F32 }
+}
+
 /// The error that launches on a device have noted; see [`crate::check_device`].
 pub(crate) fn check_device(device: &Device) -> Result<(), Error> {
     #[cfg(feature = "cube")]
@@ -62,44 +78,100 @@ pub(crate) fn set_precision(device: &Device, precision: Precision) {
 
 /// Returns an error for logits that nothing can be sampled from: NaN or `+inf`, a row with every category masked.
 pub(crate) fn check_logits<const D: usize>(logits: &Tensor<D>) -> Result<(), Error> {
-    let logits = at_least_single(logits.clone().inner());
+    let logits = readable(logits.clone().inner());
     match Place::of(&logits) {
         Place::Flex => flex::check_logits(&logits),
         #[cfg(feature = "cube")]
-        Place::Cube => {
-            cube::note_unfit(&logits);
-            Ok(())
-        }
+        Place::Cube => cube::note_unfit(&logits),
         Place::Portable => portable::check_logits(&logits),
     }
 }
 
-/// The index of the largest of `θ + g`, `[.., 1]`; logits in single or double precision.
-pub(crate) fn gumbel_max<const D: usize>(
-    logits: &Tensor<D>,
-    stream: Stream,
-) -> Result<Tensor<D, Int>, Error> {
-    match Place::of(logits) {
-        Place::Flex => flex::gumbel_max(logits, stream),
+/// The index of the largest of `θ + g`, `[.., 1]`.
+pub(crate) fn gumbel_max<const D: usize>(logits: Tensor<D>, stream: Stream) -> Result<Tensor<D, Int>, Error> {
+    let logits = readable(logits.inner());
+    match Place::of(&logits) {
+        Place::Flex => flex::gumbel_max(&logits, stream),
         #[cfg(feature = "cube")]
-        Place::Cube => Ok(cube::gumbel_max(logits, stream)),
-        Place::Portable => portable::gumbel_max(logits.clone(), stream),
+        Place::Cube => cube::gumbel_max(&logits, stream),
+        Place::Portable => portable::gumbel_max(logits, stream),
     }
 }
 
-/// A relaxed or straight-through sample of logits in single or double precision.
+/// [`gumbel_max`] as one-hot rows in the type of the logits, without a gradient.
+pub(crate) fn sample_one_hot<const D: usize>(logits: Tensor<D>, stream: Stream) -> Result<Tensor<D>, Error> {
+    #[cfg(feature = "cube")]
+    if let Place::Cube = Place::of(&logits) {
+        return cube::sample_one_hot(logits, stream);
+    }
+    let zeros = logits.zeros_like().detach();
+    Ok(scatter_one(zeros, gumbel_max(logits, stream)?))
+}
+
+/// The indices of the `count` largest of `θ + g` in decreasing order, `[.., count]`. Keys are in single precision, or in
+/// double if the logits are, on every backend.
+pub(crate) fn gumbel_top_k<const D: usize>(
+    logits: Tensor<D>,
+    count: usize,
+    stream: Stream,
+) -> Result<Tensor<D, Int>, Error> {
+    if count == 0 {
+        return Err(gumbel_kernels::Error::EmptySubset.into());
+    }
+    let logits = readable(logits.inner());
+    #[cfg(feature = "cube")]
+    if let Place::Cube = Place::of(&logits) {
+        return cube::gumbel_top_k(&logits, count, stream);
+    }
+    host::gumbel_top_k(&logits, count, stream)
+}
+
+/// [`gumbel_top_k`] as rows with `count` ones in the type of the logits, without a gradient.
+pub(crate) fn top_k_hot<const D: usize>(
+    logits: Tensor<D>,
+    count: usize,
+    stream: Stream,
+) -> Result<Tensor<D>, Error> {
+    let zeros = logits.clone().inner().zeros_like();
+    let order = gumbel_top_k(logits, count, stream)?;
+    #[cfg(feature = "cube")]
+    if let Place::Cube = Place::of(&zeros) {
+        return Ok(cube::hot_rows(zeros, order));
+    }
+    Ok(scatter_one(zeros, order))
+}
+
+/// A relaxed or straight-through sample in the type of the logits.
 pub(crate) fn gumbel_softmax<const D: usize>(
     logits: Tensor<D>,
     tau: f64,
     stream: Stream,
     form: Form,
 ) -> Result<Tensor<D>, Error> {
-    match Place::of(&logits) {
+    let (dtype, logits) = (logits.dtype(), readable(logits));
+    let sample = match Place::of(&logits) {
         Place::Flex => flex::gumbel_softmax(logits, tau, stream, form),
         #[cfg(feature = "cube")]
-        Place::Cube => Ok(cube::gumbel_softmax(logits, tau, stream, form)),
+        Place::Cube => cube::gumbel_softmax(logits, tau, stream, form),
         Place::Portable => portable::gumbel_softmax(logits, tau, stream, form),
+    };
+    Ok(restored(sample?, dtype))
+}
+
+/// The log-density of [`crate::exp_concrete`] in the type of the logits; logits and points may be broadcast.
+pub(crate) fn exp_concrete_log_prob<const D: usize>(
+    logits: Tensor<D>,
+    tau: f64,
+    y: Tensor<D>,
+) -> Result<Tensor<D>, Error> {
+    let (dtype, logits, y) = (logits.dtype(), readable(logits), readable(y));
+    #[cfg(feature = "cube")]
+    if let (Place::Cube, Place::Cube) = (Place::of(&logits), Place::of(&y)) {
+        return Ok(restored(cube::exp_concrete_log_prob(logits, tau, y)?, dtype));
     }
+    check_logits(&logits)?;
+    let (logits, y) = (at_least_single(logits), at_least_single(y));
+    Ok(restored(portable::exp_concrete_log_prob(logits, tau, y), dtype))
 }
 
 /// `Σᵢ xᵢ lᵢ − softplus(lᵢ)` over the last axis; both in the same type, single or double precision.
@@ -110,12 +182,21 @@ pub(crate) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>
     }
 }
 
-/// The divergence of two rows of logits of one shape, in nats, `[.., 1]`, without a gradient.
+/// The divergence of two rows of logits of one shape, in nats, `[.., 1]`, without a gradient; their log-probabilities are
+/// known.
 ///
 /// # Errors
 /// Those of [`check_logits`], for either.
-pub(crate) fn categorical_kl<const D: usize>(q: &Tensor<D>, p: &Tensor<D>) -> Result<Tensor<D>, Error> {
-    host::categorical_kl(q, p)
+pub(crate) fn categorical_kl<const D: usize>(
+    [q, p]: [&Tensor<D>; 2],
+    log_probs: [Tensor<D>; 2],
+) -> Result<Tensor<D>, Error> {
+    if let Place::Flex = Place::of(q) {
+        return host::categorical_kl(q, p);
+    }
+    check_logits(q)?;
+    check_logits(p)?;
+    Ok(portable::categorical_kl(log_probs))
 }
 
 /// α-entmax of logits in single or double precision. The projection itself runs on the host for every backend.

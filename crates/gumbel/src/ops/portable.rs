@@ -3,8 +3,8 @@
 use super::host::{self, LogSinkhorn};
 use super::kind::{Form, NoiseKind};
 use crate::Error;
-use crate::tensor::{attach, centred, masked, one_hot_argmax};
-use burn::tensor::{DType, Int, Tensor, activation};
+use crate::tensor::{attach, centred, masked, not_negative, one_hot_argmax};
+use burn::tensor::{DType, Int, Tensor, TensorData, activation};
 use gumbel_kernels::{self as kernels, Stream};
 
 /// Reads back two flags; the logits themselves only if one of them cannot be sampled from.
@@ -47,6 +47,38 @@ pub(super) fn gumbel_softmax<const D: usize>(
         Form::Log => activation::log_softmax(gaps, D - 1),
         Form::StraightThrough => attach(one_hot_argmax(keys), activation::softmax(gaps, D - 1)),
     })
+}
+
+/// In single or double precision, unchecked.
+pub(super) fn exp_concrete_log_prob<const D: usize>(logits: Tensor<D>, tau: f64, y: Tensor<D>) -> Tensor<D> {
+    let logits = centred(logits);
+    let masked = masked(&logits);
+    let tilted = (logits.clone() - y * tau).mask_fill(masked.clone(), f32::NEG_INFINITY);
+    let normalized = activation::log_softmax(tilted, D - 1).mask_fill(masked, 0.0);
+    normalized.sum_dim(D - 1) + per_count(&logits, |n| log_volume(n, tau))
+}
+
+/// `ln Γ(n) + (n−1) ln τ`.
+pub(crate) fn log_volume(n: f64, tau: f64) -> f64 {
+    libm::lgamma(n) + (n - 1.0) * tau.ln()
+}
+
+/// A function of the number of unmasked categories of each row, `[.., K]` to `[.., 1]`. Its K + 1 values are computed on
+/// the host (Burn has no log-gamma) and looked up where the logits are.
+pub(crate) fn per_count<const D: usize>(logits: &Tensor<D>, value: impl Fn(f64) -> f64) -> Tensor<D> {
+    let counts = masked(logits).bool_not().int().sum_dim(D - 1);
+    let (shape, most) = (counts.shape(), logits.dims()[D - 1]);
+    let values: Vec<f64> = (0..=most).map(|count| value(count as f64)).collect();
+    let table = TensorData::new(values, [most + 1]);
+    let table = Tensor::<1>::from_data(table, (&logits.device(), logits.dtype()));
+    table.select(0, counts.flatten::<1>(0, D - 1)).reshape(shape)
+}
+
+/// A divergence below some 1e-7 is lost in the rounding of its terms, which the kernel on the host takes exactly.
+pub(super) fn categorical_kl<const D: usize>([log_q, log_p]: [Tensor<D>; 2]) -> Tensor<D> {
+    let absent = masked(&log_q);
+    let ratio = (log_q.clone() - log_p).mask_fill(absent, 0.0);
+    not_negative((log_q.exp() * ratio).sum_dim(D - 1))
 }
 
 pub(super) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Tensor<D> {

@@ -11,8 +11,8 @@
 //! temperature. [`implicit_mle`] returns the best subset for perturbed logits, with a gradient from a second subset.
 //! For `k = 1` all are categorical.
 //!
-//! `-inf` masks a category, which is then in no subset and has gradient zero. Everything runs on the host in double
-//! precision, on every backend, in time `K · k` per row.
+//! `-inf` masks a category, which is then in no subset and has gradient zero. [`gumbel_top_k`] and [`top_k_hot`] run on a
+//! GPU; everything else runs on the host in double precision, on every backend, in time `K · k` per row.
 
 mod top_k;
 

@@ -1,11 +1,11 @@
 //! Sampling without replacement: the largest perturbed logits, hard and relaxed.
 
 use super::ones_at;
-use crate::ops::HostArgument;
+use crate::ops::{self, HostArgument};
 use crate::perturbed::{self, NoiseDistribution, Perturbation};
-use crate::tensor::{numbers, with_last};
+use crate::tensor::numbers;
 use crate::{Error, Noise};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{DType, Int, Tensor};
 use gumbel_kernels as kernels;
 
 /// Draws the indices of `k` different categories without replacement, in order, by the Gumbel-top-k trick.
@@ -15,8 +15,11 @@ use gumbel_kernels as kernels;
 /// ```
 ///
 /// Vieira 2014; Kool, van Hoof and Welling 2019. The order has Plackett and Luce's distribution. The first index is
-/// that of [`gumbel_max`](crate::gumbel_max) for the same noise, unless single precision rounds the two largest to a
-/// tie. Runs on the host in double precision, on every backend.
+/// that of [`gumbel_max`](crate::gumbel_max) for the same noise, and of equal keys the first comes first.
+///
+/// Runs as a fused kernel on GPUs, with the indices of the CPU, and on the host elsewhere; keys are in the precision of the
+/// logits, at least single. On a GPU an unfit row, or one with fewer than `k` unmasked categories, has the index `K`
+/// everywhere, and [`check_device`](crate::check_device) returns the error.
 ///
 /// # Shapes
 /// `logits` `[.., K]` to `[.., k]`; uses one number of the noise per logit.
@@ -40,13 +43,12 @@ pub fn gumbel_top_k<const D: usize>(
     k: usize,
     noise: &mut Noise,
 ) -> Result<Tensor<D, Int>, Error> {
-    let (shape, device) = (with_last(logits.dims(), k), logits.device().inner());
-    let order = Keys::of(&logits, k, noise).order()?;
-    let order: Vec<i64> = order.into_iter().map(i64::from).collect();
-    Ok(Tensor::from_data(TensorData::new(order, shape), &device))
+    let stream = noise.take(logits.shape().num_elements());
+    ops::gumbel_top_k(logits, k, stream)
 }
 
-/// Draws the categories of [`gumbel_top_k`] as k-hot rows. **Hard**, without a gradient.
+/// Draws the categories of [`gumbel_top_k`] as k-hot rows. **Hard**, without a gradient. Runs where it does; on a GPU a row
+/// without such a sample becomes NaN.
 ///
 /// # Shapes
 /// `logits` `[.., K]` to `[.., K]`, with `k` ones in each row; uses one number of the noise per logit.
@@ -65,9 +67,8 @@ pub fn gumbel_top_k<const D: usize>(
 #[doc(alias = "gumbel top-k")]
 #[doc(alias = "without replacement")]
 pub fn top_k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise) -> Result<Tensor<D>, Error> {
-    let keys = Keys::of(&logits, k, noise);
-    let picked = keys.picked()?;
-    Ok(HostArgument::new(logits.clone()).constant(picked, logits.dims()))
+    let stream = noise.take(logits.shape().num_elements());
+    ops::top_k_hot(logits, k, stream)
 }
 
 /// Draws a relaxed sample of `k` categories without replacement. **Soft**, differentiable; a row sums to `k`.
@@ -190,9 +191,11 @@ fn largest(theta: &[f64], k: usize) -> Vec<f64> {
     ones_at(&order[..k], k, theta.len(), theta.len())
 }
 
-/// Logits in double precision, and the noise that perturbs them.
+/// Logits on the host, and the noise that perturbs them.
 struct Keys {
     logits: Vec<f64>,
+    /// Whether the tensor has double precision, in which an order then is.
+    double: bool,
     categories: usize,
     k: usize,
     stream: kernels::Stream,
@@ -200,18 +203,24 @@ struct Keys {
 
 impl Keys {
     fn of<const D: usize>(logits: &Tensor<D>, k: usize, noise: &mut Noise) -> Self {
-        let numbers = numbers(logits.clone());
-        Self { stream: noise.take(numbers.len()), logits: numbers, categories: logits.dims()[D - 1], k }
+        let (numbers, categories) = (numbers(logits.clone()), logits.dims()[D - 1]);
+        let (stream, double) = (noise.take(numbers.len()), logits.dtype() == DType::F64);
+        Self { logits: numbers, double, categories, k, stream }
     }
 
-    /// The indices of the `k` largest of each row, in order.
+    /// The indices of [`gumbel_top_k`].
     fn order(&self) -> Result<Vec<u32>, Error> {
-        let Self { logits, categories, k, stream } = self;
+        let Self { logits, categories, k, stream, .. } = self;
         if *k == 0 {
             return Err(kernels::Error::EmptySubset.into());
         }
         let mut order = vec![0; logits.len() / categories.max(&1) * k];
-        kernels::gumbel_top_k(logits, *categories, *k, *stream, &mut order)?;
+        if self.double {
+            kernels::gumbel_top_k(logits, *categories, *k, *stream, &mut order)?;
+        } else {
+            let single: Vec<f32> = logits.iter().map(|&logit| logit as f32).collect();
+            kernels::gumbel_top_k(&single, *categories, *k, *stream, &mut order)?;
+        }
         Ok(order)
     }
 
@@ -229,7 +238,7 @@ impl Keys {
     fn with_gradient<const D: usize>(self, logits: Tensor<D>, values: Vec<f64>, tau: f64) -> Tensor<D> {
         let shape = logits.dims();
         HostArgument::new(logits).differentiable(values, shape, move |d| {
-            let Self { logits, categories, k, stream } = &self;
+            let Self { logits, categories, k, stream, .. } = &self;
             let mut out = vec![0.0; d.len()];
             kernels::subset::relaxed_top_k_vjp(logits, d, *categories, *k, tau, *stream, &mut out)
                 .expect("the forward pass accepted them");

@@ -5,7 +5,9 @@ use crate::support::{build, curved, numbers};
 use burn::tensor::{DType, Device, DeviceKind, Tensor, TensorData};
 use gumbel::distribution::{Categorical, Concrete, ExpConcrete, Reparameterized};
 use gumbel::estimator::{self, Latents, Objective, Reduction};
-use gumbel::{Error, Noise, Precision, categorical, exp_concrete, kl, permutation, sparse, subset, tree};
+use gumbel::{
+    Error, Noise, Precision, RowFault, categorical, exp_concrete, kl, permutation, sparse, subset, tree,
+};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 fn gpu() -> Device {
@@ -68,11 +70,22 @@ fn same<const D: usize, const E: usize>(
     masks: bool,
     f: impl Fn(Tensor<D>) -> Result<Tensor<E>, Error>,
 ) {
+    same_in(DType::F32, [2e-5; 2], name, shape, masks, f);
+}
+
+fn same_in<const D: usize, const E: usize>(
+    dtype: DType,
+    tolerances: [f64; 2],
+    name: &str,
+    shape: [usize; D],
+    masks: bool,
+    f: impl Fn(Tensor<D>) -> Result<Tensor<E>, Error>,
+) {
     let (logits, _alone) = (logits(shape, masks), alone());
-    let there = value_and_slopes(&gpu(), &logits, DType::F32, &f);
-    let here = value_and_slopes(&Device::flex(), &logits, DType::F32, &f);
-    for ((there, here), what) in there.iter().zip(&here).zip(["value", "gradient"]) {
-        assert_near(&format!("{name}, {what}"), there, here, 2e-5);
+    let there = value_and_slopes(&gpu(), &logits, dtype, &f);
+    let here = value_and_slopes(&Device::flex(), &logits, dtype, &f);
+    for (part, what) in ["value", "gradient"].into_iter().enumerate() {
+        assert_near(&format!("{name}, {what}"), &there[part], &here[part], tolerances[part]);
     }
     gumbel::check_device(&gpu()).unwrap();
 }
@@ -93,8 +106,8 @@ fn samples_are_those_of_the_cpu() {
     same("of a part of a tensor", [4, 3, 7], false, part);
 }
 
-const DRAWS: [fn(&mut Noise, [usize; 1], &Device) -> Tensor<1>; 5] =
-    [Noise::uniform, Noise::exponential, Noise::gumbel, Noise::logistic, Noise::normal];
+type Draw = fn(&mut Noise, [usize; 1], &Device) -> Tensor<1>;
+const DRAWS: [Draw; 5] = [Noise::uniform, Noise::exponential, Noise::gumbel, Noise::logistic, Noise::normal];
 
 #[test]
 fn noise_is_that_of_the_cpu() {
@@ -109,13 +122,46 @@ fn noise_is_that_of_the_cpu() {
 }
 
 #[test]
+fn samples_without_replacement_are_those_of_the_cpu() {
+    for (shape, k) in [([2, 3, 5], 4), ([1, 7, 1], 1), ([5, 2, 130], 20)] {
+        let masks = k < shape[2];
+        same("gumbel_top_k", shape, masks, |l| Ok(subset::gumbel_top_k(l, k, &mut noise())?.float()));
+        same("top_k_hot", shape, masks, |l| subset::top_k_hot(l, k, &mut noise()));
+        same_in(DType::F16, [0.0; 2], "top_k_hot, f16", shape, masks, |l| {
+            subset::top_k_hot(l, k, &mut noise())
+        });
+    }
+}
+
+/// Gaps of 2^30 leave no room for noise: keys are equal.
+#[test]
+fn the_first_of_equal_keys_comes_first() {
+    let _alone = alone();
+    let order = |device: Device| {
+        let logits = Tensor::<1>::full([300], -2f32.powi(30), &device).slice_fill(7..8, 0.0);
+        numbers(subset::gumbel_top_k(logits, 100, &mut noise()).unwrap().float())
+    };
+    assert_eq!(order(gpu()), order(Device::flex()));
+}
+
+/// The gradient of a logarithm is not rounded on the way, and no other is made of rounded samples.
+#[test]
 fn half_precision_is_computed_in_single() {
-    let f = |l: Tensor<2>| gumbel::gumbel_softmax(l, 0.7, &mut noise());
-    let logits = logits([6, 10], true);
-    let there = value_and_slopes(&gpu(), &logits, DType::F16, &f);
-    let here = value_and_slopes(&Device::flex(), &logits, DType::F16, &f);
-    assert_near("f16", &there[0], &here[0], 1e-3);
-    assert_near("f16, gradient", &there[1], &here[1], 2e-2);
+    let same = |name: &str, f: fn(Tensor<2>) -> Result<Tensor<2>, Error>| {
+        let f = |l: Tensor<2>| {
+            let (value, dtype) = (f(l.clone())?, l.dtype());
+            assert_eq!(value.dtype(), dtype);
+            Ok(value)
+        };
+        same_in(DType::F16, [1e-3, 2e-2], name, [6, 10], true, f);
+    };
+    same("f16", |l| gumbel::gumbel_softmax(l, 0.7, &mut noise()));
+    same("f16, logarithm", |l| gumbel::log_gumbel_softmax(l, 0.7, &mut noise()));
+    same("f16, straight-through", |l| gumbel::straight_through_gumbel_softmax(l, 0.7, &mut noise()));
+    same("f16, one-hot", |l| gumbel::sample_one_hot(l, &mut noise()));
+    same("f16, density", |l| {
+        exp_concrete::log_prob(l.clone(), 0.7, gumbel::log_gumbel_softmax(l, 0.7, &mut noise())?)
+    });
 }
 
 #[test]
@@ -158,8 +204,32 @@ fn densities_and_divergences_are_those_of_the_cpu() {
     same("ExpConcrete", [5, 4], false, |l: Tensor<2>| {
         Ok(ExpConcrete::new(l.clone(), 0.7)?.log_prob(point(&l).log()))
     });
-    same("exp_concrete", [5, 4], false, |l: Tensor<2>| {
-        exp_concrete::log_prob(l.clone(), 0.7, point(&l).log())
+    let of_sample = |l: Tensor<2>| {
+        let y = gumbel::log_gumbel_softmax(l.clone(), 0.5, &mut noise())?;
+        exp_concrete::log_prob(l, 0.7, y)
+    };
+    same("exp_concrete, in logits and point", [5, 130], true, of_sample);
+    let shared = |l: Tensor<2>| {
+        let y = gumbel::log_gumbel_softmax(l.clone(), 0.5, &mut noise())?;
+        Ok(exp_concrete::log_prob(l.clone().narrow(0, 0, 1), 0.7, y.clone())?
+            + exp_concrete::log_prob(l, 0.7, y.narrow(0, 0, 1))?)
+    };
+    same("exp_concrete, broadcast", [5, 4], false, shared);
+    let junk_at_masks = |l: Tensor<2>| {
+        let y = point(&l).log();
+        let masked = l.clone().equal_elem(f32::NEG_INFINITY);
+        exp_concrete::log_prob(l, 0.7, y.mask_fill(masked, f32::NAN))
+    };
+    same("exp_concrete, whatever is at masks", [5, 4], true, junk_at_masks);
+    same("density_at_sample", [5, 4], false, |l: Tensor<2>| {
+        let y = gumbel::log_gumbel_softmax(l.clone(), 0.7, &mut noise())?;
+        kl::density_at_sample((l.clone(), 0.7), (l.zeros_like().detach(), 0.5), y)
+    });
+    // Outside the support without a fault.
+    same("ExpConcrete off the support", [6, 4], true, |l: Tensor<2>| {
+        let y = point(&l).log().slice_fill([1..2, 1..2], f32::INFINITY);
+        let y = y.slice_fill(2..3, f32::NEG_INFINITY).slice_fill([3..4, 2..3], 0.5);
+        Ok(ExpConcrete::new(l, 0.7)?.log_prob(y))
     });
 }
 
@@ -189,16 +259,79 @@ fn estimates_are_those_of_the_cpu() {
 #[test]
 fn an_unfit_row_is_undefined_and_an_error_when_asked() {
     let (device, _alone) = (gpu(), alone());
-    for (unfit, words) in [(f32::NAN, "a logit is NaN or +inf"), (f32::NEG_INFINITY, "every logit is -inf")] {
+    let cases = [
+        (f32::NAN, RowFault::Logit, "gumbel_softmax: a logit of row 1 is NaN or +inf"),
+        (f32::NEG_INFINITY, RowFault::AllMasked, "gumbel_softmax: every logit of row 1 is -inf"),
+    ];
+    for (unfit, kind, words) in cases {
         let rows = [[0.0, 1.0], [unfit, f32::NEG_INFINITY], [0.0, 1.0]];
         let logits = Tensor::<2>::from_floats(rows, &device);
         let y = numbers(gumbel::gumbel_softmax(logits.clone(), 0.7, &mut noise()).unwrap());
         assert!(y[2].is_nan() && y[3].is_nan() && y[0].is_finite() && y[5].is_finite(), "{y:?}");
         let error = gumbel::check_device(&device).unwrap_err();
-        assert!(matches!(error, Error::Unfit { operation: "gumbel_softmax", row: 1, .. }), "{error}");
-        assert!(error.to_string().contains(words), "{error}");
+        let expected = Error::Unfit { operation: "gumbel_softmax", row: 1, fault: kind };
+        assert_eq!(error, expected);
+        assert!(error.to_string().starts_with(words), "{error}");
         gumbel::check_device(&device).unwrap();
+        let z = numbers(gumbel::sample_one_hot(logits.clone(), &mut noise()).unwrap());
+        assert!(z[2].is_nan() && z[3].is_nan() && z[0] + z[1] == 1.0 && z[4] + z[5] == 1.0, "{z:?}");
+        assert!(matches!(gumbel::check_device(&device), Err(Error::Unfit { row: 1, .. })));
         let _ = categorical::entropy(logits);
         assert!(matches!(gumbel::check_device(&device), Err(Error::Unfit { row: 1, .. })));
     }
+}
+
+#[test]
+fn a_row_without_a_sample_of_several_is_an_error_when_asked() {
+    let (device, _alone) = (gpu(), alone());
+    let mask = f32::NEG_INFINITY;
+    let logits = Tensor::<2>::from_floats([[0.0, 1.0, 2.0], [mask, 1.0, mask], [2.0, 1.0, 0.0]], &device);
+    let order = numbers(subset::gumbel_top_k(logits.clone(), 2, &mut noise()).unwrap().float());
+    assert!(order[2] == 3.0 && order[3] == 3.0 && order.iter().filter(|&&index| index < 3.0).count() == 4);
+    let error = gumbel::check_device(&device).unwrap_err();
+    let expected = Error::Unfit { operation: "gumbel_top_k", row: 1, fault: RowFault::TooFew };
+    assert_eq!(error, expected);
+    let words = "gumbel_top_k: row 1 of the logits has fewer unmasked categories than are drawn";
+    assert!(error.to_string().starts_with(words), "{error}");
+    let z = numbers(subset::top_k_hot(logits, 2, &mut noise()).unwrap());
+    assert!(z[3..6].iter().all(|z| z.is_nan()), "{z:?}");
+    assert_eq!([z[..3].iter().sum::<f64>(), z[6..].iter().sum::<f64>()], [2.0; 2]);
+    assert_eq!(gumbel::check_device(&device).unwrap_err(), expected);
+}
+
+#[test]
+fn a_point_that_is_none_is_an_error_when_asked() {
+    let (device, _alone) = (gpu(), alone());
+    let y = Tensor::<2>::from_floats([[-1.0, -1.0], [f32::NAN, -1.0]], &device);
+    let density = numbers(exp_concrete::log_prob(y.zeros_like(), 0.7, y).unwrap());
+    assert!(density[0].is_finite() && density[1].is_nan(), "{density:?}");
+    let error = gumbel::check_device(&device).unwrap_err();
+    assert!(matches!(error, Error::Unfit { row: 1, fault: RowFault::Point, .. }), "{error}");
+    assert!(error.to_string().contains("row 1 of the points"), "{error}");
+}
+
+/// What needs no number of the device.
+#[test]
+fn other_mistakes_are_the_errors_of_the_cpu() {
+    let _alone = alone();
+    let errors = |device: Device| {
+        let few = Tensor::<2>::zeros([2, 3], &device);
+        let none = Tensor::<2>::zeros([2, 0], &device);
+        [
+            subset::gumbel_top_k(few.clone(), 4, &mut noise()).unwrap_err(),
+            subset::top_k_hot(few.clone(), 0, &mut noise()).unwrap_err(),
+            gumbel::gumbel_softmax(few.clone(), 0.0, &mut noise()).unwrap_err(),
+            exp_concrete::log_prob(few.clone(), -1.0, few).unwrap_err(),
+            gumbel::gumbel_max(none.clone(), &mut noise()).unwrap_err(),
+            gumbel::gumbel_softmax(none.clone(), 0.7, &mut noise()).unwrap_err(),
+            subset::gumbel_top_k(none.clone(), 1, &mut noise()).unwrap_err(),
+            exp_concrete::log_prob(none.clone(), 0.7, none.clone()).unwrap_err(),
+            categorical::entropy(none).unwrap_err(),
+        ]
+    };
+    assert_eq!(errors(gpu()), errors(Device::flex()));
+    let no_rows = Tensor::<2>::zeros([0, 3], &gpu());
+    assert_eq!(subset::gumbel_top_k(no_rows.clone(), 5, &mut noise()).unwrap().dims(), [0, 5]);
+    assert_eq!(subset::top_k_hot(no_rows, 2, &mut noise()).unwrap().dims(), [0, 3]);
+    gumbel::check_device(&gpu()).unwrap();
 }

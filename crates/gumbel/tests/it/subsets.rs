@@ -242,6 +242,20 @@ fn every_rank_and_float_type_is_served() {
     }
 }
 
+/// Gaps of 2^30 leave no room for noise in single precision: keys are equal, and the first comes first.
+#[test]
+fn keys_are_in_the_precision_of_the_logits() {
+    let order = |dtype| {
+        let far = Tensor::<1>::full([40], -2f32.powi(30), (&Device::flex(), dtype));
+        let logits = far.slice_fill(7..8, 0.0);
+        numbers(subset::gumbel_top_k(logits, 20, &mut Noise::from_seed(3)).unwrap().float())
+    };
+    let in_turn: Vec<f64> = [7.0].into_iter().chain((0..20).map(f64::from).filter(|&at| at != 7.0)).collect();
+    assert_eq!(order(DType::F32), in_turn);
+    assert_eq!(order(DType::F64)[0], 7.0);
+    assert_ne!(order(DType::F64), in_turn);
+}
+
 #[test]
 fn a_mistake_is_an_error_that_names_it() {
     let mut noise = Noise::from_seed(1);

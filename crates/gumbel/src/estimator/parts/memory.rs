@@ -1,7 +1,8 @@
 //! Numbers that an estimator learns, kept on the device of its logits: no step waits to read one back.
 
 use super::super::contract::State;
-use crate::tensor::{accumulated_as, numbers, tracked_as};
+use crate::ops::accumulated_as;
+use crate::tensor::{numbers, tracked_as};
 use crate::{Error, StateFault};
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 

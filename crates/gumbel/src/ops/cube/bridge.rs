@@ -24,8 +24,11 @@ pub(super) trait OnDevice: Backend {
     #[fusion(dtype = logits, shape = logits)]
     fn relax(logits: FloatTensor<Self>, relaxed: Relaxed) -> FloatTensor<Self>;
 
-    #[fusion(dtype = DType::I32, shape = last_is_one(logits))]
+    #[fusion(dtype = DType::I32, shape = with_last(logits, 1))]
     fn index(logits: FloatTensor<Self>, stream: Stream) -> IntTensor<Self>;
+
+    #[fusion(dtype = DType::I32, shape = with_last(logits, *count))]
+    fn order(logits: FloatTensor<Self>, count: usize, stream: Stream) -> IntTensor<Self>;
 
     /// `like` names the device.
     #[fusion(dtype = like, shape = shape.clone())]
@@ -36,13 +39,14 @@ pub(super) trait OnDevice: Backend {
     fn note_unfit(logits: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-fn last_is_one(shape: &Shape) -> Shape {
+/// The shape with another last axis.
+pub(super) fn with_last(shape: &Shape, last: usize) -> Shape {
     let mut dims = shape.to_vec();
-    *dims.last_mut().expect("logits have an axis") = 1;
+    *dims.last_mut().expect("logits have an axis") = last;
     Shape::from(dims)
 }
 
-const VALID: &str = "the caller checked the temperature and the number of categories";
+pub(super) const VALID: &str = "the caller checked the temperature and the number of categories";
 
 impl OnDevice for CubeBackend {
     fn relax(logits: CubeTensor, Relaxed { tau, stream, form }: Relaxed) -> CubeTensor {
@@ -54,7 +58,13 @@ impl OnDevice for CubeBackend {
     fn index(logits: CubeTensor, stream: Stream) -> CubeTensor {
         let (device, like) = (device_of(&logits), logits.clone());
         let index = kernels::gumbel_max(&device, &into_matrix(logits), stream).expect(VALID);
-        from_matrix(&index, &like, last_is_one(&like.shape()), DType::I32)
+        from_matrix(&index, &like, with_last(&like.shape(), 1), DType::I32)
+    }
+
+    fn order(logits: CubeTensor, count: usize, stream: Stream) -> CubeTensor {
+        let (device, like) = (device_of(&logits), logits.clone());
+        let order = kernels::gumbel_top_k(&device, &into_matrix(logits), count, stream).expect(VALID);
+        from_matrix(&order, &like, with_last(&like.shape(), count), DType::I32)
     }
 
     fn noise(like: CubeTensor, shape: Shape, kind: NoiseKind, stream: Stream) -> CubeTensor {

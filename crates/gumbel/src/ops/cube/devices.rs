@@ -1,7 +1,7 @@
 //! The devices that kernels have been launched on, each with its note of faults.
 
-use crate::Error;
 use crate::ops::kind::Precision;
+use crate::{Error, RowFault};
 use burn::backend::{BackendTensor, DispatchTensorKind, TensorMetadata};
 use burn::tensor::{Device, Tensor};
 use burn_cubecl::{CubeDevice, tensor::CubeTensor};
@@ -43,11 +43,11 @@ pub(in crate::ops) fn check_device(device: &Device) -> Result<(), Error> {
         Some(fault) => Err(Error::Unfit {
             operation: fault.operation.unwrap_or("an earlier call"),
             row: fault.row,
-            reason: match fault.kind {
-                FaultKind::AllMasked => "every logit is -inf",
-                FaultKind::TooFew => "too few categories are unmasked",
-                FaultKind::Sample => "the point is not in the support",
-                _ => "a logit is NaN or +inf",
+            fault: match fault.kind {
+                FaultKind::AllMasked => RowFault::AllMasked,
+                FaultKind::TooFew => RowFault::TooFew,
+                FaultKind::Sample => RowFault::Point,
+                _ => RowFault::Logit,
             },
         }),
     }
