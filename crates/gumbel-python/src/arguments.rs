@@ -40,8 +40,8 @@ pub struct Rows<'py, const N: usize> {
     pub shape: Vec<usize>,
     /// The rows' axis; the number of axes where every number is a row of its own.
     pub axis: usize,
-    /// Whether kernels divide their work between threads whatever its size.
-    divided: bool,
+    /// The steps of a kernel for each number.
+    steps: usize,
 }
 
 impl<'py> Rows<'py, 1> {
@@ -59,7 +59,7 @@ impl<'py> Rows<'py, 1> {
             given: [shape.clone()],
             shape,
             axis,
-            divided: false,
+            steps: 1,
         })
     }
 
@@ -68,7 +68,7 @@ impl<'py> Rows<'py, 1> {
         let (py, given, axis) = (array.py(), array.shape().to_vec(), shape.len() - 1);
         let float = Float::of(array);
         let array = if given == shape { array.clone() } else { broadcast_to(array, &shape)? };
-        Ok(Self { py, floats: [in_order(&array, float)?], given: [given], shape, axis, divided: false })
+        Ok(Self { py, floats: [in_order(&array, float)?], given: [given], shape, axis, steps: 1 })
     }
 }
 
@@ -123,9 +123,9 @@ impl<'py, const N: usize> Rows<'py, N> {
         }
     }
 
-    /// The same rows, for kernels that divide their work between threads whatever its size.
-    pub fn divided(self) -> Self {
-        Self { divided: true, ..self }
+    /// The same rows, for kernels that take so many steps for each number.
+    pub fn in_steps(self, steps: usize) -> Self {
+        Self { steps, ..self }
     }
 
     pub fn py(&self) -> Python<'py> {
@@ -144,6 +144,11 @@ impl<'py, const N: usize> Rows<'py, N> {
 
     pub fn size(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// The steps of a kernel.
+    pub fn work(&self) -> usize {
+        self.size().saturating_mul(self.steps)
     }
 
     /// The shape with rows of another length, and the rows' axis last.
@@ -218,8 +223,7 @@ impl<'py, const N: usize> Rows<'py, N> {
         let inputs = self.floats.iter().map(Floats::slice).collect::<Result<_, _>>()?;
         let targets = outputs.iter_mut().map(Output::slice).collect::<Result<_, _>>()?;
         let (inputs, targets) = (array(inputs), array(targets));
-        let numbers = if self.divided { usize::MAX } else { self.size() };
-        threads::run(self.py, numbers, || kernel(inputs, targets)).map_err(|error| fail(&error))?;
+        threads::run(self.py, self.work(), || kernel(inputs, targets)).map_err(|error| fail(&error))?;
         Ok(array(outputs.into_iter().map(Output::into_array).collect()))
     }
 
@@ -349,7 +353,7 @@ impl<'a, 'py, const N: usize> Arrays<'a, 'py, N> {
             given: self::array(given),
             shape,
             axis,
-            divided: false,
+            steps: 1,
         })
     }
 }

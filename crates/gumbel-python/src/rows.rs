@@ -72,6 +72,9 @@ fn in_half<L: Half>(map: &impl RowMap, logits: &[L], k: usize, out: &mut [L]) ->
         round(&mut single, out);
         Ok(())
     };
+    if logits.is_empty() {
+        return map.run(0, logits, &mut []); // which checks its parameters
+    }
     if logits.len() < crate::threads::SHARED {
         return logits.chunks(rows * k).zip(out.chunks_mut(rows * k)).enumerate().try_for_each(run);
     }

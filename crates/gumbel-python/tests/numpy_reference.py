@@ -93,9 +93,9 @@ def categorical_entropy(logits: npt.ArrayLike) -> Array:
 
 def categorical_kl(p: npt.ArrayLike, q: npt.ArrayLike) -> Array:
     log_p, log_q = np.broadcast_arrays(log_softmax(p), log_softmax(q))
-    present = log_p > -np.inf
+    present = np.exp(log_p) > 0
     ratio = np.where(present, log_p, 0.0) - np.where(present, log_q, 0.0)
-    return np.where(present, np.exp(log_p) * ratio, 0.0).sum(-1)
+    return (np.exp(log_p) * ratio).sum(-1)
 
 
 def entmax(logits: npt.ArrayLike, alpha: float, tau: float) -> Array:

@@ -157,6 +157,19 @@ def test_densities_at_edges_are_limits():
     np.testing.assert_array_equal(gumbel.binary_concrete_log_prob([np.inf, -np.inf], [3.0, 3.0], 2.0), [-np.inf] * 2)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_densities_of_the_own_samples_are_never_nan(dtype):
+    """At low temperatures too, where samples lie at vertices, and other libraries' densities are NaN."""
+    logits = logits_of((200, 5), dtype)
+    for tau in (1e-4, 1e-2, 0.1, 1.0, 10.0):
+        y = gumbel.log_gumbel_softmax(logits, tau, noise=Noise(1))
+        x = gumbel.gumbel_softmax(logits, tau, noise=Noise(1))
+        assert not np.isnan(gumbel.exp_concrete_log_prob(y, logits, tau)).any()
+        assert not np.isnan(gumbel.concrete_log_prob(x, logits, tau)).any()
+        if dtype != np.float16:
+            assert np.isfinite(gumbel.exp_concrete_log_prob(y, logits, tau)).all()
+
+
 def test_the_relaxed_bernoulli_density_is_computed_in_log_space():
     """Where PyTorch gives -inf."""
     np.testing.assert_allclose(gumbel.relaxed_bernoulli_log_prob(0.5, 100.0, 1.0), -98.614, atol=1e-3)
@@ -261,7 +274,7 @@ def test_assignment(dtype, n):
     found = gumbel.assignment(logits)
     assert found.dtype == np.int64 and found.shape == (2, 4, n)
     for matrix, columns in zip(logits.reshape(-1, n, n), found.reshape(-1, n)):
-        wide = np.where(np.isfinite(matrix), matrix, -1e6).astype(np.float64)
+        wide = np.where(np.isfinite(matrix), matrix.astype(np.float64), -1e6)
         best = wide[linear_sum_assignment(wide, maximize=True)].sum()
         np.testing.assert_allclose(wide[np.arange(n), columns].sum(), best)
         assert sorted(columns) == list(range(n))
@@ -456,6 +469,9 @@ def test_cotangents_have_no_effect_at_masks():
         np.testing.assert_array_equal(vjp.log_softmax_vjp(log_y, [1.0, 0.0, bad]), [0.5, -0.5, 0.0])
         logits = np.array([0.0, 0.0, -np.inf])
         np.testing.assert_array_equal(vjp.subset_marginals_vjp(logits, [1.0, 0.0, bad], 1), [0.25, -0.25, 0.0])
+        soft = vjp.relaxed_top_k_vjp(logits, [1.0, 0.0, bad], 1, 0.5, noise=Noise(1))
+        np.testing.assert_array_equal(soft, vjp.relaxed_top_k_vjp(logits, [1.0, 0.0, 0.0], 1, 0.5, noise=Noise(1)))
+        assert soft[0] > 0 and soft[2] == 0
         square = np.array([[0.0, -np.inf], [-np.inf, 0.0]])
         for product in (vjp.log_sinkhorn_vjp, vjp.sinkhorn_vjp):
             assert np.isfinite(product(square, [[1.0, bad], [bad, 0.0]])).all()

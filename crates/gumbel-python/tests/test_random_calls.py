@@ -1,7 +1,7 @@
 """Random calls over functions, shapes, types, layouts, masks, temperatures, axes and faults.
 
 Each call must raise a typed error for a fault that its arguments have, or agree with the formula in double precision. The
-numbers of a call depend on its number alone, which a failure names. A million of them, in about half an hour:
+numbers of a call depend on its number alone, which a failure names. A million of them, in a few minutes:
 
     GUMBEL_RANDOM_CALLS=1000000 python -m pytest tests/test_random_calls.py
 """
@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 import gumbel
 from gumbel import Noise, vjp
 
-COUNT = int(os.environ.get("GUMBEL_RANDOM_CALLS", 10_000))
+COUNT = int(os.environ.get("GUMBEL_RANDOM_CALLS", 50_000))
 DTYPES = [np.float16, np.float32, np.float64]
 LENGTHS = [1, 2, 3, 4, 5, 7, 8, 10, 16, 17, 33, 100]
 TAUS = [1e-30, 1e-3, 0.1, 0.5, 1.0, 3.0, 1e3]
@@ -196,6 +196,8 @@ def exact_samples(case):
     if name == "one_hot":
         expected = np.eye(logits.shape[-1])[order[..., 0]]
         return case.check(np.ascontiguousarray(np.moveaxis(found, axis, -1)), expected, 0.0)
+    if not logits.size:  # then k may be more than there are categories
+        order = np.zeros((*logits.shape[:-1], max(k, 1)), np.int64)
     expected = order[..., 0] if name == "gumbel_max" else np.moveaxis(order[..., :k], -1, axis)
     return case.check(found, expected, 0.0, np.int64)
 
@@ -280,7 +282,7 @@ def densities(case):
     gap, n = np.where(logits > -np.inf, reference.gaps(logits), 0.0), (logits > -np.inf).sum(-1)
     logs = np.where(y > -np.inf, np.abs(reference.double(y)), 0.0)
     size = (np.abs(gap) + (1 + tau) * logs).sum(-1) + n * (np.abs(gap) + tau * logs).max(-1) + n * 8 + 8
-    return case.check(found, expected, case.eps * 4 * size + (1e-9 if simplex else 0.0))
+    return case.check(found, expected, case.eps * 4 * (size + np.abs(expected)))
 
 
 def binary_densities(case):
@@ -305,7 +307,7 @@ def permutations(case):
     n = int(case.one_of([1, 2, 3, 5]))
     shape = (*case.shape(2)[:-1], n, n)
     logits = case.logits(shape, spreads=(0.1, 1.0, 5.0))
-    if "all_masked" in case.faults:
+    if case.faults:  # then no pair is spared a mask
         case.faults.add("no_permutation")
     diagonal = np.arange(n)
     if not case.faults:
@@ -346,6 +348,8 @@ def subsets(case):
     arguments = {"sample_subset": {"noise": Noise(seed)}, "relaxed_top_k": {"tau": tau, "noise": Noise(seed)}}.get(name, {})
     found = getattr(gumbel, name)(case.layout(logits), k, **arguments)
     gap, most = reference.gaps(logits), reference.double(logits).max(-1)
+    if k > shape[-1]:
+        return None  # of an empty batch
     if name == "subset_log_partition":
         expected = reference.subset_log_partition(gap, k) + k * most
         return case.check(found, expected, 4 * case.eps * (np.abs(expected) + k * np.abs(most) + 10))

@@ -25,7 +25,7 @@ use pyo3::prelude::*;
 /// np.float64(11.0)
 #[pyfunction]
 fn subset_log_partition<'py>(logits: &Bound<'py, PyAny>, k: &Bound<'py, PyAny>) -> Array<'py> {
-    let (rows, size) = (Rows::of(logits, -1)?.divided(), Size::new(k)?);
+    let (rows, size) = of_size(Rows::of(logits, -1)?, k)?;
     let width = rows.k();
     rows.reduce(first, |inputs, outputs| {
         size.of(width, |count| {
@@ -53,7 +53,7 @@ fn subset_log_partition<'py>(logits: &Bound<'py, PyAny>, k: &Bound<'py, PyAny>) 
 /// array([5., 8., 9.])
 #[pyfunction]
 fn subset_marginals<'py>(logits: &Bound<'py, PyAny>, k: &Bound<'py, PyAny>) -> Array<'py> {
-    let (rows, size) = (Rows::of(logits, -1)?.divided(), Size::new(k)?);
+    let (rows, size) = of_size(Rows::of(logits, -1)?, k)?;
     let width = rows.k();
     size.check_memory(width)?;
     rows.map(first, |inputs, outputs| {
@@ -86,11 +86,11 @@ fn sample_subset<'py>(
     k: &Bound<'py, PyAny>,
     noise: &Bound<'py, PyAny>,
 ) -> Array<'py> {
-    let (rows, size) = (Rows::of(logits, -1)?.divided(), Size::new(k)?);
+    let (rows, size) = of_size(Rows::of(logits, -1)?, k)?;
     let (py, width, stream) = (rows.py(), rows.k(), stream_of(noise, rows.size())?);
     size.check_memory(width)?;
     let from = rows.floats[0].slice()?;
-    let members = threads::run_in_pool(py, || {
+    let members = threads::run(py, rows.work(), || {
         size.of(width, |count| {
             let mut members = vec![0; from.len() / width.max(1) * count];
             compute!([from], [], |T, [logits], []| {
@@ -126,7 +126,7 @@ fn relaxed_top_k<'py>(
     tau: f64,
     noise: &Bound<'py, PyAny>,
 ) -> Array<'py> {
-    let (rows, size) = (Rows::of(logits, -1)?.divided(), Size::new(k)?);
+    let (rows, size) = of_size(Rows::of(logits, -1)?, k)?;
     let (width, stream) = (rows.k(), stream_of(noise, rows.size())?);
     rows.map(first, |inputs, outputs| {
         size.of(width, |count| {
@@ -137,12 +137,21 @@ fn relaxed_top_k<'py>(
     })
 }
 
+/// Rows, and the size of their subsets, by which the work on each number grows.
+pub fn of_size<'py, const N: usize>(
+    rows: Rows<'py, N>,
+    k: &Bound<'py, PyAny>,
+) -> PyResult<(Rows<'py, N>, Size)> {
+    let size = Size::new(k)?;
+    Ok((rows.in_steps(size.0.max(1)), size))
+}
+
 /// The size of a subset.
 #[derive(Clone, Copy)]
 pub struct Size(usize);
 
 impl Size {
-    pub fn new(k: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn new(k: &Bound<'_, PyAny>) -> PyResult<Self> {
         count_of(k).map(Self)
     }
 
