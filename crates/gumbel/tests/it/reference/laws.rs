@@ -106,14 +106,24 @@ fn log_softmax(x: &[f64]) -> Vec<f64> {
     x.iter().map(|x| x - max - total.ln()).collect()
 }
 
+/// Standard noise in the type of the row's computations.
+fn noise_of(row: &Row, draw: fn(Tensor<2>, &mut Noise) -> Tensor<2>) -> Vec<f64> {
+    numbers(draw(row.tensor().zeros_like(), &mut Noise::from_seed(row.seed)))
+}
+
+fn seeded(row: &Row) -> Noise {
+    Noise::from_seed(row.seed)
+}
+
 const EULER: f64 = 0.577_215_664_901_532_9;
 
-mod elementwise;
+mod bits;
+mod gumbels;
 mod simplex;
 
 #[test]
 fn methods_of_distributions_agree_with_their_definitions_in_double_precision() {
-    let laws = elementwise::laws().into_iter().chain(simplex::laws());
+    let laws = gumbels::laws().into_iter().chain(bits::laws()).chain(simplex::laws());
     let faults: Vec<String> = laws
         .filter_map(|law| (0..1000).find_map(|seed| law.fault(&row(seed, law.least, 8 - law.least))))
         .collect();
