@@ -34,5 +34,7 @@ pub fn log_prob<const D: usize>(log_odds: Tensor<D>, tau: f64, y: Tensor<D>) -> 
     check_temperature(tau)?;
     let dtype = log_odds.dtype();
     let tilted = finite_log_odds(log_odds)? - at_least_single(y) * tau;
-    Ok(restored(tilted.clone() - activation::softplus(tilted, 1.0) * 2.0 + tau.ln(), dtype))
+    // Not by Burn's softplus, which drops what is beyond its threshold of 20.
+    let [above, below] = [tilted.clone(), tilted.neg()].map(activation::log_sigmoid);
+    Ok(restored(above + below + tau.ln(), dtype))
 }

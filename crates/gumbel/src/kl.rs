@@ -198,5 +198,7 @@ pub fn density_at_sample<const D: usize>(
     (p, tau_p): (Tensor<D>, f64),
     y: Tensor<D>,
 ) -> Result<Tensor<D>, Error> {
-    Ok(exp_concrete::log_prob(q, tau_q, y.clone())? - exp_concrete::log_prob(p, tau_p, y)?)
+    let dtype = q.dtype();
+    let (q, p) = (at_least_single(q), at_least_single(p));
+    Ok(restored(exp_concrete::log_prob(q, tau_q, y.clone())? - exp_concrete::log_prob(p, tau_p, y)?, dtype))
 }

@@ -94,6 +94,15 @@ pub(crate) fn attach<const D: usize>(hard: Tensor<D>, soft: Tensor<D>) -> Tensor
     tracked_as(hard, &soft) + (soft.clone() - soft.detach())
 }
 
+/// A quotient. Burn's derivative of a division by a number is in single precision, that of one by a tensor is not.
+pub(crate) fn over<const D: usize>(tensor: Tensor<D>, divisor: f64) -> Tensor<D> {
+    if tensor.dtype() != DType::F64 {
+        return tensor / divisor;
+    }
+    let divisor = Tensor::full([1; D], divisor, (&tensor.device(), DType::F64));
+    tensor / divisor
+}
+
 /// The tensor on an autodiff device if `like` is on one.
 pub(crate) fn tracked_as<const D: usize, const E: usize>(tensor: Tensor<D>, like: &Tensor<E>) -> Tensor<D> {
     if like.is_autodiff() && !tensor.is_autodiff() { tensor.autodiff() } else { tensor }
@@ -143,10 +152,17 @@ pub(crate) fn of_centred<const D: usize>(
     restored(compute(logits, sample), dtype)
 }
 
-/// A divergence without the rounding error that makes a small one negative; NaN stays.
-pub(crate) fn not_negative<const D: usize>(divergence: Tensor<D>) -> Tensor<D> {
-    let below = divergence.clone().lower_elem(0.0);
-    divergence.mask_fill(below, 0.0)
+/// An entropy or a divergence without the rounding error that makes a small one negative; NaN stays, and so does the
+/// gradient, which is right where the value is a rounding below 0.
+pub(crate) fn not_negative<const D: usize>(value: Tensor<D>) -> Tensor<D> {
+    let at_least = value.clone().greater_equal_elem(0.0).bool_or(value.clone().is_nan());
+    value.clone() - value.detach().mask_fill(at_least, 0.0)
+}
+
+/// The same for log-probabilities, which are at most 0.
+pub(crate) fn not_positive<const D: usize>(value: Tensor<D>) -> Tensor<D> {
+    let at_most = value.clone().lower_equal_elem(0.0).bool_or(value.clone().is_nan());
+    value.clone() - value.detach().mask_fill(at_most, 0.0)
 }
 
 /// Reductions of each row of flags to one, `[.., K]` to `[.., 1]`, which Burn refuses where there are no rows.

@@ -20,7 +20,7 @@
 pub use gumbel_kernels::tree::Graph;
 
 use crate::ops::HostArgument;
-use crate::tensor::{at_least_single, centred, restored, rows_where};
+use crate::tensor::{at_least_single, centred, not_positive, restored, rows_where};
 use crate::{Error, Noise, ops};
 use burn::tensor::Tensor;
 use gumbel_kernels::{check_temperature, noise::gumbel, tree as kernels};
@@ -133,7 +133,8 @@ pub fn log_prob<const D: usize>(graph: &Graph, logits: Tensor<D>, z: Tensor<D>) 
     // 0 · ln 0 is 0, in the gradient too.
     let picked = logits.mask_fill(z.clone().equal_elem(0.0), 0.0);
     let impossible = rows_where(&z, |row| !row.iter().any(|z| z.is_nan()) && !is_spanning_tree(graph, row));
-    let log_prob = (z * picked).sum_dim(D - 1) - total;
+    // A sum of all is not below one of its terms, but by a rounding.
+    let log_prob = not_positive((z * picked).sum_dim(D - 1) - total);
     Ok(restored(log_prob.mask_fill(impossible, f32::NEG_INFINITY), dtype))
 }
 

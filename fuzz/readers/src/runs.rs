@@ -11,9 +11,10 @@ use gumbel_lab::experiment::bound::{Config, Metrics};
 use gumbel_lab::experiment::gan;
 use gumbel_lab::model::{SbnConfig, SemiConfig, TextConfig, VaeConfig};
 use gumbel_lab::run::checkpoint::{description, load_model, training_bytes};
-use gumbel_lab::run::{Checkpoint, FusedAdam, Progress, Record, RunConfig, config_of, read_metrics};
+use gumbel_lab::run::{Checkpoint, FusedAdam, Progress, Record, RunConfig, StoredRows, config_of};
 use gumbel_lab::support::csv_table::table;
 use sha2::{Digest, Sha256};
+use std::path::Path;
 use std::sync::LazyLock;
 
 /// The configuration of every experiment: what is read is recorded, and read again as the same.
@@ -42,12 +43,22 @@ pub fn metrics(data: &[u8]) {
 fn rows<R: Record>(data: &[u8]) {
     let file = scratch(data);
     for step in [0, 20, u64::MAX] {
-        let Some(rows) = message::ok(read_metrics::<R>(file.path(), step)) else { continue };
+        let Some(rows) = read::<R>(file.path(), step) else { continue };
         let text = table(rows.clone()).expect("a table of single values");
-        let again = read_metrics::<R>(scratch(&text).path(), u64::MAX).expect("as written");
+        let again = read::<R>(scratch(&text).path(), u64::MAX).expect("as written");
         // As text, because seconds are written to the millisecond.
         assert_eq!(table(again).expect("as before"), text);
     }
+}
+
+fn read<R: Record>(path: &Path, step: u64) -> Option<Vec<R>> {
+    let (stored, mut rows) = (message::ok(StoredRows::read(path, step))?, Vec::new());
+    let push = |row| {
+        rows.push(row);
+        Ok(())
+    };
+    stored.each(push).expect("rows that were read before");
+    Some(rows)
 }
 
 /// A small network.

@@ -105,10 +105,9 @@ fn figure(measured: &[At], score: Mean) -> Figure {
     let curve =
         |name: &str, of: fn(&At) -> f64| Series::new(name, measured.iter().map(|at| (at.tau, of(at))));
     // A bias within chance of zero is not drawn.
-    let seen =
-        |at: &At| if at.bias.value > 4.0 * at.bias.standard_error { at.bias.value.powi(2) } else { f64::NAN };
-    let biases = curve("bias², where it differs from 0", seen);
-    let biases = Series { points: biases.points.into_iter().filter(|p| p.1.is_finite()).collect(), ..biases };
+    let biased = measured.iter().filter(|at| at.bias.value > 4.0 * at.bias.standard_error);
+    let biases =
+        Series::new("bias², where it differs from 0", biased.map(|at| (at.tau, at.bias.value.powi(2))));
     let title = "Variance and squared bias of the Gumbel-Softmax gradient against temperature";
     let series = [
         curve("variance", |at| variance(&at.parts).value),

@@ -41,7 +41,7 @@ fn page(title: &str, command: &str, option: &str, curves: &[Curve], runs: &[Comp
 /// A curve over steps, and over seconds if it is drawn over them; nothing if no run has it.
 fn draw(page: &mut Page, curve: &Curve, place: usize, runs: &[ComparedRun]) {
     let over_steps = chart(curve, "step", place, runs, |point| point.step as f64);
-    if over_steps.series.iter().all(|series| series.points.is_empty()) {
+    if over_steps.series.iter().all(Series::is_empty) {
         return;
     }
     let section = page.section_once(curve.heading);

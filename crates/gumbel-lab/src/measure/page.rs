@@ -156,16 +156,16 @@ fn parts<'a>(file: &str, chart: &LineChart, caption: &'a str) -> Vec<(String, Li
 
 /// One series for each name, in the order of first appearance.
 fn series(points: &[CurvePoint], value: impl Fn(&MeasureRow) -> Option<f64>) -> Vec<Series> {
-    let mut all: Vec<Series> = Vec::new();
+    let mut all: Vec<(&str, Vec<(f64, f64)>)> = Vec::new();
     for CurvePoint { series, x, row, .. } in points {
-        let place = all.iter().position(|known| known.name == *series).unwrap_or_else(|| {
-            all.push(Series::new(series, []));
+        let place = all.iter().position(|(known, _)| known == series).unwrap_or_else(|| {
+            all.push((series, Vec::new()));
             all.len() - 1
         });
-        all[place].points.extend(value(row).map(|y| (*x, y)));
+        all[place].1.extend(value(row).map(|y| (*x, y)));
     }
-    all.retain(|series| !series.points.is_empty());
-    all
+    let drawn = all.into_iter().map(|(name, points)| Series::new(name, points));
+    drawn.filter(|series| !series.is_empty()).collect()
 }
 
 impl TrainingPage {

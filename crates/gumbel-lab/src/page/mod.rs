@@ -19,7 +19,8 @@ mod usage;
 pub use document::{Card, Page, Rendered};
 pub use error::Error;
 pub use figure::{
-    Bar, Bars, Chart, Drawing, ImageGrid, LineChart, Mark, Panel, Scatter, Series, Ternary, Width, usage_map,
+    Bar, Bars, Chart, Drawing, ImageGrid, LineChart, Mark, Panel, Scatter, Series, Ternary, Thinned, Width,
+    usage_map,
 };
 pub use images::Images;
 pub use png_grid::png_grid;

@@ -185,7 +185,7 @@ fn chart(table: &ResultTable, entries: &[Entry], axes: Axes) -> LineChart {
     let paper = columns.iter().map(|column| {
         Series::new(format!("{column}, paper"), points(column, |entry| entry.cell.paper)).dashed()
     });
-    let drawn = ours.chain(paper).filter(|series| !series.points.is_empty());
+    let drawn = ours.chain(paper).filter(|series| !series.is_empty());
     let chart = LineChart::new(table.title, axes.x_label, axes.y_label, drawn).log_x();
     if axes.log_y { chart.log_y() } else { chart }
 }

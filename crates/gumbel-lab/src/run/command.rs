@@ -4,7 +4,7 @@ use super::config::FREE;
 use super::events::Events;
 use super::progress::TrainingBar;
 use super::summary::peak_memory_bytes;
-use super::{End, MetricsFile, Outcome, RunConfig, RunFolder, Summary, SummaryOf, Trainer};
+use super::{End, MetricsFile, Outcome, RunConfig, RunFolder, StoredRows, Summary, SummaryOf, Trainer};
 use super::{pool, read_config};
 use crate::support::hex::hex;
 use crate::support::interrupt::{INTERRUPTED, Interrupted, Stop};
@@ -93,10 +93,10 @@ fn begin<E: Outcome>(
     if let Some(folder) = resumed {
         let cannot = || format!("cannot resume {}", folder.path().display());
         let (trainer, rows) = trainer.resume(&folder).with_context(cannot)?;
-        return Run::<E> { config, folder: &folder, stop, started }.complete(trainer, rows);
+        return Run::<E> { config, folder: &folder, stop, started }.complete(trainer, Some(rows));
     }
     let folder = RunFolder::begin(out, E::Config::NAME, &config.record()?)?;
-    let outcome = Run::<E> { config, folder: &folder, stop, started }.complete(trainer, Vec::new());
+    let outcome = Run::<E> { config, folder: &folder, stop, started }.complete(trainer, None);
     if outcome.is_err() && !folder.file(RunFolder::CHECKPOINT).exists() {
         folder.discard();
     }
@@ -113,11 +113,11 @@ struct Run<'a, E: Outcome> {
 
 impl<E: Outcome> Run<'_, E> {
     /// Trains, evaluates and reports, after these rows of metrics.
-    fn complete(&self, mut trainer: Trainer<E>, rows: Vec<E::Metrics>) -> Result<ExitCode> {
+    fn complete(&self, mut trainer: Trainer<E>, rows: Option<StoredRows<E::Metrics>>) -> Result<ExitCode> {
         let (first, steps) = (trainer.step, self.config.common().steps);
         // First: without it, the rest of a killed run would not be recognised.
         self.folder.write(RunFolder::CONFIG, self.config.record()?)?;
-        let mut metrics = MetricsFile::begin(self.folder, rows)?;
+        let mut metrics = MetricsFile::begin(self.folder, rows.as_ref())?;
         if first < steps {
             self.folder.reopen()?;
         }
@@ -163,7 +163,8 @@ impl<E: Outcome> Run<'_, E> {
         let summary = self.summary(trainer, test, seconds_to_first_step);
         let text = serde_json::to_string_pretty(&summary)? + "\n";
         let sums = [(RunFolder::METRICS, metrics.sha256()), (RunFolder::MODEL, hex(&Sha256::digest(model)))];
-        self.folder.write_page(&experiment.report(&metrics.rows, Some(&summary))?)?;
+        let rows = StoredRows::read(&self.folder.file(RunFolder::METRICS), u64::MAX)?;
+        self.folder.write_page(&experiment.report(&rows.course()?, Some(&summary))?)?;
         self.folder.write_last(RunFolder::SUMMARY, text.as_bytes(), &sums)?;
         let ending = format!("{} steps in {:.1} s", summary.steps, summary.seconds);
         let report = self.folder.file(RunFolder::REPORT);

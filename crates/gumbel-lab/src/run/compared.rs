@@ -1,8 +1,8 @@
 //! The comparison of runs of an experiment, by the values of one option: curves and results that all of them have.
 
 use super::{
-    Outcome, Record, RunConfig, RunFolder, Summary, SummaryOf, Trainer, config_of, configuration,
-    read_checked, read_metrics,
+    Outcome, Record, RunConfig, RunFolder, StoredRows, Summary, SummaryOf, Trainer, config_of, configuration,
+    read_checked,
 };
 use crate::page::number::{fixed, with_error};
 use anyhow::Result;
@@ -190,17 +190,11 @@ pub fn compared_run<E: Compared>(folder: &Path, name: &str) -> Result<ComparedRu
     let summary: SummaryOf<E> = Summary::read(folder)?;
     let metrics = RunFolder::METRICS;
     read_checked(folder, metrics)?;
-    let rows = read_metrics::<E::Metrics>(&folder.join(metrics), u64::MAX)?;
-    let curves = E::curves();
-    let point = |row: &E::Metrics| Point {
-        step: row.step(),
-        seconds: row.seconds(),
-        values: curves.iter().map(|(_, value)| value(row)).collect(),
-    };
+    let points = points::<E>(&StoredRows::read(&folder.join(metrics), u64::MAX)?)?;
     Ok(ComparedRun {
         name: name.into(),
         data: summary.data.clone(),
-        points: rows.iter().filter(|row| row.evaluated()).map(point).collect(),
+        points,
         measures: E::measures(&summary.test),
         caution: E::caution(&summary),
         steps: summary.steps,
@@ -208,4 +202,19 @@ pub fn compared_run<E: Compared>(folder: &Path, name: &str) -> Result<ComparedRu
         seconds: summary.seconds,
         steps_per_second: summary.steps_per_second,
     })
+}
+
+/// The evaluations among the rows.
+fn points<E: Compared>(rows: &StoredRows<E::Metrics>) -> Result<Vec<Point>> {
+    let (curves, mut points) = (E::curves(), Vec::new());
+    let point = |row: &E::Metrics| Point {
+        step: row.step(),
+        seconds: row.seconds(),
+        values: curves.iter().map(|(_, value)| value(row)).collect(),
+    };
+    rows.each(|row| {
+        points.extend(row.evaluated().then(|| point(&row)));
+        Ok(())
+    })?;
+    Ok(points)
 }

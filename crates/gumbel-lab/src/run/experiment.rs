@@ -1,6 +1,6 @@
 //! The traits of an experiment: its training, and the results of a finished run.
 
-use super::{DeviceName, Learner, Record, RunConfig, RunFolder, Summary};
+use super::{Course, DeviceName, Learner, Record, RunConfig, RunFolder, Summary};
 use crate::page::{Images, Rendered};
 use crate::support::interrupt::Stop;
 use anyhow::Result;
@@ -155,7 +155,7 @@ pub trait Outcome: Experiment {
     ///
     /// # Errors
     /// NaN among the parameters.
-    fn report(&self, rows: &[Self::Metrics], summary: Option<&SummaryOf<Self>>) -> Result<Rendered>;
+    fn report(&self, course: &Course<Self::Metrics>, summary: Option<&SummaryOf<Self>>) -> Result<Rendered>;
 
     /// New images or strings from the saved networks of a run, on its device or on another.
     ///

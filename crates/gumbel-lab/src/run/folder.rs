@@ -239,7 +239,8 @@ impl RunFolder {
         })
     }
 
-    fn writing(&self, name: &str, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+    /// Writes a file by a function, making its folder.
+    pub(super) fn writing(&self, name: &str, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
         let path = self.file(name);
         let written = path.parent().map_or(Ok(()), make_folder).and_then(|()| write(&path));
         written.map_err(|error| anyhow!(atomic_file::refused(&path, &error)))

@@ -1,18 +1,19 @@
 //! `metrics.csv`: the records of training.
 
-use super::{Cadence, Damaged, RunFolder};
-use crate::support::atomic_file::refused;
-use crate::support::csv_table::{header, line, rows_until};
+use super::{Column, RunFolder, StoredRows};
+use crate::support::atomic_file::{self, refused};
+use crate::support::csv_table::{header, line};
 use crate::support::fault;
 use crate::support::hex::hex;
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::marker::PhantomData;
+use std::path::PathBuf;
 
 /// A row of `metrics.csv`.
 pub trait Record: Serialize + DeserializeOwned + Clone + Default {
@@ -27,6 +28,9 @@ pub trait Record: Serialize + DeserializeOwned + Clone + Default {
 
     /// Whether hard samples were evaluated at that step.
     fn evaluated(&self) -> bool;
+
+    /// The numbers that pages draw over the steps, by the names of their columns.
+    fn columns() -> Vec<Column<Self>>;
 
     /// The text of a progress line, with the results of the last evaluation.
     fn message(&self, evaluated: Option<&Self>) -> String;
@@ -67,15 +71,10 @@ pub struct RowsMark(String);
 
 /// The mark of the rows so far.
 #[derive(Clone, Default)]
-struct Marker(Sha256);
+pub(super) struct Marker(Sha256);
 
 impl Marker {
-    fn of<R: Record>(rows: &[R]) -> Result<Self> {
-        let mut marker = Self::default();
-        rows.iter().try_for_each(|row| marker.add(row)).map(|()| marker)
-    }
-
-    fn add<R: Record>(&mut self, row: &R) -> Result<()> {
+    pub(super) fn add<R: Record>(&mut self, row: &R) -> Result<()> {
         let Value::Object(mut fields) = serde_json::to_value(row)? else {
             unreachable!("a row has named fields");
         };
@@ -84,49 +83,64 @@ impl Marker {
         Ok(())
     }
 
-    fn mark(&self) -> RowsMark {
+    pub(super) fn mark(&self) -> RowsMark {
         RowsMark(hex(&self.0.clone().finalize()))
     }
 }
 
-/// The open `metrics.csv`.
+/// The open `metrics.csv`. It holds no rows: whoever needs them reads the file.
 pub struct MetricsFile<R> {
     path: PathBuf,
     file: File,
+    sums: Sums,
+    row: PhantomData<R>,
+}
+
+/// Sums over what has been written.
+#[derive(Default)]
+struct Sums {
+    /// Of the rows.
     marker: Marker,
-    /// Of the bytes written.
+    /// Of the bytes.
     hash: Sha256,
-    /// All rows so far.
-    pub rows: Vec<R>,
+}
+
+impl Sums {
+    /// The bytes of a row.
+    fn line<R: Record>(&mut self, row: &R) -> Result<String> {
+        self.marker.add(row)?;
+        Ok(self.text(line(row)?))
+    }
+
+    fn text(&mut self, text: String) -> String {
+        self.hash.update(&text);
+        text
+    }
 }
 
 impl<R: Record> MetricsFile<R> {
-    /// Writes the file with these rows. What follows them, from a run that stopped after its last checkpoint and perhaps
-    /// in the middle of a line, is dropped.
+    /// Writes the file with these rows of it, if there are any. What follows them, from a run that stopped after its last
+    /// checkpoint and perhaps in the middle of a line, is dropped.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn begin(run: &RunFolder, rows: Vec<R>) -> Result<Self> {
-        let (path, lines) =
-            (run.file(RunFolder::METRICS), rows.iter().map(line).collect::<Result<String>>()?);
-        let text = format!("{}\n{lines}", header::<R>()?);
-        run.write(RunFolder::METRICS, &text)?;
+    /// A file that cannot be read or written.
+    pub fn begin(run: &RunFolder, rows: Option<&StoredRows<R>>) -> Result<Self> {
+        let (path, mut sums) = (run.file(RunFolder::METRICS), Sums::default());
+        run.writing(RunFolder::METRICS, |path| {
+            atomic_file::write_by(path, |file| copy(rows, &mut sums, file).map_err(as_io))
+        })?;
         let file =
             OpenOptions::new().append(true).open(&path).map_err(|error| anyhow!(refused(&path, &error)))?;
-        Ok(Self { path, file, marker: Marker::of(&rows)?, hash: Sha256::new_with_prefix(text), rows })
+        Ok(Self { path, file, sums, row: PhantomData })
     }
 
     /// Appends a row, which other processes can read at once.
     ///
     /// # Errors
     /// A full disk.
-    pub fn add(&mut self, row: R) -> Result<()> {
-        let line = line(&row)?;
-        self.written(|file| file.write_all(line.as_bytes()))?;
-        self.hash.update(line);
-        self.marker.add(&row)?;
-        self.rows.push(row);
-        Ok(())
+    pub fn add(&mut self, row: &R) -> Result<()> {
+        let line = self.sums.line(row)?;
+        self.written(|file| file.write_all(line.as_bytes()))
     }
 
     /// The mark of all rows, once they are on the disk: a checkpoint that claims them must not outlive them.
@@ -135,70 +149,37 @@ impl<R: Record> MetricsFile<R> {
     /// A full disk.
     pub fn synced(&mut self) -> Result<RowsMark> {
         self.written(|file| file.sync_data())?;
-        Ok(self.marker.mark())
+        Ok(self.sums.marker.mark())
     }
 
     /// SHA-256 of the file.
     pub fn sha256(&self) -> String {
-        hex(&self.hash.clone().finalize())
+        hex(&self.sums.hash.clone().finalize())
     }
 
     fn written(&mut self, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<()> {
         let done = fault::point(&self.path).and_then(|()| write(&mut self.file));
         done.map_err(|error| anyhow!(refused(&self.path, &error)))
     }
-
-    /// The rows up to `step`, all of them and as they were written.
-    ///
-    /// # Errors
-    /// [`Damaged`], with the row.
-    pub fn until(run: &RunFolder, step: u64, cadence: Cadence, mark: Option<&RowsMark>) -> Result<Vec<R>> {
-        let path = run.file(RunFolder::METRICS);
-        let damaged = |problem: String| Damaged::new(&path, problem);
-        ensure!(path.exists(), damaged("it is missing".into()));
-        let rows: Vec<R> = rows(&path, step).map_err(|error| damaged(error.to_string()))?;
-        if let Some(problem) = gap(&rows, step, cadence) {
-            return Err(damaged(problem).into());
-        }
-        // Not of version 0.1.
-        if let Some(mark) = mark {
-            let same = Marker::of(&rows)?.mark() == *mark;
-            ensure!(same, damaged(format!("its rows up to step {step} are not those that were written")));
-        }
-        Ok(rows)
-    }
 }
 
-/// The first row that is missing, or is not one of the run, up to a step.
-fn gap<R: Record>(rows: &[R], step: u64, cadence: Cadence) -> Option<String> {
-    let mut last = 0;
-    for (place, row) in rows.iter().enumerate() {
-        let expected = cadence.next_row(last);
-        if row.step() != expected {
-            return Some(format!("row {} is of step {}, expected step {expected}", place + 1, row.step()));
-        }
-        last = expected;
-    }
-    let next = cadence.next_row(last);
-    (next <= step).then(|| format!("row {} is missing, that of step {next}", rows.len() + 1))
+/// Writes a table with these rows.
+fn copy<R: Record>(rows: Option<&StoredRows<R>>, sums: &mut Sums, file: &mut dyn Write) -> Result<()> {
+    file.write_all(sums.text(format!("{}\n", header::<R>()?)).as_bytes())?;
+    rows.map_or(Ok(()), |rows| rows.each(|row| Ok(file.write_all(sums.line(&row)?.as_bytes())?)))
 }
 
-/// Reads a `metrics.csv` up to a step.
-///
-/// # Errors
-/// A file that cannot be read, or the first line that is not as written before one that is wanted.
-pub fn read_metrics<R: Record>(path: &Path, step: u64) -> Result<Vec<R>> {
-    rows(path, step).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn rows<R: Record>(path: &Path, step: u64) -> Result<Vec<R>> {
-    rows_until(&String::from_utf8_lossy(&std::fs::read(path)?), |row: &R| row.step() <= step)
+/// The error of the system, which has its own remedy, if it is one.
+fn as_io(error: anyhow::Error) -> io::Error {
+    error.downcast().unwrap_or_else(io::Error::other)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Cadence, Damaged};
     use super::*;
     use crate::experiment::bound::Metrics;
+    use std::path::Path;
 
     /// Of runs begun before there was a gradient variance.
     const EARLIER: &str = "step,tau,training_loss,reconstruction,kl,hard_negative_elbo,seconds";
@@ -228,24 +209,40 @@ mod tests {
 
     /// A file with rows of the steps 1, 10, 20 and 30, and the mark of the first three.
     fn written(run: &RunFolder) -> (MetricsFile<Metrics>, RowsMark) {
-        let mut file = MetricsFile::begin(run, Vec::new()).unwrap();
-        for step in [1, 10, 20] {
-            file.add(metrics(step, (step != 10).then_some(130.5))).unwrap();
-        }
+        let mut file = MetricsFile::begin(run, None).unwrap();
+        first_three().iter().for_each(|row| file.add(row).unwrap());
         let mark = file.synced().unwrap();
-        file.add(metrics(30, None)).unwrap();
+        file.add(&metrics(30, None)).unwrap();
         (file, mark)
+    }
+
+    fn first_three() -> Vec<Metrics> {
+        [1, 10, 20].map(|step| metrics(step, (step != 10).then_some(130.5))).to_vec()
+    }
+
+    fn collected(rows: &StoredRows<Metrics>) -> Vec<Metrics> {
+        let mut all = Vec::new();
+        rows.each(|row| {
+            all.push(row);
+            Ok(())
+        })
+        .unwrap();
+        all
+    }
+
+    fn read(path: &Path, step: u64) -> Result<Vec<Metrics>> {
+        StoredRows::read(path, step).map(|rows| collected(&rows))
     }
 
     #[test]
     fn metrics_are_read_as_written_and_cut_at_the_checkpoint() {
         let (_folder, run) = run();
-        let (file, mark) = written(&run);
-        let rows = MetricsFile::until(&run, 20, CADENCE, Some(&mark)).unwrap();
-        assert_eq!(rows, file.rows[..3]);
-        let again = MetricsFile::begin(&run, rows).unwrap();
-        assert_eq!(read_metrics::<Metrics>(&run.file("metrics.csv"), u64::MAX).unwrap(), again.rows);
-        assert_eq!(again.marker.mark(), mark);
+        let (_, mark) = written(&run);
+        let rows = StoredRows::of_run(&run, 20, CADENCE, Some(&mark)).unwrap();
+        assert_eq!(collected(&rows), first_three());
+        let again = MetricsFile::begin(&run, Some(&rows)).unwrap();
+        assert_eq!(read(&run.file("metrics.csv"), u64::MAX).unwrap(), first_three());
+        assert_eq!(again.sums.marker.mark(), mark);
         assert_eq!(again.sha256(), hex(&Sha256::digest(std::fs::read(run.file("metrics.csv")).unwrap())));
     }
 
@@ -254,14 +251,14 @@ mod tests {
         let (_folder, run) = run();
         let (file, mark) = written(&run);
         let bytes = std::fs::read(&file.path).unwrap();
-        let claimed = bytes.len() - line(&file.rows[3]).unwrap().len();
+        let claimed = bytes.len() - line(&metrics(30, None)).unwrap().len();
         for bit in 0..8 * claimed {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             std::fs::write(&file.path, flipped).unwrap();
-            match MetricsFile::<Metrics>::until(&run, 20, CADENCE, Some(&mark)) {
+            match StoredRows::of_run(&run, 20, CADENCE, Some(&mark)) {
                 // Such as the name of a column without numbers.
-                Ok(rows) => assert_eq!(rows, file.rows[..3], "bit {bit}"),
+                Ok(rows) => assert_eq!(collected(&rows), first_three(), "bit {bit}"),
                 Err(error) => assert!(error.is::<Damaged>(), "bit {bit}: {error}"),
             }
         }
@@ -274,7 +271,7 @@ mod tests {
         let refused = |steps: &[u64]| {
             let lines: String = steps.iter().map(|&step| line(&metrics(step, None)).unwrap()).collect();
             std::fs::write(&path, format!("{HEADER}\n{lines}")).unwrap();
-            MetricsFile::<Metrics>::until(&run, 40, CADENCE, None).err().map(|error| error.to_string())
+            StoredRows::<Metrics>::of_run(&run, 40, CADENCE, None).err().map(|error| error.to_string())
         };
         assert_eq!(refused(&[1, 10, 20, 30, 40]), None);
         for (steps, problem) in [
@@ -293,7 +290,7 @@ mod tests {
     }
 
     fn refused_missing(run: &RunFolder) -> String {
-        MetricsFile::<Metrics>::until(run, 1, CADENCE, None).unwrap_err().to_string()
+        StoredRows::<Metrics>::of_run(run, 1, CADENCE, None).err().expect("refused").to_string()
     }
 
     #[test]
@@ -301,11 +298,12 @@ mod tests {
         let (_folder, run) = run();
         let path = run.file("metrics.csv");
         std::fs::write(&path, format!("{EARLIER}\n1,0.5,100.25,80,20.25,,1.500\n")).unwrap();
-        let mark = Marker::of(&[metrics(1, None)]).unwrap().mark();
-        let rows = MetricsFile::until(&run, 1, CADENCE, Some(&mark)).unwrap();
-        let mut file = MetricsFile::begin(&run, rows).unwrap();
-        assert_eq!(file.rows, [metrics(1, None)]);
-        file.add(metrics(10, Some(130.5))).unwrap();
+        let mut marker = Marker::default();
+        marker.add(&metrics(1, None)).unwrap();
+        let rows = StoredRows::of_run(&run, 1, CADENCE, Some(&marker.mark())).unwrap();
+        let mut file = MetricsFile::begin(&run, Some(&rows)).unwrap();
+        assert_eq!(read(&path, u64::MAX).unwrap(), [metrics(1, None)]);
+        file.add(&metrics(10, Some(130.5))).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
             text,
@@ -318,7 +316,7 @@ mod tests {
         let (_folder, run) = run();
         let path = run.file("metrics.csv");
         std::fs::write(&path, format!("{HEADER}\n1,2,x\n{}", line(&metrics(10, None)).unwrap())).unwrap();
-        let error = format!("{:#}", read_metrics::<Metrics>(&path, 10).unwrap_err());
+        let error = format!("{:#}", read(&path, 10).unwrap_err());
         assert!(error.contains("metrics.csv: line 2: expected 8 values under step,tau,"), "{error}");
         assert!(error.ends_with("got 1,2,x"), "{error}");
     }
@@ -330,7 +328,7 @@ mod tests {
         let (wanted, later) = (metrics(10, None), line(&metrics(20, None)).unwrap());
         for tail in ["20,0.5,10", "20,0.5\n", "\0\0\0\n30", "\"20,\n\n", &later] {
             std::fs::write(&path, format!("{HEADER}\n{}{tail}", line(&wanted).unwrap())).unwrap();
-            assert_eq!(read_metrics::<Metrics>(&path, 10).unwrap(), [wanted], "{tail:?}");
+            assert_eq!(read(&path, 10).unwrap(), [wanted], "{tail:?}");
         }
     }
 }

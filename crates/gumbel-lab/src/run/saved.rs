@@ -1,6 +1,6 @@
 //! Uses of a run's folder: the evaluation of a finished run, the page of a run in progress.
 
-use super::{DeviceName, Outcome, RunConfig, RunFolder, config_of, read_metrics};
+use super::{DeviceName, Outcome, RunConfig, RunFolder, StoredRows, config_of};
 use crate::page::Rendered;
 use crate::support::interrupt::Stop;
 use anyhow::{Result, ensure};
@@ -48,5 +48,5 @@ pub fn live<E: Outcome + 'static>(run: &RunFolder) -> Result<Live> {
     // The page is made of files: the device of the run has nothing to compute, and may be another machine's.
     let experiment = E::new(&config, &E::load(&config)?, &DeviceName::default().for_training()?)?;
     let path = run.file(RunFolder::METRICS);
-    Ok(Box::new(move || experiment.report(&read_metrics(&path, u64::MAX)?, None)))
+    Ok(Box::new(move || experiment.report(&StoredRows::read(&path, u64::MAX)?.course()?, None)))
 }

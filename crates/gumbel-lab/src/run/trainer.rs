@@ -2,8 +2,9 @@
 
 use super::{
     Cadence, Checkpoint, Damaged, Experiment, Identity, MetricsFile, Progress, Record, RunConfig, RunFolder,
+    StoredRows,
 };
-use crate::support::csv_table::{header, line, rows_until};
+use crate::support::csv_table::{header, last_row, line};
 use crate::support::excerpt::excerpt;
 use crate::support::interrupt::{Interrupted, Stop};
 use crate::support::shell::quoted;
@@ -61,7 +62,7 @@ impl<E: Experiment> Trainer<E> {
     ///
     /// # Errors
     /// Checkpoints that are missing or damaged, or of another model, configuration or data.
-    pub fn resume(mut self, folder: &RunFolder) -> Result<(Self, Vec<E::Metrics>)> {
+    pub fn resume(mut self, folder: &RunFolder) -> Result<(Self, StoredRows<E::Metrics>)> {
         let newest = folder.file(RunFolder::CHECKPOINT);
         let (Restored { checkpoint, rows, unevaluated }, damage) = match self.read(folder, &newest) {
             Err(damage) if damage.is::<Damaged>() => (self.read_previous(folder, &damage)?, Some(damage)),
@@ -86,12 +87,12 @@ impl<E: Experiment> Trainer<E> {
         let checkpoint = Checkpoint::read(path)?;
         let progress = &checkpoint.progress;
         self.check(path, progress)?;
-        let unevaluated = match &progress.unevaluated {
-            Some(table) => rows_until(table, |_: &E::Metrics| true)?.pop(),
+        let unevaluated: Option<E::Metrics> = match &progress.unevaluated {
+            Some(table) => last_row(table)?,
             None => None,
         };
         let last = progress.step - u64::from(unevaluated.is_some());
-        let rows = MetricsFile::until(folder, last, self.cadence(), progress.rows.as_ref())?;
+        let rows = StoredRows::of_run(folder, last, self.cadence(), progress.rows.as_ref())?;
         Ok(Restored { checkpoint, rows, unevaluated })
     }
 
@@ -187,7 +188,7 @@ impl<E: Experiment> Trainer<E> {
                 self.save(folder, metrics)?;
                 return Ok(End::Stopped);
             }
-            row.iter().try_for_each(|row| metrics.add(row.clone()))?;
+            row.iter().try_for_each(|row| metrics.add(row))?;
             let stop = !observe(&self.experiment, self.step, row.as_ref())?;
             if self.step.is_multiple_of(every) || self.step == steps || stop {
                 self.save(folder, metrics)?;
@@ -259,7 +260,7 @@ impl<E: Experiment> Trainer<E> {
 /// A checkpoint with its rows of metrics.
 struct Restored<R> {
     checkpoint: Checkpoint,
-    rows: Vec<R>,
+    rows: StoredRows<R>,
     /// The row of its step, where its evaluation was interrupted.
     unevaluated: Option<R>,
 }
@@ -287,11 +288,12 @@ mod tests {
     fn train(folder: &RunFolder, stop: &Stop, stops: u64) -> (End, Vec<Metrics>) {
         let checkpoint = folder.file(RunFolder::CHECKPOINT);
         let mut trainer = Trainer::<BoundExperiment<Vae>>::new(&config(), &images()).unwrap();
-        let mut rows = Vec::new();
+        let mut rows = None;
         if checkpoint.exists() {
-            (trainer, rows) = trainer.resume(folder).unwrap();
+            let resumed = trainer.resume(folder).unwrap();
+            (trainer, rows) = (resumed.0, Some(resumed.1));
         }
-        let mut metrics = MetricsFile::begin(folder, rows).unwrap();
+        let mut metrics = MetricsFile::begin(folder, rows.as_ref()).unwrap();
         let mut observe = |_: &BoundExperiment<Vae>, step, _: Option<&Metrics>| {
             if step + 1 == stops {
                 stop.request();
@@ -299,7 +301,14 @@ mod tests {
             Ok(true)
         };
         let end = trainer.run(folder, &mut metrics, stop, &mut observe).unwrap();
-        (end, metrics.rows.into_iter().map(|row| Metrics { seconds: 0.0, ..row }).collect())
+        let mut rows = Vec::new();
+        let written = StoredRows::read(&folder.file(RunFolder::METRICS), u64::MAX).unwrap();
+        let untimed = |row| {
+            rows.push(Metrics { seconds: 0.0, ..row });
+            Ok(())
+        };
+        written.each(untimed).unwrap();
+        (end, rows)
     }
 
     fn images() -> crate::data::Dataset {

@@ -5,7 +5,7 @@ use super::hex::hex;
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
 use std::fs::{self, DirEntry, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use tempfile::NamedTempFile;
@@ -128,16 +128,34 @@ pub fn sync_name(path: &Path) -> io::Result<()> {
 
 /// Writes `bytes` to a temporary file beside `path`.
 pub fn unfinished(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    unfinished_by(path, |file| file.write_all(bytes))
+}
+
+/// The same with what `write` writes.
+fn unfinished_by(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<NamedTempFile> {
     fault::point(path)?;
     let file = beside(path)?;
     // Not through the temporary file itself, whose errors have its name.
-    file.as_file().write_all(bytes)?;
+    write(&mut file.as_file())?;
     Ok(file)
 }
 
 /// Writes `bytes` to `path`, in full or not at all.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     place(unfinished(path, bytes)?, path)
+}
+
+/// The same with what `write` writes, piece by piece.
+pub fn write_by(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let buffered = |file: &mut dyn Write| {
+        let mut file = BufWriter::new(file);
+        write(&mut file)?;
+        file.flush()
+    };
+    place(unfinished_by(path, buffered)?, path)
 }
 
 /// Removes a file or a folder with all that is in it, if it exists.

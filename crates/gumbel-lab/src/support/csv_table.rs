@@ -1,10 +1,11 @@
 //! Writing and reading of comma-separated tables.
 
 use super::excerpt::excerpt;
-use anyhow::{Result, bail};
-use csv::{ReaderBuilder, StringRecord, WriterBuilder};
+use anyhow::{Result, anyhow};
+use csv::{ByteRecord, ReaderBuilder, StringRecord, WriterBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::io::Read;
 
 /// A table of the rows: the names of the fields, then a line for each row.
 ///
@@ -46,38 +47,79 @@ pub fn line<R: Serialize>(row: &R) -> Result<String> {
     Ok(String::from_utf8(writer.into_inner()?)?)
 }
 
-/// The rows of a table up to the last that is `wanted`: what follows it may be damaged, and a line without its end is
-/// not there. Columns are found by their names.
+/// Visits the lines of a table below its first one, each as a row or as the error that it is none, while `visit` returns
+/// true. Columns are found by their names. Holds one line.
+///
+/// # Errors
+/// A table that cannot be read; those of `visit`.
+pub fn each_line<R: DeserializeOwned>(
+    table: impl Read,
+    mut visit: impl FnMut(Result<R>) -> Result<bool>,
+) -> Result<()> {
+    // Without quotes no damage reaches beyond its line.
+    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).quoting(false).from_reader(table);
+    let mut line = ByteRecord::new();
+    if !reader.read_byte_record(&mut line)? {
+        return Ok(());
+    }
+    let header = text(&line);
+    while reader.read_byte_record(&mut line)? && visit(row(&header, &line))? {}
+    Ok(())
+}
+
+/// The number of lines up to the last with a row that is `wanted`: what follows it may be damaged.
 ///
 /// # Errors
 /// The first line before that row that is not a row.
-pub fn rows_until<R: DeserializeOwned>(text: &str, wanted: impl Fn(&R) -> bool) -> Result<Vec<R>> {
-    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    // Without quotes no damage reaches beyond its line.
-    let mut reader =
-        ReaderBuilder::new().has_headers(false).flexible(true).quoting(false).from_reader(whole.as_bytes());
-    let mut records = reader.records();
-    let Some(header) = records.next().transpose()? else { return Ok(Vec::new()) };
-    let mut rows: Vec<(StringRecord, Option<R>)> = Vec::new();
-    for record in records {
-        let record = record?;
-        let row = (record.len() == header.len()).then(|| record.deserialize(Some(&header)).ok()).flatten();
-        rows.push((record, row));
-    }
-    rows.truncate(
-        rows.iter().rposition(|(_, row)| row.as_ref().is_some_and(&wanted)).map_or(0, |last| last + 1),
-    );
-    let sound = rows.into_iter().map(|(record, row)| match row {
-        Some(row) => Ok(row),
-        None => bail!(
+pub fn lines_until<R: DeserializeOwned>(table: impl Read, wanted: impl Fn(&R) -> bool) -> Result<u64> {
+    let (mut lines, mut last, mut damage) = (0, 0, None);
+    each_line(table, |line| {
+        lines += 1;
+        match line {
+            Ok(row) if wanted(&row) => {
+                last = lines;
+                damage.take().map_or(Ok(true), Err)
+            }
+            Ok(_) => Ok(true),
+            Err(error) => {
+                damage.get_or_insert(error);
+                Ok(true)
+            }
+        }
+    })?;
+    Ok(last)
+}
+
+/// The last row of a table of rows, if it has any.
+///
+/// # Errors
+/// A line that is not a row.
+pub fn last_row<R: DeserializeOwned>(table: &str) -> Result<Option<R>> {
+    let mut last = None;
+    each_line(table.as_bytes(), |row| {
+        last = Some(row?);
+        Ok(true)
+    })?;
+    Ok(last)
+}
+
+/// A line as a row.
+fn row<R: DeserializeOwned>(header: &StringRecord, line: &ByteRecord) -> Result<R> {
+    let record = text(line);
+    let row = (record.len() == header.len()).then(|| record.deserialize(Some(header)).ok()).flatten();
+    row.ok_or_else(|| {
+        anyhow!(
             "line {}: expected {} values under {}, got {}",
-            record.position().map_or(0, csv::Position::line),
+            line.position().map_or(0, csv::Position::line),
             header.len(),
-            joined(&header),
+            joined(header),
             joined(&record)
-        ),
-    });
-    sound.collect()
+        )
+    })
+}
+
+fn text(line: &ByteRecord) -> StringRecord {
+    StringRecord::from_byte_record_lossy(line.clone())
 }
 
 fn joined(record: &StringRecord) -> String {

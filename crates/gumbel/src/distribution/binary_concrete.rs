@@ -3,7 +3,7 @@
 use super::checked::noise_like;
 use super::{Reparameterized, stable::a_coth_a_less_one};
 use crate::ops::NoiseKind;
-use crate::tensor::finite_log_odds;
+use crate::tensor::{finite_log_odds, over};
 use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
@@ -59,7 +59,7 @@ impl<const D: usize> BinaryConcrete<D> {
 
     /// The mean of y, `ℓ / τ`.
     pub fn mean(&self) -> Tensor<D> {
-        self.log_odds() / self.tau
+        over(self.log_odds(), self.tau)
     }
 
     /// The mode of y, which is its mean.
@@ -74,7 +74,7 @@ impl<const D: usize> BinaryConcrete<D> {
 
     /// Cumulative distribution function, `P(Y ≤ y) = σ(τ y − ℓ)`.
     pub fn cdf(&self, y: Tensor<D>) -> Tensor<D> {
-        activation::sigmoid(y * self.tau - self.log_odds())
+        activation::sigmoid(y.cast(self.log_odds.dtype()) * self.tau - self.log_odds())
     }
 
     /// Differential entropy of y in nats, `2 − ln τ`.
@@ -113,11 +113,12 @@ impl<const D: usize> BinaryConcrete<D> {
 impl<const D: usize> Reparameterized<D> for BinaryConcrete<D> {
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let logistic = noise_like(&self.log_odds, NoiseKind::Logistic, noise);
-        (self.log_odds() + logistic) / self.tau
+        over(self.log_odds() + logistic, self.tau)
     }
 
     /// Log-density in nats, elementwise, relative to dy.
     fn log_prob(&self, y: Tensor<D>) -> Tensor<D> {
+        let y = y.cast(self.log_odds.dtype());
         let off = y.clone().is_inf();
         let density = binary_concrete::log_prob(self.log_odds(), self.tau, y.mask_fill(off.clone(), 0.0));
         density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)

@@ -38,9 +38,15 @@ pub(super) fn positive(distribution: &'static str, name: &'static str, value: f6
     }
 }
 
-/// The largest accepted difference of a sum of probabilities from one: the square root of the type's epsilon.
+/// The largest accepted difference of a sum of probabilities from one: the square root of the epsilon of their type.
 pub(super) fn tolerance(dtype: DType) -> f64 {
-    if dtype == DType::F64 { f64::EPSILON.sqrt() } else { f64::from(f32::EPSILON.sqrt()) }
+    let epsilon = match dtype {
+        DType::F64 => f64::EPSILON,
+        DType::F16 => 2f64.powi(-10),
+        DType::BF16 => 2f64.powi(-7),
+        _ => f64::from(f32::EPSILON),
+    };
+    epsilon.sqrt()
 }
 
 /// Draws noise with the shape, device and type of a parameter, without a gradient.

@@ -72,9 +72,11 @@ impl<const D: usize> Concrete<D> {
 
     /// Whether rows are outside the support. Rows with a NaN are neither inside nor outside.
     fn outside(&self, x: Tensor<D>) -> Tensor<D, Bool> {
+        let tolerance = tolerance(x.dtype());
+        let x = x.cast(self.log.logits().dtype());
         let negative = x.clone().lower_elem(0.0);
         let on_mask = x.clone().greater_elem(0.0).bool_and(self.log.masked().expand(x.shape()));
-        let apart = (x.sum_dim(D - 1) - 1.0).abs().greater_elem(tolerance(self.log.logits().dtype()));
+        let apart = (x.sum_dim(D - 1) - 1.0).abs().greater_elem(tolerance);
         negative.bool_or(on_mask).any_of_row().bool_or(apart)
     }
 
@@ -109,8 +111,8 @@ impl<const D: usize> Reparameterized<D> for Concrete<D> {
     /// which is `+inf` or `-inf` except at some temperatures.
     fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let (logits, tau) = (centred(self.log.logits()), self.log.tau());
-        let x = x.cast(logits.dtype());
         let outside = self.outside(x.clone());
+        let x = x.cast(logits.dtype());
         let masked = self.log.masked().expand(x.shape());
         let zero = x.clone().equal_elem(0.0).bool_and(masked.clone().bool_not());
         let on_face = zero.clone().any_of_row().expand(x.shape());

@@ -95,6 +95,7 @@ impl<const D: usize> ConditionedGumbels<D> {
     /// Whether rows `[.., K]` are in the support, `[.., 1]`: in the given order, finite at unmasked categories and
     /// `-inf` at masked ones.
     pub fn supports(&self, keys: Tensor<D>) -> Tensor<D, Bool> {
+        let keys = keys.cast(self.logits.dtype());
         let (masked, nothing) = (self.masked(), keys.clone().equal_elem(f32::NEG_INFINITY));
         let present = keys.clone().is_finite().bool_and(masked.clone().bool_not());
         let placed = present.bool_or(nothing.bool_and(masked)).all_of_row();
@@ -131,6 +132,7 @@ impl<const D: usize> Reparameterized<D> for ConditionedGumbels<D> {
     /// Log-density in nats of perturbed logits `[.., K]`, as `[.., 1]`, relative to Lebesgue measure on the unmasked
     /// categories.
     fn log_prob(&self, keys: Tensor<D>) -> Tensor<D> {
+        let keys = keys.cast(self.logits.dtype());
         let masked = self.masked();
         let nothing = keys.clone().equal_elem(f32::NEG_INFINITY);
         let misplaced = nothing.not_equal(masked.clone()).bool_and(keys.clone().is_nan().bool_not());

@@ -4,7 +4,7 @@ use super::checked::tolerance;
 use super::{Reparameterized, stable::log_sum_exp};
 use crate::exp_concrete;
 use crate::ops::{log_volume, per_count};
-use crate::tensor::{Flags, at_least_single, masked};
+use crate::tensor::{Flags, at_least_single, centred, masked, over};
 use crate::{Error, Noise, log_gumbel_softmax, ops};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
@@ -70,7 +70,7 @@ impl<const D: usize> ExpConcrete<D> {
     /// # Ok::<(), gumbel::Error>(())
     /// ```
     pub fn mode(&self) -> Tensor<D> {
-        activation::log_softmax(self.logits() / self.tau, D - 1)
+        activation::log_softmax(over(centred(self.logits()), self.tau), D - 1)
     }
 
     /// Differential entropy in nats of the log-ratios, `[.., 1]`. It does not depend on the logits, which only shift
@@ -90,7 +90,9 @@ impl<const D: usize> ExpConcrete<D> {
     /// Whether rows `[.., K]` are in the support, `[.., 1]`: logarithms of points of the simplex, finite at unmasked
     /// categories and `-inf` at masked ones. A constant added to a row matters here, but not to the density.
     pub fn supports(&self, y: Tensor<D>) -> Tensor<D, Bool> {
-        let total = log_sum_exp(y.clone()).abs().lower_equal_elem(tolerance(self.logits.dtype()));
+        let tolerance = tolerance(y.dtype());
+        let y = y.cast(self.logits.dtype());
+        let total = log_sum_exp(y.clone()).abs().lower_equal_elem(tolerance);
         let masked = self.masked();
         let present = y.clone().is_finite().bool_or(masked.clone()).all_of_row();
         let absent = y.equal_elem(f32::NEG_INFINITY).bool_or(masked.bool_not()).all_of_row();

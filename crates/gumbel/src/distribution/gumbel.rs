@@ -4,6 +4,7 @@ use super::Reparameterized;
 use super::checked::{finite, noise_like, positive};
 use super::stable::{excess, log_one_minus_exp};
 use crate::ops::NoiseKind;
+use crate::tensor::over;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor};
 use std::f64::consts::PI;
@@ -85,7 +86,7 @@ impl<const D: usize> Gumbel<D> {
     /// μ' and β' are the parameters of `other`. For unit scales it is `δ + exp(−δ) − 1`.
     pub fn kl(&self, other: &Self) -> Tensor<D> {
         let ratio = self.scale / other.scale;
-        let shift = (self.location() - other.location()) / other.scale;
+        let shift = over(self.location() - other.location(), other.scale);
         // s + Γ(1 + r) e⁻ˢ + γ (r − 1) − ln r − 1, from the shift at which it is least.
         let best = libm::lgamma(1.0 + ratio);
         let least = best + EULER * (ratio - 1.0) - ratio.ln();
@@ -94,7 +95,10 @@ impl<const D: usize> Gumbel<D> {
 
     /// `z = (x − μ)/β`.
     fn standard(&self, x: Tensor<D>) -> Tensor<D> {
-        (x.cast(self.location.dtype()) - self.location()) / self.scale
+        let z = over(x.cast(self.location.dtype()) - self.location(), self.scale);
+        // Beyond the range of the type, z + e⁻ᶻ would be a difference of infinities.
+        let [below, above] = [f32::NEG_INFINITY, f32::INFINITY].map(|end| z.clone().equal_elem(end));
+        z.mask_fill(below, f32::MIN).mask_fill(above, f32::MAX)
     }
 
     /// Cumulative distribution function, `P(X ≤ x) = exp(−e⁻ᶻ)`.
@@ -116,7 +120,7 @@ impl<const D: usize> Gumbel<D> {
         let rate = z.clone().mask_fill(far.clone().bool_or(certain.clone()), 0.0).neg().exp();
         // ln(1 − e⁻ᵃ) = ln a − a/2 + a²/24, and ln a is −z exactly.
         let small = z.clone().mask_fill(far.clone().bool_not(), 8.0).neg().exp();
-        let tail = z.neg() - small.clone() * 0.5 + small.square() / 24.0;
+        let tail = z.neg() - small.clone() * 0.5 + small.square() * (1.0 / 24.0);
         log_one_minus_exp(rate).mask_where(far, tail).mask_fill(certain, 0.0)
     }
 
@@ -131,7 +135,7 @@ impl<const D: usize> Gumbel<D> {
     /// # Ok::<(), gumbel::Error>(())
     /// ```
     pub fn quantile(&self, u: Tensor<D>) -> Tensor<D> {
-        self.location() - u.log().neg().log() * self.scale
+        self.location() - u.cast(self.location.dtype()).log().neg().log() * self.scale
     }
 
     /// Whether each x is in the support: a finite number.

@@ -3,7 +3,7 @@
 use super::Reparameterized;
 use super::checked::noise_like;
 use crate::ops::NoiseKind;
-use crate::tensor::finite_log_odds;
+use crate::tensor::{finite_log_odds, over};
 use crate::{Error, Noise, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
 use gumbel_kernels::check_temperature;
@@ -111,7 +111,7 @@ impl<const D: usize> HardConcrete<D> {
 
     /// The median, `min(1, max(0, γ + (ζ − γ) σ(ℓ/τ)))`.
     pub fn median(&self) -> Tensor<D> {
-        self.gate(self.log_odds() / self.tau)
+        self.gate(over(self.log_odds(), self.tau))
     }
 
     fn gate(&self, logit: Tensor<D>) -> Tensor<D> {
@@ -138,11 +138,12 @@ impl<const D: usize> Reparameterized<D> for HardConcrete<D> {
     /// Draws gates. The gradient is zero where a gate is exactly 0 or 1.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let logistic = noise_like(&self.log_odds, NoiseKind::Logistic, noise);
-        self.gate((self.log_odds() + logistic) / self.tau)
+        self.gate(over(self.log_odds() + logistic, self.tau))
     }
 
     /// Elementwise, in nats: the log-probability at 0 and at 1, the log-density in between.
     fn log_prob(&self, z: Tensor<D>) -> Tensor<D> {
+        let z = z.cast(self.log_odds.dtype());
         let (closed, full) = (z.clone().equal_elem(0.0), z.clone().equal_elem(1.0));
         let off = z.clone().lower_elem(0.0).bool_or(z.clone().greater_elem(1.0));
         let inside = self.inner_log_prob(z.mask_fill(off.clone(), 0.5));

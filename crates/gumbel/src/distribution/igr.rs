@@ -2,6 +2,7 @@
 
 use super::checked::positive;
 use super::{LogisticNormal, Reparameterized};
+use crate::tensor::over;
 use crate::{Error, Noise};
 use burn::tensor::{Bool, Tensor};
 use gumbel_kernels::check_temperature;
@@ -45,8 +46,8 @@ impl<const D: usize> Igr<D> {
         check_temperature(tau)?;
         let delta = positive("IGR", "delta", delta)?;
         let given = LogisticNormal::checked("IGR", mean, deviation)?;
-        let location = given.location() / tau - delta.ln();
-        Ok(Self { ratios: LogisticNormal::checked("IGR", location, given.scale() / tau)? })
+        let location = over(given.location(), tau) - delta.ln();
+        Ok(Self { ratios: LogisticNormal::checked("IGR", location, over(given.scale(), tau))? })
     }
 
     /// Returns the same distribution as a [`LogisticNormal`], which has the methods for log-ratios.

@@ -79,13 +79,14 @@ impl<const D: usize> LogisticNormal<D> {
 
     /// Returns the points of the simplex `[.., K]` with given log-ratios `[.., K−1]`.
     pub fn on_simplex(&self, ratios: Tensor<D>) -> Tensor<D> {
+        let ratios = ratios.cast(self.location.dtype());
         let last = ratios.clone().narrow(D - 1, 0, 1).detach().zeros_like();
         activation::softmax(Tensor::cat(vec![ratios, last], D - 1), D - 1)
     }
 
     /// Normal log-density in nats of log-ratios `[.., K−1]`, as `[.., 1]`, relative to them.
     pub fn log_density_of_log_ratios(&self, ratios: Tensor<D>) -> Tensor<D> {
-        let z = (ratios - self.location()) / self.scale();
+        let z = (ratios.cast(self.location.dtype()) - self.location()) / self.scale();
         (z.square() * 0.5 + self.scale().log() + HALF_LN_2_PI).sum_dim(D - 1).neg()
     }
 
@@ -114,7 +115,9 @@ impl<const D: usize> LogisticNormal<D> {
     }
 
     fn outside(&self, x: Tensor<D>) -> Tensor<D, Bool> {
-        let apart = (x.clone().sum_dim(D - 1) - 1.0).abs().greater_elem(tolerance(self.location.dtype()));
+        let tolerance = tolerance(x.dtype());
+        let x = x.cast(self.location.dtype());
+        let apart = (x.clone().sum_dim(D - 1) - 1.0).abs().greater_elem(tolerance);
         x.lower_equal_elem(0.0).any_of_row().bool_or(apart)
     }
 }
@@ -131,6 +134,7 @@ impl<const D: usize> Reparameterized<D> for LogisticNormal<D> {
     /// Log-density in nats of points `[.., K]`, as `[.., 1]`, relative to `dx₁ … dx_{K−1}`.
     fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
         let outside = self.outside(x.clone());
+        let x = x.cast(self.location.dtype());
         let no_log = x.clone().lower_equal_elem(0.0);
         let log_x = x.mask_fill(no_log, 1.0).log();
         let others = log_x.dims()[D - 1] - 1;

@@ -1,6 +1,7 @@
 //! Monte Carlo estimates of quantities without a closed form, with standard errors.
 
 use super::Reparameterized;
+use crate::tensor::over;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 
@@ -99,7 +100,7 @@ fn estimate<const D: usize>(
     let draws: Vec<Tensor<D>> = (0..samples).map(|_| draw()).collect();
     let sum =
         |values: Vec<Tensor<D>>| values.into_iter().reduce(|sum, value| sum + value).expect("two or more");
-    let mean = sum(draws.clone()) / n;
+    let mean = over(sum(draws.clone()), n);
     let centre = mean.clone().detach();
     let squares = draws.into_iter().map(|value| (value.detach() - centre.clone()).square()).collect();
     Ok(MonteCarlo { mean, standard_error: (sum(squares) / (n * (n - 1.0))).sqrt() })

@@ -32,7 +32,8 @@ pub(super) fn log_one_minus_exp<const D: usize>(a: Tensor<D>) -> Tensor<D> {
 fn sinh<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     let square = a.clone() * a.clone();
     let terms = [110.0, 72.0, 42.0, 20.0, 6.0];
-    let series = terms.into_iter().fold(a.ones_like(), |series, term| series * square.clone() / term + 1.0);
+    let series =
+        terms.into_iter().fold(a.ones_like(), |series, term| series * square.clone() * (1.0 / term) + 1.0);
     a * series
 }
 
@@ -43,7 +44,7 @@ pub(super) fn excess<const D: usize>(u: Tensor<D>) -> Tensor<D> {
     // The branch that is not selected must be finite too: its gradient is multiplied by zero.
     let near = u.clone().mask_fill(small.clone().bool_not(), 0.0);
     // u²/2 − u³/6 + …; the first omitted term is below 1e-17 of the first.
-    let step = |series: Tensor<D>, n: i32| (series * near.clone() / -f64::from(n)) + 1.0;
+    let step = |series: Tensor<D>, n: i32| series * near.clone() * (-1.0 / f64::from(n)) + 1.0;
     let series = (3..=14).rev().fold(near.ones_like(), step);
     let far = u.mask_fill(small.clone(), 1.0);
     let large = far.clone() + far.neg().exp() - 1.0;
@@ -52,12 +53,16 @@ pub(super) fn excess<const D: usize>(u: Tensor<D>) -> Tensor<D> {
 
 /// `a coth a − 1`, which is 0 at zero.
 pub(super) fn a_coth_a_less_one<const D: usize>(a: Tensor<D>) -> Tensor<D> {
-    let small = a.clone().abs().lower_elem(0.05);
+    let small = a.clone().abs().lower_elem(1.0);
     // The branch that is not selected must be finite too: its gradient is multiplied by zero.
     let square = a.clone().mask_fill(small.clone().bool_not(), 0.0).square();
-    // a²/3 − a⁴/45 + 2a⁶/945 − a⁸/4725
-    let series = (square.clone() / -4725.0 + 2.0 / 945.0) * square.clone() - 1.0 / 45.0;
-    let series = (series * square.clone() + 1.0 / 3.0) * square;
+    // (a cosh a − sinh a) / sinh a, each divided by a: Σ 2n a²ⁿ / (2n + 1)! over Σ a²ⁿ / (2n + 1)!. Nothing cancels.
+    let step =
+        |series: Tensor<D>, n: i32| series * square.clone() * (1.0 / f64::from(2 * n * (2 * n + 1))) + 1.0;
+    let sinh = (1..=9).rev().fold(square.ones_like(), step);
+    let step =
+        |series: Tensor<D>, n: i32| series * square.clone() * (1.0 / f64::from(2 * n * (2 * n + 3))) + 1.0;
+    let difference = (1..=8).rev().fold(square.ones_like(), step) * square.clone() * (1.0 / 3.0);
     let large = a.mask_fill(small.clone(), 1.0);
-    (large.clone() / activation::tanh(large) - 1.0).mask_where(small, series)
+    (large.clone() / activation::tanh(large) - 1.0).mask_where(small, difference / sinh)
 }

@@ -72,6 +72,11 @@ impl<const D: usize> TruncatedGumbel<D> {
 
     /// The mean, `μ + t − e^s E₁(s)` with `s = e⁻ᵗ` and the exponential integral E₁; on the host in double precision.
     pub fn mean(&self) -> Tensor<D> {
+        self.location() + self.mean_at_zero()
+    }
+
+    /// The mean minus the location, which may be so large that a sum with it has lost the digits of this one.
+    fn mean_at_zero(&self) -> Tensor<D> {
         let gap = self.gap();
         let (means, slopes): (Vec<f64>, Vec<f64>) =
             gap.clone().detach().into_data().iter::<f64>().map(standard_mean).unzip();
@@ -81,7 +86,7 @@ impl<const D: usize> TruncatedGumbel<D> {
         // The value and the derivative come from the host: the bracket is zero, with a gradient of one.
         let unbounded = gap.clone().is_inf();
         let bounded = gap.clone().mask_fill(unbounded, 0.0);
-        self.location() + like(means) + (bounded.clone() - bounded.detach()) * like(slopes)
+        like(means) + (bounded.clone() - bounded.detach()) * like(slopes)
     }
 
     /// The mode: the location, or the bound if that is lower.
@@ -91,7 +96,7 @@ impl<const D: usize> TruncatedGumbel<D> {
 
     /// Differential entropy in nats, `1 + E[X] − μ`.
     pub fn entropy(&self) -> Tensor<D> {
-        self.mean() - self.location() + 1.0
+        self.mean_at_zero() + 1.0
     }
 
     /// Logarithm of the cumulative distribution function, `ln P(X ≤ x) = e⁻ᵗ − e⁻ᶻ`; 0 from the bound on.
@@ -101,15 +106,17 @@ impl<const D: usize> TruncatedGumbel<D> {
 
     /// `e⁻ᶻ − e⁻ᵗ = exp(ln(1 − e^−(t − z)) − z)`, zero from the bound on.
     fn excess(&self, x: Tensor<D>) -> Tensor<D> {
+        let x = x.cast(self.location.dtype());
         let below = self.bound() - x.clone();
         let none = below.clone().lower_equal_elem(0.0);
         let share = log_one_minus_exp(below.mask_fill(none.clone(), 1.0));
         // Masked before the exponential: what is not selected must not overflow, or its gradient would be NaN.
-        (share - x + self.location()).mask_fill(none.clone(), 0.0).exp().mask_fill(none, 0.0)
+        (share + (self.location() - x)).mask_fill(none.clone(), 0.0).exp().mask_fill(none, 0.0)
     }
 
     /// Whether each x is in the support: finite and at most the bound.
     pub fn supports(&self, x: Tensor<D>) -> Tensor<D, Bool> {
+        let x = x.cast(self.location.dtype());
         x.clone().is_finite().bool_and(x.lower_equal(self.bound()))
     }
 }
@@ -124,6 +131,7 @@ impl<const D: usize> Reparameterized<D> for TruncatedGumbel<D> {
 
     /// Log-density in nats, `−z − (e⁻ᶻ − e⁻ᵗ)`, elementwise, relative to dx.
     fn log_prob(&self, x: Tensor<D>) -> Tensor<D> {
+        let x = x.cast(self.location.dtype());
         let off = x.clone().is_inf().bool_or(x.clone().greater(self.bound()));
         let x = x.clone().mask_where(off.clone(), self.mode().detach());
         let density = self.location() - x.clone() - self.excess(x);

@@ -1,5 +1,5 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
-use crate::tensor::{attach, of_centred, tracked_as, unmasked};
+use crate::tensor::{attach, of_centred, over, tracked_as, unmasked};
 use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 use std::{fmt, str::FromStr};
@@ -35,7 +35,7 @@ pub fn gapped<const D: usize>(logits: Tensor<D>, hard: Tensor<D>, tau: f64, gap:
         };
         let excess = (theta.clone() - top.clone() + gap).clamp_min(0.0);
         let moved = (top - sampled) * one.clone() - excess * (one.neg() + 1.0);
-        attach(hard, activation::softmax((logits + moved) / tau, D - 1))
+        attach(hard, activation::softmax(over(logits + moved, tau), D - 1))
     })
 }
 

@@ -1,6 +1,6 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
 use crate::distribution::gumbel_given_argmax;
-use crate::tensor::{attach, of_centred};
+use crate::tensor::{attach, of_centred, over};
 use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
@@ -29,11 +29,11 @@ pub fn gumbel_rao<const D: usize>(
     of_centred(logits, hard, |logits, hard| {
         let soft = |noise: &mut Noise| {
             let shift = gumbel_given_argmax(logits.clone().detach(), hard.clone(), noise);
-            activation::softmax((logits.clone() + shift) / tau, D - 1)
+            activation::softmax(over(logits.clone() + shift, tau), D - 1)
         };
         let first = soft(noise);
         let total = (1..draws).fold(first, |total, _| total + soft(noise));
-        attach(hard, total / draws as f64)
+        attach(hard, over(total, draws as f64))
     })
 }
 

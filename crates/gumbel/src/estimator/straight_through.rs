@@ -1,5 +1,5 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
-use crate::tensor::{attach, of_centred, unmasked};
+use crate::tensor::{attach, of_centred, over, unmasked};
 use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 use std::{fmt, str::FromStr};
@@ -20,7 +20,7 @@ use std::{fmt, str::FromStr};
 /// assert_eq!(gradient, [0.25, -0.25]); // p (1 − p)
 /// ```
 pub fn softmax<const D: usize>(logits: Tensor<D>, hard: Tensor<D>, tau: f64) -> Tensor<D> {
-    of_centred(logits, hard, |logits, hard| attach(hard, activation::softmax(logits / tau, D - 1)))
+    of_centred(logits, hard, |logits, hard| attach(hard, activation::softmax(over(logits, tau), D - 1)))
 }
 
 /// A hard sample with the gradient of the logits themselves; zero at masks. See [`StraightThrough`].

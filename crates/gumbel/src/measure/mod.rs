@@ -78,9 +78,10 @@ pub struct Bias {
 }
 
 impl Bias {
-    /// The bias in standard errors: standard normal without a bias, so above 4 in one of 30 000 cases.
+    /// The bias in standard errors: standard normal without a bias, so above 4 in one of 30 000 cases. 0 for a bias of
+    /// exactly 0.
     pub fn z(&self) -> f64 {
-        self.value / self.standard_error
+        if self.value == 0.0 { 0.0 } else { self.value / self.standard_error }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::host::{self, LogSinkhorn};
 use super::kind::{Form, NoiseKind};
 use crate::Error;
-use crate::tensor::{attach, centred, masked, not_negative, one_hot_argmax};
+use crate::tensor::{attach, centred, masked, not_negative, one_hot_argmax, over};
 use burn::tensor::{DType, Int, Tensor, TensorData, activation};
 use gumbel_kernels::{self as kernels, Stream};
 
@@ -41,7 +41,7 @@ pub(super) fn gumbel_softmax<const D: usize>(
     check_logits(&logits)?;
     let keys = perturbed(logits, stream);
     // Dividing the gap to the largest keeps every temperature from overflowing.
-    let gaps = (keys.clone() - keys.clone().detach().max_dim(D - 1)) / tau;
+    let gaps = over(keys.clone() - keys.clone().detach().max_dim(D - 1), tau);
     Ok(match form {
         Form::Soft => activation::softmax(gaps, D - 1),
         Form::Log => activation::log_softmax(gaps, D - 1),
@@ -82,7 +82,7 @@ pub(super) fn categorical_kl<const D: usize>([log_q, log_p]: [Tensor<D>; 2]) -> 
 }
 
 pub(super) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
-    (x * logits.clone() - activation::softplus(logits, 1.0)).sum_dim(D - 1)
+    (x * logits.clone() + activation::log_sigmoid(logits.neg())).sum_dim(D - 1)
 }
 
 /// Projected on the host.
@@ -120,7 +120,7 @@ pub(super) fn log_sinkhorn<const D: usize>(
     LogSinkhorn { tau, iterations, tolerance }.check(&logits)?;
     let masked = masked(&logits);
     let max = logits.clone().detach().max_dim(D - 1).max_dim(D - 2);
-    let gaps = ((logits - max) / tau).clamp_min(LOWEST).mask_fill(masked, f32::NEG_INFINITY);
+    let gaps = over(logits - max, tau).clamp_min(LOWEST).mask_fill(masked, f32::NEG_INFINITY);
     let step = |x, _| activation::log_softmax(activation::log_softmax(x, D - 1), D - 2);
     Ok((0..iterations).fold(gaps, step))
 }

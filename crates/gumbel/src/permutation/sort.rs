@@ -1,7 +1,7 @@
 //! Sorting, hard and relaxed: the relaxed permutation matrix has rows in the simplex.
 
 use crate::Error;
-use crate::tensor::{at_least_single, attach, masked, numbers, restored, within_range};
+use crate::tensor::{at_least_single, attach, masked, numbers, over, restored, within_range};
 use burn::tensor::{Bool, DType, Int, Shape, Tensor, activation};
 use gumbel_kernels as kernels;
 
@@ -234,7 +234,7 @@ fn softmax<const D: usize, const E: usize>(
         keys.mask_fill(last.bool_and(item), 0.0).mask_fill(none, f32::NEG_INFINITY)
     });
     let gaps = keys.clone() - keys.detach().max_dim(E - 1);
-    activation::softmax(gaps / tau, E - 1)
+    activation::softmax(over(gaps, tau), E - 1)
 }
 
 /// Whether scores may be `-inf`.

@@ -19,7 +19,9 @@ mod top_k;
 pub use top_k::{gumbel_top_k, implicit_mle, relaxed_top_k, straight_through_top_k, top_k_hot};
 
 use crate::ops::HostArgument;
-use crate::tensor::{Flags, at_least_single, centred, in_single, masked, not_negative, restored, unmasked};
+use crate::tensor::{
+    Flags, at_least_single, centred, in_single, masked, not_negative, not_positive, restored, unmasked,
+};
 use crate::{Error, Noise, ops};
 use burn::tensor::{Bool, DType, Device, Tensor};
 use gumbel_kernels::subset as kernels;
@@ -187,7 +189,8 @@ pub fn log_prob<const D: usize>(logits: Tensor<D>, k: usize, z: Tensor<D>) -> Re
     let total = log_partition(logits.clone(), k)?;
     // 0 · ln 0 is 0, in the gradient too.
     let picked = logits.mask_fill(z.clone().equal_elem(0.0), 0.0);
-    let log_prob = (z.clone() * picked).sum_dim(D - 1) - total;
+    // A sum of all is not below one of its terms, but by a rounding.
+    let log_prob = not_positive((z.clone() * picked).sum_dim(D - 1) - total);
     Ok(restored(log_prob.mask_fill(is_k_hot(&z, k).bool_not(), f32::NEG_INFINITY), dtype))
 }
 
@@ -214,7 +217,7 @@ pub fn entropy<const D: usize>(logits: Tensor<D>, k: usize) -> Result<Tensor<D>,
     in_single(logits, |logits| {
         let logits = centred(logits);
         let (total, means) = (log_partition(logits.clone(), k)?, marginals(logits.clone(), k)?);
-        Ok(total - (means * unmasked(logits)).sum_dim(D - 1))
+        Ok(not_negative(total - (means * unmasked(logits)).sum_dim(D - 1)))
     })
 }
 

@@ -1,6 +1,6 @@
 //! A row of `metrics.csv` of a model that is trained on a bound.
 
-use crate::run::{Record, milliseconds, plain, plain_if_any};
+use crate::run::{Column, Record, milliseconds, plain, plain_if_any};
 use serde::{Deserialize, Serialize};
 
 /// One row of `metrics.csv`.
@@ -47,6 +47,17 @@ impl Record for Metrics {
 
     fn evaluated(&self) -> bool {
         self.hard_negative_elbo.is_some()
+    }
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            ("tau", |row| row.tau),
+            ("training_loss", |row| Some(row.training_loss)),
+            ("reconstruction", |row| Some(row.reconstruction)),
+            ("kl", |row| Some(row.kl)),
+            ("hard_negative_elbo", |row| row.hard_negative_elbo),
+            ("gradient_variance", |row| row.gradient_variance),
+        ]
     }
 
     fn message(&self, evaluated: Option<&Self>) -> String {

@@ -7,7 +7,7 @@ use super::{
 use crate::data::labelled::LabelSource;
 use crate::model::{Model, ModelConfig};
 use crate::page::{Images, Rendered};
-use crate::run::{DeviceName, Experiment, Generated, Outcome, RunFolder, SummaryOf, Use, noise};
+use crate::run::{Course, DeviceName, Experiment, Generated, Outcome, RunFolder, SummaryOf, Use, noise};
 use crate::support::interrupt::{Stop, Watch};
 use crate::support::stats::Mean;
 use anyhow::Result;
@@ -88,8 +88,8 @@ impl<M: Model> Outcome for BoundExperiment<M> {
         super::report::pictures(self)
     }
 
-    fn report(&self, rows: &[Metrics], summary: Option<&SummaryOf<Self>>) -> Result<Rendered> {
-        super::report::page(self, rows, summary)
+    fn report(&self, course: &Course<Metrics>, summary: Option<&SummaryOf<Self>>) -> Result<Rendered> {
+        super::report::page(self, course, summary)
     }
 
     fn generate(

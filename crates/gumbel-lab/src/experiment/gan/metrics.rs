@@ -1,7 +1,7 @@
 //! A row of `metrics.csv` of an adversarial game.
 
 use crate::data::text::Quality;
-use crate::run::{Record, milliseconds};
+use crate::run::{Column, Record, milliseconds};
 use serde::{Deserialize, Serialize};
 
 /// One row of `metrics.csv`. Measures of hard samples exist at evaluations only; `baseline` is the generator
@@ -86,6 +86,24 @@ impl Record for Metrics {
 
     fn evaluated(&self) -> bool {
         self.distinct.is_some()
+    }
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            ("tau", |row| row.tau),
+            ("generator_loss", |row| Some(row.generator_loss)),
+            ("discriminator_loss", |row| Some(row.discriminator_loss)),
+            ("valid", |row| row.valid),
+            ("distinct", |row| row.distinct.map(|count| count as f64)),
+            ("length_distance", |row| row.length_distance),
+            ("made_up", |row| row.made_up),
+            ("missed", |row| row.missed),
+            ("baseline_valid", |row| row.baseline_valid),
+            ("baseline_distinct", |row| row.baseline_distinct.map(|count| count as f64)),
+            ("baseline_length_distance", |row| row.baseline_length_distance),
+            ("baseline_made_up", |row| row.baseline_made_up),
+            ("baseline_missed", |row| row.baseline_missed),
+        ]
     }
 
     fn message(&self, evaluated: Option<&Self>) -> String {

@@ -6,7 +6,8 @@ use crate::data::text::{Alphabet, Corpus, Quality, grammar, law_nats, measure};
 use crate::model::{Gan, gan::Generator};
 use crate::page::Rendered;
 use crate::run::{
-    DeviceName, Generated, Outcome, RunConfig, RunFolder, SummaryOf, Use, checkpoint, config_of, noise,
+    Course, DeviceName, Generated, Outcome, RunConfig, RunFolder, SummaryOf, Use, checkpoint, config_of,
+    noise,
 };
 use crate::support::interrupt::{Stop, Watch};
 use crate::support::text::on_one_line;
@@ -130,10 +131,10 @@ impl Outcome for GanExperiment {
             + &line("true strings", truth, *truth_nats)
     }
 
-    fn report(&self, rows: &[Metrics], summary: Option<&SummaryOf<Self>>) -> Result<Rendered> {
+    fn report(&self, course: &Course<Metrics>, summary: Option<&SummaryOf<Self>>) -> Result<Rendered> {
         let (config, corpus, parameters) = (&self.config, &self.corpus, self.parameters());
         let ending = summary.map(|summary| self.ending(summary)).transpose()?;
-        Ok(Adversarial { config, corpus, parameters, rows, ending }.render())
+        Ok(Adversarial { config, corpus, parameters, course, ending }.render())
     }
 
     fn generate(

@@ -5,7 +5,7 @@ use crate::data::text::{Corpus, Quality};
 use crate::experiment::bound::TEMPERATURE;
 use crate::page::number::{fixed, grouped, measured, with_error};
 use crate::page::{LineChart, Page, Rendered, Series, Table};
-use crate::run::RunConfig;
+use crate::run::{Course, RunConfig};
 
 /// The data of the page.
 pub struct Adversarial<'a> {
@@ -15,8 +15,8 @@ pub struct Adversarial<'a> {
     pub corpus: &'a Corpus,
     /// Trainable parameters of generator and discriminator.
     pub parameters: usize,
-    /// Records of training, in order of steps.
-    pub rows: &'a [Metrics],
+    /// Training over the steps.
+    pub course: &'a Course<Metrics>,
     /// The results, once the run has finished.
     pub ending: Option<Ending>,
 }
@@ -36,7 +36,6 @@ const NAMES: [&str; 3] = ["adversarial", "maximum likelihood", "true strings"];
 
 /// A row of the table of results.
 type Measure = (&'static str, fn(&Quality) -> String);
-type Value = fn(&Metrics) -> Option<f64>;
 
 impl Adversarial<'_> {
     /// Renders the page and its figures.
@@ -127,20 +126,13 @@ impl Adversarial<'_> {
     /// Evaluations during training: file, chart and caption.
     fn evaluations(&self) -> Vec<(&'static str, LineChart, &'static str)> {
         let truth = self.ending.as_ref().map(|ending| &ending.results.truth);
-        let distinct = self.compared(
-            "distinct strings",
-            [|row| row.distinct.map(|n| n as f64), |row| row.baseline_distinct.map(|n| n as f64)],
-            truth.map(|truth| truth.distinct as f64),
-        );
+        let distinct =
+            self.compared("distinct strings", "distinct", truth.map(|truth| truth.distinct as f64));
         if self.corpus.arithmetic() {
-            let valid = self.compared(
-                "share of valid strings",
-                [|row| row.valid, |row| row.baseline_valid],
-                Some(1.0),
-            );
+            let valid = self.compared("share of valid strings", "valid", Some(1.0));
             let lengths = self.compared(
                 "distance of the lengths",
-                [|row| row.length_distance, |row| row.baseline_length_distance],
+                "length_distance",
                 truth.map(|truth| truth.length_distance),
             );
             return vec![
@@ -152,40 +144,37 @@ impl Adversarial<'_> {
         let trigrams = truth.map(|truth| truth.runs[1]);
         let made_up = self.compared(
             "share of generated trigrams absent from held-out strings",
-            [|row| row.made_up, |row| row.baseline_made_up],
+            "made_up",
             trigrams.map(|runs| runs.made_up),
         );
         let missed = self.compared(
             "share of held-out trigrams absent from generated strings",
-            [|row| row.missed, |row| row.baseline_missed],
+            "missed",
             trigrams.map(|runs| runs.missed),
         );
         vec![("made-up", made_up, MADE_UP), ("missed", missed, MISSED), ("distinct", distinct, DISTINCT)]
     }
 
-    /// Both generators over steps, and the level of true strings, where it is known.
-    fn compared(&self, title: &str, [game, likely]: [Value; 2], truth: Option<f64>) -> LineChart {
-        let ends = [self.rows.first(), self.rows.last()].into_iter().flatten();
+    /// A column of both generators over steps, and the level of true strings, where it is known.
+    fn compared(&self, title: &str, column: &str, truth: Option<f64>) -> LineChart {
+        let course = self.course;
+        let ends = [&course.first, &course.last].into_iter().flatten();
         let level = ends.filter_map(|row| Some((row.step as f64, truth?)));
         let truth = Series::new(NAMES[2], level).dashed();
-        let series = [self.series(NAMES[0], game), self.series(NAMES[1], likely), truth];
-        LineChart::new(title, "step", title, series)
-    }
-
-    fn series(&self, name: &str, value: Value) -> Series {
-        Series::new(name, self.rows.iter().filter_map(|row| Some((row.step as f64, value(row)?))))
+        let baseline = course.series(NAMES[1], &format!("baseline_{column}"));
+        LineChart::new(title, "step", title, [course.series(NAMES[0], column), baseline, truth])
     }
 
     /// Losses of both networks, and the temperature, if there is one.
     fn game(&self) -> Vec<(&'static str, LineChart, &'static str)> {
         let losses = [
-            self.series("generator", |row| Some(row.generator_loss)),
-            self.series("discriminator", |row| Some(row.discriminator_loss)),
+            self.course.series("generator", "generator_loss"),
+            self.course.series("discriminator", "discriminator_loss"),
         ];
-        let tau = self.series("τ", |row| row.tau);
+        let tau = self.course.series("τ", "tau");
         let losses = LineChart::new("Losses over steps", "step", "loss (nats)", losses).robust();
         let mut charts = vec![("losses", losses, "The two losses.")];
-        if !tau.points.is_empty() {
+        if !tau.is_empty() {
             let chart = LineChart::new("Temperature over steps", "step", "temperature τ", [tau]);
             charts.push(("temperature", chart, TEMPERATURE));
         }
@@ -247,10 +236,10 @@ mod tests {
         };
         let config = Config { generator, ..Config::default() };
         let row = |i: u64| Metrics { step: 10 * i, tau: config.tau_at(i), ..Metrics::default() };
-        let rows: Vec<Metrics> = (0..5).map(|i| row(i).with_quality(&quality, &quality)).collect();
+        let course: Course<Metrics> = (0..5).map(|i| row(i).with_quality(&quality, &quality)).collect();
         let strings = [vec!["x<x".into()], vec!["x".into()], vec!["x+x".into()]];
         let ending = finished.then_some(Ending { results, facts: vec![], strings });
-        Adversarial { config: &config, corpus, parameters: 12_345, rows: &rows, ending }.render()
+        Adversarial { config: &config, corpus, parameters: 12_345, course: &course, ending }.render()
     }
 
     #[test]

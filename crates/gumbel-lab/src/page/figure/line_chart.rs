@@ -6,23 +6,22 @@ use super::drawing::{
 };
 use super::plot::Plot;
 use super::range::Range;
+use super::thinned::Thinned;
 use crate::page::number::measured;
 use maud::{Markup, html};
 
-/// Points drawn of one series; beyond that, neighbours are averaged.
-const MOST_POINTS: usize = 400;
 /// Series with no more points than this are drawn with a mark at each.
 const MOST_MARKS: usize = 40;
 const RADIUS: f64 = 3.2;
 const NOTE_LINE: f64 = 16.0;
 
 /// One curve.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Series {
     /// Name in the legend.
     pub name: String,
     /// (horizontal, vertical) in order; a vertical value that is not finite breaks the curve.
-    pub points: Vec<(f64, f64)>,
+    pub records: Thinned,
     /// Whether the curve is dashed.
     pub dashed: bool,
 }
@@ -30,7 +29,12 @@ pub struct Series {
 impl Series {
     /// A solid curve.
     pub fn new(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
-        Self { name: name.into(), points: points.into_iter().collect(), dashed: false }
+        Self { name: name.into(), records: points.into_iter().collect(), dashed: false }
+    }
+
+    /// Whether there is nothing to draw.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
     }
 
     /// The same curve, dashed.
@@ -65,7 +69,6 @@ struct Curve<'a> {
     series: &'a Series,
     colour: usize,
     runs: Vec<Vec<(f64, f64)>>,
-    averaged: usize,
 }
 
 impl Chart for LineChart {
@@ -125,18 +128,17 @@ impl LineChart {
     }
 
     fn curve<'a>(&self, series: &'a Series, colour: usize) -> Curve<'a> {
-        let (points, averaged) = thinned(&series.points);
+        let points: Vec<_> = series.records.points().collect();
         let fits = |value: f64, log: bool| value.is_finite() && (!log || value > 0.0);
         let shown = |p: &(f64, f64)| fits(p.0, self.log_x) && fits(p.1, self.log_y);
         let runs = points.chunk_by(|a, b| shown(a) == shown(b)).filter(|run| shown(&run[0]));
-        Curve { series, colour: colour % COLOURS, runs: runs.map(<[_]>::to_vec).collect(), averaged }
+        Curve { series, colour: colour % COLOURS, runs: runs.map(<[_]>::to_vec).collect() }
     }
 
     /// The frame with its curves, and the notes that belong to it.
     fn plot(&self, curves: &[Curve], top: f64, bottom: f64, width: f64) -> (Markup, Vec<String>) {
         // All steps, whether their values can be drawn or not; averaged points begin a little later.
-        let places = self.series.iter().flat_map(|series| &series.points).map(|p| p.0);
-        let xs = Range::of(places.filter(|x| !self.log_x || *x > 0.0));
+        let xs = Range::of(self.series.iter().flat_map(|series| series.records.places(self.log_x)));
         let (Some(xs), Some(ys)) = (xs, self.vertical(curves)) else {
             let empty =
                 label(width / 2.0, (top + bottom) / 2.0, Anchor::Middle, "ink", "nothing was recorded");
@@ -163,8 +165,8 @@ impl LineChart {
     fn notes(&self, curves: &[Curve], shown: Range) -> Vec<String> {
         // Cut or not is a matter of what would be drawn; the value named is that of the records themselves.
         let drawn = Range::of(curves.iter().flat_map(Curve::points).map(|p| p.1)).unwrap_or(shown);
-        let records = self.series.iter().flat_map(|series| &series.points).map(|p| p.1);
-        let all = Range::of(records.filter(|v| !self.log_y || *v > 0.0)).unwrap_or(drawn);
+        let records = self.series.iter().flat_map(|series| series.records.values(self.log_y));
+        let all = Range::of(records).unwrap_or(drawn);
         let mut notes = Vec::new();
         if drawn.high > shown.high {
             notes.push(format!("Axis cut; highest value {}.", measured(all.high)));
@@ -172,7 +174,7 @@ impl LineChart {
         if drawn.low < shown.low {
             notes.push(format!("Axis cut; lowest value {}.", measured(all.low)));
         }
-        let averaged = curves.iter().map(|curve| curve.averaged).max().unwrap_or(1);
+        let averaged = curves.iter().map(|curve| curve.series.records.group()).max().unwrap_or(1);
         if averaged > 1 {
             notes.push(format!("Means of up to {averaged} neighbouring records."));
         }
@@ -191,7 +193,7 @@ impl Curve<'_> {
     }
 
     fn hidden(&self) -> usize {
-        self.series.points.len().div_ceil(self.averaged) - self.points().count()
+        self.series.records.points().count() - self.points().count()
     }
 
     fn marked(&self) -> bool {
@@ -233,16 +235,6 @@ fn drawn_curve(plot: &Plot, curve: &Curve) -> Markup {
     }
 }
 
-/// At most [`MOST_POINTS`] points, each the mean of as many neighbours as the second result says.
-fn thinned(points: &[(f64, f64)]) -> (Vec<(f64, f64)>, usize) {
-    let group = points.len().div_ceil(MOST_POINTS).max(1);
-    let mean = |run: &[(f64, f64)]| {
-        let sum = run.iter().fold((0.0, 0.0), |sum, p| (sum.0 + p.0, sum.1 + p.1));
-        (sum.0 / run.len() as f64, sum.1 / run.len() as f64)
-    };
-    (points.chunks(group).map(mean).collect(), group)
-}
-
 /// The legend, and the top of the frame below it.
 fn key(curves: &[Curve], width: f64) -> (Markup, f64) {
     const SAMPLE: f64 = 26.0;
@@ -260,7 +252,7 @@ mod tests {
     use super::*;
 
     fn chart(points: Vec<(f64, f64)>) -> LineChart {
-        let series = vec![Series { name: "loss <b>".into(), points, dashed: true }];
+        let series = vec![Series::new("loss <b>", points).dashed()];
         LineChart { series, robust: true, y_label: "nats & more".into(), ..LineChart::default() }
     }
 
@@ -294,12 +286,5 @@ mod tests {
         for (log_x, log_y) in [(false, false), (false, true), (true, false)] {
             parsed(&LineChart { log_x, log_y, ..chart(points.clone()) });
         }
-    }
-
-    #[test]
-    fn thinning_keeps_the_mean() {
-        let points: Vec<(f64, f64)> = (0..800).map(|i| (f64::from(i), f64::from(i % 2))).collect();
-        let (thin, group) = thinned(&points);
-        assert_eq!((thin.len(), group, thin[3]), (400, 2, (6.5, 0.5)));
     }
 }

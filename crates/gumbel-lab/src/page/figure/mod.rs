@@ -9,6 +9,7 @@ mod plot;
 mod range;
 mod scatter;
 mod ternary;
+mod thinned;
 mod usage_map;
 
 pub use bars::{Bar, Bars};
@@ -18,4 +19,5 @@ pub use image_grid::ImageGrid;
 pub use line_chart::{LineChart, Series};
 pub use scatter::{Mark, Scatter};
 pub use ternary::{Panel, Ternary};
+pub use thinned::Thinned;
 pub use usage_map::usage_map;

@@ -24,7 +24,7 @@
 
 use super::binary::like;
 use super::network::{Learner, Leaves};
-use crate::tensor::{centred, one_hot_argmax, within_range};
+use crate::tensor::{centred, one_hot_argmax, over, within_range};
 use crate::{Error, Noise, ops};
 use burn::tensor::{DType, Tensor, activation};
 
@@ -68,7 +68,7 @@ impl Tied {
         let keys = theta.clone() + gumbel.inner().cast(theta.dtype());
         let gaps = keys.clone() - keys.clone().max_dim(3);
         let hard = one_hot_argmax(keys);
-        let point = activation::softmax(gaps.clone() / tau, 3);
+        let point = activation::softmax(over(gaps.clone(), tau), 3);
         let p = activation::softmax(theta, 3).expand(point.shape());
         let (score, gap) = (hard.clone() - p.clone(), gaps.exp());
         Ok(Self { hard: like(hard, logits), soft: like(point.clone(), logits), score, point, p, gap, tau })

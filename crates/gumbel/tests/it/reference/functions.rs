@@ -3,7 +3,7 @@
 use super::{Function, MASK, Row, tensor};
 use crate::support::numbers;
 use burn::tensor::{DType, Tensor};
-use gumbel::{Error, categorical, kl, permutation, sparse, subset, tree};
+use gumbel::{Error, categorical, exp_concrete, kl, permutation, sparse, subset, tree};
 
 /// Of a probability: in proportion to it, and to its logarithm.
 fn of_probability(_: &Row, p: f64) -> f64 {
@@ -139,7 +139,7 @@ fn list(result: Result<Tensor<2>, Error>) -> Result<Vec<f64>, Error> {
 }
 
 const ANY: [usize; 2] = [1, 7];
-pub(super) const FUNCTIONS: [Function; 17] = [
+pub(super) const FUNCTIONS: [Function; 23] = [
     Function {
         name: "categorical::log_prob",
         lengths: ANY,
@@ -181,6 +181,17 @@ pub(super) const FUNCTIONS: [Function; 17] = [
         open: 1,
         run: |row| list(sparse::entmax(row.tensor(), 1.5, row.tau)),
         exact: |row| entmax(row, 1.5),
+        rounding: |_, p| 8.0 * p + 1.0,
+    },
+    Function {
+        name: "sparse::adaptive_entmax",
+        lengths: ANY,
+        open: 1,
+        run: |row| {
+            let alpha = Tensor::from_floats([1.25], &row.tensor().device());
+            list(sparse::adaptive_entmax(row.tensor(), alpha, row.tau))
+        },
+        exact: |row| entmax(row, 1.25),
         rounding: |_, p| 8.0 * p + 1.0,
     },
     Function {
@@ -327,4 +338,64 @@ pub(super) const FUNCTIONS: [Function; 17] = [
         },
         rounding: of_gaps,
     },
+    Function {
+        name: "subset::log_partition",
+        lengths: [2, 6],
+        open: 2,
+        run: |row| list(subset::log_partition(row.tensor(), 2)),
+        exact: |row| vec![family(&row.gaps(), &pairs(row.logits.len())).1 + 2.0 * row.largest()],
+        rounding: |row, _| 16.0 * (1.0 + row.size() + row.largest().abs()),
+    },
+    Function {
+        name: "tree::log_partition",
+        lengths: [6, 0],
+        open: usize::MAX,
+        run: |row| list(tree::log_partition(&tree::Graph::complete(4)?, row.tensor())),
+        exact: |row| vec![family(&row.gaps(), &trees()).1 + 3.0 * row.largest()],
+        rounding: |row, _| 16.0 * (1.0 + row.size() + row.largest().abs()),
+    },
+    Function {
+        name: "kl::mass_at_sample",
+        lengths: ANY,
+        open: 1,
+        run: |row| {
+            let z = tensor(&first_open(row), row.dtype);
+            list(kl::mass_at_sample(row.tensor(), row.tensor().zeros_like(), z))
+        },
+        exact: |row| {
+            let uniform = -(row.logits.len() as f64).ln();
+            vec![dot(first_open(row).into_iter().zip(log_softmax(&row.gaps()))) - uniform]
+        },
+        rounding: of_gaps,
+    },
+    Function {
+        name: "exp_concrete::log_prob",
+        lengths: ANY,
+        open: 1,
+        run: |row| list(exp_concrete::log_prob(row.tensor(), row.tau, row.tensor().zeros_like())),
+        exact: |row| vec![at_zeros(row)],
+        rounding: |row, log| 16.0 * (8.0 + log.abs() + 8.0 * row.size() + 8.0 * row.tau.ln().abs()),
+    },
+    Function {
+        name: "kl::density_at_sample",
+        lengths: ANY,
+        open: usize::MAX,
+        run: |row| {
+            let (q, p) = (row.tensor(), row.tensor().zeros_like());
+            list(kl::density_at_sample((q.clone(), row.tau), (p, row.tau), q.zeros_like()))
+        },
+        exact: |row| {
+            let n = row.logits.len() as f64;
+            vec![log_softmax(&row.gaps()).iter().sum::<f64>() + n * n.ln()]
+        },
+        rounding: |row, log| 16.0 * (24.0 + log.abs() + 8.0 * row.size() + 16.0 * row.tau.ln().abs()),
+    },
 ];
+
+/// The density of the ExpConcrete distribution at zeros, `ln Γ(n) + (n−1) ln τ + Σ log_softmax(θ)`.
+fn at_zeros(row: &Row) -> f64 {
+    let logs = log_softmax(&row.gaps());
+    let open: Vec<f64> = logs.into_iter().filter(|log| *log > MASK).collect();
+    let n = open.len() as f64;
+    libm::lgamma(n) + (n - 1.0) * row.tau.ln() + open.iter().sum::<f64>()
+}

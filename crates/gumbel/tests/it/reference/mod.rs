@@ -2,7 +2,15 @@
 //! to 3e38, spreads up to 1e4, temperatures from 1e-3 to 1e3, one row in ten invalid. An invalid row must give a typed error. A
 //! valid one must agree with the definition, written out here in double precision.
 
+mod estimators;
+mod forms;
 mod functions;
+mod laws;
+mod noisy;
+mod points;
+mod public;
+mod signs;
+mod solvers;
 
 use crate::support::numbers;
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -16,6 +24,7 @@ struct Row {
     logits: Vec<f64>,
     tau: f64,
     dtype: DType,
+    seed: u64,
 }
 
 fn tensor(values: &[f64], dtype: DType) -> Tensor<2> {
@@ -38,7 +47,7 @@ fn row(seed: u64, least: usize, more: usize) -> Row {
         logits[(u[6] * n as f64) as usize] = if u[5] < 0.05 { f64::NAN } else { f64::INFINITY };
     }
     let logits = numbers(tensor(&logits, dtype));
-    Row { logits, tau: one_of(&[1e-3, 0.1, 0.5, 1.0, 3.0, 1e3], u[7]), dtype }
+    Row { logits, tau: one_of(&[1e-3, 0.1, 0.5, 1.0, 3.0, 1e3], u[7]), dtype, seed }
 }
 
 impl Row {
@@ -52,6 +61,10 @@ impl Row {
     fn gaps(&self) -> Vec<f64> {
         let max = self.logits.iter().copied().fold(MASK, f64::max);
         self.logits.iter().map(|logit| logit - max).collect()
+    }
+
+    fn largest(&self) -> f64 {
+        self.logits.iter().copied().fold(MASK, f64::max)
     }
 
     /// The largest gap.

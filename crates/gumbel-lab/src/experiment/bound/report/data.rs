@@ -4,6 +4,7 @@ use super::strings::Strings;
 use crate::experiment::bound::{Metrics, Results};
 use crate::model::Quantity;
 use crate::page::{Images, Usage};
+use crate::run::Course;
 
 /// Everything on the page. A section whose data are `None` or empty is left out, or says so in a sentence.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +30,8 @@ pub struct Report {
     pub kl: Option<String>,
     /// Results on the test set, with what the objective bounds.
     pub results: Option<(Quantity, Results)>,
-    /// Records of training, in order of steps.
-    pub metrics: Vec<Metrics>,
+    /// Training over the steps.
+    pub course: Course<Metrics>,
     /// Images that show the model.
     pub sheets: Vec<Sheet>,
     /// Costs and strings of a model of strings.
@@ -46,7 +47,7 @@ pub struct Report {
 impl Report {
     /// Whether any record has a temperature.
     pub(super) fn tempered(&self) -> bool {
-        self.metrics.iter().any(|point| point.tau.is_some())
+        !self.course.series("", "tau").is_empty()
     }
 
     /// The word for an example with its article.

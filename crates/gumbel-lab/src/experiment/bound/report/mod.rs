@@ -12,7 +12,7 @@ use super::{BoundExperiment, Metrics, Results};
 use crate::model::{Exhibit, Model, ModelConfig, Quantity};
 use crate::page::number::grouped;
 use crate::page::{Images, Rendered, Usage};
-use crate::run::{RunConfig, SummaryOf, Use, noise};
+use crate::run::{Course, RunConfig, SummaryOf, Use, noise};
 use anyhow::Result;
 use data::{Report, Sheet};
 use gumbel::estimator::SampleKind;
@@ -21,10 +21,10 @@ use strings::Strings;
 /// The page of a run; a run in progress has no summary.
 pub(super) fn page<M: Model>(
     experiment: &BoundExperiment<M>,
-    rows: &[Metrics],
+    course: &Course<Metrics>,
     summary: Option<&SummaryOf<BoundExperiment<M>>>,
 ) -> Result<Rendered> {
-    let mut report = course(experiment, rows)?;
+    let mut report = any_run(experiment, course)?;
     if let Some(summary) = summary {
         report.facts = summary.facts(&experiment.data.source);
         let count = grouped(experiment.data.train.count as f64);
@@ -43,7 +43,7 @@ pub(super) fn page<M: Model>(
 }
 
 /// The report of every run, finished or not.
-fn course<M: Model>(experiment: &BoundExperiment<M>, rows: &[Metrics]) -> Result<Report> {
+fn any_run<M: Model>(experiment: &BoundExperiment<M>, course: &Course<Metrics>) -> Result<Report> {
     let (config, model) = (&experiment.config, &experiment.config.model);
     let entry = config.info()?;
     let kind = entry.properties.sample_kind;
@@ -59,7 +59,7 @@ fn course<M: Model>(experiment: &BoundExperiment<M>, rows: &[Metrics]) -> Result
         training_bound: model.bound(),
         kl: model.divergence(),
         example: M::Config::EXAMPLE,
-        metrics: rows.to_vec(),
+        course: course.clone(),
         configuration: config.typed(),
         ..Report::default()
     })

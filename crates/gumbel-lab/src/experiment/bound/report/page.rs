@@ -2,12 +2,9 @@
 
 use super::data::{Report, Sheet};
 use super::{headline, strings, words};
-use crate::experiment::bound::Metrics;
 use crate::page::number::{fixed, grouped, measured};
-use crate::page::{Error, ImageGrid, Images, LineChart, Page, Rendered, Series, Table, usage_map};
+use crate::page::{Error, ImageGrid, Images, LineChart, Page, Rendered, Table, usage_map};
 
-/// Rows of the table of evaluations.
-const ROWS: usize = 20;
 /// Images in a row of a sheet whose rows have names.
 const COLUMNS: usize = 12;
 
@@ -43,15 +40,14 @@ fn objective(page: &mut Page, report: &Report) {
     let one = report.example;
     let title = format!("Training objective and hard objective of held-out {one}s over steps");
     let curves = [
-        series(words::training_name(report), report, |point| Some(point.training_loss)),
-        series("held out, hard samples", report, |point| point.hard_negative_elbo),
+        report.course.series(words::training_name(report), "training_loss"),
+        report.course.series("held out, hard samples", "hard_negative_elbo"),
     ];
     let chart = LineChart::new(title, "step", format!("objective (nats per {one})"), curves).robust();
     let section = page.section("Training and evaluation objective");
     section.paragraph(words::objective(report)).chart("objective", &chart, &course(report));
-    let evaluations = evaluations(report);
-    if !evaluations.is_empty() {
-        section.details("Table", false, evaluations);
+    if !report.course.evaluations.is_empty() {
+        section.details("Table", false, evaluations(report));
     }
 }
 
@@ -63,15 +59,13 @@ fn parts(page: &mut Page, report: &Report) {
     });
     if let Some(caption) = &caption {
         let title = "Reconstruction and KL parts of the training objective over steps";
-        let curves = [
-            series("reconstruction", report, |point| Some(point.reconstruction)),
-            series("KL", report, |point| Some(point.kl)),
-        ];
+        let curves =
+            [report.course.series("reconstruction", "reconstruction"), report.course.series("KL", "kl")];
         let chart = LineChart::new(title, "step", format!("nats per {}", report.example), curves);
         charts.push(("parts", chart.robust(), caption.as_str()));
     }
     if report.tempered() {
-        let curve = [series("τ", report, |point| point.tau)];
+        let curve = [report.course.series("τ", "tau")];
         let chart = LineChart::new("Temperature over steps", "step", "temperature τ", curve);
         charts.push(("temperature", chart, words::TEMPERATURE));
     }
@@ -91,39 +85,30 @@ fn parts(page: &mut Page, report: &Report) {
 
 /// Variance of the gradient, where it was measured.
 fn variance(page: &mut Page, report: &Report) {
-    let curve = series(&report.estimator, report, |point| point.gradient_variance);
-    if !curve.points.is_empty() {
+    let curve = report.course.series(&report.estimator, "gradient_variance");
+    if !curve.is_empty() {
         page.section("Gradient variance").chart("variance", &words::variance([curve]), words::VARIANCE);
     }
 }
 
-fn series(name: &str, report: &Report, value: impl Fn(&Metrics) -> Option<f64>) -> Series {
-    let points = report.metrics.iter().filter_map(|point| Some((point.step as f64, value(point)?)));
-    Series::new(name, points)
-}
-
 /// Duration of training and the last evaluation, in a sentence or two.
 fn course(report: &Report) -> String {
-    let Some(last) = report.metrics.last() else { return "No step was recorded.".into() };
-    let hard = report.metrics.iter().rev().find_map(|point| Some((point.step, point.hard_negative_elbo?)));
+    let Some(last) = &report.course.last else { return "No step was recorded.".into() };
+    let hard = report.course.evaluations.last();
     let hard = hard
+        .and_then(|point| Some((point.step, point.hard_negative_elbo?)))
         .map_or("The hard objective was not evaluated during training.".into(), |(step, value)| {
             format!("Last held-out value: {} at step {}.", measured(value), grouped(step as f64))
         });
     format!("{} steps in {} s. {hard} Lower is better.", grouped(last.step as f64), fixed(last.seconds, 1))
 }
 
-/// The held-out evaluations as numbers: evenly spaced where there are many, always with the last.
+/// The held-out evaluations as numbers.
 fn evaluations(report: &Report) -> Table {
     let mut table = Table::new(["step", words::training_name(report), "held out, hard", "seconds"]);
-    let points: Vec<&Metrics> =
-        report.metrics.iter().filter(|point| point.hard_negative_elbo.is_some()).collect();
-    let every = points.len().div_ceil(ROWS).max(1);
-    for (i, point) in points.iter().enumerate() {
-        if (points.len() - 1 - i).is_multiple_of(every) {
-            let cells = [Some(point.training_loss), point.hard_negative_elbo, Some(point.seconds)];
-            table.row(grouped(point.step as f64), cells.map(|value| value.map_or(String::new(), measured)));
-        }
+    for point in &report.course.evaluations {
+        let cells = [Some(point.training_loss), point.hard_negative_elbo, Some(point.seconds)];
+        table.row(grouped(point.step as f64), cells.map(|value| value.map_or(String::new(), measured)));
     }
     table
 }
@@ -198,7 +183,7 @@ fn usage(page: &mut Page, report: &Report) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::bound::Results;
+    use crate::experiment::bound::{Metrics, Results};
     use crate::model::Quantity;
     use crate::page::Usage;
 
@@ -228,7 +213,7 @@ mod tests {
         };
         Report {
             results: Some((Quantity::NegativeElbo, Results::of_images(f64::NAN, 92.149))),
-            metrics: (0..20).map(point).collect(),
+            course: (0..20).map(point).collect(),
             sheets: vec![Sheet::Reconstructions([images.clone(), images.clone()]), Sheet::Samples(images)],
             usage: Some(Usage { latents: 2, categories: 2, probabilities: vec![0.5, 0.5, 1.0, f64::NAN] }),
             ..empty()
