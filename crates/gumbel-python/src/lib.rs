@@ -21,5 +21,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     error::register(module)?;
     threads::register(module)?;
     noise::register(module)?;
-    numpy::register(module)
+    numpy::register(module)?;
+    // The stub says what is public.
+    module.delattr("__all__")
 }

@@ -31,32 +31,34 @@ pub fn map(map: &impl RowMap, logits: Slice<'_>, k: usize, out: SliceMut<'_>) ->
 const CHUNK: usize = 8192;
 
 trait Half: Logit<Real = f32> {
-    /// The least finite number.
-    const LEAST: f32;
+    /// The lowest finite number.
+    const LOWEST: f32;
 
-    fn write(out: &mut [Self], single: &[f32]);
+    fn round(from: &[f32], to: &mut [Self]);
 }
 
 impl Half for f16 {
-    const LEAST: f32 = f16::MIN.to_f32_const();
+    const LOWEST: f32 = -65504.0;
 
-    fn write(out: &mut [Self], single: &[f32]) {
-        out.convert_from_f32_slice(single);
+    fn round(from: &[f32], to: &mut [Self]) {
+        to.convert_from_f32_slice(from);
     }
 }
 
 impl Half for bf16 {
-    const LEAST: f32 = bf16::MIN.to_f32_const();
+    const LOWEST: f32 = f32::from_bits(0xff7f_0000);
 
-    fn write(out: &mut [Self], single: &[f32]) {
-        out.convert_from_f32_slice(single);
+    fn round(from: &[f32], to: &mut [Self]) {
+        to.convert_from_f32_slice(from);
     }
 }
 
-/// Writes the nearest numbers, but -inf only for -inf: in a logarithm that is a mask.
-fn write<L: Half>(out: &mut [L], single: &mut [f32]) {
-    single.iter_mut().for_each(|x| *x = if *x == f32::NEG_INFINITY { *x } else { x.max(L::LEAST) });
-    L::write(out, single);
+/// Rounds numbers, those below the range to the lowest finite one: -inf means a mask and nothing else.
+fn round<L: Half>(from: &mut [f32], to: &mut [L]) {
+    for x in from.iter_mut() {
+        *x = if *x < L::LOWEST && *x > f32::NEG_INFINITY { L::LOWEST } else { *x };
+    }
+    L::round(from, to);
 }
 
 fn in_half<L: Half>(map: &impl RowMap, logits: &[L], k: usize, out: &mut [L]) -> Result<(), Error> {
@@ -67,7 +69,7 @@ fn in_half<L: Half>(map: &impl RowMap, logits: &[L], k: usize, out: &mut [L]) ->
     let run = |(chunk, (logits, out)): (usize, (&[L], &mut [L]))| {
         let mut single = vec![0.0; logits.len()];
         map.run(chunk * rows, logits, &mut single).map_err(|error| shifted(error, chunk * rows))?;
-        write(out, &mut single);
+        round(&mut single, out);
         Ok(())
     };
     if logits.is_empty() {
@@ -93,6 +95,7 @@ pub fn shifted(mut error: Error, first: usize) -> Error {
         | Error::NoMass { row }
         | Error::NoSpanningTree { row } => *row += first,
         Error::NoPermutation { matrix } => *matrix += first,
+        Error::LogOdds { index, .. } => *index += first,
         _ => {}
     }
     error
