@@ -157,7 +157,8 @@ fn build(py: Python<'_>, text: &str, facts: Facts, index: Option<Vec<usize>>) ->
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let class = module.py().get_type::<Error>();
-    for name in ["kind", "row", "column", "value", "index"] {
+    class.setattr("kind", "")?;
+    for name in ["row", "column", "value", "index"] {
         class.setattr(name, module.py().None())?;
     }
     module.add("Error", class)

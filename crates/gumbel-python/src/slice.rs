@@ -63,8 +63,8 @@ impl<'a> Slice<'a> {
     /// The numbers in single precision; of doubles, rounded.
     pub fn single(self) -> Cow<'a, [f32]> {
         match self {
-            Self::F16(numbers) => numbers.to_f32_vec().into(),
-            Self::Bf16(numbers) => numbers.to_f32_vec().into(),
+            Self::F16(numbers) => Cow::Owned(numbers.to_f32_vec()),
+            Self::Bf16(numbers) => Cow::Owned(numbers.to_f32_vec()),
             Self::F32(numbers) => Cow::Borrowed(numbers),
             Self::F64(numbers) => numbers.iter().map(|&x| x as f32).collect(),
         }

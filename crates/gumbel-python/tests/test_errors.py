@@ -238,7 +238,7 @@ def test_the_sentence_is_that_of_rust():
 
 def test_an_error_that_is_made_by_hand_has_the_attributes():
     error = Error("text")
-    assert (error.kind, error.row, error.column, error.value, error.index) == (None,) * 5
+    assert (error.kind, error.row, error.column, error.value, error.index) == ("", None, None, None, None)
     assert str(pickle.loads(pickle.dumps(error))) == "text"
 
 

@@ -14,7 +14,7 @@ array([[0.167, 0.514, 0.319],
        [0.   , 1.   , 0.   ]])
 """
 
-from . import vjp
+from . import measure, vjp
 from ._native import (
     Error,
     Noise,
@@ -65,6 +65,7 @@ __all__ = [
     "log_sinkhorn",
     "log_softmax",
     "log_sum_exp",
+    "measure",
     "one_hot",
     "relaxed",
     "relaxed_bernoulli_log_prob",

@@ -5,12 +5,14 @@ try:
 except ImportError as error:
     raise ImportError("gumbel.torch requires PyTorch: pip install 'gumbel-softmax[torch]'") from error
 
+from . import distributions, path, permutation, score, sparse, subset
 from ._densities import (
     binary_concrete_log_prob,
     concrete_log_prob,
     exp_concrete_log_prob,
     relaxed_bernoulli_log_prob,
 )
+from ._measure import exact_gradient, measure
 from ._noise import key, keys
 from ._samples import (
     gumbel_max,
@@ -25,15 +27,23 @@ from ._samples import (
 __all__ = [
     "binary_concrete_log_prob",
     "concrete_log_prob",
+    "distributions",
+    "exact_gradient",
     "exp_concrete_log_prob",
     "gumbel_max",
     "gumbel_softmax",
     "key",
     "keys",
     "log_gumbel_softmax",
+    "measure",
     "one_hot",
     "patched",
+    "path",
+    "permutation",
     "relaxed_bernoulli_log_prob",
+    "score",
+    "sparse",
     "straight_through",
+    "subset",
     "top_k",
 ]
