@@ -1,6 +1,6 @@
 //! What a page shows of the rows of a run.
 
-use super::Record;
+use super::record::{Column, Record};
 use crate::page::{Series, Thinned};
 use anyhow::Result;
 
@@ -19,9 +19,6 @@ pub struct Course<R> {
     /// The columns that are drawn, by name.
     curves: Vec<(&'static str, Thinned)>,
 }
-
-/// A column that is drawn, and its number in a row.
-pub type Column<R> = (&'static str, fn(&R) -> Option<f64>);
 
 impl<R: Record> Default for Course<R> {
     fn default() -> Self {

@@ -1,7 +1,7 @@
 //! Rows of a `metrics.csv` that are read from the file each time: those of a long run are more than memory should hold.
 
-use super::metrics::Marker;
-use super::{Cadence, Course, Damaged, Record, RowsMark, RunFolder};
+use super::record::{Marker, Record, RowsMark};
+use super::{Cadence, Course, Damaged, RunFolder};
 use crate::support::csv_table::{each_line, lines_until};
 use anyhow::{Context, Result, ensure};
 use std::fs::File;

@@ -73,9 +73,9 @@ fn ratios(row: &Row) -> Vec<f64> {
 /// `Σ ½ z² + ln σ + ½ ln 2π`, negative, of ratios that are known to this rounding.
 fn normal(row: &Row, ratios: &[f64], rounding: f64) -> Exact {
     let (mut sum, mut size) = (0.0, 0.0);
-    let half_log = 0.918_938_533_204_672_7;
-    for ((ratio, location), scale) in ratios.iter().zip(&row.logits).zip(row.scales(11)) {
-        let z = (ratio - location) / scale;
+    for (i, &ratio) in ratios.iter().enumerate() {
+        let (scale, half_log) = (row.scales(11)[i], 0.918_938_533_204_672_7);
+        let z = (ratio - row.logits[i]) / scale;
         sum -= 0.5 * z * z + scale.ln() + half_log;
         size += z * z + scale.ln().abs() + 1.0 + z.abs() * rounding / scale;
     }
@@ -101,11 +101,11 @@ fn simplex_log_prob(row: &Row, location: impl Fn(f64) -> f64, shrink: f64) -> Ve
         seed: row.seed,
     };
     let (mut sum, mut size) = (0.0, 0.0);
-    for i in 0..ratios.len() {
+    for (i, &ratio) in ratios.iter().enumerate() {
         let scale = row.scales(11)[i] / shrink;
-        let z = (ratios[i] - moved.logits[i]) / scale;
+        let z = (ratio - moved.logits[i]) / scale;
         sum -= 0.5 * z * z + scale.ln() + 0.918_938_533_204_672_7 + x[i].ln();
-        let terms = ratios[i].abs() + moved.logits[i].abs() + last.abs() + 1.0;
+        let terms = ratio.abs() + moved.logits[i].abs() + last.abs() + 1.0;
         size += z * z + scale.ln().abs() + x[i].ln().abs() + 1.0 + z.abs() * terms / scale;
     }
     vec![(sum - last, size + last.abs())]
