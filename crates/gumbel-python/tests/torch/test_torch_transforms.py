@@ -179,28 +179,42 @@ def test_inference_mode():
         assert gumbel_max(x).is_inference()
 
 
-def test_a_trace_draws_anew():
+@pytest.mark.parametrize("sample", [gumbel_softmax, log_gumbel_softmax, straight_through])
+@pytest.mark.parametrize("tensor", [False, True])
+def test_a_trace_draws_anew_is_saved_and_has_gradients(sample, tensor):
+    import io
+
+    x, weights = logits(100, 4, masked=True).requires_grad_(), logits(100, 4, seed=1)
+    tau = torch.tensor(0.5, requires_grad=True)
+    arguments = (x, tau) if tensor else (x,)
+    traced = torch.jit.trace(lambda x, tau=0.5: sample(x, tau), arguments, check_trace=False)
+    buffer = io.BytesIO()
+    torch.jit.save(traced, buffer)
+    buffer.seek(0)
+    for function in (traced, torch.jit.load(buffer)):
+        assert not torch.equal(function(*arguments), function(*arguments))
+        results = []
+        for run in (function, lambda x, tau=0.5: sample(x, tau)):
+            torch.manual_seed(0)
+            y = run(*arguments)
+            loss = (y * weights).nan_to_num().sum()
+            first = torch.autograd.grad(loss, arguments, create_graph=True)
+            second = torch.autograd.grad(sum(slope.pow(2).sum() for slope in first), arguments)
+            results.append((y, *first, *second))
+        for one, other in zip(*results, strict=True):
+            assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
+        with pytest.raises(Exception, match="the logit at row 3"):
+            function(torch.where(torch.arange(100)[:, None] == 3, torch.nan, x), *arguments[1:])
+
+
+def test_a_trace_of_exact_samples_draws_anew():
     x = logits(100, 4)
-    for hard in (False, True):
-        traced = torch.jit.trace(lambda x: gumbel_softmax(x, 0.5, hard), (x,), check_trace=False)
-        assert not torch.equal(traced(x), traced(x))
+    for sample in (gumbel_max, one_hot, lambda x: top_k(x, 2)):
+        traced = torch.jit.trace(sample, (x,), check_trace=False)
         torch.manual_seed(0)
-        first = traced(x)
+        first, second = traced(x), traced(x)
         torch.manual_seed(0)
-        assert torch.equal(traced(x), first)
-        torch.manual_seed(0)
-        assert torch.equal(gumbel_softmax(x, 0.5, hard), first)
-        assert traced(logits(7, 3)).shape == (7, 3)
-
-
-def test_a_trace_has_gradients():
-    x = logits(20, 4).requires_grad_()
-    traced = torch.jit.trace(lambda x: gumbel_softmax(x, 0.5), (x,), check_trace=False)
-    torch.manual_seed(0)
-    (expected,) = torch.autograd.grad(gumbel_softmax(x, 0.5)[:, 0].sum(), x)
-    torch.manual_seed(0)
-    (found,) = torch.autograd.grad(traced(x)[:, 0].sum(), x)
-    assert torch.allclose(found, expected)
+        assert torch.equal(sample(x), first) and not torch.equal(first, second)
 
 
 def test_make_fx_records_operators():

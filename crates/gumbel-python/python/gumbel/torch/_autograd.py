@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
-from . import _composed, _ops
+from . import _composed, _ops, _traced
 from ._composed import Temperature
 
 
@@ -21,13 +21,16 @@ def transformed() -> bool:
 
 
 class Differentiable:
-    """A relaxed sample: its operators, and its gradient in two versions."""
+    """A relaxed sample: its operators, its gradient in two versions, and what a trace records."""
 
-    def __init__(self, number: Any, tensor: Any, plain: type[Function], transforms: type[Function]) -> None:
+    def __init__(
+        self, number: Any, tensor: Any, plain: type[Function], transforms: type[Function], traced: Callable[..., Tensor]
+    ) -> None:
         self.number = number
         self.tensor = tensor
         self.plain = plain
         self.transforms = transforms
+        self.traced = traced
 
 
 def _run(number: Any, tensor: Any, first: Tensor, second: Tensor, tau: Temperature) -> Any:
@@ -196,8 +199,14 @@ def _keep_for_both(ctx: Any, y: Tensor, tau: Temperature) -> None:
     ctx.save_for_forward(*((y, tau) if isinstance(tau, Tensor) else (y,)))
 
 
-SOFTMAX = Differentiable(_ops.softmax, _ops.softmax_tensor, _Softmax, _TransformedSoftmax)
-LOG_SOFTMAX = Differentiable(_ops.log_softmax, _ops.log_softmax_tensor, _LogSoftmax, _TransformedLogSoftmax)
+SOFTMAX = Differentiable(_ops.softmax, _ops.softmax_tensor, _Softmax, _TransformedSoftmax, _traced.softmax)
+LOG_SOFTMAX = Differentiable(
+    _ops.log_softmax, _ops.log_softmax_tensor, _LogSoftmax, _TransformedLogSoftmax, _traced.log_softmax
+)
 STRAIGHT_THROUGH = Differentiable(
-    _ops.straight_through, _ops.straight_through_tensor, _StraightThrough, _TransformedStraightThrough
+    _ops.straight_through,
+    _ops.straight_through_tensor,
+    _StraightThrough,
+    _TransformedStraightThrough,
+    _traced.straight_through,
 )

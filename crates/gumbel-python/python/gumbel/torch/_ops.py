@@ -32,7 +32,7 @@ def define(schema: str, cpu: Operator, elsewhere: Operator, shapes: Operator) ->
     name = schema.split("(")[0]
     _library.define(schema, tags=(torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout))
     _library.impl(name, cpu, "CPU")
-    _library.impl(name, elsewhere, "CompositeExplicitAutograd")
+    _library.impl(name, torch.no_grad()(elsewhere), "CompositeExplicitAutograd")
     # Without it opcheck misses a kernel for gradients, and a call takes longer.
     _library.impl(name, torch.library.fallthrough_kernel, "Autograd")
     torch.library.register_fake(f"gumbel::{name}", shapes, lib=_library)
@@ -82,6 +82,11 @@ def _like(rows: Tensor, *_: Any) -> Tensor:
 
 def _two_like(rows: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     return _like(rows), _like(rows)
+
+
+def _row_like(logits: Tensor, *_: Any) -> Tensor:
+    _composed.check(logits)
+    return logits.new_empty((*logits.shape[:-1], 1))
 
 
 def _indices(logits: Tensor, key: Tensor) -> Tensor:
@@ -171,6 +176,12 @@ top_k = define(
     _native._torch_top_k,
     _composed.top_k,
     _k_indices,
+)
+largest = define(
+    "largest(Tensor logits, Tensor tau) -> Tensor",
+    torch.no_grad()(_composed.largest),
+    _composed.largest,
+    _row_like,
 )
 noise = define(
     "noise(Tensor like, Tensor key, str law) -> Tensor",

@@ -197,6 +197,8 @@ def _differentiable(sample: Differentiable, rows: Tensor, key: Tensor, tau: floa
     y: Tensor | tuple[Tensor, Tensor]
     if torch.compiler.is_compiling():
         y = sample.plain.apply(rows, key, tau)
+    elif torch._C._is_tracing():
+        y = sample.traced(rows, key, tau)
     elif transformed():
         y = sample.transforms.apply(rows, key, tau)
     elif torch.is_grad_enabled() and (rows.requires_grad or (isinstance(tau, Tensor) and tau.requires_grad)):
