@@ -89,7 +89,9 @@ impl SliceMut<'_> {
         let single = |x: T| x.into() as f32;
         match self {
             Self::F16(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = f16::from_f32(single(x))),
-            Self::Bf16(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = bf16::from_f32(single(x))),
+            Self::Bf16(out) => {
+                out.iter_mut().zip(from).for_each(|(out, &x)| *out = bf16::from_f32(single(x)))
+            }
             Self::F32(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = x.into() as f32),
             Self::F64(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = x.into()),
         }
