@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use std::any::Any;
 use std::ffi::{CString, c_char, c_int, c_void};
+use std::mem::offset_of;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
@@ -124,6 +125,24 @@ struct CallFrame {
     results: Buffers,
 }
 
+/// The places of what is read and written, on machines of 64 bits, by XLA's header.
+#[cfg(target_pointer_width = "64")]
+const _: () = {
+    assert!(offset_of!(CallFrame, api) == 16);
+    assert!(offset_of!(CallFrame, stage) == 32);
+    assert!(offset_of!(CallFrame, operands) == 40);
+    assert!(offset_of!(CallFrame, results) == 80);
+    assert!(offset_of!(Buffers, buffers) == 32);
+    assert!(offset_of!(Buffer, data) == 24);
+    assert!(offset_of!(Buffer, dims) == 40);
+    assert!(offset_of!(Api, create_error) == 48);
+    assert!(offset_of!(NewError, code) == 24);
+    assert!(offset_of!(MetadataExtension, metadata) == 24);
+    assert!(offset_of!(Metadata, version) == 8);
+    assert!(offset_of!(Metadata, traits) == 32);
+    assert!(offset_of!(Version, minor) == 20);
+};
+
 const BUFFER: c_int = 1;
 const EXECUTE: c_int = 3;
 const METADATA: c_int = 1;
@@ -175,13 +194,16 @@ fn run<H: Handler>(frame: &CallFrame) -> Result<(), Error> {
 
 /// Whether this was a question for the version of the interface, which is answered without a computation.
 fn answered_query(frame: &CallFrame) -> bool {
-    let start = frame.extensions;
-    // SAFETY: XLA's list of extensions is valid, and it wants a metadata extension to be written.
+    let mut extension = frame.extensions;
+    // SAFETY: XLA's list of extensions ends with null, and it wants one of kind METADATA to be written.
     unsafe {
-        if start.is_null() || (*start).kind != METADATA {
+        while !extension.is_null() && (*extension).kind != METADATA {
+            extension = (*extension).next;
+        }
+        if extension.is_null() {
             return false;
         }
-        let metadata = (*start.cast::<MetadataExtension>()).metadata;
+        let metadata = (*extension.cast::<MetadataExtension>()).metadata;
         (*metadata).version.major = 0;
         (*metadata).version.minor = 1;
         (*metadata).traits = 0;
@@ -207,13 +229,16 @@ fn text_of(panic: &(dyn Any + Send)) -> &str {
 
 /// The buffers of a list.
 fn buffers(list: &Buffers) -> Vec<&Buffer> {
+    assert!(list.struct_size >= size_of::<Buffers>(), "XLA's lists have what is read");
     let count = usize::try_from(list.size).expect("a list has a length");
     // SAFETY: XLA's list has as many kinds and pointers; each pointer of kind BUFFER is that of a buffer which lives as
     // long as the call frame.
     (0..count)
         .map(|at| unsafe {
             assert_eq!(*list.kinds.add(at), BUFFER, "operands and results are buffers");
-            &**list.buffers.add(at)
+            let buffer = &**list.buffers.add(at);
+            assert!(buffer.struct_size >= size_of::<Buffer>(), "XLA's buffers have what is read");
+            buffer
         })
         .collect()
 }

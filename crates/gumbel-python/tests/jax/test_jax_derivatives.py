@@ -54,11 +54,11 @@ def test_against_automatic_differentiation(x64):
 
 def test_forward_and_reverse_agree(x64):
     logits, tau = logits_of((7,), masked=True), jnp.float64(0.5)
-    sample = lambda *args: gj.gumbel_softmax(KEY, *args)  # noqa: E731
+    sample = lambda *args: gj.gumbel_softmax(KEY, *args)
     for argument in (0, 1):
         forward, reverse = (transform(sample, argument)(logits, tau) for transform in (jax.jacfwd, jax.jacrev))
         np.testing.assert_allclose(forward, reverse, rtol=1e-12)
-    loss = lambda logits: (sample(logits, tau) ** 2).sum()  # noqa: E731
+    loss = lambda logits: (sample(logits, tau) ** 2).sum()
     hessian = jax.hessian(loss)(logits)
     np.testing.assert_allclose(hessian, hessian.T, atol=1e-13)
     np.testing.assert_allclose(hessian, jax.jacrev(jax.jacrev(loss))(logits), atol=1e-13)
@@ -67,7 +67,7 @@ def test_forward_and_reverse_agree(x64):
 
 
 def test_third_derivative(x64):
-    sample = lambda tau: gj.gumbel_softmax(KEY, logits_of((3,)), tau)[0]  # noqa: E731
+    sample = lambda tau: gj.gumbel_softmax(KEY, logits_of((3,)), tau)[0]
     third = jax.grad(jax.grad(jax.grad(sample)))(0.7)
     np.testing.assert_allclose(third, jax.grad(jax.grad(jax.grad(lambda tau: reference(logits_of((3,)), tau)[0])))(0.7))
 
@@ -77,7 +77,7 @@ def test_types_of_gradients(dtype):
     logits = logits_of((3, 5), dtype)
     weights = jnp.arange(5.0)
     for tau in (jnp.float32(0.5), jnp.bfloat16(0.5)):
-        loss = lambda logits, tau: (gj.gumbel_softmax(KEY, logits, tau) * weights).sum()  # noqa: E731
+        loss = lambda logits, tau: (gj.gumbel_softmax(KEY, logits, tau) * weights).sum()
         d_logits, d_tau = jax.grad(loss, (0, 1))(logits, tau)
         assert d_logits.dtype == dtype and d_tau.dtype == tau.dtype
         wide = jax.grad(loss, (0, 1))(logits.astype(jnp.float32), jnp.float32(0.5))
@@ -88,7 +88,7 @@ def test_types_of_gradients(dtype):
 
 def test_hard_has_the_gradient_of_the_soft_sample():
     logits, weights = logits_of((6, 4), jnp.float32), jnp.arange(4.0) ** 2
-    loss = lambda hard: lambda logits, tau: (gj.gumbel_softmax(KEY, logits, tau, hard=hard) * weights).sum()  # noqa: E731
+    loss = lambda hard: lambda logits, tau: (gj.gumbel_softmax(KEY, logits, tau, hard=hard) * weights).sum()
     (hard, soft) = (jax.value_and_grad(loss(hard), (0, 1))(logits, 0.7) for hard in (True, False))
     assert hard[0] != soft[0]
     for ours, theirs in zip(jax.tree.leaves(hard[1]), jax.tree.leaves(soft[1]), strict=True):
@@ -101,7 +101,7 @@ def test_hard_has_the_gradient_of_the_soft_sample():
 def test_gradient_in_every_axis():
     logits, weights = logits_of((3, 4, 5), jnp.float32), jnp.asarray(np.random.default_rng(2).normal(size=(3, 4, 5)))
     for axis in (0, 1, -1):
-        loss = lambda logits: (gj.gumbel_softmax(KEY, logits, 0.5, axis=axis) * weights).sum()  # noqa: B023, E731
+        loss = lambda logits: (gj.gumbel_softmax(KEY, logits, 0.5, axis=axis) * weights).sum()
         y, gradient = gj.gumbel_softmax(KEY, logits, 0.5, axis=axis), jax.grad(loss)(logits)
         expected = y * (weights - (y * weights).sum(axis, keepdims=True)) / 0.5
         np.testing.assert_allclose(gradient, expected, atol=2e-6)
@@ -149,12 +149,12 @@ def test_masks_have_no_gradient(loss, hard):
 def test_what_happens_at_a_mask_stays_there(bad):
     logits = jnp.array([0.0, -jnp.inf, 1.0])
     for sample in (gj.gumbel_softmax, gj.log_gumbel_softmax):
-        y, pull = jax.vjp(lambda logits, tau: sample(KEY, logits, tau), logits, jnp.float32(0.5))  # noqa: B023
+        y, pull = jax.vjp(lambda logits, tau: sample(KEY, logits, tau), logits, jnp.float32(0.5))
         clean, dirty = (pull(jnp.array([1.0, at_mask, 2.0])) for at_mask in (0.0, bad))
         np.testing.assert_array_equal(clean[0], dirty[0])
         assert clean[1] == dirty[1] and clean[0][1] == 0
-        push = lambda at_mask: jax.jvp(  # noqa: E731
-            lambda logits: sample(KEY, logits, 0.5), (logits,), (jnp.array([1.0, at_mask, 2.0]),)  # noqa: B023
+        push = lambda at_mask: jax.jvp(
+            lambda logits: sample(KEY, logits, 0.5), (logits,), (jnp.array([1.0, at_mask, 2.0]),)
         )[1]
         np.testing.assert_array_equal(push(0.0), push(bad))
         assert push(bad)[1] == 0
@@ -164,13 +164,13 @@ def test_temperatures_far_apart():
     """Finite from far below where the sample saturates to far above where it is uniform."""
     logits = logits_of((4, 6), jnp.float32)
     for tau in (1e-6, 1e-3, 1e3, 1e6):
-        loss = lambda logits, tau: (gj.gumbel_softmax(KEY, logits, tau) * jnp.arange(6.0)).sum()  # noqa: E731
+        loss = lambda logits, tau: (gj.gumbel_softmax(KEY, logits, tau) * jnp.arange(6.0)).sum()
         for gradient in jax.grad(loss, (0, 1))(logits, tau):
             assert np.isfinite(gradient).all()
 
 
 def test_samples_have_no_gradient():
-    loss = lambda logits: gj.categorical(KEY, logits).astype(jnp.float32) + logits.sum()  # noqa: E731
+    loss = lambda logits: gj.categorical(KEY, logits).astype(jnp.float32) + logits.sum()
     np.testing.assert_array_equal(jax.grad(loss)(jnp.zeros(4)), jnp.ones(4))
-    loss = lambda logits: gj.top_k(KEY, logits, 2).astype(jnp.float32).sum() + logits.sum()  # noqa: E731
+    loss = lambda logits: gj.top_k(KEY, logits, 2).astype(jnp.float32).sum() + logits.sum()
     np.testing.assert_array_equal(jax.jvp(loss, (jnp.zeros(4),), (jnp.ones(4),))[1], 4.0)

@@ -6,7 +6,7 @@ import pytest
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
 gj = pytest.importorskip("gumbel.jax")
-from gumbel._native import xla_handlers  # noqa: E402
+from gumbel._native import xla_handlers
 
 KEY = jax.random.key(0)
 ROWS = np.zeros((3, 4), np.float32)

@@ -45,7 +45,7 @@ def same_bits(ours, theirs):
 @pytest.mark.parametrize(("shape", "axis"), SHAPES)
 def test_same_bits_as_numpy(shape, axis, dtype):
     logits, key = fill_first(logits_of(shape, dtype), axis), jax.random.key(123)
-    noise = lambda: noise_of(key)  # noqa: E731
+    noise = lambda: noise_of(key)
     same_bits(gj.gumbel_softmax(key, logits, 0.7, axis=axis), gumbel.gumbel_softmax(logits, 0.7, noise=noise(), axis=axis))
     theirs = gumbel.log_gumbel_softmax(logits, 0.7, noise=noise(), axis=axis)
     same_bits(gj.log_gumbel_softmax(key, logits, 0.7, axis=axis), theirs)
@@ -129,7 +129,8 @@ def test_number_of_threads():
             keys = jax.random.split(key, 30)
             narrow = logits[:, :2500]
             batch = jax.vmap(gj.gumbel_softmax, (0, None))(keys, narrow)
-            results = [gj.gumbel_softmax(key, logits), gj.categorical(key, logits), batch, gj.gumbel(key, (100_000,), jnp.float16)]
+            half = gj.gumbel(key, (100_000,), jnp.float16)
+            results = [gj.gumbel_softmax(key, logits), gj.categorical(key, logits), batch, half]
             samples.append([np.asarray(result).tobytes() for result in results])
     finally:
         gumbel.set_num_threads(0)

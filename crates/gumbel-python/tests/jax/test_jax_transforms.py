@@ -80,10 +80,10 @@ def test_vmap_of_large_batches():
 def test_gradients_of_a_batch():
     keys, logits, taus = jax.random.split(KEY, 4), logits_of(4, 6), jnp.array([0.2, 0.5, 1.0, 2.0])
     for hard in (False, True):
-        loss = lambda key, logits, tau: (gj.gumbel_softmax(key, logits, tau, hard=hard) * jnp.arange(6.0)).sum()  # noqa: B023, E731
+        loss = lambda key, logits, tau: (gj.gumbel_softmax(key, logits, tau, hard=hard) * jnp.arange(6.0)).sum()
         grad = jax.grad(loss, (1, 2))
         batch = jax.vmap(grad)(keys, logits, taus)
-        whole = jax.grad(lambda *args: jax.vmap(loss)(keys, *args).sum(), (0, 1))(logits, taus)  # noqa: B023
+        whole = jax.grad(lambda *args: jax.vmap(loss)(keys, *args).sum(), (0, 1))(logits, taus)
         shared = jax.vmap(grad, (0, 0, None))(keys, logits, 0.5)
         for i in range(4):
             for parts, tau in ((batch, taus[i]), (whole, taus[i]), (shared, 0.5)):
@@ -106,7 +106,7 @@ def test_scan_and_control_flow():
         key, alone = step(key, tau)
         np.testing.assert_array_equal(sample, alone)
 
-    branch = lambda hard: jax.lax.cond(hard, SAMPLERS["hard"], SAMPLERS["soft"], KEY, logits)  # noqa: E731
+    branch = lambda hard: jax.lax.cond(hard, SAMPLERS["hard"], SAMPLERS["soft"], KEY, logits)
     np.testing.assert_array_equal(jax.jit(branch)(True), SAMPLERS["hard"](KEY, logits))
     loop = jax.lax.fori_loop(0, 3, lambda i, x: gj.gumbel_softmax(jax.random.fold_in(KEY, i), x), logits)
     assert np.isfinite(loop).all()

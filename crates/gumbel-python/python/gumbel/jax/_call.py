@@ -1,5 +1,6 @@
 """Calls of the native handlers."""
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -85,7 +86,7 @@ def floats(name: str, values: ArrayLike) -> jax.Array:
 
 def check_axis(logits: jax.Array, axis: int) -> int:
     """An axis of logits, counted from the start."""
-    rank = logits.ndim
+    rank, axis = logits.ndim, operator.index(axis)
     if not -rank <= axis < rank:
         raise np.exceptions.AxisError(axis, rank)
     axis %= rank

@@ -21,6 +21,8 @@ def categorical(
     shape: Sequence[int] | None = None,
     replace: bool = True,
     mode: str | None = None,
+    *,
+    out_sharding: Any = None,
 ) -> jax.Array:
     """Index of an exact sample, by the Gumbel-max trick: `jax.random.categorical` with noise that has full tails.
 
@@ -47,7 +49,7 @@ def categorical(
     """
     array = floats("logits", logits)
     axis = check_axis(array, axis)
-    return checked(_categorical, key, array, axis, _shape(shape), bool(replace))
+    return _placed(checked(_categorical, key, array, axis, _shape(shape), bool(replace)), out_sharding)
 
 
 def top_k(key: ArrayLike, logits: ArrayLike, k: int, *, axis: int = -1) -> jax.Array:
@@ -75,7 +77,12 @@ def top_k(key: ArrayLike, logits: ArrayLike, k: int, *, axis: int = -1) -> jax.A
 
 
 def gumbel(
-    key: ArrayLike, shape: Sequence[int] = (), dtype: DTypeLike | None = float, mode: str | None = None
+    key: ArrayLike,
+    shape: Sequence[int] = (),
+    dtype: DTypeLike | None = float,
+    mode: str | None = None,
+    *,
+    out_sharding: Any = None,
 ) -> jax.Array:
     """Standard Gumbel noise from -4.2 to 67.2, never truncated and never infinite.
 
@@ -97,7 +104,7 @@ def gumbel(
     dtype = jax.dtypes.canonicalize_dtype(float if dtype is None else dtype)
     if dtype.name not in FLOATS:
         raise TypeError(f"dtype must be {', '.join(FLOATS[:-1])} or {FLOATS[-1]}, got {dtype}")
-    return checked(_gumbel, key, _shape(shape) or (), dtype)
+    return _placed(checked(_gumbel, key, _shape(shape) or (), dtype), out_sharding)
 
 
 @partial(jax.jit, static_argnums=(2, 3, 4), inline=True)
@@ -148,3 +155,7 @@ def _shape(shape: Sequence[int] | None) -> tuple[int, ...] | None:
     if any(length < 0 for length in lengths):
         raise ValueError(f"shape must not have negative lengths, got {lengths}")
     return lengths
+
+
+def _placed(array: jax.Array, sharding: Any) -> jax.Array:
+    return array if sharding is None else jax.sharding.reshard(array, sharding)
