@@ -1,6 +1,8 @@
 //! The arguments of functions: arrays of rows, brought to one type and one shape.
 
-use crate::array::{Float, Floats, Output, as_array, ascontiguous, broadcast_to, checked_axis, in_order, moved};
+use crate::array::{
+    Float, Floats, Output, as_array, ascontiguous, broadcast_to, checked_axis, in_order, moved,
+};
 use crate::error::{Layout, place, raise_at};
 use crate::slice::{Slice, SliceMut};
 use crate::threads;
@@ -38,8 +40,8 @@ pub struct Rows<'py, const N: usize> {
     pub shape: Vec<usize>,
     /// The rows' axis; the number of axes where every number is a row of its own.
     pub axis: usize,
-    /// Whether kernels divide their work between threads whatever its size.
-    divided: bool,
+    /// The steps of a kernel for each number.
+    steps: usize,
 }
 
 impl<'py> Rows<'py, 1> {
@@ -51,7 +53,14 @@ impl<'py> Rows<'py, 1> {
         let last = axis + 1 == shape.len();
         let float = Float::of(&array);
         let array = if last { array } else { moved(&array, axis as isize, -1)? };
-        Ok(Self { py: given.py(), floats: [in_order(&array, float)?], given: [shape.clone()], shape, axis, divided: false })
+        Ok(Self {
+            py: given.py(),
+            floats: [in_order(&array, float)?],
+            given: [shape.clone()],
+            shape,
+            axis,
+            steps: 1,
+        })
     }
 
     /// The rows of an array, repeated to a shape.
@@ -59,7 +68,7 @@ impl<'py> Rows<'py, 1> {
         let (py, given, axis) = (array.py(), array.shape().to_vec(), shape.len() - 1);
         let float = Float::of(array);
         let array = if given == shape { array.clone() } else { broadcast_to(array, &shape)? };
-        Ok(Self { py, floats: [in_order(&array, float)?], given: [given], shape, axis, divided: false })
+        Ok(Self { py, floats: [in_order(&array, float)?], given: [given], shape, axis, steps: 1 })
     }
 }
 
@@ -107,14 +116,16 @@ impl<'py, const N: usize> Rows<'py, N> {
             [.., n, m] if n == m => Ok(rows),
             _ => {
                 let given = shown(&rows.shape);
-                Err(PyValueError::new_err(format!("{name} must be square matrices, (.., n, n); got shape {given}")))
+                Err(PyValueError::new_err(format!(
+                    "{name} must be square matrices, (.., n, n); got shape {given}"
+                )))
             }
         }
     }
 
-    /// The same rows, for kernels that divide their work between threads whatever its size.
-    pub fn divided(self) -> Self {
-        Self { divided: true, ..self }
+    /// The same rows, for kernels that take so many steps for each number.
+    pub fn in_steps(self, steps: usize) -> Self {
+        Self { steps, ..self }
     }
 
     pub fn py(&self) -> Python<'py> {
@@ -133,6 +144,11 @@ impl<'py, const N: usize> Rows<'py, N> {
 
     pub fn size(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// The steps of a kernel.
+    pub fn work(&self) -> usize {
+        self.size().saturating_mul(self.steps)
     }
 
     /// The shape with rows of another length, and the rows' axis last.
@@ -207,8 +223,7 @@ impl<'py, const N: usize> Rows<'py, N> {
         let inputs = self.floats.iter().map(Floats::slice).collect::<Result<_, _>>()?;
         let targets = outputs.iter_mut().map(Output::slice).collect::<Result<_, _>>()?;
         let (inputs, targets) = (array(inputs), array(targets));
-        let numbers = if self.divided { usize::MAX } else { self.size() };
-        threads::run(self.py, numbers, || kernel(inputs, targets)).map_err(|error| fail(&error))?;
+        threads::run(self.py, self.work(), || kernel(inputs, targets)).map_err(|error| fail(&error))?;
         Ok(array(outputs.into_iter().map(Output::into_array).collect()))
     }
 
@@ -265,7 +280,7 @@ impl<'a, 'py, const N: usize> Arrays<'a, 'py, N> {
     fn common_shape(&self) -> PyResult<Vec<usize>> {
         let mut common = Vec::new();
         for array in &self.arrays {
-            common = broadcast(&common, array.shape()).ok_or_else(|| self.mismatch())?;
+            common = broadcast(&common, array.shape()).ok_or_else(|| self.mismatch("axes that broadcast"))?;
         }
         Ok(common)
     }
@@ -276,7 +291,7 @@ impl<'a, 'py, const N: usize> Arrays<'a, 'py, N> {
         let has = |array: &Bound<'py, PyUntypedArray>| {
             array.ndim() >= from_end && array.shape()[array.ndim() - from_end] == shape[axis]
         };
-        if self.arrays.iter().all(has) { Ok(()) } else { Err(self.mismatch()) }
+        if self.arrays.iter().all(has) { Ok(()) } else { Err(self.mismatch("rows of one length")) }
     }
 
     fn check_equal(&self, shape: &[usize], axis: usize) -> PyResult<()> {
@@ -300,7 +315,7 @@ impl<'a, 'py, const N: usize> Arrays<'a, 'py, N> {
         Ok(())
     }
 
-    fn mismatch(&self) -> PyErr {
+    fn mismatch(&self, expected: &str) -> PyErr {
         let each: Vec<String> = self
             .arguments
             .iter()
@@ -308,7 +323,7 @@ impl<'a, 'py, const N: usize> Arrays<'a, 'py, N> {
             .map(|(argument, array)| format!("{} {}", argument.name, shown(array.shape())))
             .collect();
         PyValueError::new_err(format!(
-            "the shapes of {} do not fit; expected rows of one length, and other axes that broadcast",
+            "the shapes do not fit: got {}; expected {expected}",
             each.join(" and ")
         ))
     }
@@ -332,14 +347,23 @@ impl<'a, 'py, const N: usize> Arrays<'a, 'py, N> {
             floats.push(in_order(&array, float)?);
         }
         let given = self.arrays.iter().map(|array| array.shape().to_vec()).collect();
-        Ok(Rows { py: self.py, floats: self::array(floats), given: self::array(given), shape, axis, divided: false })
+        Ok(Rows {
+            py: self.py,
+            floats: self::array(floats),
+            given: self::array(given),
+            shape,
+            axis,
+            steps: 1,
+        })
     }
 }
 
 /// The shape that NumPy broadcasts two shapes to.
 pub fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
-    let at = |shape: &[usize], axis: usize| if axis + shape.len() < rank { 1 } else { shape[axis + shape.len() - rank] };
+    let at = |shape: &[usize], axis: usize| {
+        if axis + shape.len() < rank { 1 } else { shape[axis + shape.len() - rank] }
+    };
     let length = |axis| match (at(a, axis), at(b, axis)) {
         (1, length) | (length, 1) => Some(length),
         (a, b) => (a == b).then_some(a),

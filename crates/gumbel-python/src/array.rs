@@ -106,12 +106,13 @@ impl<'py> Output<'py> {
 /// A new array of zeros, borrowed for writing.
 ///
 /// # Errors
-/// Those of `numpy.zeros` for more than there is memory for. The crate panics there, so it makes small arrays only.
+/// Those of `numpy.zeros`, for more than there is memory for, or too many axes. The crate panics there, so it makes small
+/// arrays only.
 pub fn new_array<'py, T: Element>(py: Python<'py>, shape: &[usize]) -> PyResult<Owned<'py, T>> {
     const LARGE: usize = 1 << 28;
     let bytes = shape.iter().try_fold(size_of::<T>(), |bytes, &length| bytes.checked_mul(length.max(1)));
     let array = match bytes {
-        Some(..LARGE) => PyArrayDyn::<T>::zeros(py, shape, false),
+        Some(..LARGE) if shape.len() <= 32 => PyArrayDyn::<T>::zeros(py, shape, false),
         _ => {
             let zeros = numpy_function(py, &ZEROS, "zeros")?;
             zeros.call1((PyTuple::new(py, shape)?, numpy::dtype::<T>(py)))?.cast_into()?
@@ -182,7 +183,9 @@ pub fn checked_out<'py>(out: &Bound<'py, PyAny>, rows: &Bound<'py, PyUntypedArra
     }
     if out.shape() != rows.shape() {
         let (out, rows) = (shown(out.shape()), shown(rows.shape()));
-        return Err(PyValueError::new_err(format!("out must have the shape of the logits, {rows}; got {out}")));
+        return Err(PyValueError::new_err(format!(
+            "out must have the shape of the logits, {rows}; got {out}"
+        )));
     }
     if !out.is_c_contiguous() || !out.is_aligned() {
         return Err(PyValueError::new_err("out must be C-contiguous; pass np.ascontiguousarray of it"));

@@ -78,7 +78,7 @@ impl<'a> Single<'a> {
 
     fn finish(self) {
         if let Self::Half(single, out) = self {
-            out.write(&single);
+            out.write_single(&single);
         }
     }
 }

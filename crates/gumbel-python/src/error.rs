@@ -10,8 +10,19 @@ create_exception!(
     gumbel,
     Error,
     PyValueError,
-    "Data that cannot be sampled or evaluated. `kind` names the problem, `index` is its place in the caller's array, \
-     `row`, `column` and `value` are those of the message; each is None where it does not apply."
+    "Data that cannot be sampled or evaluated.\n\n\
+     `kind` names the problem: temperature, categories, logit, all_masked, too_few, empty_subset, graph, disconnected, \
+     index, noise, sample, no_mass, log_odds, alpha, no_permutation, iterations or tolerance. `index` is its place in the \
+     caller's array, along whatever axis the rows lie. `row`, `column` and `value` are those of the message, where rows \
+     are counted as they lie with their axis last, after broadcasting. Each is None where it does not apply.\n\n\
+     >>> import gumbel, numpy as np\n\
+     >>> try:\n\
+     ...     gumbel.softmax([[0.0, 1.0], [2.0, np.nan]], axis=0)\n\
+     ... except gumbel.Error as error:\n\
+     ...     print(error)\n\
+     ...     print(error.kind, error.index, error.row, error.column, error.value)\n\
+     the logit at row 1, column 1 is NaN; expected a finite number, or -inf to mask the category\n\
+     logit (1, 1) 1 1 nan\n"
 );
 
 /// How the rows of a kernel lie in the caller's array.
@@ -112,13 +123,25 @@ pub fn raise_at(py: Python<'_>, error: &Kernel, index: Option<Vec<usize>>) -> Py
 }
 
 /// The exception of an index that is no category's, which may be one that a kernel cannot express.
-pub fn raise_index(py: Python<'_>, given: i64, row: usize, categories: usize, index: Option<Vec<usize>>) -> PyErr {
+pub fn raise_index(
+    py: Python<'_>,
+    given: i64,
+    row: usize,
+    categories: usize,
+    index: Option<Vec<usize>>,
+) -> PyErr {
     let text = format!(
         "the index of row {row} is {given}; expected one from 0 to {}, for {categories} categories",
         categories.saturating_sub(1)
     );
     let facts = Facts { row: Some(row), value: Some(given as f64), ..Facts::new("index") };
     build(py, &text, facts, index).unwrap_or_else(|error| error)
+}
+
+/// The exception of a number of iterations that a kernel cannot express.
+pub fn raise_iterations(py: Python<'_>, given: isize) -> PyErr {
+    let text = format!("the number of iterations must be at least 1, got {given}");
+    build(py, &text, Facts::new("iterations"), None).unwrap_or_else(|error| error)
 }
 
 fn build(py: Python<'_>, text: &str, facts: Facts, index: Option<Vec<usize>>) -> PyResult<PyErr> {
@@ -134,7 +157,8 @@ fn build(py: Python<'_>, text: &str, facts: Facts, index: Option<Vec<usize>>) ->
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let class = module.py().get_type::<Error>();
-    for name in ["kind", "row", "column", "value", "index"] {
+    class.setattr("kind", "")?;
+    for name in ["row", "column", "value", "index"] {
         class.setattr(name, module.py().None())?;
     }
     module.add("Error", class)

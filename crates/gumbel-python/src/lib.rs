@@ -24,5 +24,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     threads::register(module)?;
     noise::register(module)?;
     numpy::register(module)?;
-    torch::register(module)
+    torch::register(module)?;
+    // The stub says what is public.
+    module.delattr("__all__")
 }

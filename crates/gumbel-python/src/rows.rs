@@ -3,6 +3,7 @@
 
 use crate::slice::{Slice, SliceMut};
 use gumbel_kernels::{Error, Logit, Real};
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use rayon::prelude::*;
 
@@ -30,31 +31,34 @@ pub fn map(map: &impl RowMap, logits: Slice<'_>, k: usize, out: SliceMut<'_>) ->
 const CHUNK: usize = 8192;
 
 trait Half: Logit<Real = f32> {
-    /// The least finite number.
-    const LEAST: f32;
+    /// The lowest finite number.
+    const LOWEST: f32;
 
-    fn nearest(x: f32) -> Self;
-
-    /// The nearest number, but -inf only for -inf: in a logarithm that is a mask.
-    fn round(x: f32) -> Self {
-        Self::nearest(if x == f32::NEG_INFINITY { x } else { x.max(Self::LEAST) })
-    }
+    fn round(from: &[f32], to: &mut [Self]);
 }
 
 impl Half for f16 {
-    const LEAST: f32 = f16::MIN.to_f32_const();
+    const LOWEST: f32 = -65504.0;
 
-    fn nearest(x: f32) -> Self {
-        f16::from_f32(x)
+    fn round(from: &[f32], to: &mut [Self]) {
+        to.convert_from_f32_slice(from);
     }
 }
 
 impl Half for bf16 {
-    const LEAST: f32 = bf16::MIN.to_f32_const();
+    const LOWEST: f32 = f32::from_bits(0xff7f_0000);
 
-    fn nearest(x: f32) -> Self {
-        bf16::from_f32(x)
+    fn round(from: &[f32], to: &mut [Self]) {
+        to.convert_from_f32_slice(from);
     }
+}
+
+/// Rounds numbers, those below the range to the lowest finite one: -inf means a mask and nothing else.
+fn round<L: Half>(from: &mut [f32], to: &mut [L]) {
+    for x in from.iter_mut() {
+        *x = if *x < L::LOWEST && *x > f32::NEG_INFINITY { L::LOWEST } else { *x };
+    }
+    L::round(from, to);
 }
 
 fn in_half<L: Half>(map: &impl RowMap, logits: &[L], k: usize, out: &mut [L]) -> Result<(), Error> {
@@ -65,9 +69,12 @@ fn in_half<L: Half>(map: &impl RowMap, logits: &[L], k: usize, out: &mut [L]) ->
     let run = |(chunk, (logits, out)): (usize, (&[L], &mut [L]))| {
         let mut single = vec![0.0; logits.len()];
         map.run(chunk * rows, logits, &mut single).map_err(|error| shifted(error, chunk * rows))?;
-        out.iter_mut().zip(single).for_each(|(out, x)| *out = L::round(x));
+        round(&mut single, out);
         Ok(())
     };
+    if logits.is_empty() {
+        return map.run(0, logits, &mut []); // which checks its parameters
+    }
     if logits.len() < crate::threads::SHARED {
         return logits.chunks(rows * k).zip(out.chunks_mut(rows * k)).enumerate().try_for_each(run);
     }

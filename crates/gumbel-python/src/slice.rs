@@ -1,6 +1,7 @@
 //! Slices of the types that arrays and tensors have.
 
 use gumbel_kernels::Real;
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 use std::borrow::Cow;
 
@@ -62,8 +63,8 @@ impl<'a> Slice<'a> {
     /// The numbers in single precision; of doubles, rounded.
     pub fn single(self) -> Cow<'a, [f32]> {
         match self {
-            Self::F16(numbers) => numbers.iter().map(|x| x.to_f32()).collect(),
-            Self::Bf16(numbers) => numbers.iter().map(|x| x.to_f32()).collect(),
+            Self::F16(numbers) => Cow::Owned(numbers.to_f32_vec()),
+            Self::Bf16(numbers) => Cow::Owned(numbers.to_f32_vec()),
             Self::F32(numbers) => Cow::Borrowed(numbers),
             Self::F64(numbers) => numbers.iter().map(|&x| x as f32).collect(),
         }
@@ -93,11 +94,24 @@ impl SliceMut<'_> {
         }
     }
 
+    /// Writes numbers in single precision, rounded to this type.
+    pub fn write_single(self, from: &[f32]) {
+        match self {
+            Self::F16(out) => out.convert_from_f32_slice(from),
+            Self::Bf16(out) => out.convert_from_f32_slice(from),
+            out => out.write(from),
+        }
+    }
+
     /// Writes numbers of the type that the kernels computed in, rounded to this one.
     pub fn write<T: Real>(self, from: &[T]) {
+        // By way of single precision: `half` ignores the last bits of a double, and so rounds some numbers wrongly.
+        let single = |x: T| x.into() as f32;
         match self {
-            Self::F16(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = f16::from_f64(x.into())),
-            Self::Bf16(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = bf16::from_f64(x.into())),
+            Self::F16(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = f16::from_f32(single(x))),
+            Self::Bf16(out) => {
+                out.iter_mut().zip(from).for_each(|(out, &x)| *out = bf16::from_f32(single(x)))
+            }
             Self::F32(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = x.into() as f32),
             Self::F64(out) => out.iter_mut().zip(from).for_each(|(out, &x)| *out = x.into()),
         }

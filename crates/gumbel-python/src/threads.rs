@@ -71,19 +71,30 @@ pub fn pool(threads: usize) -> Arc<ThreadPool> {
         Some((of, _, pool)) if *of != process => std::mem::forget(pool.clone()),
         _ => {}
     }
-    let builder =
-        ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("gumbel-{index}"));
-    let pool = Arc::new(builder.build().expect("the system can start a thread"));
+    let pool = Arc::new(started(threads));
     *held = Some((process, threads, pool.clone()));
     pool
 }
+
+/// A new pool, of fewer threads if the system starts no more.
+fn started(threads: usize) -> ThreadPool {
+    let pool = |threads| {
+        let builder = ThreadPoolBuilder::new().num_threads(threads);
+        builder.thread_name(|index| format!("gumbel-{index}")).build().ok()
+    };
+    let fewer = std::iter::successors(Some(threads), |threads| (*threads > 1).then_some(threads / 2));
+    fewer.into_iter().find_map(pool).expect("the system can start a thread")
+}
+
+/// The most threads that may be asked for.
+const MOST: usize = 1024;
 
 /// Reads `GUMBEL_NUM_THREADS`.
 pub fn read_environment() -> PyResult<()> {
     let Some(text) = std::env::var_os("GUMBEL_NUM_THREADS") else { return Ok(()) };
     let text = text.to_string_lossy();
-    let count = text.parse().map_err(|_| {
-        PyValueError::new_err(format!("GUMBEL_NUM_THREADS must be a whole number, got '{text:.60}'"))
+    let count = text.parse().ok().filter(|&count| count <= MOST).ok_or_else(|| {
+        PyValueError::new_err(format!("GUMBEL_NUM_THREADS must be from 0 to {MOST}, got '{text:.60}'"))
     })?;
     REQUESTED.store(count, Ordering::Relaxed);
     Ok(())
@@ -101,8 +112,9 @@ pub fn read_environment() -> PyResult<()> {
 /// >>> gumbel.set_num_threads(0)
 #[pyfunction]
 fn set_num_threads(n: isize) -> PyResult<()> {
-    let count = usize::try_from(n)
-        .map_err(|_| PyValueError::new_err(format!("the number of threads must not be negative, got {n}")))?;
+    let count = usize::try_from(n).ok().filter(|&count| count <= MOST).ok_or_else(|| {
+        PyValueError::new_err(format!("the number of threads must be from 0 to {MOST}, got {n}"))
+    })?;
     REQUESTED.store(count, Ordering::Relaxed);
     Ok(())
 }

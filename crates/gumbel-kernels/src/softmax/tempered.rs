@@ -161,9 +161,11 @@ impl<T: Real, S: Source<T>> TemperedSoftmax<'_, T, S> {
         }
         noise.perturb::<FMA>(at, (0..pairs.len()).map(|_| T::zero()), words, keys);
         let half = T::from_f64(0.5);
-        keys.iter_mut()
-            .zip(pairs)
-            .for_each(|(key, (&logit, &max))| *key = *key * half + half_gap(logit, max));
+        keys.iter_mut().zip(pairs).for_each(|(key, (&logit, &max))| {
+            let gap = half_gap(logit, max);
+            // A mask stays one whatever its noise is.
+            *key = if gap == T::neg_infinity() { gap } else { *key * half + gap };
+        });
     }
 
     /// The largest logit of a part of a row, from number `at` of all on; −∞ if there is no noise to need it.

@@ -7,6 +7,7 @@
 //! accurate as large ones.
 
 use crate::number::dual::{Dual, Number};
+use crate::number::masked::weighted;
 
 /// A shift for which `σ(0 − CERTAIN)` is exactly one, and therefore also the probability of every larger logit.
 const CERTAIN: f64 = -800.0;
@@ -63,7 +64,8 @@ impl Bits {
     pub fn covariance_times(&self, v: impl Iterator<Item = f64> + Clone) -> Vec<f64> {
         let means = self.marginals();
         // Subtracting a constant from `v` does not change the product, and reduces cancellation.
-        let center = means.iter().zip(v.clone()).map(|(mean, v)| mean * v).sum::<f64>() / self.count as f64;
+        let center =
+            means.iter().zip(v.clone()).map(|(&mean, v)| weighted(mean, v)).sum::<f64>() / self.count as f64;
         let moving = |(&[on, off], v): (&[f64; 2], f64)| {
             // Exactly 0 at a mask, whatever the cotangent is there.
             let slope = if on * off == 0.0 { 0.0 } else { on * off * (v - center) };

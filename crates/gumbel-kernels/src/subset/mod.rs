@@ -257,7 +257,8 @@ fn keys<T: Real>(logits: &[T], row: usize, stream: Stream) -> Vec<f64> {
     logits.iter().zip(noise).map(|(&logit, g)| (gap(logit, max) + g).into()).collect()
 }
 
-/// Fills the rows of `out` from their index and their logits, on the threads of the current rayon pool.
+/// Fills the rows of `out` from their index and their logits, on the threads of the current rayon pool if there is enough
+/// work.
 fn run<T: Real>(
     logits: &[T],
     k: usize,
@@ -266,10 +267,14 @@ fn run<T: Real>(
     task: impl Fn(usize, &[T], &mut [T]) + Sync,
 ) -> Result<(), Error> {
     let width = (out.len() / (logits.len() / k).max(1)).max(1);
-    let rows = logits.par_chunks_exact(k).zip(out.par_chunks_exact_mut(width)).enumerate();
     let fill = |(row, (logits, out)): (usize, (&[T], &mut [T]))| {
         check(row, logits, count).map(|()| task(row, logits, out))
     };
+    // Counting rayon's threads, even, would start them.
+    if logits.len().saturating_mul(count) < 4 * GRAIN {
+        return logits.chunks_exact(k).zip(out.chunks_exact_mut(width)).enumerate().try_for_each(fill);
+    }
+    let rows = logits.par_chunks_exact(k).zip(out.par_chunks_exact_mut(width)).enumerate();
     let done: Vec<_> = rows.with_min_len(GRAIN / (k * count.max(1)) + 1).map(fill).collect();
     done.into_iter().collect()
 }

@@ -13,6 +13,30 @@ fn noise_that_is_not_finite_is_an_error_unless_a_logit_is_invalid() {
     assert_eq!(error, Error::AllMasked { row: 1 });
 }
 
+/// In single and in double precision, at temperatures for which keys are kept as halves and others, in short and long rows.
+#[test]
+fn noise_of_a_mask_has_no_effect() {
+    fn check<T: Real>(tau: T) {
+        for k in [2, 3, 70, 1100] {
+            let mut logits = vec![T::zero(); k];
+            logits[1] = T::neg_infinity();
+            for noise in [f64::NAN, f64::INFINITY, MASK].map(T::from_f64) {
+                let mut values = vec![T::zero(); k];
+                values[1] = noise;
+                let mut y = vec![T::nan(); k];
+                perturbed_softmax(&logits, &values, k, tau, &mut y).unwrap();
+                assert!(y[1] == T::zero() && y[0] > T::zero(), "k = {k}, tau = {tau}, noise {noise}");
+                log_perturbed_softmax(&logits, &values, k, tau, &mut y).unwrap();
+                assert!(y[1] == T::neg_infinity() && y[0].is_finite(), "k = {k}, tau = {tau}, noise {noise}");
+            }
+        }
+    }
+    for tau in [1e-31, 0.5, 1.0, 1e31] {
+        check::<f64>(tau);
+        check::<f32>(tau as f32);
+    }
+}
+
 #[test]
 fn error_names_the_row_in_any_block() {
     let mut logits = vec![0.0; 3000];

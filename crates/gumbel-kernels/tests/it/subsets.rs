@@ -36,6 +36,15 @@ fn means(logits: &[f64], count: usize) -> Vec<f64> {
 }
 
 #[test]
+fn cotangents_of_masks_have_no_effect() {
+    for bad in [f64::NAN, f64::INFINITY, MASK] {
+        let mut slope = [9.0; 3];
+        subset::marginals_vjp(&[0.0, 0.0, MASK], &[1.0, 0.0, bad], 3, 1, &mut slope).unwrap();
+        assert_eq!(slope, [0.25, -0.25, 0.0]);
+    }
+}
+
+#[test]
 fn partition_marginals_and_covariance_equal_those_by_enumeration() {
     for (seed, k, scale, mask) in (0..40).map(|seed| {
         let k = 1 + seed as usize % 8;

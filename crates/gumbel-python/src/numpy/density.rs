@@ -32,7 +32,8 @@ fn categorical_log_prob<'py>(logits: &Bound<'py, PyAny>, index: &Bound<'py, PyAn
         return Err(PyValueError::new_err("logits must have an axis of categories; got shape ()"));
     };
     let mut common = broadcast(batch, given).ok_or_else(|| {
-        let text = format!("an index of shape {} does not fit logits of shape {}", shown(given), shown(shape));
+        let text =
+            format!("an index of shape {} does not fit logits of shape {}", shown(given), shown(shape));
         PyValueError::new_err(text)
     })?;
     let places = integers(&index, &common)?;

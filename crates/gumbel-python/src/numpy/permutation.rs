@@ -3,12 +3,12 @@
 use super::{Array, first, indices};
 use crate::arguments::{Rows, full};
 use crate::compute::compute;
+use crate::error::raise_iterations;
 use crate::rows::temperature;
 use crate::slice::{Slice, SliceMut};
 use crate::threads;
 use gumbel_kernels::{self as kernels, Error, Real};
 use half::f16;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// Sinkhorn's iteration in log space: the logarithm of a nearly doubly stochastic matrix.
@@ -30,13 +30,8 @@ use pyo3::prelude::*;
 ///        [-0.3133, -1.3133]])
 #[pyfunction]
 #[pyo3(signature = (logits, tau=1.0, *, iterations=20, tolerance=0.0))]
-fn log_sinkhorn<'py>(
-    logits: &Bound<'py, PyAny>,
-    tau: f64,
-    iterations: isize,
-    tolerance: f64,
-) -> Array<'py> {
-    let (rows, iterations) = (Rows::matrices([full("logits", logits)])?, steps(iterations)?);
+fn log_sinkhorn<'py>(logits: &Bound<'py, PyAny>, tau: f64, iterations: isize, tolerance: f64) -> Array<'py> {
+    let (rows, iterations) = (Rows::matrices([full("logits", logits)])?, steps(logits.py(), iterations)?);
     let n = rows.k();
     rows.map(first, |inputs, outputs| {
         let bounded = matches!(inputs[0], Slice::F16(_));
@@ -64,13 +59,8 @@ fn log_sinkhorn<'py>(
 ///        [0.7311, 0.2689]])
 #[pyfunction]
 #[pyo3(signature = (logits, tau=1.0, *, iterations=20, tolerance=0.0))]
-fn sinkhorn<'py>(
-    logits: &Bound<'py, PyAny>,
-    tau: f64,
-    iterations: isize,
-    tolerance: f64,
-) -> Array<'py> {
-    let (rows, iterations) = (Rows::matrices([full("logits", logits)])?, steps(iterations)?);
+fn sinkhorn<'py>(logits: &Bound<'py, PyAny>, tau: f64, iterations: isize, tolerance: f64) -> Array<'py> {
+    let (rows, iterations) = (Rows::matrices([full("logits", logits)])?, steps(logits.py(), iterations)?);
     let n = rows.k();
     rows.map(first, |[logits], [out]| {
         let tau = in_type(tau, &out)?;
@@ -109,10 +99,8 @@ fn assignment<'py>(logits: &Bound<'py, PyAny>) -> Array<'py> {
 }
 
 /// A number of iterations.
-pub fn steps(iterations: isize) -> PyResult<usize> {
-    usize::try_from(iterations).map_err(|_| {
-        PyValueError::new_err(format!("the number of iterations must be at least 1, got {iterations}"))
-    })
+pub fn steps(py: Python<'_>, iterations: isize) -> PyResult<usize> {
+    usize::try_from(iterations).map_err(|_| raise_iterations(py, iterations))
 }
 
 /// A temperature that is rounded to the type of a result, so that it is the one of the logarithm.

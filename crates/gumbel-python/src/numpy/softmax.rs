@@ -20,7 +20,7 @@ use pyo3::prelude::*;
 /// >>> gumbel.softmax([np.log(3.0), 0.0, -np.inf])
 /// array([0.75, 0.25, 0.  ])
 #[pyfunction]
-#[pyo3(signature = (logits, *, axis=-1))]
+#[pyo3(signature = (logits, *, axis=-1), text_signature = "(logits, *, axis=-1)")]
 fn softmax<'py>(logits: &Bound<'py, PyAny>, axis: isize) -> Array<'py> {
     soft(logits, axis, false)
 }
@@ -37,7 +37,7 @@ fn softmax<'py>(logits: &Bound<'py, PyAny>, axis: isize) -> Array<'py> {
 /// >>> gumbel.log_softmax([0.0, 1000.0])
 /// array([-1000.,     0.])
 #[pyfunction]
-#[pyo3(signature = (logits, *, axis=-1))]
+#[pyo3(signature = (logits, *, axis=-1), text_signature = "(logits, *, axis=-1)")]
 fn log_softmax<'py>(logits: &Bound<'py, PyAny>, axis: isize) -> Array<'py> {
     soft(logits, axis, true)
 }
@@ -52,7 +52,7 @@ fn log_softmax<'py>(logits: &Bound<'py, PyAny>, axis: isize) -> Array<'py> {
 /// >>> gumbel.log_sum_exp([[1000.0, 1000.0], [0.0, 0.0]])
 /// array([1.00069315e+03, 6.93147181e-01])
 #[pyfunction]
-#[pyo3(signature = (logits, *, axis=-1))]
+#[pyo3(signature = (logits, *, axis=-1), text_signature = "(logits, *, axis=-1)")]
 fn log_sum_exp<'py>(logits: &Bound<'py, PyAny>, axis: isize) -> Array<'py> {
     let rows = Rows::of(logits, axis)?;
     let k = rows.k();
@@ -76,13 +76,8 @@ fn log_sum_exp<'py>(logits: &Bound<'py, PyAny>, axis: isize) -> Array<'py> {
 /// >>> gumbel.relaxed([0.0, 0.0], [0.0, np.log(3.0)])
 /// array([0.25, 0.75])
 #[pyfunction]
-#[pyo3(signature = (logits, values, tau=1.0, *, axis=-1))]
-fn relaxed<'py>(
-    logits: &Bound<'py, PyAny>,
-    values: &Bound<'py, PyAny>,
-    tau: f64,
-    axis: isize,
-) -> Array<'py> {
+#[pyo3(signature = (logits, values, tau=1.0, *, axis=-1), text_signature = "(logits, values, tau=1.0, *, axis=-1)")]
+fn relaxed<'py>(logits: &Bound<'py, PyAny>, values: &Bound<'py, PyAny>, tau: f64, axis: isize) -> Array<'py> {
     let rows = Rows::broadcast([full("logits", logits), full("values", values)], axis)?;
     let k = rows.k();
     let blame = |error: &Error| usize::from(matches!(error, Error::Noise { .. }));
@@ -101,7 +96,11 @@ struct Soft {
 
 impl RowMap for Soft {
     fn run<L: Logit>(&self, _: usize, logits: &[L], out: &mut [L::Real]) -> Result<(), Error> {
-        if self.log { kernels::log_softmax(logits, self.k, out) } else { kernels::softmax(logits, self.k, out) }
+        if self.log {
+            kernels::log_softmax(logits, self.k, out)
+        } else {
+            kernels::softmax(logits, self.k, out)
+        }
     }
 }
 

@@ -19,11 +19,11 @@ use pyo3::prelude::*;
 ///
 /// >>> import gumbel
 /// >>> gumbel.entmax([1.0, 0.5, -1.0]).round(4)
-/// array([0.6714, 0.3235, 0.0051])
+/// array([0.674, 0.326, 0.   ])
 /// >>> gumbel.entmax([1.0, 0.5, -1.0], 2.0)
 /// array([0.75, 0.25, 0.  ])
 #[pyfunction]
-#[pyo3(signature = (logits, alpha=1.5, tau=1.0, *, axis=-1))]
+#[pyo3(signature = (logits, alpha=1.5, tau=1.0, *, axis=-1), text_signature = "(logits, alpha=1.5, tau=1.0, *, axis=-1)")]
 fn entmax<'py>(logits: &Bound<'py, PyAny>, alpha: f64, tau: f64, axis: isize) -> Array<'py> {
     let rows = Rows::of(logits, axis)?;
     let k = rows.k();
@@ -46,7 +46,7 @@ fn entmax<'py>(logits: &Bound<'py, PyAny>, alpha: f64, tau: f64, axis: isize) ->
 /// >>> gumbel.sparsemax([1.0, 0.5, -1.0])
 /// array([0.75, 0.25, 0.  ])
 #[pyfunction]
-#[pyo3(signature = (logits, tau=1.0, *, axis=-1))]
+#[pyo3(signature = (logits, tau=1.0, *, axis=-1), text_signature = "(logits, tau=1.0, *, axis=-1)")]
 fn sparsemax<'py>(logits: &Bound<'py, PyAny>, tau: f64, axis: isize) -> Array<'py> {
     entmax(logits, 2.0, tau, axis)
 }

@@ -25,11 +25,13 @@ use pyo3::prelude::*;
 /// np.float64(11.0)
 #[pyfunction]
 fn subset_log_partition<'py>(logits: &Bound<'py, PyAny>, k: &Bound<'py, PyAny>) -> Array<'py> {
-    let (rows, size) = (Rows::of(logits, -1)?.divided(), Size::new(k)?);
+    let (rows, size) = of_size(Rows::of(logits, -1)?, k)?;
     let width = rows.k();
     rows.reduce(first, |inputs, outputs| {
         size.of(width, |count| {
-            compute!(inputs, outputs, |T, [logits], [out]| subset::log_partition::<T>(logits, width, count, out))
+            compute!(inputs, outputs, |T, [logits], [out]| subset::log_partition::<T>(
+                logits, width, count, out
+            ))
         })
     })
 }
@@ -51,7 +53,7 @@ fn subset_log_partition<'py>(logits: &Bound<'py, PyAny>, k: &Bound<'py, PyAny>) 
 /// array([5., 8., 9.])
 #[pyfunction]
 fn subset_marginals<'py>(logits: &Bound<'py, PyAny>, k: &Bound<'py, PyAny>) -> Array<'py> {
-    let (rows, size) = (Rows::of(logits, -1)?.divided(), Size::new(k)?);
+    let (rows, size) = of_size(Rows::of(logits, -1)?, k)?;
     let width = rows.k();
     size.check_memory(width)?;
     rows.map(first, |inputs, outputs| {
@@ -74,17 +76,21 @@ fn subset_marginals<'py>(logits: &Bound<'py, PyAny>, k: &Bound<'py, PyAny>) -> A
 ///
 /// >>> import gumbel
 /// >>> gumbel.sample_subset([[0.0, -90.0, 0.0, 1.0]] * 3, 2, noise=gumbel.Noise(7))
-/// array([[0, 3],
-///        [0, 3],
-///        [2, 3]])
+/// array([[2, 3],
+///        [0, 2],
+///        [0, 3]])
 #[pyfunction]
 #[pyo3(signature = (logits, k, *, noise))]
-fn sample_subset<'py>(logits: &Bound<'py, PyAny>, k: &Bound<'py, PyAny>, noise: &Bound<'py, PyAny>) -> Array<'py> {
-    let (rows, size) = (Rows::of(logits, -1)?.divided(), Size::new(k)?);
+fn sample_subset<'py>(
+    logits: &Bound<'py, PyAny>,
+    k: &Bound<'py, PyAny>,
+    noise: &Bound<'py, PyAny>,
+) -> Array<'py> {
+    let (rows, size) = of_size(Rows::of(logits, -1)?, k)?;
     let (py, width, stream) = (rows.py(), rows.k(), stream_of(noise, rows.size())?);
     size.check_memory(width)?;
     let from = rows.floats[0].slice()?;
-    let members = threads::run_in_pool(py, || {
+    let members = threads::run(py, rows.work(), || {
         size.of(width, |count| {
             let mut members = vec![0; from.len() / width.max(1) * count];
             compute!([from], [], |T, [logits], []| {
@@ -111,7 +117,7 @@ fn sample_subset<'py>(logits: &Bound<'py, PyAny>, k: &Bound<'py, PyAny>, noise: 
 ///
 /// >>> import gumbel
 /// >>> gumbel.relaxed_top_k([0.0, -90.0, 0.0, 1.0], 2, 0.5, noise=gumbel.Noise(7)).round(4)
-/// array([1.1234, 0.    , 0.4321, 0.4445])
+/// array([1.    , 0.    , 0.1484, 0.8516])
 #[pyfunction]
 #[pyo3(signature = (logits, k, tau, *, noise))]
 fn relaxed_top_k<'py>(
@@ -120,7 +126,7 @@ fn relaxed_top_k<'py>(
     tau: f64,
     noise: &Bound<'py, PyAny>,
 ) -> Array<'py> {
-    let (rows, size) = (Rows::of(logits, -1)?.divided(), Size::new(k)?);
+    let (rows, size) = of_size(Rows::of(logits, -1)?, k)?;
     let (width, stream) = (rows.k(), stream_of(noise, rows.size())?);
     rows.map(first, |inputs, outputs| {
         size.of(width, |count| {
@@ -131,12 +137,21 @@ fn relaxed_top_k<'py>(
     })
 }
 
+/// Rows, and the size of their subsets, by which the work on each number grows.
+pub fn of_size<'py, const N: usize>(
+    rows: Rows<'py, N>,
+    k: &Bound<'py, PyAny>,
+) -> PyResult<(Rows<'py, N>, Size)> {
+    let size = Size::new(k)?;
+    Ok((rows.in_steps(size.0.max(1)), size))
+}
+
 /// The size of a subset.
 #[derive(Clone, Copy)]
 pub struct Size(usize);
 
 impl Size {
-    pub fn new(k: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn new(k: &Bound<'_, PyAny>) -> PyResult<Self> {
         count_of(k).map(Self)
     }
 
