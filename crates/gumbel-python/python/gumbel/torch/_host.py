@@ -69,7 +69,9 @@ def check(tensor: Any, name: str) -> None:
     """Raises TypeError unless an argument is a dense tensor of floats."""
     if not isinstance(tensor, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(tensor).__name__}")
-    _composed.check(tensor)
+    # Compiled code may not ask for the layout; there, the operators check.
+    if not torch.compiler.is_compiling():
+        _composed.check(tensor)
 
 
 def array(tensor: Tensor) -> Array:
