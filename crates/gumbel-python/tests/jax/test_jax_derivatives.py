@@ -44,8 +44,8 @@ def test_against_automatic_differentiation(x64):
         theirs = (lambda *args: jnp.log(reference(*args))) if log else reference
         for transform in (jax.jacfwd, jax.jacrev, jax.hessian):
             pairs = zip(
-                jax.tree.leaves(transform(ours, (0, 1))(logits, tau)),
-                jax.tree.leaves(transform(theirs, (0, 1))(logits, tau)),
+                jax.tree.leaves(jax.jit(transform(ours, (0, 1)))(logits, tau)),
+                jax.tree.leaves(jax.jit(transform(theirs, (0, 1)))(logits, tau)),
                 strict=True,
             )
             for our, their in pairs:
@@ -56,20 +56,22 @@ def test_forward_and_reverse_agree(x64):
     logits, tau = logits_of((7,), masked=True), jnp.float64(0.5)
     sample = lambda *args: gj.gumbel_softmax(KEY, *args)
     for argument in (0, 1):
-        forward, reverse = (transform(sample, argument)(logits, tau) for transform in (jax.jacfwd, jax.jacrev))
+        forward, reverse = (
+            jax.jit(transform(sample, argument))(logits, tau) for transform in (jax.jacfwd, jax.jacrev)
+        )
         np.testing.assert_allclose(forward, reverse, rtol=1e-12)
     loss = lambda logits: (sample(logits, tau) ** 2).sum()
-    hessian = jax.hessian(loss)(logits)
+    hessian = jax.jit(jax.hessian(loss))(logits)
     np.testing.assert_allclose(hessian, hessian.T, atol=1e-13)
-    np.testing.assert_allclose(hessian, jax.jacrev(jax.jacrev(loss))(logits), atol=1e-13)
-    np.testing.assert_allclose(hessian, jax.jacfwd(jax.jacfwd(loss))(logits), atol=1e-13)
+    np.testing.assert_allclose(hessian, jax.jit(jax.jacrev(jax.jacrev(loss)))(logits), atol=1e-13)
+    np.testing.assert_allclose(hessian, jax.jit(jax.jacfwd(jax.jacfwd(loss)))(logits), atol=1e-13)
     assert (hessian[1] == 0).all() and (hessian[:, 1] == 0).all() and abs(hessian).max() > 0.1
 
 
 def test_third_derivative(x64):
-    sample = lambda tau: gj.gumbel_softmax(KEY, logits_of((3,)), tau)[0]
-    third = jax.grad(jax.grad(jax.grad(sample)))(0.7)
-    np.testing.assert_allclose(third, jax.grad(jax.grad(jax.grad(lambda tau: reference(logits_of((3,)), tau)[0])))(0.7))
+    logits = logits_of((3,))
+    third = lambda sample: jax.jit(jax.grad(jax.grad(jax.grad(lambda tau: sample(logits, tau)[0]))))(0.7)
+    np.testing.assert_allclose(third(lambda *args: gj.gumbel_softmax(KEY, *args)), third(reference))
 
 
 @pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16, jnp.float32])
@@ -78,9 +80,9 @@ def test_types_of_gradients(dtype):
     weights = jnp.arange(5.0)
     for tau in (jnp.float32(0.5), jnp.bfloat16(0.5)):
         loss = lambda logits, tau: (gj.gumbel_softmax(KEY, logits, tau) * weights).sum()
-        d_logits, d_tau = jax.grad(loss, (0, 1))(logits, tau)
+        d_logits, d_tau = jax.jit(jax.grad(loss, (0, 1)))(logits, tau)
         assert d_logits.dtype == dtype and d_tau.dtype == tau.dtype
-        wide = jax.grad(loss, (0, 1))(logits.astype(jnp.float32), jnp.float32(0.5))
+        wide = jax.jit(jax.grad(loss, (0, 1)))(logits.astype(jnp.float32), jnp.float32(0.5))
         tolerance = 0.02 if dtype != jnp.float32 else 1e-6
         np.testing.assert_allclose(d_logits.astype(jnp.float32), wide[0], atol=tolerance * 3)
         np.testing.assert_allclose(float(d_tau), wide[1], rtol=0.05)
@@ -89,11 +91,11 @@ def test_types_of_gradients(dtype):
 def test_hard_has_the_gradient_of_the_soft_sample():
     logits, weights = logits_of((6, 4), jnp.float32), jnp.arange(4.0) ** 2
     loss = lambda hard: lambda logits, tau: (gj.gumbel_softmax(KEY, logits, tau, hard=hard) * weights).sum()
-    (hard, soft) = (jax.value_and_grad(loss(hard), (0, 1))(logits, 0.7) for hard in (True, False))
+    (hard, soft) = (jax.jit(jax.value_and_grad(loss(hard), (0, 1)))(logits, 0.7) for hard in (True, False))
     assert hard[0] != soft[0]
     for ours, theirs in zip(jax.tree.leaves(hard[1]), jax.tree.leaves(soft[1]), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    second = [jax.hessian(loss(hard))(logits[0], 0.7) for hard in (True, False)]
+    second = [jax.jit(jax.hessian(loss(hard)))(logits[0], 0.7) for hard in (True, False)]
     np.testing.assert_array_equal(*second)
     assert abs(second[0]).max() > 0.01
 
@@ -102,7 +104,7 @@ def test_gradient_in_every_axis():
     logits, weights = logits_of((3, 4, 5), jnp.float32), jnp.asarray(np.random.default_rng(2).normal(size=(3, 4, 5)))
     for axis in (0, 1, -1):
         loss = lambda logits: (gj.gumbel_softmax(KEY, logits, 0.5, axis=axis) * weights).sum()
-        y, gradient = gj.gumbel_softmax(KEY, logits, 0.5, axis=axis), jax.grad(loss)(logits)
+        y, gradient = gj.gumbel_softmax(KEY, logits, 0.5, axis=axis), jax.jit(jax.grad(loss))(logits)
         expected = y * (weights - (y * weights).sum(axis, keepdims=True)) / 0.5
         np.testing.assert_allclose(gradient, expected, atol=2e-6)
 
@@ -138,7 +140,7 @@ def test_masks_have_no_gradient(loss, hard):
         y, log_y = gj.gumbel_softmax(KEY, logits, tau, hard=hard), gj.log_gumbel_softmax(KEY, logits, tau)
         return LOSSES[loss](y, log_y, logits)
 
-    gradients = jax.grad(total, (0, 1, 2))(parameters, jnp.full((3, 5), -jnp.inf), jnp.float32(0.5))
+    gradients = jax.jit(jax.grad(total, (0, 1, 2)))(parameters, jnp.full((3, 5), -jnp.inf), jnp.float32(0.5))
     assert (gradients[0][:, 1] == 0).all() and (gradients[0][:, 4] == 0).all() and (gradients[1] == 0).all()
     assert (gradients[0][:, 0] != 0).any()
     if not (hard and loss in STEEP):

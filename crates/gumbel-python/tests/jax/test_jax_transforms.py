@@ -81,16 +81,17 @@ def test_gradients_of_a_batch():
     keys, logits, taus = jax.random.split(KEY, 4), logits_of(4, 6), jnp.array([0.2, 0.5, 1.0, 2.0])
     for hard in (False, True):
         loss = lambda key, logits, tau: (gj.gumbel_softmax(key, logits, tau, hard=hard) * jnp.arange(6.0)).sum()
-        grad = jax.grad(loss, (1, 2))
-        batch = jax.vmap(grad)(keys, logits, taus)
-        whole = jax.grad(lambda *args: jax.vmap(loss)(keys, *args).sum(), (0, 1))(logits, taus)
-        shared = jax.vmap(grad, (0, 0, None))(keys, logits, 0.5)
+        grad = jax.jit(jax.grad(loss, (1, 2)))
+        batch = jax.jit(jax.vmap(grad))(keys, logits, taus)
+        whole = jax.jit(jax.grad(lambda *args: jax.vmap(loss)(keys, *args).sum(), (0, 1)))(logits, taus)
+        shared = jax.jit(jax.vmap(grad, (0, 0, None)))(keys, logits, 0.5)
         for i in range(4):
             for parts, tau in ((batch, taus[i]), (whole, taus[i]), (shared, 0.5)):
                 for ours, alone in zip(parts, grad(keys[i], logits[i], tau), strict=True):
                     np.testing.assert_allclose(ours[i], alone, rtol=2e-5, atol=2e-6)
-    hessians = jax.vmap(jax.hessian(loss, 1))(keys, logits, taus)
-    np.testing.assert_allclose(hessians[2], jax.hessian(loss, 1)(keys[2], logits[2], taus[2]), rtol=1e-4, atol=1e-5)
+    hessian = jax.jit(jax.hessian(loss, 1))
+    hessians = jax.jit(jax.vmap(hessian))(keys, logits, taus)
+    np.testing.assert_allclose(hessians[2], hessian(keys[2], logits[2], taus[2]), rtol=1e-4, atol=1e-5)
 
 
 def test_scan_and_control_flow():
@@ -113,17 +114,19 @@ def test_scan_and_control_flow():
 
 
 def test_gradient_through_scan_and_checkpoint():
+    same = lambda f: f
+
     def loss(logits, wrap):
         def step(carry, key):
             return wrap(lambda x: gj.gumbel_softmax(key, x, 0.7) + logits)(carry), None
 
         return (jax.lax.scan(step, logits, jax.random.split(KEY, 4))[0] ** 2).sum()
 
-    logits = logits_of(5)
-    plain = jax.grad(loss)(logits, lambda f: f)
-    np.testing.assert_allclose(jax.grad(loss)(logits, jax.checkpoint), plain, rtol=1e-5)
-    step = 1e-2 * jnp.eye(5)
-    differences = [(loss(logits + d, lambda f: f) - loss(logits - d, lambda f: f)) / 2e-2 for d in step]
+    logits, grad = logits_of(5), jax.jit(jax.grad(loss), static_argnums=1)
+    plain = grad(logits, same)
+    np.testing.assert_allclose(grad(logits, jax.checkpoint), plain, rtol=1e-5)
+    value = jax.jit(lambda logits: loss(logits, same))
+    differences = [(value(logits + d) - value(logits - d)) / 2e-2 for d in 1e-2 * jnp.eye(5)]
     np.testing.assert_allclose(plain, differences, rtol=0.02, atol=0.02)
 
 
