@@ -5,6 +5,7 @@ use super::parts::{Part, each};
 use crate::rows::shifted;
 use crate::slice::{Slice, SliceMut};
 use gumbel_kernels::{Error, Real};
+use half::slice::HalfFloatSliceExt;
 
 /// A computation on rows.
 pub trait RealKernel<const I: usize, const O: usize>: Sync {
@@ -64,8 +65,16 @@ fn chunk_in_single<const I: usize, const O: usize>(
     let mut results = part.outputs.each_ref().map(|out| vec![0.0; out.len()]);
     let (inputs, outputs) = (wide.each_ref().map(|x| &**x), results.each_mut().map(|x| &mut x[..]));
     numbered(kernel.run::<f32>(part.first, inputs, outputs), part.first)?;
-    part.outputs.into_iter().zip(&results).for_each(|(out, result)| out.write(result));
+    part.outputs.into_iter().zip(&results).for_each(|(out, result)| round(result, out));
     Ok(())
+}
+
+fn round(from: &[f32], to: SliceMut<'_>) {
+    match to {
+        SliceMut::F16(to) => to.convert_from_f32_slice(from),
+        SliceMut::Bf16(to) => to.convert_from_f32_slice(from),
+        other => other.write(from),
+    }
 }
 
 /// The error of rows that a kernel numbered from 0.

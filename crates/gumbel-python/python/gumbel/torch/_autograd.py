@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
-from . import _composed, _ops
+from . import _composed, _ops, _traced
 from ._composed import Temperature
 
 
@@ -21,13 +21,16 @@ def transformed() -> bool:
 
 
 class Differentiable:
-    """A relaxed sample: its operators, and its gradient in two versions."""
+    """A relaxed sample: its operators, its gradient in two versions, and what a trace records."""
 
-    def __init__(self, number: Any, tensor: Any, plain: type[Function], transforms: type[Function]) -> None:
+    def __init__(
+        self, number: Any, tensor: Any, plain: type[Function], transforms: type[Function], traced: Callable[..., Tensor]
+    ) -> None:
         self.number = number
         self.tensor = tensor
         self.plain = plain
         self.transforms = transforms
+        self.traced = traced
 
 
 def _run(number: Any, tensor: Any, first: Tensor, second: Tensor, tau: Temperature) -> Any:
@@ -102,50 +105,51 @@ def _tangent(
 
 class _Softmax(Function):
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
         y: Tensor = _run(_ops.softmax, _ops.softmax_tensor, logits, key, tau)
         _keep(ctx, y, tau)
         return y
 
-    backward = staticmethod(_softmax_backward)  # type: ignore[assignment]
+    backward = staticmethod(_softmax_backward)
 
 
 class _LogSoftmax(Function):
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
         log_y: Tensor = _run(_ops.log_softmax, _ops.log_softmax_tensor, logits, key, tau)
         _keep(ctx, log_y, tau)
         return log_y
 
-    backward = staticmethod(_log_softmax_backward)  # type: ignore[assignment]
+    backward = staticmethod(_log_softmax_backward)
 
 
 class _StraightThrough(Function):
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, key: Tensor, tau: Temperature) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(ctx: Any, logits: Tensor, key: Tensor, tau: Temperature) -> tuple[Tensor, Tensor]:
         hard, soft = _run(_ops.straight_through, _ops.straight_through_tensor, logits, key, tau)
         ctx.set_materialize_grads(False)
         _keep(ctx, soft, tau)
         return hard, soft
 
-    backward = staticmethod(_straight_through_backward)  # type: ignore[assignment]
+    backward = staticmethod(_straight_through_backward)
 
 
 class _TransformedSoftmax(Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:  # type: ignore[override]
-        return _run(_ops.softmax, _ops.softmax_tensor, logits, key, tau)  # type: ignore[no-any-return]
+    def forward(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
+        y: Tensor = _run(_ops.softmax, _ops.softmax_tensor, logits, key, tau)
+        return y
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _keep_for_both(ctx, output, inputs[2])
 
-    backward = staticmethod(_softmax_backward)  # type: ignore[assignment]
+    backward = staticmethod(_softmax_backward)
 
     @staticmethod
-    def jvp(ctx: Any, dlogits: Tensor | None, _dkey: None, dtau: Tensor | None) -> Tensor:  # type: ignore[override]
+    def jvp(ctx: Any, dlogits: Tensor | None, _dkey: None, dtau: Tensor | None) -> Tensor:
         # The Jacobian is symmetric.
         return _tangent(ctx, dlogits, dtau, _composed.softmax_vjp, _composed.softmax_in_tau)
 
@@ -154,17 +158,18 @@ class _TransformedLogSoftmax(Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:  # type: ignore[override]
-        return _run(_ops.log_softmax, _ops.log_softmax_tensor, logits, key, tau)  # type: ignore[no-any-return]
+    def forward(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
+        log_y: Tensor = _run(_ops.log_softmax, _ops.log_softmax_tensor, logits, key, tau)
+        return log_y
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _keep_for_both(ctx, output, inputs[2])
 
-    backward = staticmethod(_log_softmax_backward)  # type: ignore[assignment]
+    backward = staticmethod(_log_softmax_backward)
 
     @staticmethod
-    def jvp(ctx: Any, dlogits: Tensor | None, _dkey: None, dtau: Tensor | None) -> Tensor:  # type: ignore[override]
+    def jvp(ctx: Any, dlogits: Tensor | None, _dkey: None, dtau: Tensor | None) -> Tensor:
         return _tangent(ctx, dlogits, dtau, _composed.log_softmax_jvp, _composed.log_softmax_in_tau)
 
 
@@ -172,7 +177,7 @@ class _TransformedStraightThrough(Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(logits: Tensor, key: Tensor, tau: Temperature) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(logits: Tensor, key: Tensor, tau: Temperature) -> tuple[Tensor, Tensor]:
         hard, soft = _run(_ops.straight_through, _ops.straight_through_tensor, logits, key, tau)
         return hard, soft
 
@@ -181,10 +186,10 @@ class _TransformedStraightThrough(Function):
         ctx.set_materialize_grads(False)
         _keep_for_both(ctx, output[1], inputs[2])
 
-    backward = staticmethod(_straight_through_backward)  # type: ignore[assignment]
+    backward = staticmethod(_straight_through_backward)
 
     @staticmethod
-    def jvp(ctx: Any, dlogits: Tensor | None, _dkey: None, dtau: Tensor | None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def jvp(ctx: Any, dlogits: Tensor | None, _dkey: None, dtau: Tensor | None) -> tuple[Tensor, Tensor]:
         tangent = _tangent(ctx, dlogits, dtau, _composed.softmax_vjp, _composed.softmax_in_tau)
         return tangent, tangent.clone()
 
@@ -194,8 +199,14 @@ def _keep_for_both(ctx: Any, y: Tensor, tau: Temperature) -> None:
     ctx.save_for_forward(*((y, tau) if isinstance(tau, Tensor) else (y,)))
 
 
-SOFTMAX = Differentiable(_ops.softmax, _ops.softmax_tensor, _Softmax, _TransformedSoftmax)
-LOG_SOFTMAX = Differentiable(_ops.log_softmax, _ops.log_softmax_tensor, _LogSoftmax, _TransformedLogSoftmax)
+SOFTMAX = Differentiable(_ops.softmax, _ops.softmax_tensor, _Softmax, _TransformedSoftmax, _traced.softmax)
+LOG_SOFTMAX = Differentiable(
+    _ops.log_softmax, _ops.log_softmax_tensor, _LogSoftmax, _TransformedLogSoftmax, _traced.log_softmax
+)
 STRAIGHT_THROUGH = Differentiable(
-    _ops.straight_through, _ops.straight_through_tensor, _StraightThrough, _TransformedStraightThrough
+    _ops.straight_through,
+    _ops.straight_through_tensor,
+    _StraightThrough,
+    _TransformedStraightThrough,
+    _traced.straight_through,
 )

@@ -92,25 +92,32 @@ def on_host(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
     return _native._torch_softmax(logits.cpu(), key.cpu(), tau)
 
 
+def largest(logits: Tensor, tau: Temperature) -> Tensor:
+    """The largest logit of each row, [.., 1]. Logits and temperatures are checked, with one number read back."""
+    check(logits)
+    if logits.numel() == 0:
+        on_host(logits, torch.zeros(2, dtype=torch.int64), tau)
+        return logits.new_empty((*logits.shape[:-1], 1))
+    maximum = logits.amax(-1, keepdim=True)
+    valid = (logits < math.inf).all() & (maximum > -math.inf).all()
+    rounded = torch.as_tensor(tau, dtype=wide(logits).dtype, device=logits.device)
+    if not bool(valid & (rounded > 0).all() & (rounded < math.inf).all()):
+        on_host(logits, torch.zeros(2, dtype=torch.int64), tau)
+    return maximum
+
+
 def _perturbed(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
     """Half of the gap between each logit and the largest of its row, plus half of its noise.
 
-    Halves, because the gap of two finite numbers may be beyond the range of the type. The logits and the temperature are checked
-    here, with one number read back.
+    Halves, because the gap of two finite numbers may be beyond the range of the type.
     """
     numbers = wide(logits)
-    largest = numbers.amax(-1, keepdim=True)
-    valid = (numbers < math.inf).all() & (largest > -math.inf).all()
-    rounded = torch.as_tensor(tau, device=logits.device).to(numbers.dtype)
-    valid = valid & (rounded > 0).all() & (rounded < math.inf).all()
-    if not bool(valid):
-        on_host(logits, key, tau)
-    return numbers * 0.5 - largest * 0.5 + noise(numbers, key, "gumbel") * 0.5
+    return numbers * 0.5 - largest(numbers, tau) * 0.5 + noise(numbers, key, "gumbel") * 0.5
 
 
 def _tempered(halves: Tensor, tau: Temperature) -> Tensor:
     """Logits of the relaxed sample, the largest of which is 0 whatever the temperature."""
-    tau = torch.as_tensor(tau, device=halves.device).to(halves.dtype)
+    tau = torch.as_tensor(tau, dtype=halves.dtype, device=halves.device)
     gaps = halves - halves.amax(-1, keepdim=True)
     return torch.where(gaps == 0, 0.0, gaps / tau * 2)
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.overrides import handle_torch_function, has_torch_function
 
 from .. import _native
 from . import _composed, _composed_densities
@@ -37,6 +38,8 @@ def exp_concrete_log_prob(y: Tensor, logits: Tensor, tau: float | Tensor) -> Ten
     >>> gumbel.torch.exp_concrete_log_prob(y, torch.zeros(2), 1.0)  # ln 0.09
     tensor(-2.4079)
     """
+    if has_torch_function((y, logits)):
+        return handle_torch_function(exp_concrete_log_prob, (y, logits), y, logits, tau)
     return _rows_log_prob("exp_concrete", y, logits, tau)
 
 
@@ -52,6 +55,8 @@ def concrete_log_prob(x: Tensor, logits: Tensor, tau: float | Tensor) -> Tensor:
     >>> gumbel.torch.concrete_log_prob(torch.tensor([0.2, 0.3, 0.5]), torch.zeros(3), 0.5)
     tensor(-0.5344)
     """
+    if has_torch_function((x, logits)):
+        return handle_torch_function(concrete_log_prob, (x, logits), x, logits, tau)
     return _rows_log_prob("concrete", x, logits, tau)
 
 
@@ -70,6 +75,8 @@ def binary_concrete_log_prob(y: Tensor, log_odds: Tensor, tau: float | Tensor) -
     >>> gumbel.torch.binary_concrete_log_prob(torch.tensor(0.7), torch.tensor(3.0).log(), 0.5)
     tensor(-2.2164)
     """
+    if has_torch_function((y, log_odds)):
+        return handle_torch_function(binary_concrete_log_prob, (y, log_odds), y, log_odds, tau)
     return _points_log_prob("binary_concrete", y, log_odds, tau)
 
 
@@ -85,6 +92,8 @@ def relaxed_bernoulli_log_prob(x: Tensor, log_odds: Tensor, tau: float | Tensor)
     >>> gumbel.torch.relaxed_bernoulli_log_prob(torch.tensor(0.5), torch.tensor(100.0), 1.0)
     tensor(-98.6137)
     """
+    if has_torch_function((x, log_odds)):
+        return handle_torch_function(relaxed_bernoulli_log_prob, (x, log_odds), x, log_odds, tau)
     return _points_log_prob("relaxed_bernoulli", x, log_odds, tau)
 
 
@@ -125,7 +134,7 @@ def _tensors(y: Any, logits: Any, tau: Any) -> tuple[Tensor, Tensor, Tensor]:
 def _common_shape(y: Tensor, logits: Tensor, tau: Tensor) -> tuple[int, ...]:
     shapes = [y.shape, logits.shape] if tau.numel() == 1 else [y.shape, logits.shape, tau.shape]
     try:
-        return tuple(torch.broadcast_shapes(*shapes))
+        return tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
     except RuntimeError:
         raise ValueError(_misfit(y, logits, tau)) from None
 
@@ -136,11 +145,18 @@ def _misfit(y: Tensor, logits: Tensor, tau: Tensor) -> str:
 
 
 def _log_prob(density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:
+    run: Operator = _evaluate
     if not torch.compiler.is_compiling() and transformed():
-        return _TransformedLogProb.apply(density, y, logits, tau)  # type: ignore[no-any-return, no-untyped-call]
-    if torch.is_grad_enabled() and (y.requires_grad or logits.requires_grad or tau.requires_grad):
-        return _LogProb.apply(density, y, logits, tau)  # type: ignore[no-any-return, no-untyped-call]
-    return _OPERATORS[density](y, logits, tau)  # type: ignore[no-any-return]
+        run = _TransformedLogProb.apply
+    elif torch.is_grad_enabled() and (y.requires_grad or logits.requires_grad or tau.requires_grad):
+        run = _LogProb.apply
+    log_prob: Tensor = run(density, y, logits, tau)
+    return log_prob
+
+
+def _evaluate(density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:
+    log_prob: Tensor = _OPERATORS[density](y, logits, tau)
+    return log_prob
 
 
 def _backward(ctx: Any, d: Tensor) -> tuple[None, Tensor, Tensor, Tensor | None]:
@@ -157,20 +173,20 @@ def _backward(ctx: Any, d: Tensor) -> tuple[None, Tensor, Tensor, Tensor | None]
 
 class _LogProb(Function):
     @staticmethod
-    def forward(ctx: Any, density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:
         ctx.density = density
         ctx.save_for_backward(y, logits, tau)
-        return _OPERATORS[density](y, logits, tau)  # type: ignore[no-any-return]
+        return _evaluate(density, y, logits, tau)
 
-    backward = staticmethod(_backward)  # type: ignore[assignment]
+    backward = staticmethod(_backward)
 
 
 class _TransformedLogProb(Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:  # type: ignore[override]
-        return _OPERATORS[density](y, logits, tau)  # type: ignore[no-any-return]
+    def forward(density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:
+        return _evaluate(density, y, logits, tau)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -178,10 +194,10 @@ class _TransformedLogProb(Function):
         ctx.save_for_backward(*inputs[1:])
         ctx.save_for_forward(*inputs[1:])
 
-    backward = staticmethod(_backward)  # type: ignore[assignment]
+    backward = staticmethod(_backward)
 
     @staticmethod
-    def jvp(ctx: Any, _density: None, *tangents: Tensor | None) -> Tensor:  # type: ignore[override]
+    def jvp(ctx: Any, _density: None, *tangents: Tensor | None) -> Tensor:
         y, logits, tau = ctx.saved_tensors
         rows = y.shape if _elementwise(ctx.density) else y.shape[:-1]
         ones = y.new_ones(rows)

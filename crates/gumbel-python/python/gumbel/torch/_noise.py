@@ -1,5 +1,8 @@
 """Where the noise of a sample begins: keys."""
 
+from collections.abc import Callable
+from typing import ParamSpec
+
 import torch
 from torch import Tensor
 
@@ -11,8 +14,15 @@ NoiseLike = Noise | torch.Generator | Tensor | None
 
 _LOW, _HIGH = -(2**63), 2**63 - 1
 
+P = ParamSpec("P")
 
-@torch.compiler.disable(reason="a gumbel.Noise cannot be traced: call gumbel.torch.key outside of the compiled function")
+
+def _uncompiled(reason: str) -> Callable[[Callable[P, Tensor]], Callable[P, Tensor]]:
+    """Compiled code breaks its graph at the function, and says why."""
+    return torch.compiler.disable(reason=reason)  # type: ignore[no-any-return, no-untyped-call]
+
+
+@_uncompiled("a gumbel.Noise cannot be traced: call gumbel.torch.key outside of the compiled function")
 def key(noise: Noise, count: int = 0) -> Tensor:
     """The key of a noise: its seed, id and position as bit patterns, int64 [3] on the CPU.
 
@@ -30,7 +40,7 @@ def key(noise: Noise, count: int = 0) -> Tensor:
     return torch.tensor(_native._torch_key(noise, count), dtype=torch.int64, device="cpu")
 
 
-@torch.compiler.disable(reason="a gumbel.Noise cannot be traced: call gumbel.torch.keys outside of the compiled function")
+@_uncompiled("a gumbel.Noise cannot be traced: call gumbel.torch.keys outside of the compiled function")
 def keys(noise: Noise, n: int) -> Tensor:
     """Keys of `noise.split(i)` for i from 0 to n - 1: int64 [n, 3] on the CPU.
 
@@ -55,7 +65,8 @@ def key_of(noise: NoiseLike, logits: Tensor) -> Tensor:
     if isinstance(noise, Tensor):
         return noise
     if isinstance(noise, torch.Generator):
-        return torch.randint(_LOW, _HIGH, (2,), generator=noise, device=noise.device).cpu()
+        words: Tensor = torch.randint(_LOW, _HIGH, (2,), generator=noise, device=noise.device)
+        return words.cpu()
     if isinstance(noise, Noise):
         return key(noise, logits.numel())
     raise TypeError(

@@ -18,7 +18,7 @@ from torch import Tensor
 from .. import _native
 from . import _composed
 
-_library = torch.library.Library("gumbel", "FRAGMENT")
+_library: Any = torch.library.Library("gumbel", "FRAGMENT")  # type: ignore[no-untyped-call]
 
 Operator = Callable[..., Any]
 
@@ -32,24 +32,25 @@ def define(schema: str, cpu: Operator, elsewhere: Operator, shapes: Operator) ->
     name = schema.split("(")[0]
     _library.define(schema, tags=(torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout))
     _library.impl(name, cpu, "CPU")
-    _library.impl(name, elsewhere, "CompositeExplicitAutograd")
+    _library.impl(name, torch.no_grad()(elsewhere), "CompositeExplicitAutograd")
     # Without it opcheck misses a kernel for gradients, and a call takes longer.
     _library.impl(name, torch.library.fallthrough_kernel, "Autograd")
     torch.library.register_fake(f"gumbel::{name}", shapes, lib=_library)
     base, _, overload = name.partition(".")
-    operator = getattr(getattr(torch.ops.gumbel, base), overload or "default")
+    operator: Operator = getattr(getattr(torch.ops.gumbel, base), overload or "default")
     torch.library.register_vmap(f"gumbel::{name}", partial(_examples, operator), lib=_library)
-    return operator  # type: ignore[no-any-return]
+    return operator
 
 
 def _examples(operator: Any, info: Any, in_dims: Sequence[int | None], *arguments: Any) -> tuple[Any, Any]:
     """An operator on every example at once."""
-    names = [argument.name for argument in operator._schema.arguments]
+    schema = operator._schema
+    names = [argument.name for argument in schema.arguments]
     given = dict(zip(names, zip(arguments, in_dims, strict=True), strict=True))
-    tau = given.pop("tau", None)
-    front = {name: _front(value, dim, info.batch_size) for name, (value, dim) in given.items()}
-    if tau is not None:
-        front["tau"] = _front_tau(*tau, like=next(iter(front.values())), name=operator._schema.name)
+    tau, dim = given.pop("tau", (None, None))
+    front = {name: _front(value, axis, info.batch_size) for name, (value, axis) in given.items()}
+    rows = front[names[0]].shape if _elementwise(schema.name) else (*front[names[0]].shape[:-1], 1)
+    front["tau"] = _front_tau(tau, dim, rows)
     result = operator(*(front[name] for name in names))
     return result, (0,) * len(result) if isinstance(result, tuple) else 0
 
@@ -60,15 +61,14 @@ def _front(value: Any, dim: int | None, size: int) -> Any:
     return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
 
 
-def _front_tau(tau: Any, dim: int | None, like: Tensor, name: str) -> Any:
-    """A temperature for every example: one of one element stays, others have the shape of the rows, with a last axis of 1."""
+def _front_tau(tau: Any, dim: int | None, rows: Sequence[int]) -> Any:
+    """A temperature for every example: one of one element stays, others get the shape of the rows."""
     if not isinstance(tau, Tensor) or (dim is None and tau.numel() == 1):
         return tau
-    shape = like.shape if _elementwise(name) else (*like.shape[:-1], 1)
-    tau = tau.expand(shape[0], *tau.shape) if dim is None else tau.movedim(dim, 0)
+    tau = tau.expand(rows[0], *tau.shape) if dim is None else tau.movedim(dim, 0)
     if tau[0].numel() == 1:
-        tau = tau.reshape(-1, *[1] * (len(shape) - 1))
-    return tau.expand(shape)
+        tau = tau.reshape(-1, *[1] * (len(rows) - 1))
+    return tau.expand(rows)
 
 
 def _elementwise(name: str) -> bool:
@@ -82,6 +82,11 @@ def _like(rows: Tensor, *_: Any) -> Tensor:
 
 def _two_like(rows: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
     return _like(rows), _like(rows)
+
+
+def _row_like(logits: Tensor, *_: Any) -> Tensor:
+    _composed.check(logits)
+    return logits.new_empty((*logits.shape[:-1], 1))
 
 
 def _indices(logits: Tensor, key: Tensor) -> Tensor:
@@ -171,6 +176,12 @@ top_k = define(
     _native._torch_top_k,
     _composed.top_k,
     _k_indices,
+)
+largest = define(
+    "largest(Tensor logits, Tensor tau) -> Tensor",
+    torch.no_grad()(_composed.largest),
+    _composed.largest,
+    _row_like,
 )
 noise = define(
     "noise(Tensor like, Tensor key, str law) -> Tensor",

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from .._native import Error
 from . import _ops
@@ -58,6 +59,8 @@ def gumbel_softmax(
     >>> gumbel.torch.gumbel_softmax(logits, 0.5, noise=gumbel.Noise(7))
     tensor([[0.8382, 0.1618, 0.0000]])
     """
+    if has_torch_function_unary(logits):
+        return handle_torch_function(gumbel_softmax, (logits,), logits, tau, hard, eps, dim, noise=noise)
     if eps != 1e-10:
         warnings.warn("`eps` is deprecated and has no effect", stacklevel=2)
     if hard:
@@ -78,6 +81,8 @@ def log_gumbel_softmax(
     >>> gumbel.torch.log_gumbel_softmax(torch.tensor([0.0, 1.0]), 0.01, noise=gumbel.Noise(7))
     tensor([  0.0000, -82.2432])
     """
+    if has_torch_function_unary(logits):
+        return handle_torch_function(log_gumbel_softmax, (logits,), logits, tau, dim, noise=noise)
     return _relaxed(LOG_SOFTMAX, logits, tau, dim, noise)
 
 
@@ -99,6 +104,8 @@ def straight_through(
     >>> logits.grad
     tensor([ 0.0504, -0.0496, -0.0009])
     """
+    if has_torch_function_unary(logits):
+        return handle_torch_function(straight_through, (logits,), logits, tau, dim, noise=noise)
     return _relaxed(STRAIGHT_THROUGH, logits, tau, dim, noise)
 
 
@@ -111,6 +118,8 @@ def gumbel_max(logits: Tensor, dim: int = -1, keepdim: bool = False, *, noise: N
     >>> gumbel.torch.gumbel_max(torch.tensor([[0.0, 1.0, 2.0]] * 4), noise=gumbel.Noise(7))
     tensor([0, 2, 1, 2])
     """
+    if has_torch_function_unary(logits):
+        return handle_torch_function(gumbel_max, (logits,), logits, dim, keepdim, noise=noise)
     rows = _rows(logits, dim)
     key = key_of(noise, rows)
     index: Tensor = _placed(lambda: _ops.gumbel_max(rows, key), rows, logits, dim)
@@ -126,6 +135,8 @@ def one_hot(logits: Tensor, dim: int = -1, *, noise: NoiseLike = None) -> Tensor
     >>> gumbel.torch.one_hot(torch.tensor([0.0, 1.0, 2.0]), noise=gumbel.Noise(7))
     tensor([1., 0., 0.])
     """
+    if has_torch_function_unary(logits):
+        return handle_torch_function(one_hot, (logits,), logits, dim, noise=noise)
     rows = _rows(logits, dim)
     key = key_of(noise, rows)
     hard: Tensor = _placed(lambda: _ops.one_hot(rows, key), rows, logits, dim)
@@ -142,6 +153,8 @@ def top_k(logits: Tensor, k: int, dim: int = -1, *, noise: NoiseLike = None) -> 
     >>> gumbel.torch.top_k(torch.tensor([0.0, 1.0, 2.0]), 2, noise=gumbel.Noise(7))
     tensor([0, 1])
     """
+    if has_torch_function_unary(logits):
+        return handle_torch_function(top_k, (logits,), logits, k, dim, noise=noise)
     rows = _rows(logits, dim)
     key = key_of(noise, rows)
     index: Tensor = _placed(lambda: _ops.top_k(rows, key, k), rows, logits, dim)
@@ -163,7 +176,7 @@ def patched() -> Iterator[None]:
     """
     functional = torch.nn.functional
     theirs = functional.gumbel_softmax
-    functional.gumbel_softmax = gumbel_softmax  # type: ignore[assignment]
+    functional.gumbel_softmax = gumbel_softmax
     try:
         yield
     finally:
@@ -181,15 +194,17 @@ def _relaxed(
 
 
 def _differentiable(sample: Differentiable, rows: Tensor, key: Tensor, tau: float | Tensor) -> Tensor:
-    tensor = isinstance(tau, Tensor)
+    y: Tensor | tuple[Tensor, Tensor]
     if torch.compiler.is_compiling():
         y = sample.plain.apply(rows, key, tau)
+    elif torch._C._is_tracing():
+        y = sample.traced(rows, key, tau)
     elif transformed():
         y = sample.transforms.apply(rows, key, tau)
-    elif torch.is_grad_enabled() and (rows.requires_grad or (tensor and tau.requires_grad)):
+    elif torch.is_grad_enabled() and (rows.requires_grad or (isinstance(tau, Tensor) and tau.requires_grad)):
         y = sample.plain.apply(rows, key, tau)
     else:
-        y = (sample.tensor if tensor else sample.number)(rows, key, tau)
+        y = (sample.tensor if isinstance(tau, Tensor) else sample.number)(rows, key, tau)
     return y[0] if isinstance(y, tuple) else y
 
 
@@ -207,8 +222,8 @@ def _temperature(tau: float | Tensor, logits: Tensor, dim: int) -> float | Tenso
     if not isinstance(tau, Tensor):
         if torch.compiler.is_compiling():
             # Whose value does not recompile, as that of a number would.
-            return torch.ones((), dtype=torch.float64) * tau
-        return float(tau)
+            return torch.ones((), dtype=torch.float64, device="cpu") * tau
+        return _number(tau)
     if not tau.is_floating_point():
         tau = tau.to(torch.float64)
     if tau.numel() == 1:
@@ -220,6 +235,13 @@ def _temperature(tau: float | Tensor, logits: Tensor, dim: int) -> float | Tenso
     except RuntimeError:
         text = f"tau must be a number, or have one element or a shape that broadcasts to {shape}"
         raise ValueError(f"{text}, got shape {list(tau.shape)}") from None
+
+
+def _number(tau: float) -> float:
+    try:
+        return tau.__float__()
+    except AttributeError:
+        raise TypeError(f"tau must be a number or a tensor, got {type(tau).__name__}") from None
 
 
 def _placed(run: Callable[[], R], rows: Tensor, logits: Tensor, dim: int) -> R:
