@@ -146,7 +146,7 @@ const _: () = {
 const BUFFER: c_int = 1;
 const EXECUTE: c_int = 3;
 const METADATA: c_int = 1;
-/// Not `INVALID_ARGUMENT`, which JAX turns into a `ValueError` when it calls a function again, and not when it does first.
+/// Data that a function does not take. `FAULT` in `_call.py` is its name.
 const OUT_OF_RANGE: c_int = 11;
 const INTERNAL: c_int = 13;
 

@@ -28,7 +28,7 @@ def categorical(
 
     A category of probability 1e-18 is drawn as often as it should be, in half precision too. With the same key, the index is
     that of the largest entry of `gumbel_softmax`. `mode` is accepted because `jax.random.categorical` has it; the noise does
-    not depend on it. The result has no gradient.
+    not depend on it. `out_sharding` places the result, as there. The result has no gradient.
 
     Shapes: logits [.., K, ..], with the categories on `axis`; result `shape`, to which the shape of the logits without `axis`
     broadcasts (the default). int32. Without `replace`, the samples that the leading axes of `shape` add are different
@@ -87,7 +87,8 @@ def gumbel(
     """Standard Gumbel noise from -4.2 to 67.2, never truncated and never infinite.
 
     That of `gumbel.Noise(a << 32 | b).gumbel` for a key with the words a, b. Half precision is single precision rounded, so
-    its tails are as full. `mode` is accepted because `jax.random.gumbel` has it; the noise does not depend on it.
+    its tails are as full. `mode` is accepted because `jax.random.gumbel` has it; the noise does not depend on it. `out_sharding` places the
+    result, as there.
 
     Shapes: result `shape`; `dtype` is float16, bfloat16, float32 or float64.
 
