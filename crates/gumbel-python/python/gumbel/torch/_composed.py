@@ -81,8 +81,7 @@ def top_k(logits: Tensor, key: Tensor, k: int) -> Tensor:
 
 def noise(like: Tensor, key: Tensor, law: str) -> Tensor:
     check(like)
-    host = torch.empty(like.shape, dtype=like.dtype, device="cpu")
-    return _native._torch_noise(host, key.cpu(), law).to(like.device)
+    return _native._torch_noise(like, key.cpu(), law).to(like.device, non_blocking=True)
 
 
 def on_host(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
@@ -99,11 +98,19 @@ def largest(logits: Tensor, tau: Temperature) -> Tensor:
         on_host(logits, torch.zeros(2, dtype=torch.int64), tau)
         return logits.new_empty((*logits.shape[:-1], 1))
     maximum = logits.amax(-1, keepdim=True)
-    valid = (logits < math.inf).all() & (maximum > -math.inf).all()
-    rounded = torch.as_tensor(tau, dtype=wide(logits).dtype, device=logits.device)
-    if not bool(valid & (rounded > 0).all() & (rounded < math.inf).all()):
+    # It is NaN if a logit is, infinite if one is, and -inf if there are only masks.
+    if not bool(maximum.isfinite().all() & _positive(tau, logits)):
         on_host(logits, torch.zeros(2, dtype=torch.int64), tau)
     return maximum
+
+
+def _positive(tau: Temperature, logits: Tensor) -> Tensor | bool:
+    """Whether temperatures are positive and finite in the type of the computation."""
+    dtype = wide(logits).dtype
+    if isinstance(tau, Tensor):
+        rounded = tau.to(logits.device, dtype)
+        return ((rounded > 0) & (rounded < math.inf)).all()
+    return 0 < torch.tensor(tau, dtype=dtype, device="cpu").item() < math.inf
 
 
 def _perturbed(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
@@ -117,7 +124,7 @@ def _perturbed(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
 
 def _tempered(halves: Tensor, tau: Temperature) -> Tensor:
     """Logits of the relaxed sample, the largest of which is 0 whatever the temperature."""
-    tau = torch.as_tensor(tau, dtype=halves.dtype, device=halves.device)
+    tau = tau.to(halves.device, halves.dtype) if isinstance(tau, Tensor) else tau
     gaps = halves - halves.amax(-1, keepdim=True)
     return torch.where(gaps == 0, 0.0, gaps / tau * 2)
 
