@@ -76,7 +76,7 @@ def entmax(logits: Tensor, alpha: float | Tensor = 1.5, tau: Temperature = 1.0) 
     >>> from gumbel.torch import sparse
     >>> logits = torch.tensor([1.0, 0.5, -0.5])
     >>> sparse.entmax(logits)
-    tensor([0.6340, 0.3612, 0.0048])
+    tensor([0.6712, 0.3240, 0.0048])
     >>> alpha = torch.tensor(2.0, requires_grad=True)
     >>> sparse.entmax(torch.tensor([0.5, 0.0]), alpha)[0].backward()
     >>> alpha.grad  # a larger alpha is sharper
@@ -95,7 +95,7 @@ def gumbel_sparsemax(logits: Tensor, tau: Temperature = 1.0, *, noise: NoiseLike
     >>> from gumbel.torch import sparse
     >>> y = sparse.gumbel_sparsemax(torch.zeros(1000), noise=gumbel.Noise(3))
     >>> y[y > 0]
-    tensor([1.])
+    tensor([0.7564, 0.2436])
     """
     return gumbel_entmax(logits, 2.0, tau, noise=noise)
 
@@ -112,7 +112,7 @@ def gumbel_entmax(
     >>> import gumbel, torch
     >>> from gumbel.torch import sparse
     >>> sparse.gumbel_entmax(torch.tensor([0.0, 1.0, 2.0]), noise=gumbel.Noise(3))
-    tensor([0., 0., 1.])
+    tensor([0.0995, 0.0000, 0.9005])
     """
     return entmax(_perturbed(logits, noise), alpha, tau).to(logits.dtype)
 
@@ -186,7 +186,7 @@ class _Entmax(Function):
         ctx.save_for_forward(*saved)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:  # type: ignore[override]
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         logits, y, alpha, tau = _saved(ctx)
         # Off the support a cotangent has no effect, even if it is NaN.
         dy = torch.where(y > 0, dy, 0.0)
@@ -197,7 +197,7 @@ class _Entmax(Function):
 
 class _EntmaxWithTangent(_Entmax):
     @staticmethod
-    def jvp(ctx: Any, dlogits: Tensor | None, dalpha: Tensor | None, dtau: Tensor | None) -> Tensor:  # type: ignore[override]
+    def jvp(ctx: Any, dlogits: Tensor | None, dalpha: Tensor | None, dtau: Tensor | None) -> Tensor:
         logits, y, alpha, tau = _saved(ctx)
         gaps = torch.zeros_like(y) if dlogits is None else torch.where(y > 0, dlogits, 0.0)
         if isinstance(dtau, Tensor):

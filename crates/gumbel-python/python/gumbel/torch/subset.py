@@ -116,8 +116,8 @@ def log_partition(logits: Tensor, k: int) -> Tensor:
 
     >>> import torch
     >>> from gumbel.torch import subset
-    >>> subset.log_partition(torch.zeros(5), 2).exp()  # pairs
-    tensor(10.0000)
+    >>> subset.log_partition(torch.zeros(5), 2)  # ln 10: there are ten pairs
+    tensor(2.3026)
     """
     _host.check(logits, "logits")
     return _host.apply(_LogPartition, _LogPartitionWithTangent, logits, k)
@@ -156,8 +156,8 @@ def entropy(logits: Tensor, k: int) -> Tensor:
 
     >>> import torch
     >>> from gumbel.torch import subset
-    >>> subset.entropy(torch.zeros(5), 2).exp()  # ten equally probable pairs
-    tensor(10.0000)
+    >>> subset.entropy(torch.zeros(5), 2)  # ln 10: ten equally probable pairs
+    tensor(2.3026)
     """
     _host.check(logits, "logits")
     theta = _host.centred(logits)
@@ -178,12 +178,12 @@ def kl(q: Tensor, p: Tensor, k: int) -> Tensor:
     >>> import torch
     >>> from gumbel.torch import subset
     >>> q = torch.tensor([90.0, 90.0, 0.0, 0.0, 0.0])
-    >>> subset.kl(q, torch.zeros(5), 2).exp()  # a certain pair against ten
-    tensor(10.0000)
+    >>> subset.kl(q, torch.zeros(5), 2)  # ln 10: a certain pair against ten
+    tensor(2.3026)
     """
     _host.check(q, "q")
     _host.check(p, "p")
-    theta, phi = torch.broadcast_tensors(_host.centred(q.double()), _host.centred(p.double()))
+    theta, phi = _host.centred(q.double()), _host.centred(p.double())
     infinite = torch.isneginf(phi) & ~torch.isneginf(theta)
     unused = torch.isneginf(theta) | infinite
     gaps = torch.where(unused, 0.0, theta) - torch.where(unused, 0.0, phi)
@@ -226,7 +226,7 @@ def relaxed_top_k(logits: Tensor, k: int, tau: Temperature, *, noise: NoiseLike 
     >>> import gumbel, torch
     >>> from gumbel.torch import subset
     >>> subset.relaxed_top_k(torch.tensor([0.0, 1.0, 2.0, 3.0]), 2, 0.5, noise=gumbel.Noise(1))
-    tensor([0.5073, 0.0154, 0.5216, 0.9557])
+    tensor([0.1035, 0.6743, 0.2549, 0.9672])
     """
     return _relaxed_top_k(logits, k, tau, noise)[0]
 
@@ -245,10 +245,10 @@ def straight_through_top_k(logits: Tensor, k: int, tau: Temperature, *, noise: N
     >>> logits = torch.zeros(4, requires_grad=True)
     >>> z = subset.straight_through_top_k(logits, 2, 0.5, noise=gumbel.Noise(1))
     >>> z.detach()
-    tensor([1., 0., 0., 1.])
+    tensor([1., 1., 0., 0.])
     >>> z[0].backward()
     >>> logits.grad
-    tensor([ 0.1, -0.1,  0.0,  0.0])
+    tensor([ 0.2759, -0.0727, -0.0629, -0.1403])
     """
     soft, key = _relaxed_top_k(logits, k, tau, noise)
     return _host.attach(_top_k_hot(logits.detach(), key, k), soft)
@@ -284,14 +284,14 @@ class _LogPartition(_OfLogits):
         return _log_partition(logits, k)
 
     @staticmethod
-    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:
         (logits,) = ctx.saved_tensors
         return d.unsqueeze(-1) * marginals(logits, ctx.k), None
 
 
 class _LogPartitionWithTangent(_LogPartition):
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:  # type: ignore[override]
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
         (logits,) = ctx.saved_tensors
         return (marginals(logits, ctx.k) * tangent).sum(-1)
 
@@ -302,14 +302,14 @@ class _Marginals(_OfLogits):
         return _marginals(logits, k)
 
     @staticmethod
-    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None]:
         (logits,) = ctx.saved_tensors
         return _host.last(_marginals_vjp, logits, d, ctx.k), None
 
 
 class _MarginalsWithTangent(_Marginals):
     @staticmethod
-    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:  # type: ignore[override]
+    def jvp(ctx: Any, tangent: Tensor, _: None) -> Tensor:
         # The covariance is symmetric.
         (logits,) = ctx.saved_tensors
         return _host.last(_marginals_vjp, logits, tangent, ctx.k)
@@ -329,7 +329,7 @@ class _RelaxedTopK(Function):
         ctx.save_for_backward(logits, key, *([tau] if ctx.tau is None else []))
 
     @staticmethod
-    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, d: Tensor) -> tuple[Tensor, None, None, None]:
         logits, key, *tau = ctx.saved_tensors
         slopes = _host.last(_relaxed_top_k_vjp, logits, d, key, ctx.k, tau[0] if tau else ctx.tau)
         return slopes, None, None, None
@@ -387,7 +387,7 @@ _relaxed_top_k_sample = _host.define(
 _relaxed_top_k_vjp = _host.define(
     "relaxed_top_k_vjp(Tensor logits, Tensor d, Tensor key, int k, float tau) -> Tensor",
     lambda logits, d, key, k, tau: _host.sampled(
-        lambda noise, *rows: vjp.relaxed_top_k_vjp(*rows, k, _host.number(tau, "tau"), noise=noise), key, logits, d
+        lambda noise, rows, d: vjp.relaxed_top_k_vjp(rows, d, k, _host.number(tau, "tau"), noise=noise), key, logits, d
     ),
     _host.like,
 )

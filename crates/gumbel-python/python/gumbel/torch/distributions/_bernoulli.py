@@ -12,11 +12,11 @@ from torch.types import Number, _size
 from .. import _ops
 from .._densities import binary_concrete_log_prob, relaxed_bernoulli_log_prob
 from .._noise import NoiseLike, key_of
-from ._parameters import Temperature, as_temperature, log_odds, positive_finite, scalar, single
-from ._pyro import Adaptable
+from ._parameters import Temperature, as_temperature, broadcast, log_odds, positive_finite, scalar, single
+from ._relaxed import Relaxed
 
 
-class LogitRelaxedBernoulli(Adaptable, relaxed_bernoulli.LogitRelaxedBernoulli):
+class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
     """Binary Concrete distribution in logit space: that of the logit of a relaxed bit.
 
     It is logistic, with mean logits / temperature. The density to train with: it is finite wherever the sample is. Log-odds of -inf
@@ -36,7 +36,7 @@ class LogitRelaxedBernoulli(Adaptable, relaxed_bernoulli.LogitRelaxedBernoulli):
     >>> from gumbel.torch.distributions import LogitRelaxedBernoulli
     >>> d = LogitRelaxedBernoulli(0.5, logits=torch.tensor(3.0).log())
     >>> d.rsample(noise=gumbel.Noise(7))
-    tensor(2.4951)
+    tensor(8.2887)
     >>> d.log_prob(torch.tensor(0.7))
     tensor(-2.2164)
     >>> d.entropy()  # 2 - ln 0.5
@@ -62,17 +62,12 @@ class LogitRelaxedBernoulli(Adaptable, relaxed_bernoulli.LogitRelaxedBernoulli):
         temperature = as_temperature(temperature, parameter.dtype, parameter.device)
         if temperature.numel() != 1 and given is not None:
             given = torch.as_tensor(given, dtype=parameter.dtype, device=parameter.device)
-            given = given.expand(torch.broadcast_shapes(given.shape, temperature.shape))
+            given = given.expand(broadcast(given.shape, temperature.shape))
             probs, logits = (given, logits) if logits is None else (probs, given)
         super().__init__(temperature, probs, logits, validate_args)
 
-    def expand(self, batch_shape: _size, _instance: Any = None) -> Any:
-        """The distribution with a larger batch; its parameters are expanded, not copied."""
-        new = self.__new__(type(self)) if _instance is None else _instance
-        return super().expand(batch_shape, _instance=new)
-
     @lazy_property
-    def logits(self) -> Tensor:  # type: ignore[override]
+    def logits(self) -> Tensor:
         """Log-odds: those that were given, or those of `probs`, which are infinite at exactly 0 and 1."""
         return log_odds(single(self.probs)).to(self.probs.dtype)
 
@@ -88,11 +83,6 @@ class LogitRelaxedBernoulli(Adaptable, relaxed_bernoulli.LogitRelaxedBernoulli):
         certain = torch.isinf(odds)
         y = (torch.where(certain, 0.0, odds) + logistic) / scalar(self.temperature)
         return torch.where(certain, odds.detach(), y).to(self._param.dtype)
-
-    def sample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
-        """The sample of `rsample`, without a gradient."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, noise=noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats at each point. At infinite log-odds, 0 at these and -inf elsewhere."""
@@ -113,7 +103,7 @@ class LogitRelaxedBernoulli(Adaptable, relaxed_bernoulli.LogitRelaxedBernoulli):
         return torch.where(torch.isinf(self._odds), 0.0, entropy).to(self._param.dtype)
 
 
-class RelaxedBernoulli(Adaptable, relaxed_bernoulli.RelaxedBernoulli):
+class RelaxedBernoulli(Relaxed, relaxed_bernoulli.RelaxedBernoulli):
     """Binary Concrete (relaxed Bernoulli, Gumbel-sigmoid) distribution over the unit interval.
 
     A sample is the sigmoid of one of `LogitRelaxedBernoulli`, rounded into the open interval, so that its density is finite; infinite
@@ -143,29 +133,19 @@ class RelaxedBernoulli(Adaptable, relaxed_bernoulli.RelaxedBernoulli):
         base = LogitRelaxedBernoulli(temperature, probs, logits, validate_args)
         super(relaxed_bernoulli.RelaxedBernoulli, self).__init__(base, SigmoidTransform(), validate_args)
 
-    def expand(self, batch_shape: _size, _instance: Any = None) -> Any:
-        """The distribution with a larger batch; its parameters are expanded, not copied."""
-        new = self.__new__(type(self)) if _instance is None else _instance
-        return super().expand(batch_shape, _instance=new)
-
     @lazy_property
-    def logits(self) -> Tensor:  # type: ignore[override]
+    def logits(self) -> Tensor:
         """Log-odds of a one."""
         return self.base_dist.logits
 
     @lazy_property
-    def probs(self) -> Tensor:  # type: ignore[override]
+    def probs(self) -> Tensor:
         """Probabilities of a one."""
         return self.base_dist.probs
 
     def rsample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
         """A differentiable sample: sample_shape + batch_shape."""
         return in_open_interval(self.base_dist.rsample(sample_shape, noise=noise))
-
-    def sample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
-        """The sample of `rsample`, without a gradient."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, noise=noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats at each point, computed in log space. At 0 and 1 it is the limit."""

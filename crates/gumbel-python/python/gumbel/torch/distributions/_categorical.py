@@ -12,11 +12,11 @@ from torch.types import _size
 from .._densities import concrete_log_prob, exp_concrete_log_prob
 from .._noise import NoiseLike
 from .._samples import gumbel_softmax, log_gumbel_softmax
-from ._parameters import Temperature, as_temperature, batch_of, log, positive_finite, scalar, single
-from ._pyro import Adaptable
+from ._parameters import Temperature, as_temperature, batch_of, broadcast, log, positive_finite, scalar, single
+from ._relaxed import Relaxed
 
 
-class ExpRelaxedCategorical(Adaptable, relaxed_categorical.ExpRelaxedCategorical):
+class ExpRelaxedCategorical(Relaxed, relaxed_categorical.ExpRelaxedCategorical):
     """ExpConcrete distribution: that of the logarithm of a relaxed one-hot sample.
 
     The density to train with: it is finite wherever the sample is. It is relative to the log-ratios of the coordinates, and so is the
@@ -36,7 +36,7 @@ class ExpRelaxedCategorical(Adaptable, relaxed_categorical.ExpRelaxedCategorical
     >>> from gumbel.torch.distributions import ExpRelaxedCategorical
     >>> d = ExpRelaxedCategorical(0.05, logits=torch.tensor([80.0, -80.0, 0.0]))
     >>> d.log_prob(d.rsample(noise=gumbel.Noise(1)))  # finite, where the sample on the simplex rounds to a vertex
-    tensor(-8.2735)
+    tensor(-9.4580)
     >>> d.entropy()
     tensor(9.7983)
     """
@@ -63,12 +63,12 @@ class ExpRelaxedCategorical(Adaptable, relaxed_categorical.ExpRelaxedCategorical
         # Unnormalised: the same numbers as the functions of logits sample from.
         self._scores = log(single(given)) if logits is None else given
         self.temperature = as_temperature(temperature, given.dtype, given.device)
-        self._broadcast(torch.broadcast_shapes(self._categorical.batch_shape, batch_of(self.temperature)))
+        self._broadcast(broadcast(self._categorical.batch_shape, batch_of(self.temperature)))
         Distribution.__init__(self, self._categorical.batch_shape, given.shape[-1:], validate_args)
 
     def _broadcast(self, batch_shape: torch.Size) -> None:
         if batch_shape != self._categorical.batch_shape:
-            self._categorical = self._categorical.expand(batch_shape)
+            self._categorical = self._categorical.expand(batch_shape)  # type: ignore[no-untyped-call]
             self._scores = self._scores.expand(batch_shape + self._scores.shape[-1:])
 
     def expand(self, batch_shape: _size, _instance: Any = None) -> Any:
@@ -82,24 +82,19 @@ class ExpRelaxedCategorical(Adaptable, relaxed_categorical.ExpRelaxedCategorical
         return new
 
     @lazy_property
-    def logits(self) -> Tensor:  # type: ignore[override]
+    def logits(self) -> Tensor:
         """Normalised log-probabilities [.., K], -inf at masks."""
         given = "probs" in self._categorical.__dict__
         return (log(self._categorical.probs) if given else self._categorical.logits).to(self._dtype)
 
     @lazy_property
-    def probs(self) -> Tensor:  # type: ignore[override]
+    def probs(self) -> Tensor:
         """Probabilities [.., K], 0 at masks."""
         return self._categorical.probs.to(self._dtype)
 
     def rsample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
         """A differentiable sample, by `gumbel.torch.log_gumbel_softmax`: sample_shape + batch_shape + [K]."""
         return self._sample(log_gumbel_softmax, sample_shape, noise)
-
-    def sample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
-        """The sample of `rsample`, without a gradient."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, noise=noise)
 
     def _sample(self, function: Any, sample_shape: _size, noise: NoiseLike) -> Tensor:
         logits = self._scores.expand(self._extended_shape(sample_shape))
@@ -128,7 +123,7 @@ class ExpRelaxedCategorical(Adaptable, relaxed_categorical.ExpRelaxedCategorical
         return (n * harmonic - torch.lgamma(n) - (n - 1) * log_temperature).to(self._dtype)
 
 
-class RelaxedOneHotCategorical(Adaptable, relaxed_categorical.RelaxedOneHotCategorical):
+class RelaxedOneHotCategorical(Relaxed, relaxed_categorical.RelaxedOneHotCategorical):
     """Concrete (Gumbel-Softmax) distribution over the simplex.
 
     Samples are those of `gumbel.torch.gumbel_softmax`, which satisfy `support`. At a low temperature they have coordinates of exactly
@@ -140,7 +135,7 @@ class RelaxedOneHotCategorical(Adaptable, relaxed_categorical.RelaxedOneHotCateg
     >>> from gumbel.torch.distributions import RelaxedOneHotCategorical
     >>> d = RelaxedOneHotCategorical(0.7, logits=torch.tensor([2.0, 1.0, 0.5]).log())
     >>> d.rsample(noise=gumbel.Noise(7))
-    tensor([0.8672, 0.0790, 0.0538])
+    tensor([9.7270e-01, 2.6746e-02, 5.5353e-04])
     >>> d.log_prob(torch.tensor([0.2, 0.3, 0.5]))
     tensor(-0.7508)
     >>> d.log_prob(torch.tensor([1.0, 0.0, 0.0]))  # its limit
@@ -160,29 +155,19 @@ class RelaxedOneHotCategorical(Adaptable, relaxed_categorical.RelaxedOneHotCateg
         base = ExpRelaxedCategorical(temperature, probs, logits, validate_args)
         super(relaxed_categorical.RelaxedOneHotCategorical, self).__init__(base, ExpTransform(), validate_args)
 
-    def expand(self, batch_shape: _size, _instance: Any = None) -> Any:
-        """The distribution with a larger batch; its parameters are expanded, not copied."""
-        new = self.__new__(type(self)) if _instance is None else _instance
-        return super().expand(batch_shape, _instance=new)
-
     @lazy_property
-    def logits(self) -> Tensor:  # type: ignore[override]
+    def logits(self) -> Tensor:
         """Normalised log-probabilities [.., K], -inf at masks."""
         return self.base_dist.logits
 
     @lazy_property
-    def probs(self) -> Tensor:  # type: ignore[override]
+    def probs(self) -> Tensor:
         """Probabilities [.., K], 0 at masks."""
         return self.base_dist.probs
 
     def rsample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
         """A differentiable sample, by `gumbel.torch.gumbel_softmax`: sample_shape + batch_shape + [K]."""
         return self.base_dist._sample(gumbel_softmax, sample_shape, noise)
-
-    def sample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
-        """The sample of `rsample`, without a gradient."""
-        with torch.no_grad():
-            return self.rsample(sample_shape, noise=noise)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats at points [.., K] of the simplex: [..]. Its limit at an edge or a vertex, -inf off the support."""

@@ -4,7 +4,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributions import constraints
+from torch.distributions import biject_to, constraints, transform_to
+from torch.distributions.transforms import ExpTransform
 
 Temperature = float | Tensor
 
@@ -17,6 +18,8 @@ class PositiveFinite(constraints.Constraint):
 
 
 positive_finite = PositiveFinite()
+for registry in (biject_to, transform_to):
+    registry.register(positive_finite, lambda _: ExpTransform())  # type: ignore[no-untyped-call]
 
 
 def single(parameter: Tensor) -> Tensor:
@@ -45,6 +48,11 @@ def batch_of(temperature: Tensor) -> torch.Size:
         shape = list(temperature.shape)
         raise ValueError(f"temperature must have one element or shape [.., 1], got {shape}; unsqueeze(-1) it for one a row")
     return temperature.shape[:-1]
+
+
+def broadcast(*shapes: torch.Size) -> torch.Size:
+    """The shape that shapes broadcast to."""
+    return torch.Size(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
 
 
 def log(probs: Tensor) -> Tensor:
