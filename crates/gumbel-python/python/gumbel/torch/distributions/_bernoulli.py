@@ -12,7 +12,16 @@ from torch.types import Number, _size
 from .. import _ops
 from .._densities import binary_concrete_log_prob, relaxed_bernoulli_log_prob
 from .._noise import NoiseLike, key_of
-from ._parameters import Temperature, as_temperature, broadcast, log_odds, positive_finite, scalar, single
+from ._parameters import (
+    Temperature,
+    as_floats,
+    as_temperature,
+    broadcast,
+    log_odds,
+    positive_finite,
+    scalar,
+    single,
+)
 from ._relaxed import Relaxed
 
 
@@ -57,6 +66,7 @@ class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
         logits: Tensor | Number | None = None,
         validate_args: bool | None = None,
     ) -> None:
+        probs, logits = as_floats(probs), as_floats(logits)
         given = logits if probs is None else probs
         parameter = given if isinstance(given, Tensor) else torch.empty(())
         temperature = as_temperature(temperature, parameter.dtype, parameter.device)

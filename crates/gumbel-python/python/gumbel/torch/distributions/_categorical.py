@@ -12,7 +12,17 @@ from torch.types import _size
 from .._densities import concrete_log_prob, exp_concrete_log_prob
 from .._noise import NoiseLike
 from .._samples import gumbel_softmax, log_gumbel_softmax
-from ._parameters import Temperature, as_temperature, batch_of, broadcast, log, positive_finite, scalar, single
+from ._parameters import (
+    Temperature,
+    as_floats,
+    as_temperature,
+    batch_of,
+    broadcast,
+    log,
+    positive_finite,
+    scalar,
+    single,
+)
 from ._relaxed import Relaxed
 
 
@@ -54,6 +64,7 @@ class ExpRelaxedCategorical(Relaxed, relaxed_categorical.ExpRelaxedCategorical):
         logits: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
+        probs, logits = as_floats(probs), as_floats(logits)
         given = logits if probs is None else probs
         self._categorical = Categorical(
             None if probs is None else single(probs), None if logits is None else single(logits), validate_args

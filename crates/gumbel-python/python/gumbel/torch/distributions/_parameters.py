@@ -22,9 +22,16 @@ for registry in (biject_to, transform_to):
     registry.register(positive_finite, lambda _: ExpTransform())  # type: ignore[no-untyped-call]
 
 
+def as_floats(parameter: Any) -> Any:
+    """A parameter, with a tensor of integers as floats."""
+    if isinstance(parameter, Tensor) and not parameter.is_floating_point():
+        return parameter.to(torch.get_default_dtype())
+    return parameter
+
+
 def single(parameter: Tensor) -> Tensor:
     """A parameter in single precision or better."""
-    return parameter.float() if parameter.is_floating_point() and parameter.itemsize < 4 else parameter
+    return parameter.float() if parameter.itemsize < 4 else parameter
 
 
 def as_temperature(temperature: Temperature, dtype: torch.dtype, device: torch.device) -> Tensor:
