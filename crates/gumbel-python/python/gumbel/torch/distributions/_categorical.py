@@ -17,6 +17,7 @@ from ._parameters import (
     as_floats,
     as_temperature,
     batch_of,
+    bounded,
     broadcast,
     log,
     positive_finite,
@@ -184,7 +185,7 @@ class RelaxedOneHotCategorical(Relaxed, relaxed_categorical.RelaxedOneHotCategor
         """Log-density in nats at points [.., K] of the simplex: [..]. Its limit at an edge or a vertex, -inf off the support."""
         if self._validate_args:
             self._validate_sample(value)
-        return self.base_dist._log_prob(concrete_log_prob, value)
+        return self.base_dist._log_prob(concrete_log_prob, bounded(value))
 
     def _validate_sample(self, value: Tensor) -> None:
         """Checks in double precision, and takes numbers in half precision that sum to one as nearly as these can."""
