@@ -52,7 +52,7 @@ impl<'py> Rows<'py, 1> {
         let axis = checked_axis(given.py(), axis, shape.len())?;
         let last = axis + 1 == shape.len();
         let float = Float::of(&array);
-        let array = if last { array } else { moved(&array, axis as isize, -1)? };
+        let array = if last { array } else { moved(&array, axis, shape.len() - 1)? };
         Ok(Self {
             py: given.py(),
             floats: [in_order(&array, float)?],
@@ -166,7 +166,7 @@ impl<'py, const N: usize> Rows<'py, N> {
         if self.axis + 1 >= self.shape.len() {
             return Ok(result);
         }
-        let array = moved(result.cast::<PyUntypedArray>()?, -1, self.axis as isize)?;
+        let array = moved(result.cast::<PyUntypedArray>()?, self.shape.len() - 1, self.axis)?;
         ascontiguous(&array).map(Bound::into_any)
     }
 
@@ -342,7 +342,7 @@ impl<'a, 'py, const N: usize> Arrays<'a, 'py, N> {
                 array = broadcast_to(&array, expected)?;
             }
             if argument.full && axis + 1 < shape.len() {
-                array = moved(&array, axis as isize, -1)?;
+                array = moved(&array, axis, shape.len() - 1)?;
             }
             floats.push(in_order(&array, float)?);
         }

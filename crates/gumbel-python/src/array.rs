@@ -212,11 +212,13 @@ fn writeable<'py>(out: &Bound<'py, PyUntypedArray>) -> PyResult<Output<'py>> {
 /// The array with an axis at another place.
 pub fn moved<'py>(
     array: &Bound<'py, PyUntypedArray>,
-    from: isize,
-    to: isize,
+    from: usize,
+    to: usize,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let moveaxis = numpy_function(array.py(), &MOVE_AXIS, "moveaxis")?;
-    Ok(moveaxis.call1((array, from, to))?.cast_into()?)
+    // numpy.moveaxis takes longer than a small kernel.
+    let mut axes: Vec<usize> = (0..array.ndim()).filter(|&axis| axis != from).collect();
+    axes.insert(to, from);
+    Ok(array.call_method1("transpose", (PyTuple::new(array.py(), axes)?,))?.cast_into()?)
 }
 
 /// The array in C order.
@@ -246,7 +248,6 @@ static ARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static AS_ARRAY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static AS_CONTIGUOUS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static BROADCAST_TO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static MOVE_AXIS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static ZEROS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 fn numpy_function<'py>(

@@ -102,7 +102,7 @@ pub fn read_environment() -> PyResult<()> {
 
 /// Set the number of threads of large calls; 0 is the default: the cores that this process may use.
 ///
-/// No result depends on it. The environment variable `GUMBEL_NUM_THREADS` sets it at import. `gumbel.torch` uses
+/// From 0 to 1024, or it raises `ValueError`. No result depends on it. The environment variable `GUMBEL_NUM_THREADS` sets it at import. `gumbel.torch` uses
 /// `torch.get_num_threads()` threads unless this function or the variable sets another number.
 ///
 /// >>> import gumbel

@@ -1,8 +1,8 @@
 """Samples of discrete variables and their relaxations on NumPy arrays.
 
 Randomness is an argument: `noise=` is a `Noise`, or a `numpy.random.Generator`. Arrays are of float16, float32 or float64,
-in any layout; the categories lie on the last axis or on `axis`, and a logit of -inf masks its category. Lists are taken.
-Results are new arrays in C order. What cannot be computed raises `Error`, which says where it is; no NaN is returned.
+in any layout; the categories lie on the last axis or on `axis`, and a logit of -inf masks its category. Lists are taken,
+and arguments of several types are promoted as NumPy does. Results are new arrays in C order. What cannot be computed raises `Error`, which says where it is; no NaN is returned.
 `gumbel.vjp` holds the vector-Jacobian products.
 
 >>> import gumbel, numpy as np

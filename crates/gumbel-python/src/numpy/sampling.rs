@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 ///
 /// A logit of -inf masks its category: its entry is exactly 0. The largest entry is that of `gumbel_max` with the same noise,
 /// at every temperature. Float16 is computed in single precision and rounded, so it draws the same categories. Float64
-/// serves as a reference: it takes about ten times as long as float32.
+/// serves as a reference: it takes about fifteen times as long as float32.
 ///
 /// `noise` is a `Noise`, which moves past one number for each logit, also if this raises; or a `numpy.random.Generator`,
 /// of which two words are drawn. `out` is an array for the result: C-contiguous, of the shape and the type of the logits, and
