@@ -10,7 +10,7 @@ use pyo3::exceptions::{PyImportError, PyTypeError};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyCapsule, PyCapsuleMethods, PyTuple, PyType};
+use pyo3::types::{IntoPyDict, PyCapsule, PyCapsuleMethods, PyDict, PyTuple, PyType};
 use std::ffi::{c_int, c_void};
 use std::marker::PhantomData;
 
@@ -113,12 +113,14 @@ impl Number for i64 {
     const KIND: Kind = Kind::I64;
 }
 
-/// A tensor on the CPU, borrowed from the object that owns it.
+/// A tensor, borrowed from the object that owns it.
 pub struct View<'a> {
     data: *mut c_void,
     pub kind: Kind,
     pub shape: Vec<usize>,
-    /// Whether the numbers lie in C order, without gaps, and aligned for their type.
+    /// Whether the memory is that of the host.
+    on_cpu: bool,
+    /// Whether the numbers lie there in C order, without gaps, and aligned for their type.
     pub in_order: bool,
     owner: PhantomData<&'a ()>,
 }
@@ -129,13 +131,17 @@ impl<'a> View<'a> {
     /// # Errors
     /// `TypeError` if it is no tensor, or on another device, or has no memory of its own (a fake tensor, a wrapper).
     pub fn of(tensor: &'a Bound<'_, PyAny>) -> PyResult<Self> {
-        let raw = read(tensor)?;
-        let device = raw.device.kind;
-        let view = Self::from_raw(raw);
-        if device != CPU || (view.data.is_null() && view.len() > 0) {
-            return Err(PyTypeError::new_err("expected a tensor with memory on the CPU"));
+        let view = Self::anywhere(tensor)?;
+        if view.on_cpu {
+            Ok(view)
+        } else {
+            Err(PyTypeError::new_err("expected a tensor with memory on the CPU"))
         }
-        Ok(view)
+    }
+
+    /// The type and the shape of a tensor on any device; its numbers only if that is the CPU.
+    pub fn anywhere(tensor: &'a Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self::from_raw(read(tensor)?))
     }
 
     fn from_raw(raw: RawTensor) -> Self {
@@ -150,11 +156,12 @@ impl<'a> View<'a> {
             },
         };
         let kind = Kind::of(raw.dtype);
+        let shape: Vec<_> = lengths.iter().map(|&length| length as usize).collect();
+        let on_cpu = raw.device.kind == CPU && (!raw.data.is_null() || shape.contains(&0));
         let data = raw.data.wrapping_byte_add(raw.byte_offset as usize);
         let aligned = (data as usize).is_multiple_of(kind.bytes());
-        let in_order = aligned && is_in_order(lengths, strides);
-        let shape = lengths.iter().map(|&length| length as usize).collect();
-        Self { data, kind, shape, in_order, owner: PhantomData }
+        let in_order = on_cpu && aligned && is_in_order(lengths, strides);
+        Self { data, kind, shape, on_cpu, in_order, owner: PhantomData }
     }
 
     /// How many numbers the tensor holds.
@@ -202,6 +209,18 @@ impl<'py> Fresh<'py> {
     /// A new tensor of the type of another.
     pub fn floats(like: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
         Ok(Self(like.call_method1("new_empty", (PyTuple::new(like.py(), shape)?,))?))
+    }
+
+    /// A new tensor on the CPU of the type of another, which may be on a device: then in memory that is fast to copy there.
+    pub fn on_host(like: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
+        static EMPTY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let py = like.py();
+        let options = PyDict::new(py);
+        options.set_item("dtype", like.getattr("dtype")?)?;
+        options.set_item("device", "cpu")?;
+        options.set_item("pin_memory", like.getattr("is_cuda")?)?;
+        let function = EMPTY.import(py, "torch", "empty")?;
+        Ok(Self(function.call((PyTuple::new(py, shape)?,), Some(&options))?))
     }
 
     /// A new tensor of int64.

@@ -35,13 +35,13 @@ pub fn run<const I: usize, const O: usize>(
     part: Part<'_, I, O>,
 ) -> Result<(), Error> {
     let Part { first, inputs, outputs, .. } = part;
-    match inputs[0] {
-        Slice::F16(_) | Slice::Bf16(_) => in_single(kernel, Part { inputs, outputs, ..part }),
-        Slice::F32(_) => {
+    match outputs[0] {
+        SliceMut::F16(_) | SliceMut::Bf16(_) => in_single(kernel, Part { inputs, outputs, ..part }),
+        SliceMut::F32(_) => {
             let (inputs, outputs) = (all_of_kind!(Slice, F32, inputs), all_of_kind!(SliceMut, F32, outputs));
             numbered(kernel.run(first, inputs, outputs), first)
         }
-        Slice::F64(_) => {
+        SliceMut::F64(_) => {
             let (inputs, outputs) = (all_of_kind!(Slice, F64, inputs), all_of_kind!(SliceMut, F64, outputs));
             numbered(kernel.run(first, inputs, outputs), first)
         }

@@ -3,8 +3,8 @@
 use super::keys::{Piece, Streams, Taus};
 use super::parts::Part;
 use super::reals::{self, RealKernel, numbered};
-use super::tensors::{Floats, run};
-use crate::dlpack::Fresh;
+use super::tensors::{Floats, check_floats, run};
+use crate::dlpack::{Fresh, View};
 use crate::draw::{self, Relaxed};
 use crate::error::Layout;
 use crate::rows::temperature;
@@ -92,18 +92,19 @@ fn top_k<'py>(logits: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>, k: i64) -> Te
     Ok(out.into_tensor())
 }
 
-/// Noise of the shape and the type of a tensor.
+/// Noise of the shape and the type of a tensor of any device, on the CPU.
 #[pyfunction(name = "_torch_noise")]
 fn noise<'py>(like: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>, law: &str) -> Tensor<'py> {
-    let law = Law::named(law)?;
-    let rows = Rows::of(Floats::new("like", like)?, key)?;
-    let mut out = Fresh::like(&rows.logits.tensor)?;
-    let parts = rows.parts(&Taus::All(1.0), [out.floats_mut()?])?;
-    let k = rows.logits.k();
-    let fill = |(Piece { stream, .. }, part): (Piece, Part<'_, 1, 1>)| {
+    let (law, View { kind, shape, .. }) = (Law::named(law)?, View::anywhere(like)?);
+    check_floats("like", like, kind)?;
+    let (k, batch) = shape.split_last().map_or((1, &[][..]), |(&k, batch)| (k, batch));
+    let (count, streams) = (batch.iter().product(), Streams::new(key, batch, k)?);
+    let mut out = Fresh::on_host(like, &shape)?;
+    let parts = Part::all(count, [], [out.floats_mut()?]).divide(streams.pieces(k, &Taus::All(1.0)));
+    let fill = |(Piece { stream, .. }, part): (Piece, Part<'_, 0, 1>)| {
         reals::run(&Noise { law, stream, before: part.first * k, k }, part)
     };
-    rows.run(parts, fill)?;
+    run(like.py(), count * k, Layout::rows(&shape, batch.len()), parts, fill)?;
     Ok(out.into_tensor())
 }
 
@@ -235,7 +236,7 @@ impl Law {
     }
 }
 
-/// Noise, for as many numbers as there are in the input.
+/// Noise of a law.
 struct Noise {
     law: Law,
     stream: Stream,
@@ -244,8 +245,8 @@ struct Noise {
     k: usize,
 }
 
-impl RealKernel<1, 1> for Noise {
-    fn run<T: Real>(&self, first: usize, _like: [&[T]; 1], [out]: [&mut [T]; 1]) -> Result<(), Error> {
+impl RealKernel<0, 1> for Noise {
+    fn run<T: Real>(&self, first: usize, _: [&[T]; 0], [out]: [&mut [T]; 1]) -> Result<(), Error> {
         let stream = self.stream.skip((first * self.k - self.before) as u64);
         match self.law {
             Law::Uniform => law::uniform(stream, out),

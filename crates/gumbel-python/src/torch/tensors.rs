@@ -21,11 +21,7 @@ impl<'py> Floats<'py> {
     /// A tensor, copied if its numbers are not in order.
     pub fn new(name: &str, given: &Bound<'py, PyAny>) -> PyResult<Self> {
         let View { kind, shape, in_order, .. } = View::of(given)?;
-        if matches!(kind, Kind::I64 | Kind::Other) {
-            let dtype = given.getattr("dtype")?;
-            let text = format!("{name} must be float16, bfloat16, float32 or float64, got {dtype}");
-            return Err(PyTypeError::new_err(text));
-        }
+        check_floats(name, given, kind)?;
         let tensor = if in_order { given.clone() } else { in_new_memory(given)? };
         Ok(Self { tensor, shape, kind })
     }
@@ -77,6 +73,16 @@ impl<'py> Floats<'py> {
         }
         Ok(())
     }
+}
+
+/// Checks that a tensor is of a type that operators take.
+pub fn check_floats(name: &str, tensor: &Bound<'_, PyAny>, kind: Kind) -> PyResult<()> {
+    if !matches!(kind, Kind::I64 | Kind::Other) {
+        return Ok(());
+    }
+    let dtype = tensor.getattr("dtype")?;
+    let text = format!("{name} must be float16, bfloat16, float32 or float64, got {dtype}");
+    Err(PyTypeError::new_err(text))
 }
 
 /// A copy in C order. `contiguous` keeps a tensor that is not aligned.

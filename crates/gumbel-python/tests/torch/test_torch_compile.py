@@ -96,14 +96,36 @@ def test_every_function_compiles_in_one_graph():
             top_k(x, 2, noise=of),
             one_hot(x, noise=many),
             exp_concrete_log_prob(x, x, 0.5),
-            torch.vmap(lambda x, k: gumbel_softmax(x, 0.5, noise=k))(x, many),
-            torch.func.grad(lambda x: gumbel_softmax(x, 0.5, noise=of)[:, 0].sum())(x),
         )
 
     compiled, counter = graphs(everything)
     for found, expected in zip(compiled(x, of, many), everything(x, of, many), strict=True):
         assert torch.allclose(found, expected, atol=1e-6)
     assert counter.frame_count == 1
+
+
+def test_transformations_inside_of_compiled_code_are_right_or_refused():
+    """Before PyTorch 2.15, compiled code would take the gradient for zero."""
+    of, many, x = key(Noise(1)), keys(Noise(2), 8), logits(8, 5)
+
+    def inside(x, of, many):
+        return (
+            torch.vmap(lambda x, k: gumbel_softmax(x, 0.5, noise=k))(x, many),
+            torch.func.grad(lambda x: gumbel_softmax(x, 0.5, noise=of)[:, 0].sum())(x),
+            torch.func.grad(lambda x: exp_concrete_log_prob(x, x.flip(-1), 0.5).sum())(x),
+        )
+
+    expected = inside(x, of, many)
+    version = tuple(int(part) for part in torch.__version__.split(".")[:2])
+    for fullgraph in (False, True):
+        torch._dynamo.reset()
+        compiled = torch.compile(inside, backend="aot_eager", fullgraph=fullgraph)
+        if fullgraph and version < (2, 15):
+            with pytest.raises(Exception, match="require PyTorch 2.15"):
+                compiled(x, of, many)
+            continue
+        for found, right in zip(compiled(x, of, many), expected, strict=True):
+            assert torch.allclose(found, right, atol=1e-6) and right.abs().max() > 0.01
 
 
 def test_inductor_draws_and_repeats():

@@ -1,9 +1,11 @@
 """Samples of discrete variables and their relaxations on PyTorch's tensors."""
 
 try:
-    import torch as _torch  # noqa: F401
+    import torch as _torch
 except ImportError as error:
     raise ImportError("gumbel.torch requires PyTorch: pip install 'gumbel-softmax[torch]'") from error
+if not hasattr(_torch.Tensor, "__dlpack_c_exchange_api__"):
+    raise ImportError(f"gumbel.torch requires PyTorch 2.10 or later, got {_torch.__version__}")
 
 from ._densities import (
     binary_concrete_log_prob,

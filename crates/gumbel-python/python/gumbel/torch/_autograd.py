@@ -5,7 +5,7 @@ mode need it, takes twice as long to call, and one with a tangent cannot be comp
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,9 +15,32 @@ from . import _composed, _ops, _traced
 from ._composed import Temperature
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Before 2.15, compiled code takes the gradient of a function of autograd inside of `torch.func.grad` for zero.
+_NO_GRADIENT_INSIDE = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 15)
+
+
+def compiling() -> bool:
+    """Whether the call is compiled.
+
+    Where a gradient would be lost, compilation fails: then the code runs as it is, or `fullgraph=True` reports it.
+    """
+    if not torch.compiler.is_compiling():
+        return False
+    if _NO_GRADIENT_INSIDE and torch._C._are_functorch_transforms_active():
+        raise NotImplementedError("transformations of torch.func inside of compiled code require PyTorch 2.15 or later")
+    return True
+
+
 def transformed() -> bool:
     """Whether the call is inside a transformation of `torch.func` or of forward mode."""
     return bool(torch._C._are_functorch_transforms_active()) or forward_ad._current_level >= 0
+
+
+def uncompiled(function: F) -> F:
+    """Code that falls back from compilation is compiled piece by piece, and a gradient is no piece that can be."""
+    return torch.compiler.disable(function)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class Differentiable:
@@ -50,9 +73,10 @@ def _kept(ctx: Any) -> tuple[Tensor, Temperature]:
 
 
 def _in_tau(derivative: Tensor, dy: Tensor, tau: Tensor) -> Tensor:
-    """The cotangent of the temperature."""
+    """The cotangent of the temperature, from the derivative times the temperature."""
     rows = (derivative * dy).sum(-1, keepdim=True)
-    return (rows.sum().reshape(tau.shape) if tau.numel() == 1 else rows).to(tau.dtype)
+    sums = rows.sum().reshape(tau.shape) if tau.numel() == 1 else rows
+    return (sums / tau.to(sums.device)).to(tau.device, tau.dtype)
 
 
 def _softmax_backward(ctx: Any, dy: Tensor | None) -> tuple[Tensor | None, None, Tensor | None]:
@@ -67,7 +91,7 @@ def _softmax_backward(ctx: Any, dy: Tensor | None) -> tuple[Tensor | None, None,
         return dlogits, None, None
     assert isinstance(tau, Tensor)
     dy = torch.where(y == 0, 0.0, dy)
-    return dlogits, None, _in_tau(_composed.softmax_in_tau(y, tau), dy, tau)
+    return dlogits, None, _in_tau(_composed.softmax_in_tau(y), dy, tau)
 
 
 def _log_softmax_backward(ctx: Any, dy: Tensor | None) -> tuple[Tensor | None, None, Tensor | None]:
@@ -82,7 +106,7 @@ def _log_softmax_backward(ctx: Any, dy: Tensor | None) -> tuple[Tensor | None, N
         return dlogits, None, None
     assert isinstance(tau, Tensor)
     dy = torch.where(torch.isneginf(log_y), 0.0, dy)
-    return dlogits, None, _in_tau(_composed.log_softmax_in_tau(log_y, tau), dy, tau)
+    return dlogits, None, _in_tau(_composed.log_softmax_in_tau(log_y), dy, tau)
 
 
 def _straight_through_backward(
@@ -99,7 +123,7 @@ def _tangent(
     y, tau = _kept(ctx)
     tangent = torch.zeros_like(y) if dlogits is None else in_logits(y, dlogits, tau)
     if isinstance(dtau, Tensor):
-        tangent = tangent + (in_tau(y, tau) * dtau).to(y.dtype)
+        tangent = tangent + (in_tau(y) / tau * dtau).to(y.dtype)
     return tangent
 
 
@@ -146,7 +170,7 @@ class _TransformedSoftmax(Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _keep_for_both(ctx, output, inputs[2])
 
-    backward = staticmethod(_softmax_backward)
+    backward = staticmethod(uncompiled(_softmax_backward))
 
     @staticmethod
     def jvp(ctx: Any, dlogits: Tensor | None, _dkey: None, dtau: Tensor | None) -> Tensor:
@@ -166,7 +190,7 @@ class _TransformedLogSoftmax(Function):
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _keep_for_both(ctx, output, inputs[2])
 
-    backward = staticmethod(_log_softmax_backward)
+    backward = staticmethod(uncompiled(_log_softmax_backward))
 
     @staticmethod
     def jvp(ctx: Any, dlogits: Tensor | None, _dkey: None, dtau: Tensor | None) -> Tensor:
@@ -186,7 +210,7 @@ class _TransformedStraightThrough(Function):
         ctx.set_materialize_grads(False)
         _keep_for_both(ctx, output[1], inputs[2])
 
-    backward = staticmethod(_straight_through_backward)
+    backward = staticmethod(uncompiled(_straight_through_backward))
 
     @staticmethod
     def jvp(ctx: Any, dlogits: Tensor | None, _dkey: None, dtau: Tensor | None) -> tuple[Tensor, Tensor]:

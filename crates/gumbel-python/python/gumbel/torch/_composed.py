@@ -81,8 +81,7 @@ def top_k(logits: Tensor, key: Tensor, k: int) -> Tensor:
 
 def noise(like: Tensor, key: Tensor, law: str) -> Tensor:
     check(like)
-    host = torch.empty(like.shape, dtype=like.dtype, device="cpu")
-    return _native._torch_noise(host, key.cpu(), law).to(like.device)
+    return _native._torch_noise(like, key.cpu(), law).to(like.device, non_blocking=True)
 
 
 def on_host(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
@@ -99,11 +98,19 @@ def largest(logits: Tensor, tau: Temperature) -> Tensor:
         on_host(logits, torch.zeros(2, dtype=torch.int64), tau)
         return logits.new_empty((*logits.shape[:-1], 1))
     maximum = logits.amax(-1, keepdim=True)
-    valid = (logits < math.inf).all() & (maximum > -math.inf).all()
-    rounded = torch.as_tensor(tau, dtype=wide(logits).dtype, device=logits.device)
-    if not bool(valid & (rounded > 0).all() & (rounded < math.inf).all()):
+    # It is NaN if a logit is, infinite if one is, and -inf if there are only masks.
+    if not bool(maximum.isfinite().all() & _positive(tau, logits)):
         on_host(logits, torch.zeros(2, dtype=torch.int64), tau)
     return maximum
+
+
+def _positive(tau: Temperature, logits: Tensor) -> Tensor | bool:
+    """Whether temperatures are positive and finite in the type of the computation."""
+    dtype = wide(logits).dtype
+    if isinstance(tau, Tensor):
+        rounded = tau.to(logits.device, dtype)
+        return ((rounded > 0) & (rounded < math.inf)).all()
+    return 0 < torch.tensor(tau, dtype=dtype, device="cpu").item() < math.inf
 
 
 def _perturbed(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
@@ -117,7 +124,7 @@ def _perturbed(logits: Tensor, key: Tensor, tau: Temperature) -> Tensor:
 
 def _tempered(halves: Tensor, tau: Temperature) -> Tensor:
     """Logits of the relaxed sample, the largest of which is 0 whatever the temperature."""
-    tau = torch.as_tensor(tau, dtype=halves.dtype, device=halves.device)
+    tau = tau.to(halves.device, halves.dtype) if isinstance(tau, Tensor) else tau
     gaps = halves - halves.amax(-1, keepdim=True)
     return torch.where(gaps == 0, 0.0, gaps / tau * 2)
 
@@ -153,20 +160,29 @@ def log_softmax_jvp(log_y: Tensor, dlogits: Tensor, tau: Temperature) -> Tensor:
     return torch.where(masked, 0.0, (tangent - (y * tangent).sum(-1, keepdim=True)) / tau).to(log_y.dtype)
 
 
-def softmax_in_tau(y: Tensor, tau: Temperature) -> Tensor:
-    """The derivative of a relaxed sample in its temperature: -y (ln y - sum of y ln y) / tau, in the type of the computation."""
-    numbers = wide(y)
+def softmax_in_tau(y: Tensor) -> Tensor:
+    """The derivative of a relaxed sample in its temperature, times that: -y (ln y - sum of y ln y).
+
+    In double precision, because what is left to divide by the temperature may be beyond the range of single.
+    """
+    numbers = _double(y)
     weighted = torch.where(numbers == 0, 0.0, numbers * torch.where(numbers == 0, 1.0, numbers).log())
-    return (numbers * weighted.sum(-1, keepdim=True) - weighted) / tau
+    return numbers * weighted.sum(-1, keepdim=True) - weighted
 
 
-def log_softmax_in_tau(log_y: Tensor, tau: Temperature) -> Tensor:
-    """The derivative of the logarithm of a relaxed sample in its temperature: -(ln y - sum of y ln y) / tau, 0 at masks."""
-    numbers = wide(log_y)
+def log_softmax_in_tau(log_y: Tensor) -> Tensor:
+    """The same of the logarithm of a relaxed sample: -(ln y - sum of y ln y), 0 at masks."""
+    numbers = _double(log_y)
     masked = numbers == -math.inf
-    finite = torch.where(masked, 0.0, numbers)
+    # Sums of larger numbers times cotangents could be infinite of either sign, and the sum of these NaN.
+    finite = torch.where(masked, 0.0, numbers).clamp(min=-1e38 if numbers.dtype == torch.float32 else -1e150)
     weighted = torch.where(masked, 0.0, finite.exp() * finite)
-    return torch.where(masked, 0.0, (weighted.sum(-1, keepdim=True) - finite) / tau)
+    return torch.where(masked, 0.0, weighted.sum(-1, keepdim=True) - finite)
+
+
+def _double(tensor: Tensor) -> Tensor:
+    # MPS has no double precision.
+    return tensor.float() if tensor.device.type == "mps" else tensor.double()
 
 
 def checked_softmax_vjp(y: Tensor, dy: Tensor, tau: Temperature) -> Tensor:

@@ -10,7 +10,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 from .. import _native
 from . import _composed, _composed_densities
-from ._autograd import transformed
+from ._autograd import compiling, transformed, uncompiled
 from ._ops import Operator, define
 
 
@@ -146,7 +146,7 @@ def _misfit(y: Tensor, logits: Tensor, tau: Tensor) -> str:
 
 def _log_prob(density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:
     run: Operator = _evaluate
-    if not torch.compiler.is_compiling() and transformed():
+    if not compiling() and transformed():
         run = _TransformedLogProb.apply
     elif torch.is_grad_enabled() and (y.requires_grad or logits.requires_grad or tau.requires_grad):
         run = _LogProb.apply
@@ -194,7 +194,7 @@ class _TransformedLogProb(Function):
         ctx.save_for_backward(*inputs[1:])
         ctx.save_for_forward(*inputs[1:])
 
-    backward = staticmethod(_backward)
+    backward = staticmethod(uncompiled(_backward))
 
     @staticmethod
     def jvp(ctx: Any, _density: None, *tangents: Tensor | None) -> Tensor:

@@ -11,7 +11,7 @@ from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from .._native import Error
 from . import _ops
-from ._autograd import LOG_SOFTMAX, SOFTMAX, STRAIGHT_THROUGH, Differentiable, transformed
+from ._autograd import LOG_SOFTMAX, SOFTMAX, STRAIGHT_THROUGH, Differentiable, compiling, transformed
 from ._noise import NoiseLike, key_of
 
 R = TypeVar("R")
@@ -195,7 +195,7 @@ def _relaxed(
 
 def _differentiable(sample: Differentiable, rows: Tensor, key: Tensor, tau: float | Tensor) -> Tensor:
     y: Tensor | tuple[Tensor, Tensor]
-    if torch.compiler.is_compiling():
+    if compiling():
         y = sample.plain.apply(rows, key, tau)
     elif torch._C._is_tracing():
         y = sample.traced(rows, key, tau)
