@@ -113,7 +113,8 @@ def child(queue, seed, depth):
     if depth:
         inner = multiprocessing.get_context("fork").Process(target=child, args=(queue, seed, depth - 1))
         inner.start()
-        inner.join(120)
+        inner.join(60)
+        inner.kill()
         return
     soft = gumbel.gumbel_softmax(logits(2_000, 50), 0.5, noise=Noise(seed))
     try:

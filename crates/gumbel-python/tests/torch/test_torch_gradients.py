@@ -99,6 +99,16 @@ def test_gradients_at_masks_are_exactly_zero(sample):
         assert (second[0][masked] == 0).all() and second[0].isfinite().all() and second[1].isfinite()
 
 
+@pytest.mark.parametrize("sample", [*DIFFERENTIABLE, straight_through])
+@pytest.mark.parametrize("tau", [1e-45, 1e-39, 1e-20, 1e38])
+def test_slopes_at_extreme_temperatures_are_no_nan(sample, tau):
+    x = (logits(50, 5, seed=9, masked=True) * 1e30).requires_grad_()
+    temperature = torch.tensor(tau, dtype=torch.float64, requires_grad=True)
+    y = sample(x, temperature)
+    y.backward(logits(50, 5, seed=10))
+    assert not x.grad.isnan().any() and temperature.grad.isfinite()
+
+
 def test_a_single_unmasked_category_has_no_gradient():
     x = torch.tensor([[0.0, -torch.inf]], requires_grad=True)
     tau = torch.tensor(0.5, requires_grad=True)

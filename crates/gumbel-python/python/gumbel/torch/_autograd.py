@@ -73,9 +73,10 @@ def _kept(ctx: Any) -> tuple[Tensor, Temperature]:
 
 
 def _in_tau(derivative: Tensor, dy: Tensor, tau: Tensor) -> Tensor:
-    """The cotangent of the temperature."""
+    """The cotangent of the temperature, from the derivative times the temperature."""
     rows = (derivative * dy).sum(-1, keepdim=True)
-    return (rows.sum().reshape(tau.shape) if tau.numel() == 1 else rows).to(tau.dtype)
+    sums = rows.sum().reshape(tau.shape) if tau.numel() == 1 else rows
+    return (sums / tau.to(sums.device)).to(tau.device, tau.dtype)
 
 
 def _softmax_backward(ctx: Any, dy: Tensor | None) -> tuple[Tensor | None, None, Tensor | None]:
@@ -90,7 +91,7 @@ def _softmax_backward(ctx: Any, dy: Tensor | None) -> tuple[Tensor | None, None,
         return dlogits, None, None
     assert isinstance(tau, Tensor)
     dy = torch.where(y == 0, 0.0, dy)
-    return dlogits, None, _in_tau(_composed.softmax_in_tau(y, tau), dy, tau)
+    return dlogits, None, _in_tau(_composed.softmax_in_tau(y), dy, tau)
 
 
 def _log_softmax_backward(ctx: Any, dy: Tensor | None) -> tuple[Tensor | None, None, Tensor | None]:
@@ -105,7 +106,7 @@ def _log_softmax_backward(ctx: Any, dy: Tensor | None) -> tuple[Tensor | None, N
         return dlogits, None, None
     assert isinstance(tau, Tensor)
     dy = torch.where(torch.isneginf(log_y), 0.0, dy)
-    return dlogits, None, _in_tau(_composed.log_softmax_in_tau(log_y, tau), dy, tau)
+    return dlogits, None, _in_tau(_composed.log_softmax_in_tau(log_y), dy, tau)
 
 
 def _straight_through_backward(
@@ -122,7 +123,7 @@ def _tangent(
     y, tau = _kept(ctx)
     tangent = torch.zeros_like(y) if dlogits is None else in_logits(y, dlogits, tau)
     if isinstance(dtau, Tensor):
-        tangent = tangent + (in_tau(y, tau) * dtau).to(y.dtype)
+        tangent = tangent + (in_tau(y) / tau * dtau).to(y.dtype)
     return tangent
 
 

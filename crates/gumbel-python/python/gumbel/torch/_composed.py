@@ -160,20 +160,29 @@ def log_softmax_jvp(log_y: Tensor, dlogits: Tensor, tau: Temperature) -> Tensor:
     return torch.where(masked, 0.0, (tangent - (y * tangent).sum(-1, keepdim=True)) / tau).to(log_y.dtype)
 
 
-def softmax_in_tau(y: Tensor, tau: Temperature) -> Tensor:
-    """The derivative of a relaxed sample in its temperature: -y (ln y - sum of y ln y) / tau, in the type of the computation."""
-    numbers = wide(y)
+def softmax_in_tau(y: Tensor) -> Tensor:
+    """The derivative of a relaxed sample in its temperature, times that: -y (ln y - sum of y ln y).
+
+    In double precision, because what is left to divide by the temperature may be beyond the range of single.
+    """
+    numbers = _double(y)
     weighted = torch.where(numbers == 0, 0.0, numbers * torch.where(numbers == 0, 1.0, numbers).log())
-    return (numbers * weighted.sum(-1, keepdim=True) - weighted) / tau
+    return numbers * weighted.sum(-1, keepdim=True) - weighted
 
 
-def log_softmax_in_tau(log_y: Tensor, tau: Temperature) -> Tensor:
-    """The derivative of the logarithm of a relaxed sample in its temperature: -(ln y - sum of y ln y) / tau, 0 at masks."""
-    numbers = wide(log_y)
+def log_softmax_in_tau(log_y: Tensor) -> Tensor:
+    """The same of the logarithm of a relaxed sample: -(ln y - sum of y ln y), 0 at masks."""
+    numbers = _double(log_y)
     masked = numbers == -math.inf
-    finite = torch.where(masked, 0.0, numbers)
+    # Sums of larger numbers times cotangents could be infinite of either sign, and the sum of these NaN.
+    finite = torch.where(masked, 0.0, numbers).clamp(min=-1e38 if numbers.dtype == torch.float32 else -1e150)
     weighted = torch.where(masked, 0.0, finite.exp() * finite)
-    return torch.where(masked, 0.0, (weighted.sum(-1, keepdim=True) - finite) / tau)
+    return torch.where(masked, 0.0, weighted.sum(-1, keepdim=True) - finite)
+
+
+def _double(tensor: Tensor) -> Tensor:
+    # MPS has no double precision.
+    return tensor.float() if tensor.device.type == "mps" else tensor.double()
 
 
 def checked_softmax_vjp(y: Tensor, dy: Tensor, tau: Temperature) -> Tensor:

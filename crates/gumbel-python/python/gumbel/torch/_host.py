@@ -40,7 +40,7 @@ def define(schema: str, kernel: Callable[..., Tensor], shapes: Callable[..., Ten
 
 def tensor_of(number: Temperature) -> Tensor:
     """A number as a tensor. In compiled code another value does not recompile, as it does for a number."""
-    return number if isinstance(number, Tensor) else torch.ones((), dtype=torch.float64) * number
+    return number if isinstance(number, Tensor) else torch.ones((), dtype=torch.float64, device="cpu") * number
 
 
 def number(value: Temperature, name: str) -> float:

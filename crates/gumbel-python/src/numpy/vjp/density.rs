@@ -33,7 +33,7 @@ fn exp_concrete_log_prob_vjp<'py>(
 ) -> Three<'py> {
     let rows = Rows::equal([full("logits", logits), full("y", y), per_row("d", d)], -1)?;
     let k = rows.k();
-    let fail = |error: &Error| rows.raise(error, of_sample(error));
+    let fail = |error: &Error| rows.raise(error, 0);
     let results = rows.run([Some(k), Some(k), None], fail, |inputs, outputs| {
         compute!(inputs, outputs, |T, [logits, y, d], [of_logits, of_y, of_tau]| {
             let tau = temperature::<T>(tau)?;
@@ -68,7 +68,7 @@ fn concrete_log_prob_vjp<'py>(
 ) -> Three<'py> {
     let rows = Rows::equal([full("logits", logits), full("x", x), per_row("d", d)], -1)?;
     let k = rows.k();
-    let fail = |error: &Error| rows.raise(error, of_sample(error));
+    let fail = |error: &Error| rows.raise(error, 0);
     let results = rows.run([Some(k), Some(k), None], fail, |inputs, outputs| {
         compute!(inputs, outputs, |T, [logits, x, d], [of_logits, of_x, of_tau]| {
             let tau = temperature::<T>(tau)?;
@@ -100,7 +100,7 @@ fn binary_concrete_log_prob_vjp<'py>(
     tau: f64,
 ) -> Three<'py> {
     let rows = Rows::equal_elements([full("log_odds", log_odds), full("y", y), full("d", d)])?;
-    let fail = |error: &Error| rows.raise(error, of_sample(error));
+    let fail = |error: &Error| rows.raise(error, 0);
     let results = rows.run([None; 3], fail, |inputs, outputs| {
         compute!(inputs, outputs, |T, [log_odds, y, d], [of_log_odds, of_y, of_tau]| {
             let tau = temperature::<T>(tau)?;
@@ -132,7 +132,7 @@ fn relaxed_bernoulli_log_prob_vjp<'py>(
     tau: f64,
 ) -> Three<'py> {
     let rows = Rows::equal_elements([full("log_odds", log_odds), full("x", x), full("d", d)])?;
-    let fail = |error: &Error| rows.raise(error, of_sample(error));
+    let fail = |error: &Error| rows.raise(error, 0);
     let results = rows.run([None; 3], fail, |inputs, outputs| {
         compute!(inputs, outputs, |T, [log_odds, x, d], [of_log_odds, of_x, of_tau]| {
             let tau = temperature::<T>(tau)?;
@@ -140,11 +140,6 @@ fn relaxed_bernoulli_log_prob_vjp<'py>(
         })
     })?;
     Ok(results.into())
-}
-
-/// Whether the second argument, the sample, is at fault, and not the first, the parameters.
-fn of_sample(error: &Error) -> usize {
-    usize::from(matches!(error, Error::Sample { .. } | Error::NoMass { .. }))
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -12,7 +12,17 @@ from torch.types import Number, _size
 from .. import _ops
 from .._densities import binary_concrete_log_prob, relaxed_bernoulli_log_prob
 from .._noise import NoiseLike, key_of
-from ._parameters import Temperature, as_temperature, broadcast, log_odds, positive_finite, scalar, single
+from ._parameters import (
+    Temperature,
+    as_floats,
+    as_temperature,
+    bounded,
+    broadcast,
+    log_odds,
+    positive_finite,
+    scalar,
+    single,
+)
 from ._relaxed import Relaxed
 
 
@@ -57,6 +67,7 @@ class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
         logits: Tensor | Number | None = None,
         validate_args: bool | None = None,
     ) -> None:
+        probs, logits = as_floats(probs), as_floats(logits)
         given = logits if probs is None else probs
         parameter = given if isinstance(given, Tensor) else torch.empty(())
         temperature = as_temperature(temperature, parameter.dtype, parameter.device)
@@ -80,9 +91,12 @@ class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
         """A differentiable sample, (logits + logistic noise) / temperature: sample_shape + batch_shape."""
         odds = self._odds.expand(self._extended_shape(sample_shape))
         logistic = _ops.noise(odds.detach(), key_of(noise, odds), "logistic")
-        certain = torch.isinf(odds)
-        y = (torch.where(certain, 0.0, odds) + logistic) / scalar(self.temperature)
-        return torch.where(certain, odds.detach(), y).to(self._param.dtype)
+        certain, temperature = torch.isinf(odds), scalar(self.temperature)
+        finite = torch.where(certain, 0.0, odds)
+        if not self._validate_args:
+            # Raises the errors of parameters that nobody has checked.
+            binary_concrete_log_prob(torch.zeros_like(finite), finite.detach(), temperature.detach())
+        return torch.where(certain, odds.detach(), (finite + logistic) / temperature).to(self._param.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats at each point. At infinite log-odds, 0 at these and -inf elsewhere."""
@@ -151,7 +165,8 @@ class RelaxedBernoulli(Relaxed, relaxed_bernoulli.RelaxedBernoulli):
         """Log-density in nats at each point, computed in log space. At 0 and 1 it is the limit."""
         if self._validate_args:
             self._validate_sample(value)
-        return self.base_dist._log_prob(relaxed_bernoulli_log_prob, value, (self.base_dist._odds > 0).to(value.dtype))
+        one = (self.base_dist._odds > 0).to(value.dtype)
+        return self.base_dist._log_prob(relaxed_bernoulli_log_prob, bounded(value), one)
 
 
 def in_open_interval(y: Tensor) -> Tensor:

@@ -12,7 +12,18 @@ from torch.types import _size
 from .._densities import concrete_log_prob, exp_concrete_log_prob
 from .._noise import NoiseLike
 from .._samples import gumbel_softmax, log_gumbel_softmax
-from ._parameters import Temperature, as_temperature, batch_of, broadcast, log, positive_finite, scalar, single
+from ._parameters import (
+    Temperature,
+    as_floats,
+    as_temperature,
+    batch_of,
+    bounded,
+    broadcast,
+    log,
+    positive_finite,
+    scalar,
+    single,
+)
 from ._relaxed import Relaxed
 
 
@@ -54,6 +65,7 @@ class ExpRelaxedCategorical(Relaxed, relaxed_categorical.ExpRelaxedCategorical):
         logits: Tensor | None = None,
         validate_args: bool | None = None,
     ) -> None:
+        probs, logits = as_floats(probs), as_floats(logits)
         given = logits if probs is None else probs
         self._categorical = Categorical(
             None if probs is None else single(probs), None if logits is None else single(logits), validate_args
@@ -173,7 +185,7 @@ class RelaxedOneHotCategorical(Relaxed, relaxed_categorical.RelaxedOneHotCategor
         """Log-density in nats at points [.., K] of the simplex: [..]. Its limit at an edge or a vertex, -inf off the support."""
         if self._validate_args:
             self._validate_sample(value)
-        return self.base_dist._log_prob(concrete_log_prob, value)
+        return self.base_dist._log_prob(concrete_log_prob, bounded(value))
 
     def _validate_sample(self, value: Tensor) -> None:
         """Checks in double precision, and takes numbers in half precision that sum to one as nearly as these can."""

@@ -4,8 +4,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import Function
 from torch.distributions import biject_to, constraints, transform_to
 from torch.distributions.transforms import ExpTransform
+
+from .. import _host
 
 Temperature = float | Tensor
 
@@ -22,9 +25,16 @@ for registry in (biject_to, transform_to):
     registry.register(positive_finite, lambda _: ExpTransform())  # type: ignore[no-untyped-call]
 
 
+def as_floats(parameter: Any) -> Any:
+    """A parameter, with a tensor of integers as floats."""
+    if isinstance(parameter, Tensor) and not parameter.is_floating_point():
+        return parameter.to(torch.get_default_dtype())
+    return parameter
+
+
 def single(parameter: Tensor) -> Tensor:
     """A parameter in single precision or better."""
-    return parameter.float() if parameter.is_floating_point() and parameter.itemsize < 4 else parameter
+    return parameter.float() if parameter.itemsize < 4 else parameter
 
 
 def as_temperature(temperature: Temperature, dtype: torch.dtype, device: torch.device) -> Tensor:
@@ -67,3 +77,30 @@ def log_odds(probs: Tensor) -> Tensor:
     inside = torch.where(certain, 0.5, probs)
     odds = inside.log() - torch.log1p(-inside)
     return torch.where(certain, torch.where(probs == 0, -torch.inf, torch.inf), odds)
+
+
+def bounded(value: Tensor) -> Tensor:
+    """A point as it is, with a gradient in the range of the type. The slope of a density at a coordinate near 0 can be beyond it."""
+    return _host.apply(_Bounded, _BoundedWithTangent, value)
+
+
+class _Bounded(Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(value: Tensor) -> Tensor:
+        return value.view_as(value)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, d: Tensor) -> Tensor:
+        return torch.nan_to_num(d, nan=torch.nan)
+
+
+class _BoundedWithTangent(_Bounded):
+    @staticmethod
+    def jvp(ctx: Any, tangent: Tensor) -> Tensor:
+        return tangent.view_as(tangent)

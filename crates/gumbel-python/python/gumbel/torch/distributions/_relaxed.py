@@ -47,7 +47,9 @@ def _blank(cls: type[Relaxed]) -> Relaxed:
 
 
 def _adapted(cls: type[Any]) -> type[Any]:
-    """The class that Pyro can sample, or the class itself without Pyro."""
+    """The class that Pyro can sample, or the class itself without Pyro and in compiled code, which cannot make classes."""
+    if torch.compiler.is_compiling():
+        return cls
     mixin: Any = getattr(sys.modules.get("pyro.distributions.torch_distribution"), "TorchDistributionMixin", None)
     # Pyro may be half imported, and what is a subclass of Pyro's class already has the mixin.
     if mixin is None or not hasattr(sys.modules.get("pyro"), "sample") or issubclass(cls, mixin):
