@@ -279,4 +279,4 @@ def _match(logits: Tensor) -> Tensor:
     return zeros.scatter_(-1, columns.unsqueeze(-1), 1.0)
 
 
-_assignment = _host.define("assignment(Tensor logits) -> Tensor", _match, _host.like)
+_assignment = _host.define("assignment(Tensor matrices) -> Tensor", _match, _host.like)

@@ -361,7 +361,7 @@ _marginals = _host.define(
     _host.like,
 )
 _marginals_vjp = _host.define(
-    "subset_marginals_vjp(Tensor logits, Tensor d, int k) -> Tensor",
+    "subset_marginals_vjp(Tensor logits, Tensor dy, int k) -> Tensor",
     lambda logits, d, k: _host.result(vjp.subset_marginals_vjp(_host.array(logits), _host.array(d), k), logits),
     _host.like,
 )
@@ -385,7 +385,7 @@ _relaxed_top_k_sample = _host.define(
     _host.like,
 )
 _relaxed_top_k_vjp = _host.define(
-    "relaxed_top_k_vjp(Tensor logits, Tensor d, Tensor key, int k, float tau) -> Tensor",
+    "relaxed_top_k_vjp(Tensor logits, Tensor dy, Tensor key, int k, float tau) -> Tensor",
     lambda logits, d, key, k, tau: _host.sampled(
         lambda noise, rows, d: vjp.relaxed_top_k_vjp(rows, d, k, _host.number(tau, "tau"), noise=noise), key, logits, d
     ),
