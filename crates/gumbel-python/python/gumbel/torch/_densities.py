@@ -168,7 +168,7 @@ def _backward(ctx: Any, d: Tensor) -> tuple[None, Tensor, Tensor, Tensor | None]
     if not ctx.needs_input_grad[3]:
         return None, d_y, d_logits, None
     d_tau = d_taus.sum() if tau.numel() == 1 else d_taus
-    return None, d_y, d_logits, d_tau.reshape(tau.shape).to(tau.dtype)
+    return None, d_y, d_logits, d_tau.reshape(tau.shape).to(tau.device, tau.dtype)
 
 
 class _LogProb(Function):
