@@ -211,6 +211,12 @@ impl<'py> Fresh<'py> {
         Ok(Self(like.call_method1("new_empty", (PyTuple::new(like.py(), shape)?,))?))
     }
 
+    /// A new tensor of float64.
+    pub fn doubles(like: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
+        static FLOAT64: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        Self::of_dtype(like, shape, FLOAT64.import(like.py(), "torch", "float64")?)
+    }
+
     /// A new tensor on the CPU of the type of another, which may be on a device: then in memory that is fast to copy there.
     pub fn on_host(like: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
         static EMPTY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -226,9 +232,13 @@ impl<'py> Fresh<'py> {
     /// A new tensor of int64.
     pub fn words(like: &Bound<'py, PyAny>, shape: &[usize]) -> PyResult<Self> {
         static INT64: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        Self::of_dtype(like, shape, INT64.import(like.py(), "torch", "int64")?)
+    }
+
+    fn of_dtype(like: &Bound<'py, PyAny>, shape: &[usize], dtype: &Bound<'py, PyAny>) -> PyResult<Self> {
         let py = like.py();
-        let dtype = [("dtype", INT64.import(py, "torch", "int64")?)].into_py_dict(py)?;
-        Ok(Self(like.call_method("new_empty", (PyTuple::new(py, shape)?,), Some(&dtype))?))
+        let options = [("dtype", dtype)].into_py_dict(py)?;
+        Ok(Self(like.call_method("new_empty", (PyTuple::new(py, shape)?,), Some(&options))?))
     }
 
     /// The numbers of a tensor of floats.

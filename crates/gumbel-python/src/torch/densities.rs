@@ -27,7 +27,8 @@ fn log_prob<'py>(
     Ok(out.into_tensor())
 }
 
-/// The cotangents of the points, of the logits and of the temperature of each row, from that of the log-density.
+/// The cotangents of the points, of the logits and, in double precision, of the temperature of each row, from that of the
+/// log-density.
 #[pyfunction(name = "_torch_log_prob_vjp")]
 fn log_prob_vjp<'py>(
     density: &str,
@@ -40,9 +41,9 @@ fn log_prob_vjp<'py>(
     let d = Floats::new("d", d)?;
     points.y.check("d", &d, points.rows())?;
     let [mut d_y, mut d_logits] = [Fresh::like(&points.y.tensor)?, Fresh::like(&points.y.tensor)?];
-    let mut d_tau = Fresh::like(&d.tensor)?;
-    let outputs = [d_logits.floats_mut()?, d_y.floats_mut()?, d_tau.floats_mut()?];
-    points.each([points.logits.slice()?, points.y.slice()?, d.slice()?], outputs)?;
+    let slopes = points.vjp(&d, [d_logits.floats_mut()?, d_y.floats_mut()?])?;
+    let mut d_tau = Fresh::doubles(&d.tensor, points.rows())?;
+    d_tau.floats_mut()?.write(&slopes);
     Ok((d_y.into_tensor(), d_logits.into_tensor(), d_tau.into_tensor()))
 }
 
@@ -96,6 +97,31 @@ impl<'py> Points<'py> {
     /// The shape of the log-density.
     fn rows(&self) -> &[usize] {
         if self.density.binary() { &self.y.shape } else { self.y.batch() }
+    }
+
+    /// Writes the cotangents of the logits and of the points, and returns that of the temperature of each row.
+    fn vjp(&self, d: &Floats<'_>, [d_logits, d_y]: [SliceMut<'_>; 2]) -> PyResult<Vec<f64>> {
+        let inputs = [self.logits.slice()?, self.y.slice()?, d.slice()?];
+        if let Slice::F64(_) = inputs[0] {
+            let mut slopes = vec![0.0; d.len()];
+            self.each(inputs, [d_logits, d_y, SliceMut::F64(&mut slopes)])?;
+            return Ok(slopes);
+        }
+        let mut slopes = vec![0.0; d.len()];
+        self.each(inputs, [d_logits, d_y, SliceMut::F32(&mut slopes)])?;
+        if slopes.iter().all(|slope| slope.is_finite()) {
+            return Ok(slopes.into_iter().map(f64::from).collect());
+        }
+        self.slopes_in_double(inputs)
+    }
+
+    /// At the lowest temperatures the cotangent of the temperature is beyond the range of single precision.
+    fn slopes_in_double(&self, inputs: [Slice<'_>; 3]) -> PyResult<Vec<f64>> {
+        let wide = inputs.map(Slice::double);
+        let [mut d_logits, mut d_y, mut slopes] = wide.each_ref().map(|numbers| vec![0.0; numbers.len()]);
+        let outputs = [&mut d_logits, &mut d_y, &mut slopes].map(|numbers| SliceMut::F64(numbers));
+        self.each(wide.each_ref().map(|numbers| Slice::F64(numbers)), outputs)?;
+        Ok(slopes)
     }
 
     fn each<const I: usize, const O: usize>(

@@ -107,6 +107,20 @@ def test_derivatives_at_masks(log_prob):
         assert torch.allclose(one, other, atol=1e-10)
 
 
+@pytest.mark.parametrize("log_prob", ROWS + NUMBERS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("tau", [1e-44, 1e-20, 1e-6])
+def test_slopes_at_the_lowest_temperatures_are_numbers(log_prob, dtype, tau):
+    y, x = points(log_prob, 6, 3, dtype=dtype).requires_grad_(), logits(6, 3, dtype=dtype).requires_grad_()
+    temperature = torch.tensor(tau, dtype=torch.float64, requires_grad=True)
+    density = log_prob(y, x, temperature)
+    d = logits(*density.shape, seed=3, dtype=dtype)
+    density.backward(d)
+    free = 1 if log_prob in NUMBERS else 2  # the slope is about that over tau
+    assert temperature.grad.item() == pytest.approx(free * d.double().sum().item() / tau, rel=1e-2)
+    assert y.grad.isfinite().all() and x.grad.isfinite().all()
+
+
 def test_densities_integrate_to_one():
     """By a sum over a grid, in logit space and on the interval."""
     log_odds, tau = torch.tensor(0.4, dtype=torch.float64), 0.7

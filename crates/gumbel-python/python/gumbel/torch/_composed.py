@@ -165,14 +165,14 @@ def softmax_in_tau(y: Tensor) -> Tensor:
 
     In double precision, because what is left to divide by the temperature may be beyond the range of single.
     """
-    numbers = _double(y)
+    numbers = double(y)
     weighted = torch.where(numbers == 0, 0.0, numbers * torch.where(numbers == 0, 1.0, numbers).log())
     return numbers * weighted.sum(-1, keepdim=True) - weighted
 
 
 def log_softmax_in_tau(log_y: Tensor) -> Tensor:
     """The same of the logarithm of a relaxed sample: -(ln y - sum of y ln y), 0 at masks."""
-    numbers = _double(log_y)
+    numbers = double(log_y)
     masked = numbers == -math.inf
     # Sums of larger numbers times cotangents could be infinite of either sign, and the sum of these NaN.
     finite = torch.where(masked, 0.0, numbers).clamp(min=-1e38 if numbers.dtype == torch.float32 else -1e150)
@@ -180,8 +180,8 @@ def log_softmax_in_tau(log_y: Tensor) -> Tensor:
     return torch.where(masked, 0.0, weighted.sum(-1, keepdim=True) - finite)
 
 
-def _double(tensor: Tensor) -> Tensor:
-    # MPS has no double precision.
+def double(tensor: Tensor) -> Tensor:
+    """A tensor in double precision; in single on MPS, which has no other."""
     return tensor.float() if tensor.device.type == "mps" else tensor.double()
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import _native
-from ._composed import check, wide
+from ._composed import check, double, wide
 
 Triple = tuple[Tensor, Tensor, Tensor]
 
@@ -29,10 +29,10 @@ def log_prob(density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:
 
 
 def log_prob_vjp(density: str, y: Tensor, logits: Tensor, d: Tensor, tau: Tensor) -> Triple:
-    """The cotangents of the points, of the logits, and of the temperature of each row."""
+    """The cotangents of the points, of the logits and, in double precision, of the temperature of each row."""
     tau = tau.to(y.device, wide(y).dtype)
-    results = _VJPS[density](wide(y), wide(logits), wide(d), tau)
-    return results[0].to(y.dtype), results[1].to(y.dtype), results[2].to(y.dtype)
+    d_y, d_logits, d_tau = _VJPS[density](wide(y), wide(logits), wide(d), tau)
+    return d_y.to(y.dtype), d_logits.to(y.dtype), double(d_tau)
 
 
 def _inside_simplex(density: str, y: Tensor, logits: Tensor) -> Tensor:

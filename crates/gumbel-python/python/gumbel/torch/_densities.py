@@ -168,7 +168,7 @@ def _backward(ctx: Any, d: Tensor) -> tuple[None, Tensor, Tensor, Tensor | None]
     if not ctx.needs_input_grad[3]:
         return None, d_y, d_logits, None
     d_tau = d_taus.sum() if tau.numel() == 1 else d_taus
-    return None, d_y, d_logits, d_tau.reshape(tau.shape).to(tau.dtype)
+    return None, d_y, d_logits, d_tau.reshape(tau.shape).to(tau.device, tau.dtype)
 
 
 class _LogProb(Function):
@@ -223,8 +223,8 @@ def _fake(density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:
 def _fake_vjp(y: Tensor, logits: Tensor, d: Tensor, tau: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     _composed.check(y)
     in_order = torch.contiguous_format
-    d_y, d_tau = torch.empty_like(y, memory_format=in_order), torch.empty_like(d, memory_format=in_order)
-    return d_y, torch.empty_like(d_y), d_tau
+    d_y = torch.empty_like(y, memory_format=in_order)
+    return d_y, torch.empty_like(d_y), d.new_empty(d.shape, dtype=torch.float64)
 
 
 def _define(density: str) -> tuple[Operator, Operator]:
