@@ -73,3 +73,30 @@ def test_random_rows_give_numbers_or_typed_errors():
 
 
 NOISE = key(gumbel.Noise(5))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_on_a_cuda_device(dtype):
+    functions = [
+        lambda x: subset.straight_through(x, 2, noise=NOISE),
+        lambda x: subset.straight_through_top_k(x, 2, 0.5, noise=NOISE),
+        lambda x: subset.log_prob(x, 2, subset.k_hot(x, 2, noise=NOISE)),
+        lambda x: sparse.gumbel_entmax(x, torch.tensor(1.5), torch.tensor(0.5), noise=NOISE),
+        lambda x: permutation.straight_through_gumbel_sinkhorn(x, 0.5, noise=NOISE),
+        lambda x: permutation.straight_through_neural_sort(x, 0.5),
+        lambda x: distributions.RelaxedOneHotCategoricalStraightThrough(0.5, logits=x).rsample(noise=NOISE),
+        lambda x: distributions.RelaxedBernoulli(torch.tensor(0.5), logits=x).rsample(noise=NOISE),
+        lambda x: distributions.ExpRelaxedCategorical(0.5, logits=x).entropy(),
+    ]
+    for function in functions:
+        results = []
+        for device in ("cpu", "cuda"):
+            x = torch.linspace(-1, 2, 16, dtype=torch.float32).sin().reshape(4, 4).to(device, dtype).requires_grad_()
+            y = function(x)
+            assert y.device.type == device
+            if y.requires_grad:
+                y.square().sum().backward()
+            results.append((y.detach().cpu(), torch.zeros_like(x).cpu() if x.grad is None else x.grad.cpu()))
+        for mine, other in zip(*results, strict=True):
+            torch.testing.assert_close(mine, other, atol=0.02 if dtype == torch.bfloat16 else 1e-5, rtol=0)
