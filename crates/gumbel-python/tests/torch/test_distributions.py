@@ -12,7 +12,7 @@ stats = pytest.importorskip("scipy.stats")
 import gumbel
 import torch.distributions as theirs
 from gumbel.torch import distributions as ours
-from gumbel.torch import gumbel_max, gumbel_softmax, key, log_gumbel_softmax
+from gumbel.torch import gumbel_max, gumbel_softmax, key, keys, log_gumbel_softmax
 from torch.distributions.relaxed_bernoulli import LogitRelaxedBernoulli
 from torch.distributions.relaxed_categorical import ExpRelaxedCategorical
 
@@ -495,3 +495,16 @@ def test_compiled_code():
         function(*given).backward()
     for mine, yours in zip(*inputs, strict=True):
         torch.testing.assert_close(mine.grad, yours.grad)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_vmap(name):
+    logits, streams = rows(4, 3, dtype=torch.float32), keys(gumbel.Noise(1), 4)
+
+    def log_prob(logits, key):
+        d = make(name, 0.5, logits=logits, validate_args=False)
+        return d.log_prob(d.rsample(noise=key)).sum()
+
+    for function in (log_prob, torch.func.grad(log_prob)):
+        alone = torch.stack([function(*example) for example in zip(logits, streams, strict=True)])
+        torch.testing.assert_close(torch.vmap(function)(logits, streams), alone)

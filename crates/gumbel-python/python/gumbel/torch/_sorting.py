@@ -13,13 +13,14 @@ from ._host import Temperature
 def neural_sort(scores: Tensor, tau: Temperature = 1.0) -> Tensor:
     """Relaxed permutation that sorts scores in descending order (NeuralSort). Soft, differentiable.
 
-    Row i is softmax(((n + 1 - 2i) s - A 1) / tau), with A[j, k] = |s_j - s_k| and i from 1 to n. Its largest entry is at the i-th
-    largest score. A score of -inf pads: it has no gradient, the others are sorted as they are without it, and the last places are
-    those of the padding, in equal parts.
+    Row i is softmax(((n + 1 - 2i) s - A 1) / tau), with A[j, k] = |s_j - s_k| and i from 1 to n. Its largest entry is
+    at the i-th largest score. A score of -inf pads: it has no gradient, the others are sorted as they are without it,
+    and the last places are those of the padding, in equal parts.
 
     Shapes: scores [.., n], result [.., n, n], whose rows sum to one.
 
-    Raises: `gumbel.Error` of kind temperature, logit (a score that is NaN or +inf), all_masked (a row of padding) or categories.
+    Raises: `gumbel.Error` of kind temperature, logit (a score that is NaN or +inf), all_masked (a row of padding) or
+    categories.
 
     Grover, Wang, Zweig and Ermon (2019).
 
@@ -43,7 +44,8 @@ def neural_sort(scores: Tensor, tau: Temperature = 1.0) -> Tensor:
 def soft_sort(scores: Tensor, tau: Temperature = 1.0) -> Tensor:
     """Relaxed permutation that sorts scores in descending order (SoftSort). Soft, differentiable.
 
-    Row i is softmax(-|s_(i) - s| / tau), with s_(i) the i-th largest score. Padding, shapes and errors are those of `neural_sort`.
+    Row i is softmax(-|s_(i) - s| / tau), with s_(i) the i-th largest score. Padding, shapes and errors are those of
+    `neural_sort`.
 
     Prillo and Eisenschlos (2020), with the absolute difference.
 

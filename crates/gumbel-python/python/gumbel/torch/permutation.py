@@ -1,7 +1,7 @@
 """Permutations, hard and relaxed: matchings by Sinkhorn's iteration, orders by relaxed sorting.
 
-A permutation of n items is a matrix [n, n] with a single one in each row and column. Row i has its one in the column of the item
-at place i.
+A permutation of n items is a matrix [n, n] with a single one in each row and column. Row i has its one in the column of
+the item at place i.
 
 | function | forward | gradient |
 | --- | --- | --- |
@@ -13,11 +13,11 @@ at place i.
 | `hard_sort` | hard: the descending order | none |
 | `straight_through_neural_sort`, `straight_through_soft_sort` | hard | of the soft matrix |
 
-A matching has a logit for each pair, a sort a score for each item. Sorting scores with Gumbel noise draws orders from Plackett and
-Luce's distribution.
+A matching has a logit for each pair, a sort a score for each item. Sorting scores with Gumbel noise draws orders from
+Plackett and Luce's distribution.
 
-Matchings run on the host in double precision, for tensors of every device, and are once differentiable; sorting runs as PyTorch's
-operations. Results have the type of the argument; half precision is computed in single.
+Matchings run on the host in double precision, for tensors of every device, and are once differentiable; sorting runs as
+PyTorch's operations. Results have the type of the argument; half precision is computed in single.
 """
 
 from collections.abc import Callable
@@ -62,14 +62,14 @@ def sinkhorn(
 ) -> Tensor:
     """Nearly doubly stochastic matrix with the cross-ratios of exp(logits / tau), by Sinkhorn's iteration. Soft, differentiable.
 
-    Divides each row by its sum, then each column by its sum, `iterations` times, or until no sum of a row differs from one by more
-    than `tolerance`. As tau tends to 0 it tends to `matching`. A logit of -inf forbids its pair: its entry and its gradient are
-    exactly 0.
+    Divides each row by its sum, then each column by its sum, `iterations` times, or until no sum of a row differs from
+    one by more than `tolerance`. As tau tends to 0 it tends to `matching`. A logit of -inf forbids its pair: its entry
+    and its gradient are exactly 0.
 
     Shapes: logits and result [.., n, n].
 
-    Raises: `gumbel.Error` of kind temperature, iterations, tolerance, logit (NaN or +inf), no_permutation (the forbidden pairs leave
-    none) or categories; `ValueError` for matrices that are not square.
+    Raises: `gumbel.Error` of kind temperature, iterations, tolerance, logit (NaN or +inf), no_permutation (the
+    forbidden pairs leave none) or categories; `ValueError` for matrices that are not square.
 
     Sinkhorn and Knopp (1967); Mena, Belanger, Linderman and Snoek (2018).
 
@@ -130,8 +130,8 @@ def matching(logits: Tensor) -> Tensor:
 
     Shapes: logits and result [.., n, n].
 
-    Raises: `gumbel.Error` of kind logit (NaN or +inf), no_permutation (the forbidden pairs leave none) or categories; `ValueError`
-    for matrices that are not square.
+    Raises: `gumbel.Error` of kind logit (NaN or +inf), no_permutation (the forbidden pairs leave none) or categories;
+    `ValueError` for matrices that are not square.
 
     Kuhn (1955); Jonker and Volgenant (1987).
 
@@ -269,8 +269,8 @@ def _define(name: str, function: Any, arguments: str) -> Callable[..., Tensor]:
 
 _sinkhorn_kernel = _define("sinkhorn", gumbel.sinkhorn, "Tensor logits")
 _log_sinkhorn_kernel = _define("log_sinkhorn", gumbel.log_sinkhorn, "Tensor logits")
-_sinkhorn_vjp = _define("sinkhorn_vjp", vjp.sinkhorn_vjp, "Tensor logits, Tensor d")
-_log_sinkhorn_vjp = _define("log_sinkhorn_vjp", vjp.log_sinkhorn_vjp, "Tensor logits, Tensor d")
+_sinkhorn_vjp = _define("sinkhorn_vjp", vjp.sinkhorn_vjp, "Tensor logits, Tensor dy")
+_log_sinkhorn_vjp = _define("log_sinkhorn_vjp", vjp.log_sinkhorn_vjp, "Tensor logits, Tensor dy")
 
 
 def _match(logits: Tensor) -> Tensor:

@@ -7,11 +7,12 @@ samples of them with Gumbel noise.
 | `gumbel_sparsemax`, `gumbel_entmax` | soft and sparse | of the soft sample |
 | `straight_through_sparsemax`, `straight_through_entmax` | hard: exactly one-hot | of the soft sample |
 
-With noise, the largest entry is at the index of `gumbel.torch.gumbel_max` for the same noise. A category outside the support has a
-gradient of exactly 0; to return to the support, it needs noise or a higher temperature.
+With noise, the largest entry is at the index of `gumbel.torch.gumbel_max` for the same noise. A category outside the
+support has a gradient of exactly 0; to return to the support, it needs noise or a higher temperature.
 
-Categories lie on the last axis. The kernels run on the host in double precision, for tensors of every device. Results have the type
-of the logits; noise is added to half precision in single. Gradients can be differentiated further for `alpha` up to 2.
+Categories lie on the last axis. The kernels run on the host in double precision, for tensors of every device. Results
+have the type of the logits; noise is added to half precision in single. Gradients can be differentiated further for
+`alpha` up to 2.
 """
 
 from typing import Any
@@ -70,7 +71,8 @@ def entmax(logits: Tensor, alpha: float | Tensor = 1.5, tau: Temperature = 1.0) 
 
     Raises: `gumbel.Error` of kind alpha, and as `sparsemax` does.
 
-    Peters, Niculae and Martins (2019), section 3; the derivative in alpha of Correia, Niculae and Martins (2019), section 3.
+    Peters, Niculae and Martins (2019), section 3; the derivative in alpha of Correia, Niculae and Martins (2019),
+    section 3.
 
     >>> import torch
     >>> from gumbel.torch import sparse
@@ -135,7 +137,8 @@ def straight_through_entmax(
 ) -> Tensor:
     """Exact one-hot sample with the gradient of `gumbel_entmax` for the same noise. Hard, biased.
 
-    A category outside the support of the relaxed sample has gradient 0, so that a low temperature can make all of them 0.
+    A category outside the support of the relaxed sample has gradient 0, so that a low temperature can make all of them
+    0.
 
     Arguments and errors are those of `entmax`; uses one number of the noise per logit.
 

@@ -7,13 +7,13 @@ There are two distributions over subsets, and their inclusion probabilities diff
 | exponential family: q(S) is in proportion to exp of the sum of its logits | `k_hot` | `straight_through` | `marginals` |
 | without replacement (Plackett-Luce) | `top_k_hot` | `straight_through_top_k` | `relaxed_top_k` |
 
-Only the first has `log_prob`, `entropy` and `kl` in closed form, and a straight-through gradient without a temperature. For
-`k = 1` both are categorical. Categories lie on the last axis. A logit of -inf masks a category, which is then in no subset and
-has gradient 0.
+Only the first has `log_prob`, `entropy` and `kl` in closed form, and a straight-through gradient without a temperature.
+For `k = 1` both are categorical. Categories lie on the last axis. A logit of -inf masks a category, which is then in no
+subset and has gradient 0.
 
-Everything runs on the host in double precision, for tensors of every device, in time K k per row. Results have the type of the
-logits. `log_partition` and `log_prob` can be differentiated twice; a second derivative of the others raises ("once
-differentiable").
+Everything runs on the host in double precision, for tensors of every device, in time K k per row. Results have the type
+of the logits. `log_partition` and `log_prob` can be differentiated twice; a second derivative of the others raises
+("once differentiable").
 """
 
 from typing import Any
@@ -50,8 +50,8 @@ def marginals(logits: Tensor, k: int) -> Tensor:
 
     Shapes: logits and result [.., K]; a row of the result sums to `k`.
 
-    Raises: `gumbel.Error` of kind empty_subset (`k` is 0), too_few (a row has fewer than `k` unmasked categories), logit (NaN or
-    +inf), all_masked or categories.
+    Raises: `gumbel.Error` of kind empty_subset (`k` is 0), too_few (a row has fewer than `k` unmasked categories),
+    logit (NaN or +inf), all_masked or categories.
 
     Ahmed, Zeng, Niepert and Van den Broeck (2023).
 
@@ -214,8 +214,8 @@ def relaxed_top_k(logits: Tensor, k: int, tau: Temperature, *, noise: NoiseLike 
 
     a1 = logits + Gumbel noise; then `k` times: y += softmax(a / tau), a += ln(1 - softmax(a / tau)).
 
-    As tau tends to 0 it tends to `top_k_hot` for the same noise; if tau is about 1 or more, an entry can exceed 1. The result has
-    no gradient in `tau`.
+    As tau tends to 0 it tends to `top_k_hot` for the same noise; if tau is about 1 or more, an entry can exceed 1. The
+    result has no gradient in `tau`.
 
     Shapes: logits and result [.., K]; a row of the result sums to `k`; uses one number of the noise per logit.
 
@@ -362,7 +362,7 @@ _marginals = _host.define(
 )
 _marginals_vjp = _host.define(
     "subset_marginals_vjp(Tensor logits, Tensor dy, int k) -> Tensor",
-    lambda logits, d, k: _host.result(vjp.subset_marginals_vjp(_host.array(logits), _host.array(d), k), logits),
+    lambda logits, dy, k: _host.result(vjp.subset_marginals_vjp(_host.array(logits), _host.array(dy), k), logits),
     _host.like,
 )
 _sample_subset = _host.define(
@@ -386,8 +386,8 @@ _relaxed_top_k_sample = _host.define(
 )
 _relaxed_top_k_vjp = _host.define(
     "relaxed_top_k_vjp(Tensor logits, Tensor dy, Tensor key, int k, float tau) -> Tensor",
-    lambda logits, d, key, k, tau: _host.sampled(
-        lambda noise, rows, d: vjp.relaxed_top_k_vjp(rows, d, k, _host.number(tau, "tau"), noise=noise), key, logits, d
+    lambda logits, dy, key, k, tau: _host.sampled(
+        lambda noise, rows, dy: vjp.relaxed_top_k_vjp(rows, dy, k, _host.number(tau, "tau"), noise=noise), key, logits, dy
     ),
     _host.like,
 )

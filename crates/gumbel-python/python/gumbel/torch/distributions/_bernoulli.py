@@ -18,6 +18,7 @@ from ._parameters import (
     as_temperature,
     bounded,
     broadcast,
+    can_branch,
     log_odds,
     positive_finite,
     scalar,
@@ -29,8 +30,8 @@ from ._relaxed import Relaxed
 class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
     """Binary Concrete distribution in logit space: that of the logit of a relaxed bit.
 
-    It is logistic, with mean logits / temperature. The density to train with: it is finite wherever the sample is. Log-odds of -inf
-    or +inf make a point mass at that number.
+    It is logistic, with mean logits / temperature. The density to train with: it is finite wherever the sample is.
+    Log-odds of -inf or +inf make a point mass at that number.
 
     Args:
         temperature: positive and finite; a number, or a tensor that broadcasts against the other parameter.
@@ -38,7 +39,8 @@ class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
         logits: log-odds of a one, instead of `probs`.
         validate_args: whether parameters and values are checked; by default as PyTorch's.
 
-    Raises: `ValueError` for parameters that do not satisfy their constraints; without validation, `gumbel.Error` from `log_prob`.
+    Raises: `ValueError` for parameters that do not satisfy their constraints; without validation, `gumbel.Error` from
+    `log_prob`.
 
     Maddison, Mnih and Teh (2017), appendix B.
 
@@ -87,16 +89,24 @@ class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
         """Log-odds in the type of the computation."""
         return log_odds(single(self.probs)) if "probs" in self.__dict__ else single(self.logits)
 
+    @lazy_property
+    def _parts(self) -> tuple[Tensor, Tensor | None]:
+        """Log-odds with 0 in the place of infinite ones, and where these are: None if it is known that there are none."""
+        certain = torch.isinf(self._odds)
+        if can_branch() and not bool(certain.any()):
+            return self._odds, None
+        return torch.where(certain, 0.0, self._odds), certain
+
     def rsample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
         """A differentiable sample, (logits + logistic noise) / temperature: sample_shape + batch_shape."""
-        odds = self._odds.expand(self._extended_shape(sample_shape))
-        logistic = _ops.noise(odds.detach(), key_of(noise, odds), "logistic")
-        certain, temperature = torch.isinf(odds), scalar(self.temperature)
-        finite = torch.where(certain, 0.0, odds)
+        finite, certain = self._parts
+        temperature = scalar(self.temperature)
         if not self._validate_args:
             # Raises the errors of parameters that nobody has checked.
             binary_concrete_log_prob(torch.zeros_like(finite), finite.detach(), temperature.detach())
-        return torch.where(certain, odds.detach(), (finite + logistic) / temperature).to(self._param.dtype)
+        odds = finite.expand(self._extended_shape(sample_shape))
+        y = (odds + _ops.noise(odds.detach(), key_of(noise, odds), "logistic")) / temperature
+        return (y if certain is None else torch.where(certain, self._odds.detach(), y)).to(self._param.dtype)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats at each point. At infinite log-odds, 0 at these and -inf elsewhere."""
@@ -104,12 +114,13 @@ class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
             self._validate_sample(value)
         return self._log_prob(binary_concrete_log_prob, value, self._odds)
 
-    def _log_prob(self, density: Any, value: Tensor, mass: Tensor) -> Tensor:
-        """A log-density, with `mass` as the place of the point mass where the log-odds are infinite."""
-        certain = torch.isinf(self._odds)
-        log_prob = density(value, torch.where(certain, 0.0, self._odds), scalar(self.temperature))
-        point = torch.where(value == mass, 0.0, -torch.inf)
-        return torch.where(certain, point, log_prob).to(torch.promote_types(value.dtype, self._param.dtype))
+    def _log_prob(self, density: Any, value: Tensor, masses: Tensor) -> Tensor:
+        """A log-density, with `masses` as the places of the point masses where the log-odds are infinite."""
+        finite, certain = self._parts
+        log_prob: Tensor = density(value, finite, scalar(self.temperature))
+        if certain is not None:
+            log_prob = torch.where(certain, torch.where(value == masses, 0.0, -torch.inf), log_prob)
+        return log_prob.to(torch.promote_types(value.dtype, self._param.dtype))
 
     def entropy(self) -> Tensor:
         """Differential entropy in nats, 2 - ln temperature; 0 at infinite log-odds."""
@@ -120,8 +131,8 @@ class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
 class RelaxedBernoulli(Relaxed, relaxed_bernoulli.RelaxedBernoulli):
     """Binary Concrete (relaxed Bernoulli, Gumbel-sigmoid) distribution over the unit interval.
 
-    A sample is the sigmoid of one of `LogitRelaxedBernoulli`, rounded into the open interval, so that its density is finite; infinite
-    log-odds give exactly 0 or 1. Parameters and errors are those of that class.
+    A sample is the sigmoid of one of `LogitRelaxedBernoulli`, rounded into the open interval, so that its density is
+    finite; infinite log-odds give exactly 0 or 1. Parameters and errors are those of that class.
 
     Maddison, Mnih and Teh (2017), appendix B.
 
@@ -159,18 +170,16 @@ class RelaxedBernoulli(Relaxed, relaxed_bernoulli.RelaxedBernoulli):
 
     def rsample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
         """A differentiable sample: sample_shape + batch_shape."""
-        return in_open_interval(self.base_dist.rsample(sample_shape, noise=noise))
+        return self._squashed(self.base_dist.rsample(sample_shape, noise=noise))
+
+    def _squashed(self, logit: Tensor) -> Tensor:
+        """The sigmoid, rounded into the open interval; exactly 0 or 1 at infinite log-odds."""
+        x, limits, certain = logit.sigmoid(), torch.finfo(logit.dtype), self.base_dist._parts[1]
+        inside = x.clamp(limits.tiny, 1 - limits.eps / 2)
+        return inside if certain is None else torch.where(certain, x, inside)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-density in nats at each point, computed in log space. At 0 and 1 it is the limit."""
         if self._validate_args:
             self._validate_sample(value)
-        one = (self.base_dist._odds > 0).to(value.dtype)
-        return self.base_dist._log_prob(relaxed_bernoulli_log_prob, bounded(value), one)
-
-
-def in_open_interval(y: Tensor) -> Tensor:
-    """The sigmoid, rounded into the open interval; 0 and 1 at infinite points."""
-    type = torch.finfo(y.dtype)
-    x = y.sigmoid()
-    return torch.where(torch.isinf(y), x, x.clamp(type.tiny, 1 - type.eps / 2))
+        return self.base_dist._log_prob(relaxed_bernoulli_log_prob, bounded(value), self.base_dist._odds > 0)

@@ -30,8 +30,8 @@ from ._relaxed import Relaxed
 class ExpRelaxedCategorical(Relaxed, relaxed_categorical.ExpRelaxedCategorical):
     """ExpConcrete distribution: that of the logarithm of a relaxed one-hot sample.
 
-    The density to train with: it is finite wherever the sample is. It is relative to the log-ratios of the coordinates, and so is the
-    `entropy`, which does not depend on the logits.
+    The density to train with: it is finite wherever the sample is. It is relative to the log-ratios of the coordinates,
+    and so is the `entropy`, which does not depend on the logits.
 
     Args:
         temperature: positive and finite; a number, a tensor of one element, or one of shape [.., 1] for a batch.
@@ -39,7 +39,8 @@ class ExpRelaxedCategorical(Relaxed, relaxed_categorical.ExpRelaxedCategorical):
         logits: unnormalised log-probabilities [.., K], instead of `probs`; -inf masks a category.
         validate_args: whether parameters and values are checked; by default as PyTorch's.
 
-    Raises: `ValueError` for parameters that do not satisfy their constraints; without validation, `gumbel.Error` when sampling.
+    Raises: `ValueError` for parameters that do not satisfy their constraints; without validation, `gumbel.Error` when
+    sampling.
 
     Maddison, Mnih and Teh (2017), appendix C.
 
@@ -138,8 +139,9 @@ class ExpRelaxedCategorical(Relaxed, relaxed_categorical.ExpRelaxedCategorical):
 class RelaxedOneHotCategorical(Relaxed, relaxed_categorical.RelaxedOneHotCategorical):
     """Concrete (Gumbel-Softmax) distribution over the simplex.
 
-    Samples are those of `gumbel.torch.gumbel_softmax`, which satisfy `support`. At a low temperature they have coordinates of exactly
-    0, where the density is infinite or zero: train with `ExpRelaxedCategorical`. Parameters and errors are those of that class.
+    Samples are those of `gumbel.torch.gumbel_softmax`, which satisfy `support`. At a low temperature they have
+    coordinates of exactly 0, where the density is infinite or zero: train with `ExpRelaxedCategorical`. Parameters and
+    errors are those of that class.
 
     Maddison, Mnih and Teh (2017), definition 1; Jang, Gu and Poole (2017), appendix B.
 

@@ -9,6 +9,7 @@ from torch.distributions import biject_to, constraints, transform_to
 from torch.distributions.transforms import ExpTransform
 
 from .. import _host
+from .._autograd import transformed
 
 Temperature = float | Tensor
 
@@ -60,6 +61,11 @@ def batch_of(temperature: Tensor) -> torch.Size:
     return temperature.shape[:-1]
 
 
+def can_branch() -> bool:
+    """Whether code may depend on the numbers in a tensor: not where it is compiled, traced or transformed."""
+    return not (torch.compiler.is_compiling() or torch._C._is_tracing() or transformed())
+
+
 def broadcast(*shapes: torch.Size) -> torch.Size:
     """The shape that shapes broadcast to."""
     return torch.Size(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
@@ -81,6 +87,8 @@ def log_odds(probs: Tensor) -> Tensor:
 
 def bounded(value: Tensor) -> Tensor:
     """A point as it is, with a gradient in the range of the type. The slope of a density at a coordinate near 0 can be beyond it."""
+    if can_branch() and not value.requires_grad:
+        return value
     return _host.apply(_Bounded, _BoundedWithTangent, value)
 
 

@@ -14,7 +14,8 @@ from .._noise import NoiseLike
 class Relaxed:
     """A distribution that takes noise, and that Pyro can sample if it has been imported. This never imports it.
 
-    Pyro's distributions are PyTorch's with a mixin. Where Pyro is in use, an instance is one of a subclass that is made here: of the
+    Pyro's distributions are PyTorch's with a mixin. Where Pyro is in use, an instance is one of a subclass that is made
+    here: of the
     class that was asked for and of Pyro's class of that name.
     """
 

@@ -9,17 +9,17 @@ from torch.types import _size
 from .. import _host
 from .._noise import NoiseLike, key_of
 from .._samples import gumbel_softmax, log_gumbel_softmax, straight_through
-from ._bernoulli import RelaxedBernoulli, in_open_interval
+from ._bernoulli import RelaxedBernoulli
 from ._categorical import RelaxedOneHotCategorical
 
 
 class RelaxedOneHotCategoricalStraightThrough(RelaxedOneHotCategorical):
     """Concrete distribution whose samples are rounded to the nearest vertex, with the gradient of the point of the simplex.
 
-    A sample carries the point that it came from as `_unquantize`, as Pyro's does. `log_prob` of a sample is the log-density at that
-    point, computed from its logarithm, so that it is finite where the point itself rounds to a vertex. What has lost the attribute,
-    as a copy of a sample has, is a point of the simplex like any other. Parameters and errors are those of
-    `RelaxedOneHotCategorical`.
+    A sample carries the point that it came from as `_unquantize`, as Pyro's does. `log_prob` of a sample is the
+    log-density at that point, computed from its logarithm, so that it is finite where the point itself rounds to a
+    vertex. What has lost the attribute, as a copy of a sample has, is a point of the simplex like any other. Parameters
+    and errors are those of `RelaxedOneHotCategorical`.
 
     Jang, Gu and Poole (2017), section 2.2.
 
@@ -58,8 +58,8 @@ class RelaxedOneHotCategoricalStraightThrough(RelaxedOneHotCategorical):
 class RelaxedBernoulliStraightThrough(RelaxedBernoulli):
     """Relaxed Bernoulli distribution whose samples are rounded to 0 or 1, with the gradient of the relaxed bit.
 
-    A sample carries the relaxed bit as `_unquantize`; `log_prob` of a sample is the log-density there, computed from its logit.
-    Parameters and errors are those of `RelaxedBernoulli`.
+    A sample carries the relaxed bit as `_unquantize`; `log_prob` of a sample is the log-density there, computed from
+    its logit. Parameters and errors are those of `RelaxedBernoulli`.
 
     >>> import gumbel, torch
     >>> from gumbel.torch.distributions import RelaxedBernoulliStraightThrough
@@ -71,7 +71,7 @@ class RelaxedBernoulliStraightThrough(RelaxedBernoulli):
     def rsample(self, sample_shape: _size = torch.Size(), *, noise: NoiseLike = None) -> Tensor:
         """A hard sample with the gradient of the soft one: sample_shape + batch_shape."""
         logit = self.base_dist.rsample(sample_shape, noise=noise)
-        soft = in_open_interval(logit)
+        soft = self._squashed(logit)
         hard = (logit > 0).to(logit.dtype)
         return _marked(_host.attach(hard, soft), soft, logit)
 
