@@ -145,6 +145,9 @@ def _misfit(y: Tensor, logits: Tensor, tau: Tensor) -> str:
 
 
 def _log_prob(density: str, y: Tensor, logits: Tensor, tau: Tensor) -> Tensor:
+    if torch._C._is_tracing():
+        # A function of autograd cannot be saved in a trace.
+        return _composed_densities.log_prob(density, y, logits, tau)
     run: Operator = _evaluate
     if not compiling() and transformed():
         run = _TransformedLogProb.apply
