@@ -1,9 +1,10 @@
 //! The arguments of functions: arrays of rows, brought to one type and one shape.
 
 use crate::array::{
-    Float, Floats, Output, as_array, ascontiguous, broadcast_to, checked_axis, in_order, moved,
+    Float, Floats, Output, as_array, ascontiguous, broadcast_to, checked_axis, in_order, moved, shown,
 };
 use crate::error::{Layout, place, raise_at};
+use crate::noise::word;
 use crate::slice::{Slice, SliceMut};
 use crate::threads;
 use gumbel_kernels::Error;
@@ -377,11 +378,12 @@ pub fn narrowed(index: &[usize], shape: &[usize]) -> Vec<usize> {
     inner.iter().zip(shape).map(|(&index, &length)| if length == 1 { 0 } else { index }).collect()
 }
 
-/// A shape as Python shows it.
-pub fn shown(shape: &[usize]) -> String {
-    let lengths: Vec<String> = shape.iter().map(usize::to_string).collect();
-    match &lengths[..] {
-        [one] => format!("({one},)"),
-        _ => format!("({})", lengths.join(", ")),
-    }
+/// Names the only argument as that of every error.
+pub fn first(_: &Error) -> usize {
+    0
+}
+
+/// A number of categories that a caller gives.
+pub fn count_of(k: &Bound<'_, PyAny>) -> PyResult<usize> {
+    word(k, "k").map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }

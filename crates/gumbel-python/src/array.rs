@@ -1,6 +1,5 @@
 //! Arrays of NumPy: rows to read, and results.
 
-use crate::arguments::shown;
 use crate::slice::{Slice, SliceMut};
 use half::f16;
 use numpy::{
@@ -256,4 +255,23 @@ fn numpy_function<'py>(
     name: &str,
 ) -> PyResult<&'py Bound<'py, PyAny>> {
     cell.import(py, "numpy", name)
+}
+
+/// What a function returns: an array.
+pub type Array<'py> = PyResult<Bound<'py, PyAny>>;
+
+/// Indices of categories as an array of int64.
+pub fn indices<'py>(py: Python<'py>, shape: &[usize], index: &[u32]) -> Array<'py> {
+    let (array, mut out) = new_array::<i64>(py, shape)?;
+    out.as_slice_mut()?.iter_mut().zip(index).for_each(|(out, &index)| *out = index.into());
+    Ok(array.into_any())
+}
+
+/// A shape as Python shows it.
+pub fn shown(shape: &[usize]) -> String {
+    let lengths: Vec<String> = shape.iter().map(usize::to_string).collect();
+    match &lengths[..] {
+        [one] => format!("({one},)"),
+        _ => format!("({})", lengths.join(", ")),
+    }
 }

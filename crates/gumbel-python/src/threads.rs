@@ -44,11 +44,6 @@ pub fn run_with<R: Send>(
     }
 }
 
-/// Runs work that divides itself between threads whatever its size.
-pub fn run_in_pool<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> R {
-    install(py, threads(), work)
-}
-
 fn install<R: Send>(py: Python<'_>, threads: usize, work: impl FnOnce() -> R + Send) -> R {
     let pool = pool(threads);
     py.detach(|| pool.install(work))

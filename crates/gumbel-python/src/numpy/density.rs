@@ -1,7 +1,9 @@
 //! Log-probabilities, entropies and divergences.
 
-use super::{Array, first};
-use crate::arguments::{Rows, broadcast, full, narrowed, shown};
+use crate::arguments::first;
+use crate::arguments::{Rows, broadcast, full, narrowed};
+use crate::array::Array;
+use crate::array::shown;
 use crate::array::{any_array, as_array, broadcast_to, copied};
 use crate::compute::compute;
 use crate::error::raise_index;

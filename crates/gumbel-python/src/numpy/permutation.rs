@@ -1,7 +1,8 @@
 //! Permutations: the best one, and its relaxation.
 
-use super::{Array, first, indices};
+use crate::arguments::first;
 use crate::arguments::{Rows, full};
+use crate::array::{Array, indices};
 use crate::compute::compute;
 use crate::error::raise_iterations;
 use crate::rows::temperature;

@@ -1,10 +1,11 @@
 //! Samples of categories.
 
 use crate::arguments::Rows;
+use crate::arguments::count_of;
+use crate::array::{Array, indices};
 use crate::array::{as_array, checked_out};
 use crate::draw::{self, Relaxed};
 use crate::noise::stream_of;
-use crate::numpy::{Array, count_of, indices};
 use crate::slice::Slice;
 use crate::threads;
 use gumbel_kernels::{Error, Stream};

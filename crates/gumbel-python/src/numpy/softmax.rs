@@ -1,7 +1,8 @@
 //! Softmax, its logarithm and its normaliser, and a relaxed sample with the caller's noise.
 
-use super::{Array, first};
+use crate::arguments::first;
 use crate::arguments::{Rows, full};
+use crate::array::Array;
 use crate::compute::compute;
 use crate::rows::{RowMap, map, temperature};
 use gumbel_kernels::{self as kernels, Error, Logit};

@@ -1,7 +1,8 @@
 //! Sparse probabilities.
 
-use super::{Array, first};
 use crate::arguments::Rows;
+use crate::arguments::first;
+use crate::array::Array;
 use crate::compute::compute;
 use crate::rows::temperature;
 use gumbel_kernels::{self as kernels, Error, Real};

@@ -1,7 +1,8 @@
 //! Subsets of a fixed size.
 
-use super::{Array, count_of, first, indices};
 use crate::arguments::Rows;
+use crate::arguments::{count_of, first};
+use crate::array::{Array, indices};
 use crate::compute::compute;
 use crate::noise::stream_of;
 use crate::threads;

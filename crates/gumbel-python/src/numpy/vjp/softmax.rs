@@ -1,9 +1,10 @@
 //! Products of maps of rows: softmax, relaxed samples and entmax.
 
+use crate::arguments::first;
 use crate::arguments::{Rows, full, per_row};
+use crate::array::Array;
 use crate::compute::compute;
 use crate::numpy::sparse::order;
-use crate::numpy::{Array, first};
 use crate::rows::temperature;
 use gumbel_kernels as kernels;
 use pyo3::prelude::*;

@@ -1,11 +1,12 @@
 //! Products of permutations and subsets.
 
+use crate::arguments::first;
 use crate::arguments::{Rows, full, per_row};
+use crate::array::Array;
 use crate::compute::compute;
 use crate::noise::stream_of;
 use crate::numpy::permutation::{in_type, steps};
 use crate::numpy::subset::of_size;
-use crate::numpy::{Array, first};
 use crate::rows::temperature;
 use gumbel_kernels::{self as kernels, subset};
 use pyo3::prelude::*;
