@@ -36,7 +36,7 @@ class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
     Args:
         temperature: positive and finite; a number, or a tensor that broadcasts against the other parameter.
         probs: probabilities of a one, of any shape, or a number.
-        logits: log-odds of a one, instead of `probs`.
+        logits: log-odds of a one, instead of probabilities.
         validate_args: whether parameters and values are checked; by default as PyTorch's.
 
     Raises: `ValueError` for parameters that do not satisfy their constraints; without validation, `gumbel.Error` from
@@ -81,7 +81,7 @@ class LogitRelaxedBernoulli(Relaxed, relaxed_bernoulli.LogitRelaxedBernoulli):
 
     @lazy_property
     def logits(self) -> Tensor:
-        """Log-odds: those that were given, or those of `probs`, which are infinite at exactly 0 and 1."""
+        """Log-odds: those that were given, or those of the probabilities, which are infinite at exactly 0 and 1."""
         return log_odds(single(self.probs)).to(self.probs.dtype)
 
     @lazy_property

@@ -139,7 +139,7 @@ class ExpRelaxedCategorical(Relaxed, relaxed_categorical.ExpRelaxedCategorical):
 class RelaxedOneHotCategorical(Relaxed, relaxed_categorical.RelaxedOneHotCategorical):
     """Concrete (Gumbel-Softmax) distribution over the simplex.
 
-    Samples are those of `gumbel.torch.gumbel_softmax`, which satisfy `support`. At a low temperature they have
+    Samples are those of `gumbel.torch.gumbel_softmax`, which satisfy its support. At a low temperature they have
     coordinates of exactly 0, where the density is infinite or zero: train with `ExpRelaxedCategorical`. Parameters and
     errors are those of that class.
 
