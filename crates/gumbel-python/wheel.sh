@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wheel that every Linux since 2014 loads (manylinux2014, glibc 2.17), and installs it into a clean environment of
-# each Python that is given. Needs Rust, Python 3.11 or later and PyPI; Zig, which links against the old glibc, comes from there.
+# Builds a manylinux2014 wheel (glibc 2.17) in FOLDER, then installs and tests it in a clean environment of each Python given.
+# Needs Rust, Python 3.11 or later and PyPI, which has Zig: it links against the old glibc.
 #
 #     crates/gumbel-python/wheel.sh FOLDER [python3.11 python3.12 ..]
 set -euo pipefail

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 macro_rules! compute {
     ($inputs:expr, $outputs:expr, |$real:ident, $from:pat_param, $to:pat_param| $kernel:expr) => {{
         let (inputs, outputs) = ($inputs, $outputs);
-        if $crate::compute::is_double(&inputs) {
+        if $crate::compute::is_double(&inputs, &outputs) {
             type $real = f64;
             $crate::compute::in_double(inputs, outputs, |$from: [&[f64]; _], $to: [&mut [f64]; _]| $kernel)
         } else {
@@ -22,8 +22,9 @@ macro_rules! compute {
 }
 pub(crate) use compute;
 
-pub fn is_double(inputs: &[Slice<'_>]) -> bool {
-    matches!(inputs.first(), Some(Slice::F64(_)))
+/// A computation without inputs has the type of its outputs.
+pub fn is_double(inputs: &[Slice<'_>], outputs: &[SliceMut<'_>]) -> bool {
+    matches!(inputs.first(), Some(Slice::F64(_))) || matches!(outputs.first(), Some(SliceMut::F64(_)))
 }
 
 pub fn in_double<const I: usize, const O: usize>(

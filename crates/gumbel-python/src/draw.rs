@@ -1,8 +1,9 @@
 //! Samples of rows of logits of any type: what NumPy, PyTorch and JAX share.
 
+use crate::reals::RealKernel;
 use crate::rows::{RowMap, map, temperature};
 use crate::slice::{Slice, SliceMut, with_slice};
-use gumbel_kernels::{self as kernels, Error, Logit, Stream};
+use gumbel_kernels::{self as kernels, Error, Logit, Real, Stream, noise};
 
 /// A relaxed sample.
 #[derive(Clone, Copy)]
@@ -64,4 +65,50 @@ pub fn write_one_hot(index: &[u32], k: usize, out: SliceMut<'_>) {
         out.chunks_exact_mut(k).zip(index).for_each(|(row, &index)| row[index as usize] = one.clone());
     }
     with_slice!(SliceMut, out, out => write(index, k, out));
+}
+
+/// A law of noise.
+#[derive(Clone, Copy)]
+pub enum Law {
+    Uniform,
+    Exponential,
+    Gumbel,
+    Logistic,
+    Normal,
+}
+
+impl Law {
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "uniform" => Self::Uniform,
+            "exponential" => Self::Exponential,
+            "gumbel" => Self::Gumbel,
+            "logistic" => Self::Logistic,
+            "normal" => Self::Normal,
+            _ => return None,
+        })
+    }
+}
+
+/// Noise in rows of `k` numbers.
+pub struct Noise {
+    pub law: Law,
+    pub stream: Stream,
+    /// Numbers before the start of the stream.
+    pub before: usize,
+    pub k: usize,
+}
+
+impl RealKernel<0, 1> for Noise {
+    fn run<T: Real>(&self, first: usize, _: [&[T]; 0], [out]: [&mut [T]; 1]) -> Result<(), Error> {
+        let stream = self.stream.skip((first * self.k - self.before) as u64);
+        match self.law {
+            Law::Uniform => noise::uniform(stream, out),
+            Law::Exponential => noise::exponential(stream, out),
+            Law::Gumbel => noise::gumbel(stream, out),
+            Law::Logistic => noise::logistic(stream, out),
+            Law::Normal => noise::normal(stream, out),
+        }
+        Ok(())
+    }
 }

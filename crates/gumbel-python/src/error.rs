@@ -64,7 +64,7 @@ fn unravel(mut place: usize, shape: &[usize]) -> Vec<usize> {
     index
 }
 
-/// What an error says besides its sentence.
+/// The attributes of an exception besides its message.
 struct Facts {
     kind: &'static str,
     row: Option<usize>,

@@ -4,12 +4,15 @@
 mod arguments;
 mod array;
 mod compute;
+mod density;
 mod dlpack;
 mod draw;
 mod error;
 mod jax;
 mod noise;
 mod numpy;
+mod parts;
+mod reals;
 mod rows;
 mod slice;
 mod threads;

@@ -84,7 +84,7 @@ fn gradient(rows: &Rows, path: impl Fn(Tensor<2>, Tensor<2>) -> Tensor<2>) -> Ve
     numbers(logits.grad(&loss.backward()).expect("a gradient"))
 }
 
-/// `exp(1.3 Σ w·z)`, curved enough for every biased estimator to show its bias.
+/// `exp(1.3 Σ w·z)`, nonlinear enough that the bias of every biased estimator is detected.
 fn curved(sample: &Sample) -> Tensor<2> {
     let [samples, rows, latents, categories] = sample.z.dims();
     let weights = double(&WEIGHTS, [latents * categories, 1]);

@@ -1,12 +1,11 @@
 //! Batches of `jax.vmap`: leading axes of the operands and the results.
 
-use crate::threads::{self, SHARED};
-use crate::xla::{Numbers, Operand};
+use crate::parts;
+use crate::threads;
+use crate::xla::Operand;
 use gumbel_kernels::{Error, Stream};
-use rayon::prelude::*;
 
-/// The leading axes of a result. An operand has as many, each of the same length, or of length 1 where its numbers are
-/// the same for every batch.
+/// The leading axes of a result. Every operand has the same number of them; one of length 1 is broadcast.
 pub struct Batches(pub Vec<usize>);
 
 impl Batches {
@@ -31,8 +30,7 @@ impl Batches {
 
     /// The start of the noise of a batch's key: two words are the seed, two more the stream.
     pub fn stream(&self, batch: usize, key: &Operand<'_>) -> Stream {
-        let Numbers::Words(words) = key.numbers else { panic!("a key is of words") };
-        let (width, place) = (self.size(key), self.place(batch, key));
+        let (words, width, place) = (key.words(), self.size(key), self.place(batch, key));
         let pair = |at: usize| u64::from(words[at]) << 32 | u64::from(words[at + 1]);
         match width {
             2 => Stream::new(pair(place * 2)),
@@ -43,9 +41,7 @@ impl Batches {
 
     /// The temperature of a batch.
     pub fn tau(&self, batch: usize, tau: &Operand<'_>) -> f64 {
-        let Numbers::Floats(numbers) = tau.numbers else { panic!("a temperature is a float") };
-        let place = self.place(batch, tau);
-        numbers.part(place, place + 1).double()[0]
+        tau.floats().at(self.place(batch, tau))
     }
 }
 
@@ -53,15 +49,9 @@ impl Batches {
 pub fn each<Part: Send>(
     parts: Vec<Part>,
     numbers: usize,
-    run: impl Fn(usize, Part) -> Result<(), Error> + Sync,
+    run: impl Fn(usize, Part) -> Result<(), Error> + Sync + Send,
 ) -> Result<(), Error> {
-    let run = |(batch, part)| run(batch, part).err();
-    threads::run_outside(numbers, || {
-        let error = if numbers < SHARED {
-            parts.into_iter().enumerate().find_map(run)
-        } else {
-            parts.into_par_iter().enumerate().find_map_first(run)
-        };
-        error.map_or(Ok(()), Err)
-    })
+    let parts = parts.into_iter().enumerate().collect();
+    let work = || parts::each(parts, numbers, |(batch, part)| run(batch, part));
+    threads::run_outside(numbers, work).map(drop)
 }

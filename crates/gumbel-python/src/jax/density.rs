@@ -1,9 +1,10 @@
 //! Checks of what a density is computed from. JAX computes the density itself.
 
-use crate::slice::{Slice, SliceMut};
+use crate::compute::compute;
 use crate::threads;
-use crate::xla::{Handler, Numbers, NumbersMut, Operand, Output};
+use crate::xla::{Handler, Operand, Output};
 use gumbel_kernels::{self as kernels, Error, Real, check_temperature};
+use num_traits::One;
 
 /// Operands: y \[.., k\], logits \[.., k\], tau \[..\]. Result: ones.
 pub struct ExpConcrete;
@@ -13,42 +14,23 @@ pub struct BinaryConcrete;
 
 impl Handler for ExpConcrete {
     fn call(operands: &[Operand<'_>], results: &mut [Output<'_>]) -> Result<(), Error> {
-        let k = *operands[1].shape.last().expect("logits have an axis of categories");
-        match floats(operands) {
-            [Slice::F32(y), Slice::F32(logits), Slice::F32(tau)] => exp_concrete(y, logits, tau, k)?,
-            [Slice::F64(y), Slice::F64(logits), Slice::F64(tau)] => exp_concrete(y, logits, tau, k)?,
-            _ => panic!("the operands have one type, single or double"),
-        }
-        write_ones(results)
+        let ([y, logits, tau], [out]) = (operands, results) else { panic!("3 operands, 1 result") };
+        let k = *logits.shape.last().expect("logits have an axis of categories");
+        compute!([y, logits, tau].map(Operand::floats), [out.floats()], |T, [y, logits, tau], [out]| {
+            out.fill(T::one());
+            exp_concrete(y, logits, tau, k)
+        })
     }
 }
 
 impl Handler for BinaryConcrete {
     fn call(operands: &[Operand<'_>], results: &mut [Output<'_>]) -> Result<(), Error> {
-        match floats(operands) {
-            [Slice::F32(y), Slice::F32(log_odds), Slice::F32(tau)] => binary_concrete(y, log_odds, tau)?,
-            [Slice::F64(y), Slice::F64(log_odds), Slice::F64(tau)] => binary_concrete(y, log_odds, tau)?,
-            _ => panic!("the operands have one type, single or double"),
-        }
-        write_ones(results)
+        let ([y, log_odds, tau], [out]) = (operands, results) else { panic!("3 operands, 1 result") };
+        compute!([y, log_odds, tau].map(Operand::floats), [out.floats()], |T, [y, log_odds, tau], [out]| {
+            out.fill(T::one());
+            binary_concrete(y, log_odds, tau)
+        })
     }
-}
-
-fn floats<'a>(operands: &[Operand<'a>]) -> [Slice<'a>; 3] {
-    let [y, parameter, tau] = operands else { panic!("3 operands") };
-    [y, parameter, tau].map(|operand| match operand.numbers {
-        Numbers::Floats(numbers) => numbers,
-        Numbers::Words(_) => panic!("the operands are floats"),
-    })
-}
-
-fn write_ones(results: &mut [Output<'_>]) -> Result<(), Error> {
-    match &mut results[0].numbers {
-        NumbersMut::Floats(SliceMut::F32(out)) => out.fill(1.0),
-        NumbersMut::Floats(SliceMut::F64(out)) => out.fill(1.0),
-        _ => panic!("the result has the type of the operands"),
-    }
-    Ok(())
 }
 
 fn exp_concrete<T: Real>(y: &[T], logits: &[T], tau: &[T], k: usize) -> Result<(), Error> {

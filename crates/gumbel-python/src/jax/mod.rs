@@ -5,10 +5,40 @@ mod density;
 mod sample;
 mod slope;
 
-use crate::xla::{Handler, Operand, Output, capsule};
+use crate::slice::{Slice, SliceMut};
+use crate::xla::{Handler, Numbers, NumbersMut, Operand, Output, capsule};
 use gumbel_kernels::Error;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+impl<'a> Operand<'a> {
+    /// Its floats. Panics if it has words.
+    fn floats(&self) -> Slice<'a> {
+        let Numbers::Floats(numbers) = self.numbers else { panic!("expected an operand of floats") };
+        numbers
+    }
+
+    /// Its words. Panics if it has floats.
+    fn words(&self) -> &'a [u32] {
+        let Numbers::Words(words) = self.numbers else { panic!("expected an operand of words") };
+        words
+    }
+}
+
+impl Output<'_> {
+    /// Its floats. Panics if it has words.
+    fn floats(&mut self) -> SliceMut<'_> {
+        let NumbersMut::Floats(numbers) = &mut self.numbers else { panic!("expected a result of floats") };
+        let all = numbers.len();
+        numbers.part(0, all)
+    }
+
+    /// Its words. Panics if it has floats.
+    fn words(&mut self) -> &mut [u32] {
+        let NumbersMut::Words(words) = &mut self.numbers else { panic!("expected a result of words") };
+        words
+    }
+}
 
 /// A handler that panics, so that a test can see what becomes of a panic.
 struct Panic;

@@ -1,13 +1,13 @@
 //! Samples.
 
 use super::batch::{Batches, each};
-use crate::draw::{self, Relaxed};
+use crate::draw::{self, Law, Relaxed};
+use crate::parts::Part;
+use crate::reals;
 use crate::rows::shifted;
 use crate::slice::{Slice, SliceMut, with_slice};
-use crate::threads::SHARED;
-use crate::xla::{Handler, Numbers, NumbersMut, Operand, Output};
+use crate::xla::{Handler, Operand, Output};
 use gumbel_kernels::{self as kernels, Error, Real, Stream};
-use rayon::prelude::*;
 
 /// Operands: logits \[.., k\], key \[words\], tau \[\]. Result: a relaxed sample \[.., k\].
 pub struct Softmax;
@@ -81,8 +81,8 @@ impl Handler for Noise {
         let batches = Batches(out.shape[..key.shape.len() - 1].to_vec());
         let numbers = out.shape.iter().product();
         each(floats(out, numbers / batches.count().max(1)), numbers, |batch, out| {
-            gumbel(batches.stream(batch, key), out);
-            Ok(())
+            let noise = draw::Noise { law: Law::Gumbel, stream: batches.stream(batch, key), before: 0, k: 1 };
+            reals::run(&noise, Part::all(out.len(), [], [out]))
         })
     }
 }
@@ -98,7 +98,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// `result` is the shape of a result. The key has one axis besides those of the batches.
+    /// `result` is the shape of a result. The key has one more axis than there are batch axes.
     fn new(logits: &'a Operand<'a>, key: &'a Operand<'a>, result: &[usize]) -> Self {
         let batches = Batches(result[..key.shape.len() - 1].to_vec());
         let k = *logits.shape.last().expect("logits have an axis of categories");
@@ -112,9 +112,8 @@ impl<'a> Rows<'a> {
     }
 
     fn logits(&self, batch: usize) -> Slice<'a> {
-        let Numbers::Floats(logits) = self.logits.numbers else { panic!("logits are floats") };
         let start = self.batches.place(batch, self.logits) * self.size;
-        logits.part(start, start + self.size)
+        self.logits.floats().part(start, start + self.size)
     }
 
     fn stream(&self, batch: usize) -> Stream {
@@ -126,10 +125,10 @@ impl<'a> Rows<'a> {
     }
 
     /// Runs a computation for each batch. The rows of an error are counted through all batches.
-    fn each<Part: Send>(
+    fn each<P: Send>(
         &self,
-        parts: Vec<Part>,
-        run: impl Fn(usize, Part) -> Result<(), Error> + Sync,
+        parts: Vec<P>,
+        run: impl Fn(usize, P) -> Result<(), Error> + Sync + Send,
     ) -> Result<(), Error> {
         each(parts, self.size * self.batches.count(), |batch, part| {
             run(batch, part).map_err(|error| shifted(as_given(error), batch * self.count()))
@@ -178,41 +177,10 @@ fn as_given(error: Error) -> Error {
     }
 }
 
-/// Standard Gumbel noise. In half precision it is that of single precision, rounded.
-fn gumbel(stream: Stream, out: SliceMut<'_>) {
-    match out {
-        SliceMut::F32(out) => kernels::noise::gumbel(stream, out),
-        SliceMut::F64(out) => kernels::noise::gumbel(stream, out),
-        half => rounded_gumbel(stream, half),
-    }
-}
-
-fn rounded_gumbel(stream: Stream, out: SliceMut<'_>) {
-    /// Numbers that are drawn before they are rounded: they fit into the first-level cache.
-    const CHUNK: usize = 8192;
-    let (numbers, parts) = (out.len(), chunks(out, CHUNK));
-    let fill = |(part, out): (usize, SliceMut<'_>)| {
-        let mut single = vec![0f32; out.len()];
-        kernels::noise::gumbel(stream.skip((part * CHUNK) as u64), &mut single);
-        out.write(&single);
-    };
-    if numbers < SHARED {
-        parts.into_iter().enumerate().for_each(fill);
-    } else {
-        parts.into_par_iter().enumerate().for_each(fill);
-    }
-}
-
 /// The parts of a result, of `size` numbers each.
 fn floats<'a>(out: &'a mut Output<'_>, size: usize) -> Vec<SliceMut<'a>> {
-    let NumbersMut::Floats(out) = &mut out.numbers else { panic!("the result is of floats") };
-    let all = out.len();
-    chunks(out.part(0, all), size)
-}
-
-fn chunks(numbers: SliceMut<'_>, size: usize) -> Vec<SliceMut<'_>> {
     let size = size.max(1);
-    match numbers {
+    match out.floats() {
         SliceMut::F16(out) => out.chunks_mut(size).map(SliceMut::F16).collect(),
         SliceMut::Bf16(out) => out.chunks_mut(size).map(SliceMut::Bf16).collect(),
         SliceMut::F32(out) => out.chunks_mut(size).map(SliceMut::F32).collect(),
@@ -221,6 +189,5 @@ fn chunks(numbers: SliceMut<'_>, size: usize) -> Vec<SliceMut<'_>> {
 }
 
 fn words<'a>(out: &'a mut Output<'_>, size: usize) -> Vec<&'a mut [u32]> {
-    let NumbersMut::Words(out) = &mut out.numbers else { panic!("the result is of integers") };
-    out.chunks_mut(size.max(1)).collect()
+    out.words().chunks_mut(size.max(1)).collect()
 }

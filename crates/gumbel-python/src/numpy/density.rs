@@ -1,14 +1,11 @@
 //! Log-probabilities, entropies and divergences.
 
-use crate::arguments::first;
-use crate::arguments::{Rows, broadcast, full, narrowed};
-use crate::array::Array;
-use crate::array::shown;
-use crate::array::{any_array, as_array, broadcast_to, copied};
+use crate::arguments::{Argument, Rows, broadcast, first, full, narrowed};
+use crate::array::{Array, any_array, as_array, broadcast_to, copied, shown};
 use crate::compute::compute;
+use crate::density::Density;
 use crate::error::raise_index;
-use crate::rows::temperature;
-use gumbel_kernels::{self as kernels, Error, categorical};
+use gumbel_kernels::{Error, categorical};
 use numpy::{PyArrayDescrMethods, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -129,13 +126,7 @@ fn categorical_kl<'py>(p: &Bound<'py, PyAny>, q: &Bound<'py, PyAny>) -> Array<'p
 /// np.float64(-2.4079)
 #[pyfunction]
 fn exp_concrete_log_prob<'py>(y: &Bound<'py, PyAny>, logits: &Bound<'py, PyAny>, tau: f64) -> Array<'py> {
-    let rows = Rows::broadcast([full("y", y), full("logits", logits)], -1)?;
-    let k = rows.k();
-    rows.reduce(of_parameters, |inputs, outputs| {
-        compute!(inputs, outputs, |T, [y, logits], [out]| {
-            kernels::exp_concrete_log_prob(logits, y, k, temperature::<T>(tau)?, out)
-        })
-    })
+    log_prob(Density::ExpConcrete, [full("y", y), full("logits", logits)], tau)
 }
 
 /// Log-density of a relaxed sample `x` on the simplex (Concrete).
@@ -155,13 +146,7 @@ fn exp_concrete_log_prob<'py>(y: &Bound<'py, PyAny>, logits: &Bound<'py, PyAny>,
 /// np.float64(-0.534448)
 #[pyfunction]
 fn concrete_log_prob<'py>(x: &Bound<'py, PyAny>, logits: &Bound<'py, PyAny>, tau: f64) -> Array<'py> {
-    let rows = Rows::broadcast([full("x", x), full("logits", logits)], -1)?;
-    let k = rows.k();
-    rows.reduce(of_parameters, |inputs, outputs| {
-        compute!(inputs, outputs, |T, [x, logits], [out]| {
-            kernels::concrete_log_prob(logits, x, k, temperature::<T>(tau)?, out)
-        })
-    })
+    log_prob(Density::Concrete, [full("x", x), full("logits", logits)], tau)
 }
 
 /// Log-density of the log-odds `y` of a relaxed Bernoulli sample (Binary Concrete in logit space).
@@ -183,12 +168,7 @@ fn binary_concrete_log_prob<'py>(
     log_odds: &Bound<'py, PyAny>,
     tau: f64,
 ) -> Array<'py> {
-    let rows = Rows::elements([full("y", y), full("log_odds", log_odds)])?;
-    rows.map(of_parameters, |inputs, outputs| {
-        compute!(inputs, outputs, |T, [y, log_odds], [out]| {
-            kernels::binary_concrete_log_prob(log_odds, y, temperature::<T>(tau)?, out)
-        })
-    })
+    log_prob(Density::BinaryConcrete, [full("y", y), full("log_odds", log_odds)], tau)
 }
 
 /// Log-density of a relaxed Bernoulli sample `x` in [0, 1].
@@ -211,17 +191,21 @@ fn relaxed_bernoulli_log_prob<'py>(
     log_odds: &Bound<'py, PyAny>,
     tau: f64,
 ) -> Array<'py> {
-    let rows = Rows::elements([full("x", x), full("log_odds", log_odds)])?;
-    rows.map(of_parameters, |inputs, outputs| {
-        compute!(inputs, outputs, |T, [x, log_odds], [out]| {
-            kernels::binary_concrete_unit_log_prob(log_odds, x, temperature::<T>(tau)?, out)
-        })
-    })
+    log_prob(Density::RelaxedBernoulli, [full("x", x), full("log_odds", log_odds)], tau)
 }
 
 /// Whether the second argument, the parameters, is at fault, and not the first, the sample.
 fn of_parameters(error: &Error) -> usize {
     usize::from(!matches!(error, Error::Sample { .. } | Error::NoMass { .. }))
+}
+
+/// The log-density of points under parameters, in that order.
+fn log_prob<'py>(density: Density, arguments: [Argument<'_, 'py>; 2], tau: f64) -> Array<'py> {
+    let rows = if density.binary() { Rows::elements(arguments)? } else { Rows::broadcast(arguments, -1)? };
+    let k = rows.k();
+    rows.reduce(of_parameters, |inputs, outputs| {
+        compute!(inputs, outputs, |T, [y, logits], [out]| density.log_prob::<T>([logits, y], k, tau, out))
+    })
 }
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,7 +1,6 @@
 //! Permutations: the best one, and its relaxation.
 
-use crate::arguments::first;
-use crate::arguments::{Rows, full};
+use crate::arguments::{Rows, first, full};
 use crate::array::{Array, indices};
 use crate::compute::compute;
 use crate::error::raise_iterations;

@@ -1,9 +1,7 @@
 //! Samples of categories.
 
-use crate::arguments::Rows;
-use crate::arguments::count_of;
-use crate::array::{Array, indices};
-use crate::array::{as_array, checked_out};
+use crate::arguments::{Rows, count_of};
+use crate::array::{Array, as_array, checked_out, indices};
 use crate::draw::{self, Relaxed};
 use crate::noise::stream_of;
 use crate::slice::Slice;

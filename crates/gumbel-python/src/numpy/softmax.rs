@@ -1,7 +1,6 @@
 //! Softmax, its logarithm and its normaliser, and a relaxed sample with the caller's noise.
 
-use crate::arguments::first;
-use crate::arguments::{Rows, full};
+use crate::arguments::{Rows, first, full};
 use crate::array::Array;
 use crate::compute::compute;
 use crate::rows::{RowMap, map, temperature};

@@ -1,7 +1,6 @@
 //! Sparse probabilities.
 
-use crate::arguments::Rows;
-use crate::arguments::first;
+use crate::arguments::{Rows, first};
 use crate::array::Array;
 use crate::compute::compute;
 use crate::rows::temperature;

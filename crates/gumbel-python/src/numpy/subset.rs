@@ -1,7 +1,6 @@
 //! Subsets of a fixed size.
 
-use crate::arguments::Rows;
-use crate::arguments::{count_of, first};
+use crate::arguments::{Rows, count_of, first};
 use crate::array::{Array, indices};
 use crate::compute::compute;
 use crate::noise::stream_of;

@@ -1,15 +1,15 @@
 //! Log-densities of relaxed samples, and their vector-Jacobian products. All tensors have one type, points and logits one
 //! shape.
 
-use super::keys::{Piece, Streams, Taus};
-use super::parts::Part;
-use super::reals::{self, RealKernel};
+use super::keys::Taus;
 use super::tensors::{Floats, run};
+use crate::density::Density;
 use crate::dlpack::Fresh;
 use crate::error::Layout;
-use crate::rows::temperature;
+use crate::parts::Part;
+use crate::reals::{self, RealKernel};
 use crate::slice::{Slice, SliceMut};
-use gumbel_kernels::{self as kernels, Error, Real, Stream};
+use gumbel_kernels::{Error, Real};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -21,7 +21,7 @@ fn log_prob<'py>(
     logits: &Bound<'py, PyAny>,
     tau: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let points = Points::new(Density::named(density)?, y, logits, tau)?;
+    let points = Points::new(named(density)?, y, logits, tau)?;
     let mut out = Fresh::floats(&points.y.tensor, points.rows())?;
     points.each([points.logits.slice()?, points.y.slice()?], [out.floats_mut()?])?;
     Ok(out.into_tensor())
@@ -37,7 +37,7 @@ fn log_prob_vjp<'py>(
     d: &Bound<'py, PyAny>,
     tau: &Bound<'py, PyAny>,
 ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>)> {
-    let points = Points::new(Density::named(density)?, y, logits, tau)?;
+    let points = Points::new(named(density)?, y, logits, tau)?;
     let d = Floats::new("d", d)?;
     points.y.check("d", &d, points.rows())?;
     let [mut d_y, mut d_logits] = [Fresh::like(&points.y.tensor)?, Fresh::like(&points.y.tensor)?];
@@ -47,29 +47,8 @@ fn log_prob_vjp<'py>(
     Ok((d_y.into_tensor(), d_logits.into_tensor(), d_tau.into_tensor()))
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Density {
-    ExpConcrete,
-    Concrete,
-    BinaryConcrete,
-    RelaxedBernoulli,
-}
-
-impl Density {
-    fn named(name: &str) -> PyResult<Self> {
-        Ok(match name {
-            "exp_concrete" => Self::ExpConcrete,
-            "concrete" => Self::Concrete,
-            "binary_concrete" => Self::BinaryConcrete,
-            "relaxed_bernoulli" => Self::RelaxedBernoulli,
-            _ => return Err(PyValueError::new_err(format!("unknown density '{name:.60}'"))),
-        })
-    }
-
-    /// Whether each number is a point of its own.
-    fn binary(self) -> bool {
-        matches!(self, Self::BinaryConcrete | Self::RelaxedBernoulli)
-    }
+fn named(name: &str) -> PyResult<Density> {
+    Density::named(name).ok_or_else(|| PyValueError::new_err(format!("unknown density '{name:.60}'")))
 }
 
 /// Points with the parameters of their distributions.
@@ -134,13 +113,9 @@ impl<'py> Points<'py> {
     {
         let count = self.rows().iter().product();
         let k = if self.density.binary() { 1 } else { self.y.k() };
-        // The stream is that of no noise: only temperatures divide the rows.
-        let pieces = Streams::one(Stream::new(0), count).pieces(0, &self.taus);
-        let parts = Part::all(count, inputs, outputs).divide(pieces);
+        let parts = Part::all(count, inputs, outputs).divide(self.taus.pieces(0..count));
         let density = self.density;
-        let work = |(Piece { tau, .. }, part): (Piece, Part<'_, I, O>)| {
-            reals::run(&LogProb { density, k, tau }, part)
-        };
+        let work = |(tau, part): (f64, Part<'_, I, O>)| reals::run(&LogProb { density, k, tau }, part);
         run(self.y.tensor.py(), self.y.len(), self.layout(), parts, work).map(drop)
     }
 
@@ -158,33 +133,14 @@ struct LogProb {
 }
 
 impl RealKernel<2, 1> for LogProb {
-    fn run<T: Real>(&self, _first: usize, [logits, y]: [&[T]; 2], [out]: [&mut [T]; 1]) -> Result<(), Error> {
-        let (k, tau) = (self.k, temperature(self.tau)?);
-        match self.density {
-            Density::ExpConcrete => kernels::exp_concrete_log_prob(logits, y, k, tau, out),
-            Density::Concrete => kernels::concrete_log_prob(logits, y, k, tau, out),
-            Density::BinaryConcrete => kernels::binary_concrete_log_prob(logits, y, tau, out),
-            Density::RelaxedBernoulli => kernels::binary_concrete_unit_log_prob(logits, y, tau, out),
-        }
+    fn run<T: Real>(&self, _first: usize, inputs: [&[T]; 2], [out]: [&mut [T]; 1]) -> Result<(), Error> {
+        self.density.log_prob(inputs, self.k, self.tau, out)
     }
 }
 
 impl RealKernel<3, 3> for LogProb {
     fn run<T: Real>(&self, _first: usize, inputs: [&[T]; 3], outputs: [&mut [T]; 3]) -> Result<(), Error> {
-        let ([logits, y, d], [d_logits, d_y, d_tau]) = (inputs, outputs);
-        let (k, tau) = (self.k, temperature(self.tau)?);
-        match self.density {
-            Density::ExpConcrete => {
-                kernels::exp_concrete_log_prob_vjp(logits, y, d, k, tau, d_logits, d_y, d_tau)
-            }
-            Density::Concrete => kernels::concrete_log_prob_vjp(logits, y, d, k, tau, d_logits, d_y, d_tau),
-            Density::BinaryConcrete => {
-                kernels::binary_concrete_log_prob_vjp(logits, y, d, tau, d_logits, d_y, d_tau)
-            }
-            Density::RelaxedBernoulli => {
-                kernels::binary_concrete_unit_log_prob_vjp(logits, y, d, tau, d_logits, d_y, d_tau)
-            }
-        }
+        self.density.vjp(inputs, self.k, self.tau, outputs)
     }
 }
 

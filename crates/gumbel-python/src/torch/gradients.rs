@@ -1,13 +1,13 @@
 //! Vector-Jacobian products of relaxed samples, from the sample alone.
 
-use super::keys::{Piece, Streams, Taus};
-use super::parts::Part;
-use super::reals::{self, RealKernel};
+use super::keys::Taus;
 use super::tensors::{Floats, run};
 use crate::dlpack::Fresh;
 use crate::error::Layout;
+use crate::parts::Part;
+use crate::reals::{self, RealKernel};
 use crate::rows::temperature;
-use gumbel_kernels::{self as kernels, Error, Real, Stream};
+use gumbel_kernels::{self as kernels, Error, Real};
 use pyo3::prelude::*;
 
 type Tensor<'py> = PyResult<Bound<'py, PyAny>>;
@@ -61,9 +61,8 @@ impl<'py> Pair<'py> {
 fn vjp<'py>(Pair { y, dy }: Pair<'py>, taus: &Taus, log: bool) -> Tensor<'py> {
     let (mut out, k) = (Fresh::like(&y.tensor)?, y.k());
     let all = Part::all(y.count(), [y.slice()?, dy.slice()?], [out.floats_mut()?]);
-    // The stream is that of no noise: only temperatures divide the rows.
-    let parts = all.divide(Streams::one(Stream::new(0), y.count()).pieces(0, taus));
-    let work = |(Piece { tau, .. }, part): (Piece, Part<'_, 2, 1>)| reals::run(&Vjp { k, tau, log }, part);
+    let parts = all.divide(taus.pieces(0..y.count()));
+    let work = |(tau, part): (f64, Part<'_, 2, 1>)| reals::run(&Vjp { k, tau, log }, part);
     let layout = Layout::rows(&y.shape, y.shape.len() - 1);
     run(y.tensor.py(), y.len(), layout, parts, work)?;
     Ok(out.into_tensor())

@@ -7,6 +7,7 @@ use crate::noise::Noise;
 use gumbel_kernels::Stream;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use std::ops::Range;
 
 /// Rows with one stream and one temperature.
 #[derive(Clone, Copy)]
@@ -37,19 +38,17 @@ impl Taus {
         }
     }
 
-    fn of(&self, row: usize) -> f64 {
-        match self {
-            Self::All(tau) => *tau,
-            Self::Each(taus) => taus[row],
+    /// Pieces of rows with one temperature, with their numbers of rows.
+    pub fn pieces(&self, rows: Range<usize>) -> Vec<(usize, f64)> {
+        if rows.is_empty() {
+            return vec![];
         }
-    }
-
-    /// Rows with one temperature, from `first` on, before `end`.
-    fn same(&self, first: usize, end: usize) -> usize {
-        let bits = self.of(first).to_bits();
         match self {
-            Self::All(_) => end - first,
-            Self::Each(taus) => taus[first..end].iter().take_while(|tau| tau.to_bits() == bits).count(),
+            Self::All(tau) => vec![(rows.len(), *tau)],
+            Self::Each(taus) => {
+                let same = taus[rows].chunk_by(|a, b| a.to_bits() == b.to_bits());
+                same.map(|taus| (taus.len(), taus[0])).collect()
+            }
         }
     }
 }
@@ -61,11 +60,6 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// One stream for some rows.
-    pub fn one(stream: Stream, rows: usize) -> Self {
-        Self { starts: vec![stream], rows }
-    }
-
     /// Those of a key, for rows of `k` numbers in axes of lengths `batch`.
     pub fn new(key: &Bound<'_, PyAny>, batch: &[usize], k: usize) -> PyResult<Self> {
         let view = View::of(key)?;
@@ -90,14 +84,11 @@ impl Streams {
     /// Pieces with a stream and a temperature each, with their numbers of rows.
     pub fn pieces(&self, k: usize, taus: &Taus) -> Vec<(usize, Piece)> {
         let mut pieces = Vec::with_capacity(1);
-        for (block, start) in self.starts.iter().enumerate().filter(|_| self.rows > 0) {
-            let (begin, end) = (block * self.rows, (block + 1) * self.rows);
-            let mut first = begin;
-            while first < end {
-                let count = taus.same(first, end);
-                let stream = start.skip(((first - begin) * k) as u64);
-                pieces.push((count, Piece { stream, tau: taus.of(first) }));
-                first += count;
+        for (block, &start) in self.starts.iter().enumerate() {
+            let mut stream = start;
+            for (count, tau) in taus.pieces(block * self.rows..(block + 1) * self.rows) {
+                pieces.push((count, Piece { stream, tau }));
+                stream = stream.skip((count * k) as u64);
             }
         }
         pieces

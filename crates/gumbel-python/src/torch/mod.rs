@@ -4,8 +4,6 @@
 mod densities;
 mod gradients;
 mod keys;
-mod parts;
-mod reals;
 mod sampling;
 mod tensors;
 

@@ -1,15 +1,15 @@
 //! Samples of categories.
 
 use super::keys::{Piece, Streams, Taus};
-use super::parts::Part;
-use super::reals::{self, RealKernel, numbered};
 use super::tensors::{Floats, check_floats, run};
 use crate::dlpack::{Fresh, View};
-use crate::draw::{self, Relaxed};
+use crate::draw::{self, Law, Noise, Relaxed};
 use crate::error::Layout;
+use crate::parts::Part;
+use crate::reals::{self, RealKernel, numbered};
 use crate::rows::temperature;
 use crate::slice::{Slice, SliceMut};
-use gumbel_kernels::{self as kernels, Error, Real, Stream, noise as law};
+use gumbel_kernels::{self as kernels, Error, Real, Stream};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -95,7 +95,7 @@ fn top_k<'py>(logits: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>, k: i64) -> Te
 /// Noise of the shape and the type of a tensor of any device, on the CPU.
 #[pyfunction(name = "_torch_noise")]
 fn noise<'py>(like: &Bound<'py, PyAny>, key: &Bound<'py, PyAny>, law: &str) -> Tensor<'py> {
-    let (law, View { kind, shape, .. }) = (Law::named(law)?, View::anywhere(like)?);
+    let (law, View { kind, shape, .. }) = (law_named(law)?, View::anywhere(like)?);
     check_floats("like", like, kind)?;
     let (k, batch) = shape.split_last().map_or((1, &[][..]), |(&k, batch)| (k, batch));
     let (count, streams) = (batch.iter().product(), Streams::new(key, batch, k)?);
@@ -208,55 +208,12 @@ impl RealKernel<1, 2> for StraightThrough {
     }
 }
 
-/// The laws of noise.
-#[derive(Clone, Copy)]
-enum Law {
-    Uniform,
-    Exponential,
-    Gumbel,
-    Logistic,
-    Normal,
-}
-
-impl Law {
-    fn named(name: &str) -> PyResult<Self> {
-        Ok(match name {
-            "uniform" => Self::Uniform,
-            "exponential" => Self::Exponential,
-            "gumbel" => Self::Gumbel,
-            "logistic" => Self::Logistic,
-            "normal" => Self::Normal,
-            _ => {
-                let text = format!(
-                    "unknown law of noise '{name:.60}'; expected uniform, exponential, gumbel, logistic or normal"
-                );
-                return Err(PyValueError::new_err(text));
-            }
-        })
-    }
-}
-
-/// Noise of a law.
-struct Noise {
-    law: Law,
-    stream: Stream,
-    /// Numbers before the start of the stream.
-    before: usize,
-    k: usize,
-}
-
-impl RealKernel<0, 1> for Noise {
-    fn run<T: Real>(&self, first: usize, _: [&[T]; 0], [out]: [&mut [T]; 1]) -> Result<(), Error> {
-        let stream = self.stream.skip((first * self.k - self.before) as u64);
-        match self.law {
-            Law::Uniform => law::uniform(stream, out),
-            Law::Exponential => law::exponential(stream, out),
-            Law::Gumbel => law::gumbel(stream, out),
-            Law::Logistic => law::logistic(stream, out),
-            Law::Normal => law::normal(stream, out),
-        }
-        Ok(())
-    }
+fn law_named(name: &str) -> PyResult<Law> {
+    Law::named(name).ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "unknown law of noise '{name:.60}'; expected uniform, exponential, gumbel, logistic or normal"
+        ))
+    })
 }
 
 fn copy_indices(indices: &[Vec<u32>], out: &mut [i64]) {

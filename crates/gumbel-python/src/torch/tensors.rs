@@ -1,8 +1,8 @@
 //! Tensors that operators read.
 
-use super::parts::each;
 use crate::dlpack::{Kind, View};
 use crate::error::{Layout, raise};
+use crate::parts::each;
 use crate::slice::Slice;
 use crate::threads;
 use gumbel_kernels::Error;

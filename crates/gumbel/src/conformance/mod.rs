@@ -7,7 +7,7 @@
 //! suite that cannot see a bias tests nothing.
 //!
 //! The problem has six logits, as two latents of three categories or three of two, and a loss
-//! `f(z; φ) = exp(φ Σ w·z)`: curved enough that every biased estimator shows its bias, and with a parameter inside.
+//! `f(z; φ) = exp(φ Σ w·z)`: nonlinear enough that the bias of every biased estimator is detected, and with a parameter inside.
 //!
 //! ```
 //! use gumbel::conformance::{self, Check};

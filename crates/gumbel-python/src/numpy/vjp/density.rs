@@ -1,9 +1,9 @@
 //! Products of log-densities, with a cotangent for the parameters, the sample and the temperature.
 
-use crate::arguments::{Rows, full, per_row};
+use crate::arguments::{Argument, Rows, full, per_row};
 use crate::compute::compute;
-use crate::rows::temperature;
-use gumbel_kernels::{self as kernels, Error};
+use crate::density::Density;
+use gumbel_kernels::Error;
 use pyo3::prelude::*;
 
 /// A cotangent for each of three arguments.
@@ -31,16 +31,7 @@ fn exp_concrete_log_prob_vjp<'py>(
     d: &Bound<'py, PyAny>,
     tau: f64,
 ) -> Three<'py> {
-    let rows = Rows::equal([full("logits", logits), full("y", y), per_row("d", d)], -1)?;
-    let k = rows.k();
-    let fail = |error: &Error| rows.raise(error, 0);
-    let results = rows.run([Some(k), Some(k), None], fail, |inputs, outputs| {
-        compute!(inputs, outputs, |T, [logits, y, d], [of_logits, of_y, of_tau]| {
-            let tau = temperature::<T>(tau)?;
-            kernels::exp_concrete_log_prob_vjp(logits, y, d, k, tau, of_logits, of_y, of_tau)
-        })
-    })?;
-    Ok(results.into())
+    vjp(Density::ExpConcrete, [full("logits", logits), full("y", y), per_row("d", d)], tau)
 }
 
 /// Vector-Jacobian product of `concrete_log_prob`: (d_logits, d_x, d_tau), where d_tau has a number for each row.
@@ -66,16 +57,7 @@ fn concrete_log_prob_vjp<'py>(
     d: &Bound<'py, PyAny>,
     tau: f64,
 ) -> Three<'py> {
-    let rows = Rows::equal([full("logits", logits), full("x", x), per_row("d", d)], -1)?;
-    let k = rows.k();
-    let fail = |error: &Error| rows.raise(error, 0);
-    let results = rows.run([Some(k), Some(k), None], fail, |inputs, outputs| {
-        compute!(inputs, outputs, |T, [logits, x, d], [of_logits, of_x, of_tau]| {
-            let tau = temperature::<T>(tau)?;
-            kernels::concrete_log_prob_vjp(logits, x, d, k, tau, of_logits, of_x, of_tau)
-        })
-    })?;
-    Ok(results.into())
+    vjp(Density::Concrete, [full("logits", logits), full("x", x), per_row("d", d)], tau)
 }
 
 /// Vector-Jacobian product of `binary_concrete_log_prob`: (d_log_odds, d_y, d_tau), each of a number for each point.
@@ -99,15 +81,7 @@ fn binary_concrete_log_prob_vjp<'py>(
     d: &Bound<'py, PyAny>,
     tau: f64,
 ) -> Three<'py> {
-    let rows = Rows::equal_elements([full("log_odds", log_odds), full("y", y), full("d", d)])?;
-    let fail = |error: &Error| rows.raise(error, 0);
-    let results = rows.run([None; 3], fail, |inputs, outputs| {
-        compute!(inputs, outputs, |T, [log_odds, y, d], [of_log_odds, of_y, of_tau]| {
-            let tau = temperature::<T>(tau)?;
-            kernels::binary_concrete_log_prob_vjp(log_odds, y, d, tau, of_log_odds, of_y, of_tau)
-        })
-    })?;
-    Ok(results.into())
+    vjp(Density::BinaryConcrete, [full("log_odds", log_odds), full("y", y), full("d", d)], tau)
 }
 
 /// Vector-Jacobian product of `relaxed_bernoulli_log_prob`: (d_log_odds, d_x, d_tau), each of a number for each point.
@@ -131,13 +105,15 @@ fn relaxed_bernoulli_log_prob_vjp<'py>(
     d: &Bound<'py, PyAny>,
     tau: f64,
 ) -> Three<'py> {
-    let rows = Rows::equal_elements([full("log_odds", log_odds), full("x", x), full("d", d)])?;
+    vjp(Density::RelaxedBernoulli, [full("log_odds", log_odds), full("x", x), full("d", d)], tau)
+}
+
+fn vjp<'py>(density: Density, arguments: [Argument<'_, 'py>; 3], tau: f64) -> Three<'py> {
+    let rows = if density.binary() { Rows::equal_elements(arguments)? } else { Rows::equal(arguments, -1)? };
+    let (k, width) = (rows.k(), rows.width());
     let fail = |error: &Error| rows.raise(error, 0);
-    let results = rows.run([None; 3], fail, |inputs, outputs| {
-        compute!(inputs, outputs, |T, [log_odds, x, d], [of_log_odds, of_x, of_tau]| {
-            let tau = temperature::<T>(tau)?;
-            kernels::binary_concrete_unit_log_prob_vjp(log_odds, x, d, tau, of_log_odds, of_x, of_tau)
-        })
+    let results = rows.run([width, width, None], fail, |inputs, outputs| {
+        compute!(inputs, outputs, |T, inputs, outputs| density.vjp::<T>(inputs, k, tau, outputs))
     })?;
     Ok(results.into())
 }

@@ -1,7 +1,6 @@
 //! Products of maps of rows: softmax, relaxed samples and entmax.
 
-use crate::arguments::first;
-use crate::arguments::{Rows, full, per_row};
+use crate::arguments::{Rows, first, full, per_row};
 use crate::array::Array;
 use crate::compute::compute;
 use crate::numpy::sparse::order;

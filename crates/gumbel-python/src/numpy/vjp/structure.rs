@@ -1,7 +1,6 @@
 //! Products of permutations and subsets.
 
-use crate::arguments::first;
-use crate::arguments::{Rows, full, per_row};
+use crate::arguments::{Rows, first, full, per_row};
 use crate::array::Array;
 use crate::compute::compute;
 use crate::noise::stream_of;
