@@ -259,6 +259,8 @@ pub enum Unsupported {
     ChainSamples(usize),
     /// The exact gradient of a log-mean-exp: its expectation depends on the number of samples.
     LogMeanExpReference,
+    /// A batch that is estimated in parts: what it learns from is known of the whole only.
+    Parts,
 }
 
 impl Display for Unsupported {
@@ -285,6 +287,7 @@ impl Display for Unsupported {
             Self::LogMeanExpReference => {
                 f.write_str("a log-mean-exp as a reference: its expectation depends on the number of samples")
             }
+            Self::Parts => f.write_str("a batch in parts"),
         }
     }
 }

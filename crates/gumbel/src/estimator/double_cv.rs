@@ -118,6 +118,10 @@ impl Estimator for DoubleCv {
         })
     }
 
+    fn join(&self, parts: &[Estimate]) -> Result<Estimate, Error> {
+        Ok(Estimate::joined(parts, Coefficient::LEN))
+    }
+
     fn adapt(&mut self, last: &Estimate) {
         last.statistics.iter().for_each(|statistics| self.learned.learn(statistics.clone()));
     }

@@ -127,6 +127,10 @@ impl Estimator for Nvil {
         })
     }
 
+    fn join(&self, parts: &[Estimate]) -> Result<Estimate, Error> {
+        Ok(Estimate::joined(parts, 0))
+    }
+
     fn adapt(&mut self, last: &Estimate) {
         let Some(statistics) = last.statistics.clone().map(learnable) else { return };
         let (new, slopes) = (statistics.clone().narrow(0, 0, 2), statistics.dims()[0] - 2);

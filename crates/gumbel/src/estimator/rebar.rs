@@ -111,6 +111,10 @@ impl Estimator for Rebar {
         })
     }
 
+    fn join(&self, parts: &[Estimate]) -> Result<Estimate, Error> {
+        Ok(Estimate::joined(parts, Coefficient::LEN))
+    }
+
     fn adapt(&mut self, last: &Estimate) {
         self.average.learn(last.mean());
         last.statistics.iter().for_each(|statistics| self.learned.learn(statistics.clone()));

@@ -134,6 +134,10 @@ impl Estimator for Relax {
         })
     }
 
+    fn join(&self, parts: &[Estimate]) -> Result<Estimate, Error> {
+        Ok(Estimate::joined(parts, Coefficient::LEN))
+    }
+
     fn adapt(&mut self, last: &Estimate) {
         self.average.learn(last.mean());
         let Some(statistics) = last.statistics.clone() else { return };

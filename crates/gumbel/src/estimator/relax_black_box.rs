@@ -102,6 +102,10 @@ impl Estimator for RelaxBlackBox {
         })
     }
 
+    fn join(&self, parts: &[Estimate]) -> Result<Estimate, Error> {
+        Ok(Estimate::joined(parts, 0))
+    }
+
     fn adapt(&mut self, last: &Estimate) {
         self.average.learn(last.mean());
         last.statistics.iter().for_each(|slopes| self.network.learn(slopes.clone()));

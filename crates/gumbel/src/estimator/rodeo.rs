@@ -13,6 +13,8 @@ use burn::tensor::{Device, Tensor, activation};
 const DECAY: f64 = 0.99;
 /// The tensor of the sums of products in a state.
 const PRODUCTS: &str = "products";
+/// Their number: ab, ac, bb, bc and cc.
+const PRODUCTS_LEN: usize = 5;
 
 /// RODEO: RLOO with two control variates from a discrete Stein operator.
 ///
@@ -60,7 +62,7 @@ impl Rodeo {
     pub fn new(samples: usize) -> Result<Self, Error> {
         Ok(Self {
             samples: ENTRY.properties.at_least(2, samples)?,
-            products: Memory::new(vec![0.0; 5]),
+            products: Memory::new(vec![0.0; PRODUCTS_LEN]),
             fixed: None,
         })
     }
@@ -171,6 +173,10 @@ impl Estimator for Rodeo {
         })
     }
 
+    fn join(&self, parts: &[Estimate]) -> Result<Estimate, Error> {
+        Ok(Estimate::joined(parts, PRODUCTS_LEN))
+    }
+
     fn adapt(&mut self, last: &Estimate) {
         // Numbers that overflowed are ignored.
         last.statistics.iter().for_each(|statistics| self.products.decay(DECAY, statistics.clone()));
@@ -182,7 +188,7 @@ impl Estimator for Rodeo {
 
     fn restore(&mut self, state: &State) -> Result<(), Error> {
         state.expect_names(&[PRODUCTS])?;
-        self.products = Memory::load(state, PRODUCTS, 5)?;
+        self.products = Memory::load(state, PRODUCTS, PRODUCTS_LEN)?;
         Ok(())
     }
 }

@@ -18,6 +18,7 @@ mod layers;
 mod limits;
 mod nvil;
 mod padding;
+mod parts;
 mod permutations;
 mod perturbed;
 mod rebar;

@@ -1,7 +1,7 @@
 //! What an estimator returns.
 
 use crate::tensor::{at_least_single, numbers, restored, unmasked};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Tensor, TensorData, activation};
 
 /// An estimate of an expected loss and of its gradient.
 ///
@@ -48,6 +48,37 @@ impl Estimate {
     #[must_use]
     pub fn with_statistics(self, statistics: Tensor<1>) -> Self {
         Self { statistics: Some(statistics.detach()), ..self }
+    }
+
+    /// The estimate of a batch from those of its parts, in order. The losses follow one another; of the first `sums`
+    /// statistics each is the sum over the parts, of the others the mean over the rows of all.
+    ///
+    /// # Panics
+    /// If there are no parts, or their statistics differ in number.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::estimator::Estimate;
+    /// let tensor = |numbers: &[f32]| Tensor::<1>::from_floats(numbers, &Device::flex());
+    /// let one = Estimate::new(tensor(&[5.0])).with_statistics(tensor(&[1.0, 1.0]));
+    /// let three = Estimate::new(tensor(&[6.0, 7.0, 8.0])).with_statistics(tensor(&[2.0, 2.0]));
+    /// let whole = Estimate::joined(&[one, three], 1);
+    /// assert_eq!(whole.statistics_vec(), [3.0, 1.75]);
+    /// assert_eq!(whole.mean_loss(), 6.5);
+    /// ```
+    #[must_use]
+    pub fn joined(parts: &[Self], sums: usize) -> Self {
+        let losses: Vec<Tensor<1>> = parts.iter().map(|part| part.loss.clone()).collect();
+        let rows: usize = losses.iter().map(|loss| loss.dims()[0]).sum();
+        let weighted = parts.iter().filter_map(|part| {
+            let statistics = part.statistics.clone()?;
+            let (count, share) = (statistics.dims()[0], part.loss.dims()[0] as f64 / rows as f64);
+            let weights: Vec<f64> = (0..count).map(|place| if place < sums { 1.0 } else { share }).collect();
+            let weights = TensorData::new(weights, [count]);
+            Some(statistics.clone() * Tensor::from_data(weights, (&statistics.device(), statistics.dtype())))
+        });
+        let statistics = weighted.reduce(|sum, part| sum + part);
+        Self { loss: Tensor::cat(losses, 0), statistics }
     }
 
     /// The statistics in double precision, read back from their device; empty if there are none.

@@ -47,7 +47,7 @@ use std::fmt;
 /// assert!(loss == 0.0 || loss == 1.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub trait Estimator: fmt::Debug + Send {
+pub trait Estimator: fmt::Debug + Send + Sync {
     /// What it supports and what it costs: for callers to ask before they call.
     fn properties(&self) -> Properties;
 
@@ -77,6 +77,38 @@ pub trait Estimator: fmt::Debug + Send {
     /// few samples.
     fn bound_signal(&self, _losses: Tensor<2>) -> Result<Tensor<2>, Error> {
         Err(self.properties().unsupported(Unsupported::LogMeanExpOfChains, Properties::FOR_BOUNDS))
+    }
+
+    /// The estimate of a batch from those of its parts, which [`adapt`](Self::adapt) then learns from: for a batch whose
+    /// parts are estimated by several threads or machines, each with noise of its own. The losses `[B]` are those of the
+    /// parts, one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] by default for estimates with statistics, whose layout only the estimator knows: one that
+    /// learns from them calls [`Estimate::joined`] with it.
+    ///
+    /// # Panics
+    /// If there are no parts.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use gumbel::Noise;
+    /// use gumbel::estimator::{Estimator, Objective, Reinforce, ReinforceBaseline};
+    /// let bit = Objective::mean(|sample| sample.z.clone().narrow(3, 1, 1).squeeze_dims(&[2, 3]));
+    /// let (noise, logits) = (Noise::from_seed(1), Tensor::<3>::zeros([4, 1, 2], &Device::flex()));
+    /// let mut estimator = Reinforce::new(1, ReinforceBaseline::MovingAverage)?;
+    /// let part = |i| estimator.estimate(logits.clone(), &bit, &mut noise.split(i), 0);
+    /// let whole = estimator.join(&[part(0)?, part(1)?])?;
+    /// estimator.adapt(&whole);
+    /// assert_eq!(whole.loss.dims(), [8]);
+    /// assert!((estimator.baseline() - whole.mean_loss()).abs() < 1e-6); // of all eight rows
+    /// # Ok::<(), gumbel::Error>(())
+    /// ```
+    fn join(&self, parts: &[Estimate]) -> Result<Estimate, Error> {
+        if parts.iter().any(|part| part.statistics.is_some()) {
+            return Err(self.properties().unsupported(Unsupported::Parts, "use --shards 1, or rloo"));
+        }
+        Ok(Estimate::joined(parts, 0))
     }
 
     /// Learns from the last estimate, such as a baseline from its loss. The only method that changes the estimator;

@@ -37,7 +37,7 @@ use std::fmt;
 /// assert_eq!(gradient.into_data().try_to_vec::<f32>().unwrap(), [-0.125, 0.125]); // p (1 − p) / 2
 /// # Ok::<(), Error>(())
 /// ```
-pub trait Pathwise: fmt::Debug + Send {
+pub trait Pathwise: fmt::Debug + Send + Sync {
     /// Its properties, for one sample per row.
     const PROPERTIES: Properties;
 
