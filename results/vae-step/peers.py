@@ -1,7 +1,7 @@
 """Times the training step of results/vae-step in PyTorch (eager), JAX (jit) and this library: writes peers.csv.
 
 The same model (784-512-256-(20x10)-256-512-784), batch 100, temperature 1, the categorical divergence, Adam, on one
-thread and two; single precision, a new batch of binary images for every step. The systems run in turn, each time in a
+thread and two, ours in one shard and in two; single precision, a new batch of binary images for every step. The systems run in turn, each time in a
 new process, and all of them several times.
 Usage: PYTHON results/vae-step/peers.py GUMBEL [REPEATS], with the Python of bench/peers and the program `gumbel`.
 """
@@ -19,6 +19,7 @@ SIZES = [784, 512, 256, 200], [200, 256, 512, 784]
 BATCH, LATENTS, CATEGORIES, STEPS, WARM = 100, 20, 10, 200, 20
 OURS = "train vae --hidden 512,256 --latents 20 --categories 10 --batch 100 --steps 500 --evaluate-every 500 "
 OURS += "--importance-samples 1 --importance-images 20"
+SYSTEMS = "torch", "jax", "ours", "ours-2-shards"
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -116,9 +117,9 @@ def jax_step():
     return timed(step, list(images()))
 
 
-def ours(gumbel, threads):
+def ours(gumbel, threads, shards):
     with tempfile.TemporaryDirectory() as scratch:
-        run = [gumbel, *OURS.split(), "--threads", str(threads), "--out", scratch + "/run"]
+        run = [gumbel, *OURS.split(), "--threads", str(threads), "--shards", str(shards), "--out", scratch + "/run"]
         subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
         with open(scratch + "/run/summary.json") as file:
             summary = json.load(file)
@@ -136,13 +137,14 @@ def main(gumbel, repeats=5):
     rows = []
     for repeat in range(int(repeats)):
         for threads in 1, 2:
-            for system in "torch", "jax", "ours":
-                milliseconds = ours(gumbel, threads) if system == "ours" else peer(system, threads)
+            for system in SYSTEMS:
+                shards = {"ours": 1, "ours-2-shards": 2}.get(system)
+                milliseconds = ours(gumbel, threads, shards) if shards else peer(system, threads)
                 rows.append([system, threads, repeat + 1, f"{milliseconds:.2f}"])
                 print(*rows[-1], flush=True)
     with open(HERE + "/peers.csv", "w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([["system", "threads", "repeat", "milliseconds_per_step"], *rows])
-    for system, threads in [(s, t) for s in ("torch", "jax", "ours") for t in (1, 2)]:
+    for system, threads in [(s, t) for s in SYSTEMS for t in (1, 2)]:
         figures = [float(row[3]) for row in rows if row[:2] == [system, threads]]
         print(f"{system}, {threads} threads: median {statistics.median(figures):.2f}, least {min(figures):.2f} ms")
 

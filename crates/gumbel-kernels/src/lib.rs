@@ -29,6 +29,7 @@
 //! The VJP of a relaxed sample ([`gumbel_softmax_vjp`], [`log_gumbel_softmax_vjp`]) applies however the sample was drawn.
 #![deny(unsafe_code)]
 
+mod activation;
 mod adam;
 mod distribution;
 mod error;
@@ -43,6 +44,7 @@ pub mod subset;
 mod tests;
 pub mod tree;
 
+pub use activation::{sigmoid, sigmoid_vjp_in_place, tanh, tanh_vjp_in_place};
 pub use adam::{AdamStep, adam_step};
 pub use distribution::{
     bernoulli_log_prob, bernoulli_log_prob_vjp, binary_concrete_log_prob, binary_concrete_log_prob_vjp,

@@ -13,6 +13,7 @@ pub mod logits;
 pub mod measure;
 pub mod model;
 pub mod page;
+pub mod parallel;
 pub mod reproduce;
 pub mod run;
 pub mod support;

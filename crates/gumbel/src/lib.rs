@@ -2,6 +2,7 @@
 #![doc = include_str!("links.md")]
 #![doc = include_str!("../README.md")]
 
+pub mod activation;
 pub mod bernoulli;
 pub mod binary_concrete;
 pub mod categorical;

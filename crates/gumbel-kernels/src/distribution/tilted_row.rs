@@ -5,13 +5,15 @@ use super::tilt::{count, log_constant, tilt};
 use crate::Real;
 use crate::number::masked::weighted;
 use crate::parallel::gaps::gap;
-use crate::parallel::lanes::{max, sum, sum_of, sum_of_pairs};
+use crate::parallel::lanes::{Maxima, PIECE, max, sum, sum_of, sum_of_pairs, sums_of};
 
 /// One row of `a = l − max l − tau y`.
 pub(super) struct TiltedRow<T> {
     tau: T,
     /// −∞ at masks, +∞ at other categories with `y` = −∞, finite elsewhere.
     a: Vec<T>,
+    /// The largest of `a`.
+    max: T,
     pub support: Support,
     /// The constant of a row without masks.
     full_constant: T,
@@ -20,22 +22,26 @@ pub(super) struct TiltedRow<T> {
 impl<T: Real> TiltedRow<T> {
     pub fn new(k: usize, tau: T) -> Self {
         let support = Support { unmasked: 0, zeros: 0, mass_on_mask: false };
-        Self { tau, a: vec![T::zero(); k], support, full_constant: log_constant(k, tau) }
+        Self { tau, a: vec![T::zero(); k], max: T::zero(), support, full_constant: log_constant(k, tau) }
     }
 
     /// Sets the next row; false if it has an invalid number.
     #[inline(always)]
     pub fn set(&mut self, y: &[T], logits: &[T]) -> bool {
         let (mut n, mut zeros, mut mass_on_mask, mut valid) = (0u32, 0u32, false, true);
-        let row_max = max(logits);
-        for ((a, &y), &logit) in self.a.iter_mut().zip(y).zip(logits) {
-            valid &= (y < T::infinity()) & (logit < T::infinity());
-            let (masked, zero) = (logit == T::neg_infinity(), y == T::neg_infinity());
-            n += u32::from(!masked);
-            zeros += u32::from(!masked & zero);
-            mass_on_mask |= masked & !zero;
-            *a = if masked { logit } else { tilt(gap(logit, row_max), self.tau, y) };
+        let (row_max, mut maxima) = (max(logits), Maxima::new());
+        for ((a, y), logits) in self.a.chunks_mut(PIECE).zip(y.chunks(PIECE)).zip(logits.chunks(PIECE)) {
+            for ((a, &y), &logit) in a.iter_mut().zip(y).zip(logits) {
+                valid &= (y < T::infinity()) & (logit < T::infinity());
+                let (masked, zero) = (logit == T::neg_infinity(), y == T::neg_infinity());
+                n += u32::from(!masked);
+                zeros += u32::from(!masked & zero);
+                mass_on_mask |= masked & !zero;
+                *a = if masked { logit } else { tilt(gap(logit, row_max), self.tau, y) };
+            }
+            maxima.update(a);
         }
+        self.max = maxima.total();
         self.support = Support { unmasked: n as usize, zeros: zeros as usize, mass_on_mask };
         valid && n > 0 && (mass_on_mask || zeros < n)
     }
@@ -43,9 +49,13 @@ impl<T: Real> TiltedRow<T> {
     /// The log-density of a point inside the support.
     #[inline(always)]
     pub fn log_prob<const FMA: bool, S: Space<T>>(&self, y: &[T]) -> T {
-        let max = max(&self.a);
-        let gaps = sum_of(&self.a, |a| if a == T::neg_infinity() { T::zero() } else { a - max });
-        let log_sum = sum_of(&self.a, |a| (a - max).lane_exp_of_gap::<FMA>()).lane_ln::<FMA>();
+        let max = self.max;
+        let [gaps, sum] = sums_of(
+            &self.a,
+            |a| if a == T::neg_infinity() { T::zero() } else { a - max },
+            |a| (a - max).lane_exp_of_gap::<FMA>(),
+        );
+        let log_sum = sum.lane_ln::<FMA>();
         let at = |y: T| if y == T::neg_infinity() { T::zero() } else { y };
         let log_volume = if S::VOLUME { -sum_of(y, at) } else { T::zero() };
         self.constant() + gaps - count::<T>(self.support.unmasked) * log_sum + log_volume
@@ -94,7 +104,7 @@ impl<T: Real> TiltedRow<T> {
     /// `1 − n softmax(a)ᵢ`, and 0 at masks.
     #[inline(always)]
     fn deviations<const FMA: bool>(&self, out: &mut [T]) {
-        let max = max(&self.a);
+        let max = self.max;
         for (out, &a) in out.iter_mut().zip(&self.a) {
             *out = (a - max).lane_exp_of_gap::<FMA>();
         }

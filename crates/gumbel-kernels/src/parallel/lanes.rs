@@ -9,7 +9,7 @@ pub(crate) const LANES: usize = 16;
 pub(crate) const WIDE: usize = 4 * LANES;
 
 /// The terms of a sum are computed this many at a time, in a separate loop.
-const PIECE: usize = 4 * WIDE;
+pub(crate) const PIECE: usize = 4 * WIDE;
 
 /// Reduces lanes to one number, in pairs.
 #[inline(always)]
@@ -174,6 +174,20 @@ pub(crate) fn sum_of<T: Real>(row: &[T], term: impl Fn(T) -> T) -> T {
         sum.add(terms);
     }
     sum.total()
+}
+
+/// `Σ first(row[i])` and `Σ second(row[i])`, in lanes: as two calls of [`sum_of`], but a long row is read once.
+#[inline(always)]
+pub(crate) fn sums_of<T: Real>(row: &[T], first: impl Fn(T) -> T, second: impl Fn(T) -> T) -> [T; 2] {
+    let (mut terms, mut sums) = ([T::zero(); PIECE], [Lanes::new(), Lanes::new()]);
+    for row in row.chunks(PIECE) {
+        let terms = &mut terms[..row.len()];
+        terms.iter_mut().zip(row).for_each(|(to, &value)| *to = first(value));
+        sums[0].add(terms);
+        terms.iter_mut().zip(row).for_each(|(to, &value)| *to = second(value));
+        sums[1].add(terms);
+    }
+    sums.map(Lanes::total)
 }
 
 /// `Σ term(left[i], right[i])`, in lanes.

@@ -58,8 +58,13 @@ impl Batches {
 
     /// The batch of a step, `[B, P]` of zeros and ones: a pure function of the stream and the step.
     pub fn at(&mut self, step: u64, device: &Device) -> Tensor<2> {
-        let (indices, epoch) = (self.indices(step), step / self.per_epoch());
-        binary(&self.images, &indices, self.binarization, self.draws, epoch, device)
+        let indices = self.indices(step);
+        self.images(&indices, step, device)
+    }
+
+    /// Images of a step's batch by their indices, `[B, P]`: each is the same in any part of it.
+    pub fn images(&self, indices: &[usize], step: u64, device: &Device) -> Tensor<2> {
+        binary(&self.images, indices, self.binarization, self.draws, step / self.per_epoch(), device)
     }
 
     /// Indices of the images of a step's batch.

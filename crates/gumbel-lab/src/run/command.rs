@@ -4,8 +4,12 @@ use super::config::FREE;
 use super::events::Events;
 use super::progress::TrainingBar;
 use super::summary::peak_memory_bytes;
-use super::{End, MetricsFile, Outcome, RunConfig, RunFolder, StoredRows, Summary, SummaryOf, Trainer};
+use super::{
+    End, Experiment, Files, MetricsFile, Outcome, RunConfig, RunFolder, StoredRows, Summary, SummaryOf,
+    Trainer,
+};
 use super::{pool, read_config};
+use crate::parallel::{self, World, agreed, same};
 use crate::support::hex::hex;
 use crate::support::interrupt::{INTERRUPTED, Interrupted, Stop};
 use crate::support::shell::quoted;
@@ -16,6 +20,7 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The folders and files of a run, which are not part of its configuration.
@@ -70,15 +75,59 @@ fn check_resumable(matches: &ArgMatches, folder: &RunFolder) -> Result<()> {
     Ok(())
 }
 
-/// Trains, evaluates, reports. Interrupted, it leaves a checkpoint and returns 130.
+/// Trains, evaluates, reports. Interrupted, it leaves a checkpoint and returns 130. Of several processes the first writes
+/// everything, and reports the error of any.
 ///
 /// # Errors
-/// Options that are incompatible, data that are missing, a disk that is full.
+/// Options that are incompatible, data that are missing, a disk that is full; processes that differ.
 pub fn train<E: Outcome>(arguments: &ArgMatches, started: Instant, stop: &Stop) -> Result<ExitCode> {
-    let (config, resumed): (E::Config, _) = configuration(arguments)?;
-    config.check()?;
-    let out = RunFiles::from_arg_matches(arguments)?.out;
-    pool(config.common().threads)?.install(|| begin::<E>(&config, out.as_deref(), resumed, started, stop))
+    let world = parallel::join()?;
+    match together::<E>(arguments, started, stop, &world) {
+        Err(_) if world.rank() > 0 => Ok(ExitCode::FAILURE),
+        outcome => outcome,
+    }
+}
+
+fn together<E: Outcome>(
+    arguments: &ArgMatches,
+    started: Instant,
+    stop: &Stop,
+    world: &World,
+) -> Result<ExitCode> {
+    parallel::alike(world.as_ref())?;
+    let files = RunFiles::from_arg_matches(arguments)?;
+    let (config, resumed) = shared_configuration::<E::Config>(arguments, world)?;
+    let begin = || {
+        let trainer = E::load(&config).and_then(|data| Trainer::<E>::new(&config, &data, Arc::clone(world)));
+        let trainer = agreed(world.as_ref(), trainer)?;
+        same(world.as_ref(), "data", &trainer.experiment().identity().data)?;
+        match world.rank() {
+            0 => begin(&config, files.out.as_deref(), resumed, trainer, started, stop, world),
+            _ => follow(trainer, files.resume.is_some(), stop, world),
+        }
+    };
+    pool(config.common().threads)?.install(begin)
+}
+
+/// The configuration of process 0, which has read the files that it is in, and the folder of a run to resume.
+fn shared_configuration<C: RunConfig>(
+    arguments: &ArgMatches,
+    world: &World,
+) -> Result<(C, Option<RunFolder>)> {
+    let mine = match world.rank() {
+        0 => configuration::<C>(arguments).and_then(|(config, folder)| {
+            config.check()?;
+            Ok(Some((toml::to_string(&config)?, config, folder)))
+        }),
+        _ => Ok(None),
+    };
+    match agreed(world.as_ref(), mine)? {
+        Some((text, config, folder)) => {
+            world.broadcast(text.into_bytes());
+            Ok((config, folder))
+        }
+        None => Ok((toml::from_str(&String::from_utf8(world.broadcast(Vec::new()))?)?, None)),
+    }
 }
 
 /// Trains in a new folder or in that of a run to resume.
@@ -86,22 +135,46 @@ fn begin<E: Outcome>(
     config: &E::Config,
     out: Option<&Path>,
     resumed: Option<RunFolder>,
+    trainer: Trainer<E>,
     started: Instant,
     stop: &Stop,
+    world: &World,
 ) -> Result<ExitCode> {
-    let trainer = Trainer::<E>::new(config, &E::load(config)?)?;
     if let Some(folder) = resumed {
         let cannot = || format!("cannot resume {}", folder.path().display());
-        let (trainer, rows) = trainer.resume(&folder).with_context(cannot)?;
-        return Run::<E> { config, folder: &folder, stop, started }.complete(trainer, Some(rows));
+        let read = trainer.resume(&folder).and_then(|resumed| Ok((resumed, folder.newest_checkpoint()?)));
+        let ((trainer, rows), checkpoint) = agreed(world.as_ref(), read.with_context(cannot))?;
+        world.broadcast(checkpoint);
+        return Run::<E> { config, folder: &folder, stop, started, world }.complete(trainer, Some(rows));
     }
-    let folder = RunFolder::begin(out, E::Config::NAME, &config.record()?)?;
-    let outcome = Run::<E> { config, folder: &folder, stop, started }.complete(trainer, None);
+    let folder = config.record().and_then(|record| RunFolder::begin(out, E::Config::NAME, &record));
+    let folder = agreed(world.as_ref(), folder)?;
+    let outcome = Run::<E> { config, folder: &folder, stop, started, world }.complete(trainer, None);
     if outcome.is_err() && !folder.file(RunFolder::CHECKPOINT).exists() {
         folder.discard();
     }
     outcome
 }
+
+/// Trains with process 0, which has the folder: the same steps, and the same points at which all must have succeeded.
+fn follow<E: Outcome>(trainer: Trainer<E>, resumed: bool, stop: &Stop, world: &World) -> Result<ExitCode> {
+    let succeeded = || agreed(world.as_ref(), Ok(()));
+    succeeded()?; // the folder
+    let mut trainer = if resumed { trainer.follow(world.broadcast(Vec::new()))? } else { trainer };
+    succeeded()?; // its files
+    let end = trainer.run(None, stop, &mut |_, _, _| Ok(!stop.requested()))?;
+    if end == End::Stopped {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    succeeded()?; // the trained model
+    match trainer.experiment().test(stop) {
+        Err(error) if error.is::<Interrupted>() => Ok(ExitCode::from(INTERRUPTED)),
+        tested => tested.map(|_| ExitCode::SUCCESS),
+    }
+}
+
+/// What training writes to.
+type Opened<E> = (MetricsFile<<E as Experiment>::Metrics>, TrainingBar<<E as Experiment>::Metrics>, Events);
 
 /// A run and its folder.
 struct Run<'a, E: Outcome> {
@@ -109,22 +182,17 @@ struct Run<'a, E: Outcome> {
     folder: &'a RunFolder,
     stop: &'a Stop,
     started: Instant,
+    world: &'a World,
 }
 
 impl<E: Outcome> Run<'_, E> {
     /// Trains, evaluates and reports, after these rows of metrics.
     fn complete(&self, mut trainer: Trainer<E>, rows: Option<StoredRows<E::Metrics>>) -> Result<ExitCode> {
-        let (first, steps) = (trainer.step, self.config.common().steps);
-        // First: without it, the rest of a killed run would not be recognised.
-        self.folder.write(RunFolder::CONFIG, self.config.record()?)?;
-        let mut metrics = MetricsFile::begin(self.folder, rows.as_ref())?;
-        if first < steps {
-            self.folder.reopen()?;
-        }
-        print(&format!("{}\n", trainer.experiment().describe()))?;
-        let mut bar = TrainingBar::new(first, steps, self.stop.clone())?;
-        let mut events = Events::open(self.config.common().tensorboard, self.folder, first)?;
-        let end = trainer.run(self.folder, &mut metrics, self.stop, &mut |experiment, step, row| {
+        let first = trainer.step;
+        let opened = self.opened(&trainer, rows.as_ref());
+        let (mut metrics, mut bar, mut events) = agreed(self.world.as_ref(), opened)?;
+        let files = Files { folder: self.folder, metrics: &mut metrics };
+        let end = trainer.run(Some(files), self.stop, &mut |experiment, step, row| {
             row.map_or(Ok(()), |row| events.add(experiment, row))?;
             Ok(bar.observe(step, row))
         })?;
@@ -138,6 +206,20 @@ impl<E: Outcome> Run<'_, E> {
             Err(error) if error.is::<Interrupted>() => self.stopped(&trainer),
             finished => finished.map(|()| ExitCode::SUCCESS),
         }
+    }
+
+    /// The files and the bar that training writes to.
+    fn opened(&self, trainer: &Trainer<E>, rows: Option<&StoredRows<E::Metrics>>) -> Result<Opened<E>> {
+        let (first, steps) = (trainer.step, self.config.common().steps);
+        // First: without it, the rest of a killed run would not be recognised.
+        self.folder.write(RunFolder::CONFIG, self.config.record()?)?;
+        let metrics = MetricsFile::begin(self.folder, rows)?;
+        if first < steps {
+            self.folder.reopen()?;
+        }
+        print(&format!("{}\n", trainer.experiment().describe()))?;
+        let bar = TrainingBar::new(first, steps, self.stop.clone())?;
+        Ok((metrics, bar, Events::open(self.config.common().tensorboard, self.folder, first)?))
     }
 
     fn stopped(&self, trainer: &Trainer<E>) -> Result<ExitCode> {
@@ -156,8 +238,12 @@ impl<E: Outcome> Run<'_, E> {
         metrics: &MetricsFile<E::Metrics>,
         seconds_to_first_step: Option<f64>,
     ) -> Result<()> {
-        let (experiment, model) = (trainer.experiment(), trainer.experiment().saved()?);
-        self.folder.write(RunFolder::MODEL, &model)?;
+        let experiment = trainer.experiment();
+        let written = experiment.saved().and_then(|model| {
+            self.folder.write(RunFolder::MODEL, &model)?;
+            Ok(model)
+        });
+        let model = agreed(self.world.as_ref(), written)?;
         let test = experiment.test(self.stop)?;
         E::check(&test)?;
         let summary = self.summary(trainer, test, seconds_to_first_step);

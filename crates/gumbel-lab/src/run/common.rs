@@ -2,7 +2,7 @@
 
 use super::DeviceName;
 use crate::support::options::{count, defaults};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,9 @@ pub struct Common {
     /// Number of threads; 0 uses one per core; results do not depend on it
     #[arg(long, default_value_t = 0, value_parser = count::<usize>, value_name = "N", help_heading = "Training")]
     pub threads: usize,
+    /// Number of shards of a batch, each with noise of its own, for threads and for processes under mpirun; results depend on it
+    #[arg(long, default_value_t = 1, value_parser = count::<usize>, value_name = "N", help_heading = "Training")]
+    pub shards: usize,
     /// Device: cpu, or, in a program built with that feature, cuda, wgpu, vulkan, metal or rocm, with a number where there are
     /// several; a run may be resumed on another
     #[arg(long, default_value_t, value_name = "NAME[:N]", help_heading = "Training")]
@@ -63,6 +66,12 @@ impl Common {
     pub fn check(&self) -> Result<()> {
         ensure!(self.steps >= 1, "--steps must be at least 1, got 0");
         ensure!(self.evaluate_every >= 1, "--evaluate-every must be at least 1, got 0");
+        ensure!(self.shards >= 1, "--shards must be at least 1, got 0");
+        let (shards, device) = (self.shards, self.device);
+        ensure!(
+            shards == 1 || device == DeviceName::default(),
+            "--shards must be 1 on --device {device}, got {shards}: each shard is computed by a thread of the processor"
+        );
         let threads = self.threads;
         ensure!(
             threads <= THREADS,
@@ -80,12 +89,3 @@ impl Default for Common {
 
 /// The most threads: more than any machine gains from, fewer than any refuses.
 const THREADS: usize = 1024;
-
-/// A pool of threads; inside it, matrix products start without waking a thread for each.
-///
-/// # Errors
-/// Threads that the system does not start.
-pub fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.context("cannot start threads; try --threads 1")
-}

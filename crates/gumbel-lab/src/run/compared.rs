@@ -5,9 +5,11 @@ use super::{
     read_checked,
 };
 use crate::page::number::{fixed, with_error};
+use crate::parallel::Alone;
 use anyhow::Result;
 use clap::ArgMatches;
 use std::path::Path;
+use std::sync::Arc;
 
 /// An experiment whose runs can be compared.
 pub trait Compared: Outcome {
@@ -179,7 +181,7 @@ pub fn check_values<E: Compared>(matches: &ArgMatches, values: &[String]) -> Res
     let all = values.iter().map(with).collect::<Result<Vec<_>>>()?;
     all.iter().try_for_each(RunConfig::check)?;
     let data = E::load(&config)?;
-    all.iter().try_for_each(|config| Trainer::<E>::new(config, &data).map(drop))
+    all.iter().try_for_each(|config| Trainer::<E>::new(config, &data, Arc::new(Alone)).map(drop))
 }
 
 /// A finished run from its files.

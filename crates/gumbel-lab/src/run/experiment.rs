@@ -2,6 +2,7 @@
 
 use super::{Course, DeviceName, Learner, Record, RunConfig, RunFolder, Summary};
 use crate::page::{Images, Rendered};
+use crate::parallel::Shards;
 use crate::support::interrupt::Stop;
 use anyhow::Result;
 use burn::module::Module;
@@ -10,6 +11,7 @@ use gumbel::Noise;
 use gumbel::estimator::State;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
 /// An experiment of `gumbel train NAME`: data, parameters, a step and an evaluation. The [`Trainer`](super::Trainer) does
 /// the rest: cadence, seconds, metrics, checkpoints, stopping and resuming.
@@ -35,13 +37,11 @@ pub trait Experiment: Sized {
     /// Data that do not fit the configuration, networks that do not fit in memory.
     fn new(config: &Self::Config, data: &Self::Data, device: &Device) -> Result<Self>;
 
-    /// Prepares for training, and rejects what would fail at the first step.
+    /// Prepares for training in these shards, and rejects what would fail at the first step.
     ///
     /// # Errors
     /// Labels that are missing, an estimator that cannot be used.
-    fn prepare(&mut self) -> Result<()> {
-        Ok(())
-    }
+    fn prepare(&mut self, shards: Arc<Shards>) -> Result<()>;
 
     /// Its networks and their optimiser.
     fn learner(&self) -> &Learner<Self::Model>;

@@ -184,6 +184,15 @@ impl RunFolder {
         Ok(weights)
     }
 
+    /// The bytes of its newest checkpoint.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn newest_checkpoint(&self) -> Result<Vec<u8>> {
+        let path = self.file(Self::CHECKPOINT);
+        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+
     /// Whether the run has finished.
     pub fn finished(&self) -> bool {
         self.file(Self::SUMMARY).is_file()

@@ -14,6 +14,7 @@ mod device;
 mod events;
 mod experiment;
 mod folder;
+mod gradients;
 mod learner;
 mod metrics;
 mod progress;
@@ -25,11 +26,12 @@ mod summary;
 mod sums;
 mod trainer;
 
+pub use crate::parallel::pool;
 pub use adam::FusedAdam;
 pub use cadence::Cadence;
 pub use checkpoint::{Checkpoint, Progress};
 pub use command::{add_options, configuration, train};
-pub use common::{Common, pool};
+pub use common::Common;
 pub use compared::{
     Compared, ComparedRun, Curve, Measure, Point, Shared, ValueOf, check_values, compared_run, recorded,
     shared,
@@ -43,6 +45,7 @@ pub use damaged::Damaged;
 pub use device::{DeviceError, DeviceName, in_host_memory};
 pub use experiment::{Experiment, Generated, Identity, Outcome, SummaryOf};
 pub use folder::RunFolder;
+pub use gradients::{gradients, pieces};
 pub use learner::Learner;
 pub use metrics::MetricsFile;
 pub use randomness::{Use, noise};
@@ -51,4 +54,4 @@ pub use rows::StoredRows;
 pub use saved::{Evaluation, Live, evaluate, live};
 pub use summary::Summary;
 pub use sums::read_checked;
-pub use trainer::{End, Trainer};
+pub use trainer::{End, Files, Trainer};

@@ -4,6 +4,7 @@ use super::{
     Cadence, Checkpoint, Damaged, Experiment, Identity, MetricsFile, Progress, Record, RunConfig, RunFolder,
     StoredRows,
 };
+use crate::parallel::{Shards, World};
 use crate::support::csv_table::{header, last_row, line};
 use crate::support::excerpt::excerpt;
 use crate::support::interrupt::{Interrupted, Stop};
@@ -11,12 +12,14 @@ use crate::support::shell::quoted;
 use anyhow::{Context, Result, anyhow, ensure};
 use std::io::{Write, stderr};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// An experiment in training.
 pub struct Trainer<E: Experiment> {
     config: E::Config,
     experiment: E,
+    shards: Arc<Shards>,
     /// Steps done.
     pub(super) step: u64,
     /// Seconds of training, evaluations left out.
@@ -44,11 +47,13 @@ impl<E: Experiment> Trainer<E> {
     ///
     /// # Errors
     /// A configuration that cannot be trained.
-    pub fn new(config: &E::Config, data: &E::Data) -> Result<Self> {
+    pub fn new(config: &E::Config, data: &E::Data, world: World) -> Result<Self> {
         config.check()?;
         let mut experiment = E::new(config, data, &config.common().device.for_training()?)?;
-        experiment.prepare()?;
+        let shards = Arc::new(Shards::new(config.common().shards, world)?);
+        experiment.prepare(Arc::clone(&shards))?;
         Ok(Self {
+            shards,
             config: config.clone(),
             experiment,
             step: 0,
@@ -68,10 +73,7 @@ impl<E: Experiment> Trainer<E> {
             Err(damage) if damage.is::<Damaged>() => (self.read_previous(folder, &damage)?, Some(damage)),
             read => (read?, None),
         };
-        self.experiment.learner_mut().resume(&checkpoint)?;
-        let progress = checkpoint.progress;
-        self.experiment.restore(&progress.states).with_context(|| newest.display().to_string())?;
-        (self.step, self.seconds, self.unevaluated) = (progress.step, progress.seconds, unevaluated);
+        self.restore(checkpoint, unevaluated)?;
         if let Some(damage) = damage {
             // Not before all else has succeeded. From here on it is the newest.
             folder.replace_newest()?;
@@ -81,16 +83,33 @@ impl<E: Experiment> Trainer<E> {
         Ok((self, rows))
     }
 
+    /// Goes on from the newest checkpoint of a run that another process has resumed, given its bytes.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume).
+    pub fn follow(mut self, checkpoint: Vec<u8>) -> Result<Self> {
+        let checkpoint = Checkpoint::of(Path::new(RunFolder::CHECKPOINT), checkpoint)?;
+        let unevaluated = unevaluated(&checkpoint.progress)?;
+        self.restore(checkpoint, unevaluated)?;
+        Ok(self)
+    }
+
+    fn restore(&mut self, checkpoint: Checkpoint, unevaluated: Option<E::Metrics>) -> Result<()> {
+        let path = checkpoint.path().to_path_buf();
+        self.experiment.learner_mut().resume(&checkpoint)?;
+        let progress = checkpoint.progress;
+        self.experiment.restore(&progress.states).with_context(|| path.display().to_string())?;
+        (self.step, self.seconds, self.unevaluated) = (progress.step, progress.seconds, unevaluated);
+        Ok(())
+    }
+
     /// A checkpoint of this run, with its rows of metrics.
     fn read(&self, folder: &RunFolder, path: &Path) -> Result<Restored<E::Metrics>> {
         ensure!(path.is_file(), Damaged::new(path, "it is missing"));
         let checkpoint = Checkpoint::read(path)?;
         let progress = &checkpoint.progress;
         self.check(path, progress)?;
-        let unevaluated: Option<E::Metrics> = match &progress.unevaluated {
-            Some(table) => last_row(table)?,
-            None => None,
-        };
+        let unevaluated = unevaluated(progress)?;
         let last = progress.step - u64::from(unevaluated.is_some());
         let rows = StoredRows::of_run(folder, last, self.cadence(), progress.rows.as_ref())?;
         Ok(Restored { checkpoint, rows, unevaluated })
@@ -171,8 +190,7 @@ impl<E: Experiment> Trainer<E> {
     /// A loss that is no longer finite; a full disk.
     pub fn run(
         &mut self,
-        folder: &RunFolder,
-        metrics: &mut MetricsFile<E::Metrics>,
+        mut files: Option<Files<E::Metrics>>,
         stop: &Stop,
         observe: &mut Observer<E>,
     ) -> Result<End> {
@@ -185,13 +203,17 @@ impl<E: Experiment> Trainer<E> {
             let row = row.map(|row| self.evaluated(row, stop)).transpose()?;
             if row.as_ref().is_some_and(|row| self.evaluates() && !row.evaluated()) {
                 self.unevaluated = row;
-                self.save(folder, metrics)?;
+                self.save(files.as_mut())?;
                 return Ok(End::Stopped);
             }
-            row.iter().try_for_each(|row| metrics.add(row))?;
-            let stop = !observe(&self.experiment, self.step, row.as_ref())?;
+            let kept = match (&mut files, &row) {
+                (Some(files), Some(row)) => files.metrics.add(row),
+                _ => Ok(()),
+            };
+            let goes_on = kept.and_then(|()| observe(&self.experiment, self.step, row.as_ref()));
+            let stop = !self.shards.all(goes_on)?;
             if self.step.is_multiple_of(every) || self.step == steps || stop {
-                self.save(folder, metrics)?;
+                self.save(files.as_mut())?;
             }
             if stop && self.step < steps {
                 return Ok(End::Stopped);
@@ -211,7 +233,7 @@ impl<E: Experiment> Trainer<E> {
             return Ok(row);
         }
         let mut evaluated = row.clone();
-        match self.experiment.evaluate(&mut evaluated, stop) {
+        match self.shards.agreed(self.experiment.evaluate(&mut evaluated, stop)) {
             Err(error) if error.is::<Interrupted>() => Ok(row),
             outcome => outcome.with_context(|| self.breakdown(self.step)).map(|()| evaluated),
         }
@@ -236,7 +258,12 @@ impl<E: Experiment> Trainer<E> {
         format!("training broke down at step {step}, {}", self.experiment.remedy())
     }
 
-    fn save(&self, folder: &RunFolder, metrics: &mut MetricsFile<E::Metrics>) -> Result<()> {
+    /// Writes a checkpoint, where there are files; every process waits for it.
+    fn save(&self, files: Option<&mut Files<E::Metrics>>) -> Result<()> {
+        self.shards.agreed(files.map_or(Ok(()), |files| self.write(files)))
+    }
+
+    fn write(&self, files: &mut Files<E::Metrics>) -> Result<()> {
         let Identity { estimator, data, .. } = self.experiment.identity();
         let table = |row| Ok::<_, anyhow::Error>(format!("{}\n{}", header::<E::Metrics>()?, line(row)?));
         let unevaluated = self.unevaluated.as_ref().map(table).transpose()?;
@@ -248,13 +275,26 @@ impl<E: Experiment> Trainer<E> {
             states: self.experiment.states(),
             data,
             seconds: self.seconds,
-            rows: Some(metrics.synced()?),
+            rows: Some(files.metrics.synced()?),
             unevaluated,
             ..Progress::default()
         };
         let checkpoint = self.experiment.learner().checkpoint(&progress);
-        folder.write_checkpoint(&checkpoint.with_context(|| self.breakdown(self.step))?)
+        files.folder.write_checkpoint(&checkpoint.with_context(|| self.breakdown(self.step))?)
     }
+}
+
+/// The row of the step of a checkpoint whose evaluation was interrupted.
+fn unevaluated<R: Record>(progress: &Progress) -> Result<Option<R>> {
+    progress.unevaluated.as_ref().map_or(Ok(None), |table| last_row(table))
+}
+
+/// The files that training writes: those of the first process of a run.
+pub struct Files<'a, R> {
+    /// Of the checkpoints.
+    pub folder: &'a RunFolder,
+    /// The rows.
+    pub metrics: &'a mut MetricsFile<R>,
 }
 
 /// A checkpoint with its rows of metrics.
@@ -271,6 +311,7 @@ mod tests {
     use crate::data::digits;
     use crate::experiment::bound::{BoundExperiment, Config, Metrics};
     use crate::model::{Vae, VaeConfig};
+    use crate::parallel::Alone;
     use crate::run::Common;
 
     fn config() -> Config<VaeConfig> {
@@ -287,7 +328,8 @@ mod tests {
     /// Trains in a folder, from its checkpoint if it has one; `stops` at a step, in its evaluation if it has one.
     fn train(folder: &RunFolder, stop: &Stop, stops: u64) -> (End, Vec<Metrics>) {
         let checkpoint = folder.file(RunFolder::CHECKPOINT);
-        let mut trainer = Trainer::<BoundExperiment<Vae>>::new(&config(), &images()).unwrap();
+        let mut trainer =
+            Trainer::<BoundExperiment<Vae>>::new(&config(), &images(), Arc::new(Alone)).unwrap();
         let mut rows = None;
         if checkpoint.exists() {
             let resumed = trainer.resume(folder).unwrap();
@@ -300,7 +342,7 @@ mod tests {
             }
             Ok(true)
         };
-        let end = trainer.run(folder, &mut metrics, stop, &mut observe).unwrap();
+        let end = trainer.run(Some(Files { folder, metrics: &mut metrics }), stop, &mut observe).unwrap();
         let mut rows = Vec::new();
         let written = StoredRows::read(&folder.file(RunFolder::METRICS), u64::MAX).unwrap();
         let untimed = |row| {

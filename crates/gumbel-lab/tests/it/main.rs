@@ -21,6 +21,7 @@ mod resume;
 mod sample;
 mod sbn;
 mod semi;
+mod shards;
 mod show;
 mod signals;
 mod text;

@@ -182,6 +182,16 @@ pub(crate) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>
     }
 }
 
+/// The hyperbolic tangent of each number.
+pub(crate) fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if let Place::Flex = Place::of(&x) { flex::tanh(x) } else { x.tanh() }
+}
+
+/// The logistic function of each number.
+pub(crate) fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if let Place::Flex = Place::of(&x) { flex::sigmoid(x) } else { burn::tensor::activation::sigmoid(x) }
+}
+
 /// The divergence of two rows of logits of one shape, in nats, `[.., 1]`, without a gradient; their log-probabilities are
 /// known.
 ///

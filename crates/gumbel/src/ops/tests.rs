@@ -97,6 +97,21 @@ fn bernoulli_log_prob_agrees_with_data_shared_by_samples() {
 }
 
 #[test]
+fn activations_agree() {
+    for (name, ours, theirs) in [
+        (
+            "tanh",
+            flex::tanh::<2> as fn(Tensor<2>) -> Tensor<2>,
+            Tensor::<2>::tanh as fn(Tensor<2>) -> Tensor<2>,
+        ),
+        ("sigmoid", flex::sigmoid, burn::tensor::activation::sigmoid),
+    ] {
+        assert_agree::<2>(name, &logits([7, 9], 5), DType::F32, [1e-6; 2], ours, theirs);
+        assert_agree::<2>(name, &logits([7, 9], 5), DType::F64, [1e-7; 2], ours, theirs);
+    }
+}
+
+#[test]
 fn divergences_agree() {
     let (device, mut noise) = (Device::flex(), Noise::from_seed(2));
     let mut logits = || {

@@ -173,6 +173,8 @@ impl<C: ModelConfig> RunConfig for Config<C> {
     fn check(&self) -> Result<()> {
         self.common.check()?;
         ensure!(self.batch >= 1, "--batch must be at least 1, got 0");
+        let (shards, batch) = (self.common.shards, self.batch);
+        ensure!(shards <= batch, "--shards must be at most --batch {batch}, got {shards}");
         ensure!(
             self.gradient_variance != 1,
             "--gradient-variance must be at least 2 draws, or 0 for none, got 1: one draw has no variance"
@@ -273,6 +275,9 @@ mod tests {
         (&["--estimator", "muprop", "--kl", "mass-at-sample"], "use --kl categorical"),
         (&["--prior-tau", "0.5"], "needs --kl density"),
         (&["--samples", "0"], "at least 1, got 0"),
+        (&["--shards", "0"], "--shards must be at least 1, got 0"),
+        (&["--shards", "101"], "--shards must be at most --batch 100, got 101"),
+        (&["--shards", "2", "--device", "wgpu"], "--shards must be 1 on --device wgpu, got 2"),
         (&["--gradient-variance", "1"], "must be at least 2 draws, or 0 for none, got 1"),
         (
             &["--estimator", "gumbel-rao:tau=0.3", "--tau", "0.5"],

@@ -6,6 +6,7 @@ use crate::data::ImageSize;
 use crate::data::batches::binary;
 use crate::data::{Binarization, Images};
 use crate::model::Model;
+use crate::parallel::Shards;
 use crate::support::interrupt::Watch;
 use crate::support::stats::Mean;
 use anyhow::Result;
@@ -13,6 +14,7 @@ use burn::tensor::{Device, Tensor, activation};
 use gumbel::Noise;
 use gumbel_kernels::Stream;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Images evaluated by one thread at a time.
 const IMAGES: usize = 20;
@@ -25,6 +27,7 @@ pub struct HeldOut {
     binarize: Binarization,
     device: Device,
     watch: Watch,
+    shards: Arc<Shards>,
 }
 
 impl HeldOut {
@@ -34,13 +37,25 @@ impl HeldOut {
             Binarization::Dynamic => Binarization::Fixed,
             other => other,
         };
-        Self { images: images.clone(), binarize, device: device.clone(), watch: Watch::nothing() }
+        Self {
+            images: images.clone(),
+            binarize,
+            device: device.clone(),
+            watch: Watch::nothing(),
+            shards: Arc::new(Shards::whole()),
+        }
     }
 
     /// The same, counting its samples on a bar and stopping on request.
     #[must_use]
     pub fn watched(self, watch: Watch) -> Self {
         Self { watch, ..self }
+    }
+
+    /// The same, with its means divided between the processes of these shards.
+    #[must_use]
+    pub fn shared(self, shards: &Arc<Shards>) -> Self {
+        Self { shards: Arc::clone(shards), ..self }
     }
 
     /// The number of images.
@@ -136,7 +151,7 @@ impl HeldOut {
     }
 
     /// The mean of `each` over `count` images spread over the set. Noise belongs to a group of images, so the result
-    /// does not depend on the threads.
+    /// depends on neither threads nor processes.
     fn mean(
         &self,
         count: usize,
@@ -144,12 +159,11 @@ impl HeldOut {
         each: impl Fn(Tensor<2>, &mut Noise) -> Result<Vec<f64>> + Sync,
     ) -> Result<Mean> {
         let chosen = spread(count, self.count());
-        let groups: Vec<Vec<f64>> = chosen
-            .par_chunks(IMAGES)
-            .enumerate()
-            .map(|(group, chosen)| each(self.batch(chosen), &mut noise.split(group as u64)))
-            .collect::<Result<_>>()?;
-        Ok(Mean::of_all(&groups.concat()))
+        let numbers = self.shards.numbers(chosen.len().div_ceil(IMAGES), |group| {
+            let images = chosen.chunks(IMAGES).nth(group).expect("there are as many groups");
+            each(self.batch(images), &mut noise.split(group as u64))
+        })?;
+        Ok(Mean::of_all(&numbers))
     }
 }
 

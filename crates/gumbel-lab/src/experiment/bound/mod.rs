@@ -9,6 +9,7 @@ mod report;
 mod results;
 mod saved;
 mod sizes;
+mod step;
 mod strings;
 mod variance;
 
@@ -22,15 +23,17 @@ pub use results::{Accuracy, ImportanceBound, Results, Setup, TextResults};
 
 use crate::data::batches::Batches;
 use crate::data::labelled::LabelledBatches;
-use crate::data::{Dataset, ImageSize};
-use crate::model::{Batch, Estimated, Model, ModelConfig};
+use crate::data::{Dataset, ImageSize, Images};
+use crate::model::{Batch, Model, ModelConfig};
+use crate::parallel::Shards;
 use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, in_host_memory, noise};
 use crate::support::interrupt::Stop;
 use anyhow::{Result, ensure};
-use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use gumbel::estimator::{Estimator, State};
-use gumbel::{Noise, Schedule, check_device};
+use gumbel::{Noise, Schedule};
+use std::sync::Arc;
+use step::Done;
 
 /// Held-out images evaluated while training.
 const HELD_OUT: usize = 1000;
@@ -50,6 +53,8 @@ pub struct BoundExperiment<M: Model> {
     tau: Option<Schedule>,
     device: Device,
     on_host: bool,
+    /// One, until it is prepared for training.
+    shards: Arc<Shards>,
 }
 
 impl<M: Model> Experiment for BoundExperiment<M> {
@@ -73,22 +78,22 @@ impl<M: Model> Experiment for BoundExperiment<M> {
         config.check_sizes(size)?;
         let start = &mut noise(config.common.seed, Use::Parameters);
         let model = M::init(&config.model, size, &data.train.mean(), start, device);
-        let evaluated = data.valid.as_ref().unwrap_or(&data.test);
         Ok(Self {
             config: config.clone(),
             data: data.clone(),
             batches: None,
             labelled: None,
-            held_out: config.held_out(evaluated, device),
+            held_out: config.held_out(evaluated(data), device),
             learner: Learner::new(model, FusedAdam::default()),
             estimators: (0..config.model.layers()).map(|_| config.estimator()).collect::<Result<_>>()?,
             tau: config.choice()?.schedule()?,
             device: device.clone(),
             on_host: in_host_memory(device),
+            shards: Arc::new(Shards::whole()),
         })
     }
 
-    fn prepare(&mut self) -> Result<()> {
+    fn prepare(&mut self, shards: Arc<Shards>) -> Result<()> {
         let (batch, binarize, train) = (self.config.batch, self.config.binarize, &self.data.train);
         ensure!(
             batch <= train.count,
@@ -97,6 +102,8 @@ impl<M: Model> Experiment for BoundExperiment<M> {
             M::Config::EXAMPLE,
             self.data.name
         );
+        self.held_out = self.config.held_out(evaluated(&self.data), &self.device).shared(&shards);
+        self.shards = shards;
         let order = noise(self.config.common.seed, Use::Batches).stream();
         if let Some(labelling) = self.config.model.labelling() {
             // A separate stream: the other batches do not depend on the labels.
@@ -136,17 +143,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
     }
 
     fn step(&mut self, step: u64, read: bool) -> Result<Option<Metrics>> {
-        let images = self.batches.as_mut().expect("prepared for training").at(step, &self.device);
-        let logits = self.learner.model().first_logits(images.clone());
-        let mut noise = noise(self.config.common.seed, Use::Training).split(step);
-        let Estimated { layers, reconstruction } = self.estimate(step, images, logits.clone(), &mut noise)?;
-        let objective = (layers[0].loss.clone() + self.sampleless(step, logits)).mean();
-        let row = self.row(step, &objective, reconstruction, read)?;
-        let gradients = match self.supervised(step, &mut noise) {
-            Some(supervised) => (objective + supervised).backward(),
-            None => objective.backward(),
-        };
-        let gradients = GradientsParams::from_grads(gradients, self.learner.model());
+        let Done { gradients, layers, row } = self.computed(step, read)?;
         self.learner.update(self.config.lr_at(step), gradients);
         self.estimators.iter_mut().zip(&layers).for_each(|(estimator, estimate)| estimator.adapt(estimate));
         Ok(row)
@@ -154,7 +151,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
 
     fn evaluate(&self, metrics: &mut Metrics, stop: &Stop) -> Result<()> {
         let noise = noise(self.config.common.seed, Use::Evaluation);
-        stop.check()?;
+        self.shards.agreed(stop.check().map_err(Into::into))?;
         let hard = self.held_out.negative_elbo(&self.model(), HELD_OUT, &noise)?;
         metrics.hard_negative_elbo = Some(hard.value);
         if self.config.gradient_variance > 0 {
@@ -176,58 +173,21 @@ impl<M: Model> BoundExperiment<M> {
 
     /// The test images.
     fn test_set(&self) -> HeldOut {
-        self.config.held_out(&self.data.test, &self.device)
+        self.config.held_out(&self.data.test, &self.device).shared(&self.shards)
     }
 
     /// Rejects estimators that cannot be used with the model: one image shows it, before a folder is made.
     fn try_out(&self) -> Result<()> {
         let images = self.held_out.batch(&[0]).autodiff();
-        let logits = self.learner.model().first_logits(images.clone());
-        self.estimate(0, images, logits, &mut Noise::from_seed(0)).map(drop)
+        let (model, mut noise) = (self.learner.model(), Noise::from_seed(0));
+        let batch = Batch { logits: model.first_logits(images.clone()), images, step: 0 };
+        let estimated = model.estimate(&self.config.model, batch, &self.estimators, &mut noise)?;
+        let layers = self.estimators.iter().zip(estimated.layers);
+        layers.map(|(estimator, estimate)| Ok(estimator.join(&[estimate]).map(drop)?)).collect()
     }
+}
 
-    /// The estimated objective of images, given the logits of the first layer, `[B, D, K]`.
-    fn estimate(
-        &self,
-        step: u64,
-        images: Tensor<2>,
-        logits: Tensor<3>,
-        noise: &mut Noise,
-    ) -> Result<Estimated> {
-        let batch = Batch { images, logits, step };
-        Ok(self.learner.model().estimate(&self.config.model, batch, &self.estimators, noise)?)
-    }
-
-    /// The row of a step. In host memory its numbers are at hand, and training breaks down at the step that is not finite;
-    /// another device is waited for only where a row is to be `read`.
-    fn row(
-        &self,
-        step: u64,
-        objective: &Tensor<1>,
-        reconstruction: Tensor<1>,
-        read: bool,
-    ) -> Result<Option<Metrics>> {
-        if !read && !self.on_host {
-            return Ok(None);
-        }
-        let loss = f64::from(objective.clone().into_scalar::<f32>());
-        check_device(&self.device)?;
-        ensure!(loss.is_finite(), "the training objective is {loss}");
-        let (tau, reconstruction) = (self.tau.map(|tau| tau.at(step)), reconstruction.into_scalar::<f64>());
-        let kl = loss - reconstruction;
-        Ok(Some(Metrics { tau, training_loss: loss, reconstruction, kl, ..Metrics::default() }))
-    }
-
-    /// The part of the objective that does not depend on a sample, with its weight.
-    fn sampleless(&self, step: u64, logits: Tensor<3>) -> Tensor<1> {
-        let part = self.learner.model().sampleless(&self.config.model, logits);
-        let weight = M::sampleless_weight(&self.config.model, step);
-        if weight == 1.0 { part } else { part * weight }
-    }
-
-    /// The contribution of labelled images to the objective of a step, if there are any.
-    fn supervised(&mut self, step: u64, noise: &mut Noise) -> Option<Tensor<1>> {
-        let labelled = self.labelled.as_mut()?.at(step, &self.device);
-        Some(self.learner.model().supervised(&self.config.model, labelled, noise).mean())
-    }
+/// The images that are evaluated while training.
+fn evaluated(data: &Dataset) -> &Images {
+    data.valid.as_ref().unwrap_or(&data.test)
 }

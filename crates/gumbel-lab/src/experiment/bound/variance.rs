@@ -1,11 +1,15 @@
 //! The variance of the estimated gradient along training.
 
-use super::{BoundExperiment, spread};
-use crate::model::Model;
+use super::{BoundExperiment, numbers, spread};
+use crate::model::{Batch, Model};
 use crate::run::{Use, noise};
 use crate::support::interrupt::Stop;
 use anyhow::Result;
+use burn::tensor::{Tensor, TensorData};
 use gumbel::Noise;
+
+/// Draws that are computed before the moments take them up.
+const AT_ONCE: usize = 16;
 
 impl<M: Model> BoundExperiment<M> {
     /// The variance of the gradient after `step` steps, from the configured number of draws.
@@ -21,22 +25,30 @@ impl<M: Model> BoundExperiment<M> {
     /// With respect to the logits and not to the parameters behind them, because that is what an estimator determines:
     /// the rest of the gradient is the same for all of them, and its variance depends on the layers' widths.
     fn variance_of(&self, draws: usize, step: u64, noise: &Noise, stop: &Stop) -> Result<f64> {
-        let images = self.held_out.batch(&spread(self.config.batch, self.held_out.count())).autodiff();
-        let logits = self.learner.model().first_logits(images.clone()).detach();
-        let draw = |draw: u64| {
-            let leaf = logits.clone().require_grad();
-            let estimated = self.estimate(step, images.clone(), leaf.clone(), &mut noise.split(draw))?;
-            let gradients = estimated.layers[0].loss.clone().mean().backward();
-            anyhow::Ok(leaf.grad(&gradients).expect("an estimate has a gradient in the logits"))
-        };
-        // Running moments: memory does not grow with the draws.
-        let (mut mean, mut squares) =
-            (logits.clone().inner().zeros_like(), logits.clone().inner().zeros_like());
-        for number in 0..draws as u64 {
+        let images = self.held_out.batch(&spread(self.config.batch, self.held_out.count()));
+        let logits = self.model().first_logits(images.clone());
+        let draw = |draw: usize| {
             stop.check()?;
-            let away = draw(number)? - mean.clone();
-            mean = mean + away.clone() / (number + 1) as f64;
-            squares = squares + away.square() * (number as f64 / (number + 1) as f64);
+            // A graph of its own: a thread that waits within one may take up the next draw.
+            let model = self.learner.model().clone().fork(&self.device);
+            let leaf = logits.clone().autodiff().require_grad();
+            let batch = Batch { images: images.clone().autodiff(), logits: leaf.clone(), step };
+            let noise = &mut noise.split(draw as u64);
+            let estimated = model.estimate(&self.config.model, batch, &self.estimators, noise)?;
+            let gradients = estimated.layers[0].loss.clone().mean().backward();
+            Ok(numbers(leaf.grad(&gradients).expect("an estimate has a gradient in the logits")))
+        };
+        // Running moments of some draws at a time: memory does not grow with the draws.
+        let (mut mean, mut squares) = (logits.zeros_like(), logits.zeros_like());
+        for first in (0..draws).step_by(AT_ONCE) {
+            let drawn = self.shards.numbers(AT_ONCE.min(draws - first), |place| draw(first + place))?;
+            let gradients = drawn.chunks(drawn.len() / AT_ONCE.min(draws - first));
+            for (number, gradient) in (first + 1..).zip(gradients) {
+                let gradient = TensorData::new(gradient.to_vec(), mean.shape());
+                let away = Tensor::from_data(gradient, (&mean.device(), mean.dtype())) - mean.clone();
+                mean = mean + away.clone() / number as f64;
+                squares = squares + away.square() * ((number - 1) as f64 / number as f64);
+            }
         }
         Ok(squares.sum().into_scalar::<f64>() / (draws - 1) as f64)
     }
@@ -48,8 +60,10 @@ mod tests {
     use crate::data::digits;
     use crate::experiment::bound::Config;
     use crate::model::{Vae, VaeConfig};
+    use crate::parallel::Alone;
     use crate::run::Trainer;
     use crate::support::stats::Mean;
+    use std::sync::Arc;
 
     /// Variances of thirty groups of draws.
     fn variances(estimator: &str) -> Vec<f64> {
@@ -61,7 +75,7 @@ mod tests {
             ..Config::default()
         };
         let data = digits::dataset(0, 20, 10);
-        let trainer = Trainer::<BoundExperiment<Vae>>::new(&config, &data).unwrap();
+        let trainer = Trainer::<BoundExperiment<Vae>>::new(&config, &data, Arc::new(Alone)).unwrap();
         let noise = Noise::from_seed(3);
         let group =
             |group| trainer.experiment().variance_of(20, 0, &noise.split(group), &Stop::default()).unwrap();

@@ -155,6 +155,11 @@ impl RunConfig for Config {
             "--batch must be at least 2, got {}: a sequence is compared with others of its batch",
             self.batch
         );
+        let (shards, batch) = (self.common.shards, self.batch);
+        ensure!(
+            2 * shards <= batch,
+            "--shards must be at most half of --batch {batch}, got {shards}: a sequence is compared with others of its shard"
+        );
         let rates =
             [("lr", self.lr), ("discriminator-lr", self.discriminator_lr), ("baseline-lr", self.baseline_lr)];
         for (name, rate) in rates {
@@ -200,6 +205,11 @@ mod tests {
     fn mistakes_name_the_value_and_the_remedy() {
         let cases: &[(&[&str], Option<&str>, &str)] = &[
             (&["--batch", "1"], None, "--batch must be at least 2, got 1"),
+            (
+                &["--shards", "60", "--batch", "100"],
+                None,
+                "--shards must be at most half of --batch 100, got 60",
+            ),
             (&["--hidden", "0"], None, "--hidden must be at least 1, got 0"),
             (&["--discriminator-lr", "nan"], None, "--discriminator-lr must be positive and finite, got NaN"),
             (&["--penalty", "-1"], None, "--penalty must be finite and not negative, got -1"),

@@ -13,8 +13,9 @@ use super::laws;
 use super::mlp::{Mlp, linear};
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use gumbel::Noise;
+use gumbel::activation::{sigmoid, tanh};
 
 /// Generator and discriminator of an adversarial game, a baseline generator of the same shape, and the average of the
 /// generator's parameters.
@@ -127,7 +128,7 @@ impl Generator {
     }
 
     fn first(&self, seed: Tensor<2>) -> State {
-        let both = self.start.forward(seed).tanh();
+        let both = tanh(self.start.forward(seed));
         let [hidden, cell] = both.chunk(2, 1).try_into().expect("two halves");
         State { hidden, cell }
     }
@@ -136,10 +137,10 @@ impl Generator {
     fn next(&self, symbol: Tensor<2>, State { hidden, cell }: State) -> State {
         let width = cell.dims()[1];
         let gates = self.cell.forward(Tensor::cat(vec![symbol, hidden], 1));
-        let open = activation::sigmoid(gates.clone().narrow(1, 0, 3 * width));
+        let open = sigmoid(gates.clone().narrow(1, 0, 3 * width));
         let [input, forget, output] = open.chunk(3, 1).try_into().expect("three gates");
-        let cell = forget * cell + input * gates.narrow(1, 3 * width, width).tanh();
-        State { hidden: output * cell.clone().tanh(), cell }
+        let cell = forget * cell + input * tanh(gates.narrow(1, 3 * width, width));
+        State { hidden: output * tanh(cell.clone()), cell }
     }
 }
 

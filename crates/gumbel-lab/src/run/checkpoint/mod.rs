@@ -179,7 +179,18 @@ impl Checkpoint {
     /// # Errors
     /// A file that is missing; a [`Damaged`] one; an [`Outdated`] one.
     pub fn read(path: &Path) -> Result<Self> {
-        let file = SealedFile::read(path)?;
+        Self::checked(path, SealedFile::read(path)?)
+    }
+
+    /// One of these bytes, named in errors as a path.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn of(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        Self::checked(path, SealedFile::of(path, bytes)?)
+    }
+
+    fn checked(path: &Path, file: SealedFile) -> Result<Self> {
         let progress: Progress = file.description(PROGRESS)?;
         let progress = progress.with_states(path, &file.tensors())?;
         check_finite(&file)?;

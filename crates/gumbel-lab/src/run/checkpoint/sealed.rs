@@ -61,7 +61,11 @@ impl SealedFile {
     /// # Errors
     /// A file that is missing; a [`Damaged`] one; one of a later version.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::of(path, std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?)
+    }
+
+    /// The same from the bytes of a file.
+    pub(super) fn of(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         let damaged = |problem: &str| Damaged::new(path, problem);
         // All of the header, offsets and lengths included.
         let parsed = SafeTensors::deserialize(&bytes).and_then(|_| SafeTensors::read_metadata(&bytes));

@@ -1,6 +1,9 @@
 //! On Burn's Flex backend: fused kernels on the tensor's own memory, each with its backward pass beside it.
 
+mod activation;
 pub(super) mod bridge;
+
+pub(super) use activation::{sigmoid, tanh};
 
 use super::bridge::differentiable;
 use super::host;
