@@ -70,15 +70,7 @@ impl Comparison {
         let known = folder.file(RECORD).is_file();
         ensure!(known, "{} is not the folder of a comparison: it has no {RECORD}", path.display());
         let folder = folder.locked()?;
-        let record: Record = read(&folder.file(RECORD))?;
-        let summed = record.clone().summed(&read(&folder.file(OPTIONS))?)?;
-        ensure!(
-            record.sha256.is_none() || record == summed,
-            "{RECORD} or {OPTIONS} in {} is damaged: they do not have the checksum that was recorded; restore them, or \
-             choose another --out",
-            path.display()
-        );
-        Ok(Self { record, folder })
+        Ok(Self { record: checked(&folder)?, folder })
     }
 
     /// A new comparison, or one with the same options and other values of `option`; `recorded` reads the options that an
@@ -143,7 +135,7 @@ impl Comparison {
         if !folder.file(RECORD).is_file() {
             return Ok(None);
         }
-        let record: Record = read(&folder.file(RECORD))?;
+        let record = checked(&folder)?;
         ensure!(
             record == *expected,
             "{} holds another comparison, of {} by gumbel {}; expected {} by gumbel {}; choose another --out",
@@ -190,6 +182,19 @@ impl Comparison {
         let options = option("--config=", &self.folder.file(OPTIONS));
         vec![options, format!("--{compared}={value}").into(), option("--out=", &path)]
     }
+}
+
+/// The record of a folder, which has the checksum of itself and of the options.
+fn checked(folder: &RunFolder) -> Result<Record> {
+    let record: Record = read(&folder.file(RECORD))?;
+    let summed = record.clone().summed(&read(&folder.file(OPTIONS))?)?;
+    ensure!(
+        record.sha256.is_none() || record == summed,
+        "{RECORD} or {OPTIONS} in {} is damaged: they do not have the checksum that was recorded; restore them, or \
+         choose another --out",
+        folder.path().display()
+    );
+    Ok(record)
 }
 
 /// The options that results depend on, without the one that is compared.

@@ -185,3 +185,57 @@ fn place(options: &MeasureOptions, point: &CurvePoint) -> (bool, Option<usize>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::support::fault::{Fault, plan};
+    use clap::Parser;
+
+    const PART: &str = "mlp-2x2,zgr";
+
+    fn options(out: &Path) -> MeasureOptions {
+        let words = "gumbel measure --estimator zgr,rloo --latents 2 --replicates 32 --warm-up 0 --taus none \
+                     --curve-latents 1 --curve-replicates 32";
+        let mut words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
+        words.push(option("--out=", out));
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Measure(options) => *options,
+            _ => unreachable!("the first argument is measure"),
+        }
+    }
+
+    /// A kill at each change of a file: the same line measures the part afterwards.
+    #[test]
+    fn what_a_kill_leaves_recovers() {
+        for place in 0.. {
+            let scratch = tempfile::tempdir().unwrap();
+            let out = scratch.path().join("here");
+            let options = options(&out);
+            let planned = plan(&out, Fault::Killed, place);
+            let outcome = make_one(&options, &out, PART);
+            let happened = planned.happened();
+            drop(planned);
+            if !happened {
+                outcome.unwrap();
+                assert!(place > 5, "only {place} changes were seen");
+                break;
+            }
+            make_one(&options, &out, PART).unwrap();
+            let part = Part::new(&out, &options.cases().unwrap()[0], &options.choices()[0]);
+            assert_eq!((part.name(), part.lack(false)), (PART, None));
+        }
+    }
+
+    #[test]
+    fn the_words_are_the_options() {
+        let given = options(Path::new("here"));
+        let words = [String::from("gumbel"), "measure".into()].into_iter().chain(given.words());
+        let Command::Measure(again) = Cli::try_parse_from(words).unwrap().command else {
+            unreachable!("the first argument is measure")
+        };
+        assert_eq!(again.words(), given.words());
+        assert_eq!(given.words()[..2], ["--estimator=zgr,rloo", "--problem=mlp"]);
+    }
+}
