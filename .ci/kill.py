@@ -3,7 +3,7 @@
 
     .ci/kill.py PROGRAM [--kills 50] [--seed 0] [--only TRIAL]
 
-Each of the five trainers, `compare`, `reproduce` and `sample` is run once without interruption. Then, in turn, each is killed
+Each of the five trainers, `compare`, `reproduce`, `sample` and a line of each `--jobs` is run once without interruption. Then, in turn, each is killed
 (kill -9, with its children) at a random moment, and resumed, or started again where it left nothing to resume; half of the
 resumed ones are killed again. The ends must be those of the uninterrupted runs, bit for bit: model.safetensors, metrics.csv
 and the results but for times. Nothing temporary may be left.
@@ -42,6 +42,12 @@ REPRODUCE = "reproduce jang-table-1 --budget smoke --seeds 2 --only sbn-bernoull
 SAMPLE = "sample ROWS --tau 0.5 --threads 1 --out OUT.npy"
 COMMANDS = {name: f"{name} {options} --out OUT" for name, options in TRAINERS.items()}
 COMMANDS |= {"compare": COMPARE, "reproduce": REPRODUCE, "sample": SAMPLE}
+# Lines of a list of jobs: the same line resumes.
+COMMANDS |= {
+    "compare --run": COMPARE.replace("--out", "--run nvil --out"),
+    "reproduce --run": "reproduce jang-table-1 --budget smoke --run sbn-bernoulli-gs-seed-0 --out OUT",
+    "measure --run": "measure --estimator zgr,rloo --replicates 20000 --taus none --run mlp-4x2,zgr --threads 1 --out OUT",
+}
 ROWS = 400_000
 
 
@@ -81,6 +87,9 @@ class Trial:
         """All that it ends with, but for times."""
         if self.name == "sample":
             return self.out.with_suffix(".npy").read_bytes()
+        if self.name.startswith("measure"):
+            tables = sorted(self.out.glob("*/*.csv"))
+            return [(table.name, [line.rsplit(",", 1)[0] for line in table.read_text().splitlines()]) for table in tables]
         runs = [self.out] if self.name.startswith("train") else sorted(path.parent for path in self.out.glob("*/config.toml"))
         return [(run.name, untimed(run)) for run in runs]
 

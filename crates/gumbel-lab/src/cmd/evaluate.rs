@@ -2,7 +2,8 @@
 
 use super::output;
 use crate::experiment::of_run;
-use crate::run::{DeviceName, Evaluation, RunFolder, pool};
+use crate::parallel::pool;
+use crate::run::{DeviceName, Evaluation, RunFolder};
 use crate::support::interrupt::{Stop, exit_at_a_signal};
 use crate::support::stdout::print;
 use anyhow::Result;

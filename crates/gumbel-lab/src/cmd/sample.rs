@@ -77,7 +77,7 @@ fn positive(text: &str) -> Result<usize, String> {
 /// A file that is missing or invalid, rows that cannot be sampled, or output that cannot be written.
 pub fn run(options: &Sample) -> Result<()> {
     exit_at_a_signal(|| {});
-    crate::run::pool(options.threads as usize)?.install(|| sample(options))
+    crate::parallel::pool(options.threads as usize)?.install(|| sample(options))
 }
 
 fn sample(options: &Sample) -> Result<()> {

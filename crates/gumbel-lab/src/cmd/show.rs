@@ -24,7 +24,7 @@ pub fn run(options: &ShowOptions) -> Result<ExitCode> {
         return print(&lines.concat()).map(|()| ExitCode::SUCCESS);
     }
     let claims = options.claims()?;
-    let (results, pool) = (AllOrNothing::new(), crate::run::pool(options.threads as usize)?);
+    let (results, pool) = (AllOrNothing::new(), crate::parallel::pool(options.threads as usize)?);
     let holds = results.within(options.out.as_deref(), "show", |folder| {
         let findings = pool.install(|| find(options, &claims))?;
         let _undisturbed = results.undisturbed.hold();

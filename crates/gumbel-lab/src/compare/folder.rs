@@ -1,6 +1,6 @@
 //! The folder of a comparison.
 
-use crate::run::RunFolder;
+use crate::run::{RunFolder, begun_once};
 use crate::support::atomic_file;
 use crate::support::hex::hex;
 use crate::support::shell::{option, quoted};
@@ -70,15 +70,7 @@ impl Comparison {
         let known = folder.file(RECORD).is_file();
         ensure!(known, "{} is not the folder of a comparison: it has no {RECORD}", path.display());
         let folder = folder.locked()?;
-        let record: Record = read(&folder.file(RECORD))?;
-        let summed = record.clone().summed(&read(&folder.file(OPTIONS))?)?;
-        ensure!(
-            record.sha256.is_none() || record == summed,
-            "{RECORD} or {OPTIONS} in {} is damaged: they do not have the checksum that was recorded; restore them, or \
-             choose another --out",
-            path.display()
-        );
-        Ok(Self { record, folder })
+        Ok(Self { record: checked(&folder)?, folder })
     }
 
     /// A new comparison, or one with the same options and other values of `option`; `recorded` reads the options that an
@@ -118,6 +110,44 @@ impl Comparison {
         Ok(Self { folder, record })
     }
 
+    /// The same comparison for one of its runs: others are made at the same time, so the folder is locked at its beginning only.
+    ///
+    /// # Errors
+    /// A folder with something else in it, or with a comparison of other values or options.
+    pub fn join(
+        path: &Path,
+        record: &Record,
+        option: &str,
+        options: &toml::Table,
+        recorded: fn(&Path) -> Result<toml::Table>,
+    ) -> Result<Self> {
+        let expected = record.clone().summed(options)?;
+        let known = || Self::known(path, &expected);
+        begun_once(known, || {
+            let begun = Self::begin(Some(path), record.clone(), option, options, recorded)?;
+            Ok(Self { folder: begun.folder.unlocked(), ..begun })
+        })
+    }
+
+    /// The comparison in a folder, which must be this one, if there is one.
+    fn known(path: &Path, expected: &Record) -> Result<Option<Self>> {
+        let folder = RunFolder::at(path);
+        if !folder.file(RECORD).is_file() {
+            return Ok(None);
+        }
+        let record = checked(&folder)?;
+        ensure!(
+            record == *expected,
+            "{} holds another comparison, of {} by gumbel {}; expected {} by gumbel {}; choose another --out",
+            path.display(),
+            record.values.join(","),
+            record.train,
+            expected.values.join(","),
+            expected.train
+        );
+        Ok(Some(Self { folder, record }))
+    }
+
     /// The path of the folder.
     pub fn path(&self) -> &Path {
         self.folder.path()
@@ -130,7 +160,12 @@ impl Comparison {
 
     /// The folder of the run of a value. Values have no commas, and not every file system allows colons.
     pub fn run(&self, value: &str) -> PathBuf {
-        self.folder.file(&value.replace(':', ","))
+        self.folder.file(&Self::folder_name(value))
+    }
+
+    /// The name of that folder.
+    pub fn folder_name(value: &str) -> String {
+        value.replace(':', ",")
     }
 
     /// Whether that run has finished.
@@ -147,6 +182,19 @@ impl Comparison {
         let options = option("--config=", &self.folder.file(OPTIONS));
         vec![options, format!("--{compared}={value}").into(), option("--out=", &path)]
     }
+}
+
+/// The record of a folder, which has the checksum of itself and of the options.
+fn checked(folder: &RunFolder) -> Result<Record> {
+    let record: Record = read(&folder.file(RECORD))?;
+    let summed = record.clone().summed(&read(&folder.file(OPTIONS))?)?;
+    ensure!(
+        record.sha256.is_none() || record == summed,
+        "{RECORD} or {OPTIONS} in {} is damaged: they do not have the checksum that was recorded; restore them, or \
+         choose another --out",
+        folder.path().display()
+    );
+    Ok(record)
 }
 
 /// The options that results depend on, without the one that is compared.

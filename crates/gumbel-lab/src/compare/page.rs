@@ -97,8 +97,8 @@ fn capitalised(text: &str) -> String {
 }
 
 const SECONDS: &str = "seconds of training";
-const TIME: &str = "The same over the time of training, without evaluations, which includes the cost of a step. The runs were made \
-     one after the other on one machine.";
+const TIME: &str = "The same over the time of training, without evaluations, which includes the cost of a step. Times are comparable if the \
+     runs were made one after the other on one machine, as gumbel compare does without a list of jobs.";
 
 #[cfg(test)]
 mod tests {

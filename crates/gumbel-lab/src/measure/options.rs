@@ -15,7 +15,9 @@ use std::path::PathBuf;
   gumbel measure                                            all estimators on mlp, in seconds
   gumbel measure --estimator rloo:samples=4,zgr --problem linear,quadratic --latents 3
   gumbel measure --all --replicates 1000000                 one more digit, in minutes
-  gumbel measure --problem tucker --train                   learning curves on (b - 0.499)^2")]
+  gumbel measure --problem tucker --train                   learning curves on (b - 0.499)^2
+  gumbel measure --all --out DIR --jobs >jobs.txt           a list of commands for a scheduler
+  gumbel measure --all --collect DIR                        the table and page, once they have run")]
 pub struct MeasureOptions {
     /// Estimators, separated by commas, with parameters as in rloo:samples=4,zgr [default: all]
     #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "all", help_heading = "Problem")]
@@ -103,6 +105,16 @@ pub struct MeasureOptions {
     /// Folder for the results [default: the first free runs/measure-N]
     #[arg(long, value_name = "DIR", help_heading = "Execution")]
     pub out: Option<PathBuf>,
+    /// List of commands, one for each problem and estimator, for GNU parallel, Slurm or HyperQueue; each may be repeated
+    #[arg(long, requires = "out", conflicts_with = "guide", help_heading = "Execution")]
+    pub jobs: bool,
+    /// Folder of what a list of --jobs has measured with these options, to be gathered into the table and the page
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "jobs", "guide"], help_heading = "Execution")]
+    pub collect: Option<PathBuf>,
+    /// Part of the list to measure, without the table and the page
+    #[arg(long, value_name = "PART", requires = "out", help_heading = "Execution")]
+    #[arg(conflicts_with_all = ["jobs", "collect", "guide"])]
+    pub run: Option<String>,
 }
 
 /// A whole number in a range, from text that may have a minus sign.
@@ -164,6 +176,39 @@ impl MeasureOptions {
         let replicates = self.curve_replicates.unwrap_or((self.replicates / 10).clamp(1000, 10_000)) as usize;
         MeasureSettings { replicates, ..self.settings() }
     }
+}
+
+impl MeasureOptions {
+    /// The options on which numbers depend, as words of a command.
+    pub fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut add = |name: &str, value: String| words.push(format!("--{name}={value}"));
+        let mut some =
+            |name: &str, value: Option<String>| value.into_iter().for_each(|value| add(name, value));
+        some("estimator", (!self.estimator.is_empty()).then(|| joined(&self.estimator)));
+        some("problem", Some(joined(&self.problem)));
+        some("latents", self.latents.map(|latents| latents.to_string()));
+        some("categories", Some(self.categories.to_string()));
+        some("seed", Some(self.seed.to_string()));
+        if self.train {
+            some("steps", Some(self.steps.to_string()));
+            some("lr", Some(self.lr.to_string()));
+            some("runs", Some(self.runs.to_string()));
+            words.push("--train".into());
+            return words;
+        }
+        some("replicates", Some(self.replicates.to_string()));
+        some("warm-up", Some(self.warm_up.to_string()));
+        some("budget", Some(self.budget.to_string()));
+        some("taus", Some(self.taus.to_string()));
+        some("curve-latents", Some(self.curve_latents.to_string()));
+        some("curve-replicates", self.curve_replicates.map(|replicates| replicates.to_string()));
+        words
+    }
+}
+
+fn joined(all: &[impl ToString]) -> String {
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 fn default_latents(kind: ProblemKind) -> u32 {

@@ -11,8 +11,10 @@ use std::path::PathBuf;
 #[command(after_help = "Examples:
   gumbel reproduce                                          the published results and what they cost
   gumbel reproduce jang-table-1 --data-dir DIR              three seeds of every run, short runs
-  gumbel reproduce jang-table-1 --budget full --jobs 8      as far as a small machine reasonably goes
+  gumbel reproduce jang-table-1 --budget full --parallel 8  as far as a small machine reasonably goes
   gumbel reproduce tau-tradeoff --only gumbel-softmax       some of the runs
+  gumbel reproduce jang-table-1 --out DIR --jobs >jobs.txt  a list of commands for a scheduler
+  gumbel reproduce jang-table-1 --collect DIR               the table and page, once they have run
 
 The same command resumes where it stopped; finished runs are kept.")]
 pub struct ReproduceOptions {
@@ -38,8 +40,19 @@ pub struct ReproduceOptions {
     /// Simultaneous runs, each on one thread [default: one per core; 1 where time is measured]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub jobs: Option<u16>,
+    pub parallel: Option<u16>,
     /// Parts of run names, separated by commas: only runs that contain one of them
     #[arg(long, value_name = "A,B", value_delimiter = ',', value_parser = word::<String>)]
     pub only: Vec<String>,
+    /// List of the runs, one command a line, for GNU parallel, Slurm or HyperQueue; each may be repeated
+    #[arg(long, requires = "name", conflicts_with_all = ["list", "parallel"])]
+    pub jobs: bool,
+    /// Folder of runs that a list of --jobs has made, to be gathered into the table and the page
+    #[arg(long, value_name = "DIR", requires = "name")]
+    #[arg(conflicts_with_all = ["list", "parallel", "jobs", "out"])]
+    pub collect: Option<PathBuf>,
+    /// Run of the list to make, without the table and the page
+    #[arg(long, value_name = "RUN", requires = "name")]
+    #[arg(conflicts_with_all = ["list", "parallel", "jobs", "collect", "seeds", "only"])]
+    pub run: Option<String>,
 }

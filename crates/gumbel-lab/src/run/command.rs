@@ -3,13 +3,13 @@
 use super::config::FREE;
 use super::events::Events;
 use super::progress::TrainingBar;
+use super::read_config;
 use super::summary::peak_memory_bytes;
 use super::{
     End, Experiment, Files, MetricsFile, Outcome, RunConfig, RunFolder, StoredRows, Summary, SummaryOf,
     Trainer,
 };
-use super::{pool, read_config};
-use crate::parallel::{self, World, agreed, same};
+use crate::parallel::{self, World, agreed, pool, same};
 use crate::support::hex::hex;
 use crate::support::interrupt::{INTERRUPTED, Interrupted, Stop};
 use crate::support::shell::quoted;

@@ -1,12 +1,13 @@
 //! The folder of a run, and its files, each of which is written in full or not at all.
 
+use super::in_use::InUse;
 use crate::page::Rendered;
 use crate::support::atomic_file::{self, is_partial};
 use crate::support::fault;
 use crate::support::holder::holder;
 use crate::support::shell::{option, quoted};
 use crate::tensorboard::is_event_file;
-use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use anyhow::{Context, Error, Result, anyhow, ensure};
 use std::ffi::OsString;
 use std::fs::{self, DirEntry, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -84,7 +85,7 @@ impl RunFolder {
                 self.clear();
             }
             Err(TryLockError::WouldBlock) => {
-                bail!("{} is writing to {}; wait until it has ended", holder(&folder), self.path.display())
+                return Err(InUse { holder: holder(&folder), path: self.path }.into());
             }
             Err(TryLockError::Error(_)) => {}
         }
@@ -152,6 +153,11 @@ impl RunFolder {
         let none = "has no checkpoint to resume from; start the run again in another folder";
         ensure!(run.resumable(), "{} {none}", path.display());
         run.locked()
+    }
+
+    /// The same folder, which other processes may write to from now on.
+    pub(crate) fn unlocked(self) -> Self {
+        Self { lock: None, ..self }
     }
 
     /// An existing folder, with any contents.

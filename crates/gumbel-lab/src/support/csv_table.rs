@@ -1,7 +1,7 @@
 //! Writing and reading of comma-separated tables.
 
 use super::excerpt::excerpt;
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use csv::{ByteRecord, ReaderBuilder, StringRecord, WriterBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +26,20 @@ pub fn table_under<R: Serialize>(header: &str, rows: impl IntoIterator<Item = R>
     let mut writer = WriterBuilder::new().has_headers(false).from_writer(start);
     rows.into_iter().try_for_each(|row| writer.serialize(row))?;
     Ok(writer.into_inner()?)
+}
+
+/// The rows of a table that [`table_under`] has written.
+///
+/// # Errors
+/// A table under another header; a line that is not a row.
+pub fn rows_under<R: DeserializeOwned>(header: &str, table: &[u8]) -> Result<Vec<R>> {
+    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(table);
+    let mut lines = reader.records();
+    let first = lines.next().transpose()?.unwrap_or_default();
+    let names = first.iter().collect::<Vec<_>>().join(",");
+    ensure!(names == header, "a table must have the columns {header}, got {}", excerpt(&names));
+    // By place and not by name: the fields may be structures of values.
+    lines.map(|line| Ok(line?.deserialize(None)?)).collect()
 }
 
 /// The first line of a table of such rows, without its end.

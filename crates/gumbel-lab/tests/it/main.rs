@@ -12,6 +12,7 @@ mod device;
 mod estimators;
 mod evaluate;
 mod gan;
+mod jobs;
 mod links;
 mod measure;
 mod new_model;

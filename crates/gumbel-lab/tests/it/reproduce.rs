@@ -24,7 +24,7 @@ fn results(out: &Path) -> Vec<Vec<String>> {
 #[test]
 fn a_table_is_made_from_its_runs() {
     let (_folder, out) = folder();
-    let only = ["--only", "bernoulli-gs,categorical-gs", "--jobs", "2"];
+    let only = ["--only", "bernoulli-gs,categorical-gs", "--parallel", "2"];
     let said = succeed(&reproduce("jang-table-1", &out, &only));
     assert!(said.contains("[4 of 4] ") && said.contains("report: "), "{said}");
     let alone = out.join("vae-categorical-gs-seed-0");
@@ -134,7 +134,7 @@ fn a_signal_is_passed_on_and_the_same_command_resumes() {
     use nix::unistd::Pid;
     let (_folder, out) = folder();
     let path = utf8(&out);
-    let only = ["--only", "sbn-bernoulli-gs", "--seeds", "4", "--jobs", "1"];
+    let only = ["--only", "sbn-bernoulli-gs", "--seeds", "4", "--parallel", "1"];
     let words = [&["reproduce", "jang-table-1", "--budget", "smoke", "--out", path], &only[..]].concat();
     let mut child =
         Command::new(GUMBEL).args(&words).stdout(std::process::Stdio::piped()).spawn().expect("starts");
@@ -183,7 +183,7 @@ fn mistakes_are_errors_before_anything_is_written() {
         let range = format!("{number} is not in 1..=1000");
         fail(&reproduce("tau-tradeoff", &out, &["--seeds", number]), &[&range]);
     }
-    fail(&reproduce("tau-tradeoff", &out, &["--jobs", "-1"]), &["-1 is not in 1..=1024"]);
+    fail(&reproduce("tau-tradeoff", &out, &["--parallel", "-1"]), &["-1 is not in 1..=1024"]);
     let missing = Command::new(GUMBEL)
         .args(["reproduce", "jang-table-1", "--data-dir", place, "--out", place])
         .env_remove("GUMBEL_DATA")
@@ -209,8 +209,8 @@ fn timed_runs_are_made_one_at_a_time_and_their_ratio_is_reported() {
     let (_folder, out) = folder();
     let only = ["--only", "gs-2,marginalised-2"];
     fail(
-        &reproduce("jang-speed", &out, &["--jobs", "2"]),
-        &["measures time, so its runs are made one at a time; remove --jobs"],
+        &reproduce("jang-speed", &out, &["--parallel", "2"]),
+        &["measures time, so its runs are made one at a time; remove --parallel"],
     );
     succeed(&reproduce("jang-speed", &out, &only));
     let pace = |name: &str| summary(&out.join(name))["steps_per_second"].as_f64().expect("a number");

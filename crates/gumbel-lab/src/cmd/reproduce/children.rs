@@ -141,7 +141,7 @@ impl Maker<'_> {
     fn failed(&mut self, task: Task, reason: &str) {
         let (name, log) = (self.folder.name(task), self.folder.log(task));
         self.log_line(&format!("{name} failed: {reason}\n"));
-        self.ended.failures.push(format!("{name}: {reason} (see {})", log.display()));
+        self.ended.failures.push(format!("{name}: {reason} (see {})", log.path().display()));
     }
 
     fn log_line(&self, line: &str) {

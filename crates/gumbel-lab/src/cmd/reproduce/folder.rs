@@ -1,14 +1,14 @@
 //! The folder of a reproduction.
 
 use crate::reproduce::{Budget, Plan, PlannedRun, Reproduction};
-use crate::run::RunFolder;
-use crate::support::holder::holder;
+use crate::run::{RunFolder, RunLog, begun_once, read_checked};
+use crate::support::jobs::Lack;
 use crate::support::shell::option;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// `reproduce.toml`: the name, the budget and the commands.
@@ -28,6 +28,13 @@ const RECORD: &str = "reproduce.toml";
 pub(super) struct Task {
     pub(super) run: usize,
     pub(super) seed: u64,
+}
+
+impl Task {
+    /// The name of the run with its seed.
+    pub(super) fn name(self, runs: &[PlannedRun]) -> String {
+        format!("{}-seed-{}", runs[self.run].name, self.seed)
+    }
 }
 
 /// The folder, with a folder for each run and seed.
@@ -54,18 +61,52 @@ impl Folder {
             true => RunFolder::at(path).locked()?,
             false => RunFolder::create(Some(path), "reproduce")?,
         };
-        let mut commands = if known { earlier(path, experiment, budget)? } else { BTreeMap::new() };
-        for PlannedRun { name, command } in &plan.runs {
-            let before = commands.insert(name.clone(), command.clone());
-            ensure!(
-                before.as_ref().is_none_or(|before| before == command),
-                "{} contains runs of {name} made by a different command, gumbel {}; choose another --out",
-                path.display(),
-                before.unwrap_or_default()
-            );
-        }
+        let commands = if known { earlier(path, experiment, budget)? } else { BTreeMap::new() };
+        let commands = with(path, commands, plan)?;
         let record = Record { experiment: experiment.name.into(), budget: budget.name().into(), commands };
         folder.write(RECORD, toml::to_string(&record)?)?;
+        Ok(Self { folder, experiment, budget, runs: plan.runs.clone() })
+    }
+
+    /// The same folder for one run of a job list: others are made in it at the same time, so it is locked at its beginning only.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub(super) fn join(
+        path: &Path,
+        experiment: &'static Reproduction,
+        budget: Budget,
+        plan: &Plan,
+    ) -> Result<Self> {
+        let folder = |folder| Self { folder, experiment, budget, runs: plan.runs.clone() };
+        let known = || match path.join(RECORD).is_file() {
+            true => {
+                recorded(path, experiment, budget, plan).map(|all| all.then(|| folder(RunFolder::at(path))))
+            }
+            false => Ok(None),
+        };
+        let begin =
+            || Self::begin(path, experiment, budget, plan).map(|begun| folder(begun.folder.unlocked()));
+        begun_once(known, begin)
+    }
+
+    /// The folder of the runs of a job list, locked.
+    ///
+    /// # Errors
+    /// A folder without such runs, or with those of other commands; one that another process writes to.
+    pub(super) fn open(
+        path: &Path,
+        experiment: &'static Reproduction,
+        budget: Budget,
+        plan: &Plan,
+    ) -> Result<Self> {
+        ensure!(
+            path.join(RECORD).is_file(),
+            "{} is not the folder of a reproduction: it has no {RECORD}; expected the --out of a list of --jobs",
+            path.display()
+        );
+        recorded(path, experiment, budget, plan)?;
+        let folder = RunFolder::at(path).locked()?;
         Ok(Self { folder, experiment, budget, runs: plan.runs.clone() })
     }
 
@@ -80,15 +121,15 @@ impl Folder {
 
     /// The name of a run with its seed.
     pub(super) fn name(&self, task: Task) -> String {
-        format!("{}-seed-{}", self.runs[task.run].name, task.seed)
+        task.name(&self.runs)
     }
 
     pub(super) fn place(&self, task: Task) -> PathBuf {
         self.folder.file(&self.name(task))
     }
 
-    pub(super) fn log(&self, task: Task) -> PathBuf {
-        self.folder.file(&format!("logs/{}.txt", self.name(task)))
+    pub(super) fn log(&self, task: Task) -> RunLog {
+        RunLog::new(self.path(), &self.name(task))
     }
 
     /// Whether the run has finished.
@@ -96,11 +137,20 @@ impl Folder {
         self.place(task).join(self.runs[task.run].last_file()).is_file()
     }
 
-    /// The reason of a failure: the last line of the log.
+    /// The reason of a failure, unless the run has finished since.
     pub(super) fn failure(&self, task: Task) -> Option<String> {
-        let text = std::fs::read_to_string(self.log(task)).ok()?;
-        let error = text.lines().next_back()?.strip_prefix("error: ")?;
-        (!self.finished(task)).then(|| error.to_owned())
+        let error = self.log(task).failure()?;
+        (!self.finished(task)).then_some(error)
+    }
+
+    /// Why the run cannot be collected, if so.
+    pub(super) fn lack(&self, task: Task) -> Option<Lack> {
+        if self.finished(task) {
+            let last = read_checked(&self.place(task), self.runs[task.run].last_file());
+            return last.err().map(|error| Lack::Damaged(format!("{error:#}")));
+        }
+        let begun = if self.place(task).exists() { Lack::Unfinished } else { Lack::Missing };
+        Some(self.failure(task).map_or(begun, Lack::Failed))
     }
 
     /// Opens the log of a new run, locked until its process ends.
@@ -108,18 +158,7 @@ impl Folder {
     /// # Errors
     /// A run that another process is making.
     pub(super) fn open_log(&self, task: Task) -> Result<File> {
-        let path = self.log(task);
-        let opened = std::fs::create_dir_all(self.folder.file("logs"))
-            .and_then(|()| OpenOptions::new().create(true).append(true).open(&path));
-        let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => {
-                bail!("{} is making this run; wait until it has finished", holder(&file))
-            }
-            // Some file systems cannot lock files: the log is then not guarded.
-            Err(TryLockError::Error(_)) | Ok(()) => file.set_len(0)?,
-        }
-        Ok(file)
+        self.log(task).open()
     }
 
     /// The arguments that start a run or resume it.
@@ -136,6 +175,30 @@ impl Folder {
         words.extend(data_dir.map(|folder| option("--data-dir=", folder)));
         words
     }
+}
+
+/// The commands with those of a plan.
+fn with(
+    path: &Path,
+    mut commands: BTreeMap<String, String>,
+    plan: &Plan,
+) -> Result<BTreeMap<String, String>> {
+    for PlannedRun { name, command } in &plan.runs {
+        let before = commands.insert(name.clone(), command.clone());
+        ensure!(
+            before.as_ref().is_none_or(|before| before == command),
+            "{} contains runs of {name} made by a different command, gumbel {}; choose another --out",
+            path.display(),
+            before.unwrap_or_default()
+        );
+    }
+    Ok(commands)
+}
+
+/// Whether all commands of a plan are recorded.
+fn recorded(path: &Path, experiment: &Reproduction, budget: Budget, plan: &Plan) -> Result<bool> {
+    let before = earlier(path, experiment, budget)?;
+    Ok(with(path, before.clone(), plan)? == before)
 }
 
 /// The commands recorded earlier for the same reproduction.
@@ -265,10 +328,35 @@ mod tests {
         let task = Task { run: 0, seed: 0 };
         assert_eq!(folder.failure(task), None);
         drop(folder.open_log(task).unwrap());
-        std::fs::write(folder.log(task), "step 1\nerror: it has diverged\n").unwrap();
+        std::fs::write(folder.log(task).path(), "step 1\nerror: it has diverged\n").unwrap();
         assert_eq!(folder.failure(task).as_deref(), Some("it has diverged"));
         RunFolder::at(&folder.place(task)).write("measure.csv", "").unwrap();
         assert_eq!(folder.failure(task), None);
+    }
+
+    #[test]
+    fn runs_of_a_list_that_begin_at_once_share_the_folder_and_a_plain_command_continues_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("here");
+        let (experiment, budget) = (find("tau-tradeoff").unwrap(), Budget::Smoke);
+        let plan = (experiment.plan)(budget);
+        let join = || Folder::join(&path, experiment, budget, &plan);
+        std::thread::scope(|scope| {
+            let joined: Vec<_> = (0..16).map(|_| scope.spawn(|| join().unwrap())).collect();
+            joined.into_iter().for_each(|thread| drop(thread.join().unwrap()));
+        });
+        let first = join().unwrap();
+        let plain = Folder::begin(&path, experiment, budget, &plan).unwrap();
+        assert_eq!(first.path(), plain.path());
+        // Nor does one that runs keep others of a list out.
+        join().unwrap();
+        let open = || Folder::open(&path, experiment, budget, &plan).err().map(|error| error.to_string());
+        assert!(open().unwrap().contains(" is writing to "));
+        drop(plain);
+        assert_eq!(open(), None);
+        std::fs::write(scratch.path().join("mine"), "").unwrap();
+        let other = Folder::join(scratch.path(), experiment, budget, &plan).err().unwrap().to_string();
+        assert!(other.contains("exists already; choose another --out"), "{other}");
     }
 
     #[cfg(unix)]

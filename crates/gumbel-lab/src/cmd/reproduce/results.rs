@@ -30,7 +30,7 @@ struct Line<'a> {
 pub(super) fn write(folder: &Folder, plan: &Plan, seeds: u64, command: &str) -> Result<()> {
     let with_entries = |table: &ResultTable| Ok((table.clone(), entries(folder, plan, table, seeds)?));
     let tables = plan.tables.iter().map(with_entries).collect::<Result<Vec<_>>>()?;
-    folder.write("results.csv", csv(folder, &tables)?)?;
+    let table = csv(folder, &tables)?;
     let tasks = (0..seeds).flat_map(|seed| (0..plan.runs.len()).map(move |run| Task { run, seed }));
     let finished = tasks.filter(|&task| folder.finished(task)).count();
     let rendered = ReproductionPage {
@@ -44,6 +44,7 @@ pub(super) fn write(folder: &Folder, plan: &Plan, seeds: u64, command: &str) -> 
         environment: environment(),
     }
     .render();
+    folder.write("results.csv", table)?;
     rendered.files().try_for_each(|(name, text)| folder.write(&name, text))
 }
 
