@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-ROUNDS = 9
+ROUNDS = 7
 
 
 def cpu_seconds():

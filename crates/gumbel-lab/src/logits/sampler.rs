@@ -12,12 +12,14 @@ use rayon::prelude::*;
 /// samples stay in a cache.
 pub const PART: usize = 1 << 16;
 /// Limit on the numbers of all parts that are held together, if each has more than a row.
-const HELD: usize = 1 << 22;
+const HELD: usize = 1 << 23;
 /// Parts for each thread that are held together: enough for threads to end at about the same time.
 const PARTS: usize = 16;
+/// The same for parts of which only the samples are held, since the rows are read when they are sampled.
+const STORED_PARTS: usize = 64;
 
-/// Samples the rows of `reader` and writes to `writer`. Threads sample parts of about `part` numbers, or one row; memory holds the
-/// numbers and the samples of at most thirty-two parts for each thread, or of two rows. Returns the number of rows.
+/// Samples the rows of `reader` and writes to `writer`. Threads sample parts of about `part` numbers, or one row. Memory holds at
+/// most some tens of parts for each thread, or two rows and the samples of two more. Returns the number of rows.
 ///
 /// ```text
 /// index:    argmaxᵢ (θ[r, i] + g[r·k + i])        top k: the k largest, in order
@@ -118,13 +120,12 @@ fn read<T: Number>(
     let numbers = (part / request.draws()).max(1);
     let (mut parts, mut most) = (Vec::new(), 1);
     while parts.len() < most {
-        match reader.part::<T>(numbers, first && parts.is_empty())? {
-            Some(part) => parts.push(part),
-            None => break,
-        }
+        let Some(part) = reader.part::<T>(numbers, first && parts.is_empty())? else { break };
+        let share = if matches!(part, Part::Stored(_)) { STORED_PARTS } else { PARTS };
+        parts.push(part);
         request.check::<T>(reader.categories())?;
         let each = numbers.max(reader.categories()).saturating_mul(request.draws());
-        most = (HELD / each).clamp(1, PARTS * rayon::current_num_threads());
+        most = (HELD / each).clamp(1, share * rayon::current_num_threads());
     }
     Ok(parts)
 }
