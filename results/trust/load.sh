@@ -19,7 +19,7 @@ measure() {
 }
 
 echo "input,options,peak_kib"
-for options in "" "--top-k 3" "--tau 0.5"; do
+for options in "" "--distinct 3" "--tau 0.5"; do
     measure "npy of 0.2 GB" "npy 5000000 10" $options
     measure "npy of 2 GB" "npy 50000000 10" $options
     measure "csv of 0.2 GB" "csv 5000000" $options

@@ -158,6 +158,18 @@ pub enum Error {
     #[error("the number of iterations must be at least 1, got 0")]
     Iterations,
 
+    /// A top-k truncation that keeps nothing.
+    #[error("top-k must keep at least 1 category, got 0")]
+    TopK,
+
+    /// The probability of a top-p truncation is outside (0, 1].
+    #[error("top-p must be above 0 and at most 1, got {0}; 1 keeps every category")]
+    TopP(f64),
+
+    /// The ratio of a min-p truncation is outside [0, 1].
+    #[error("min-p must be from 0 to 1, got {0}; 0 keeps every category")]
+    MinP(f64),
+
     /// A tolerance is negative, infinite or NaN.
     #[error("the tolerance must be finite and not negative, got {0}; 0 runs every iteration")]
     Tolerance(f64),
@@ -241,6 +253,9 @@ mod tests {
                 "every permutation of matrix 3 contains a masked pair (-inf); mask fewer pairs",
             ),
             (Error::Iterations, "the number of iterations must be at least 1, got 0"),
+            (Error::TopK, "top-k must keep at least 1 category, got 0"),
+            (Error::TopP(1.5), "top-p must be above 0 and at most 1, got 1.5; 1 keeps every category"),
+            (Error::MinP(-0.5), "min-p must be from 0 to 1, got -0.5; 0 keeps every category"),
             (
                 Error::Tolerance(-1.0),
                 "the tolerance must be finite and not negative, got -1; 0 runs every iteration",

@@ -7,6 +7,7 @@
 //! | [`noise`] | uniform, exponential, Gumbel, logistic and normal noise | |
 //! | [`gumbel_max`] | an exact categorical sample | |
 //! | [`gumbel_top_k`] | a sample without replacement, in order (Plackett-Luce) | |
+//! | [`mask_top_k`], [`mask_top_p`], [`mask_min_p`] | the logits of a truncated distribution | |
 //! | [`gumbel_softmax`], [`log_gumbel_softmax`] | a relaxed (Concrete) sample, and its logarithm | yes |
 //! | [`gumbel_softmax_in_place`], [`log_gumbel_softmax_in_place`] | the same, over the logits | yes |
 //! | [`gumbel_softmax_with_index`] | the relaxed and the exact sample at once | |
@@ -62,7 +63,8 @@ pub use random::stream_rng::StreamRng;
 pub use sampling::{
     gumbel_max, gumbel_softmax, gumbel_softmax_in_place, gumbel_softmax_vjp, gumbel_softmax_vjp_in_place,
     gumbel_softmax_with_index, gumbel_top_k, log_gumbel_softmax, log_gumbel_softmax_in_place,
-    log_gumbel_softmax_vjp, log_gumbel_softmax_vjp_in_place, log_perturbed_softmax, perturbed_softmax,
+    log_gumbel_softmax_vjp, log_gumbel_softmax_vjp_in_place, log_perturbed_softmax, mask_min_p, mask_top_k,
+    mask_top_p, perturbed_softmax,
 };
 pub use softmax::{
     entmax, entmax_alpha_derivative, entmax_vjp, log_softmax, log_softmax_in_place, log_softmax_vjp,

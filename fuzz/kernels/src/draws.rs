@@ -9,7 +9,7 @@ use gumbel_kernels::{
     Logit, Real, Stream, gumbel_max, gumbel_softmax, gumbel_softmax_in_place, gumbel_softmax_vjp,
     gumbel_softmax_vjp_in_place, gumbel_softmax_with_index, gumbel_top_k, log_gumbel_softmax,
     log_gumbel_softmax_in_place, log_gumbel_softmax_vjp, log_gumbel_softmax_vjp_in_place,
-    log_perturbed_softmax, noise as kernel, perturbed_softmax,
+    log_perturbed_softmax, mask_min_p, mask_top_k, mask_top_p, noise as kernel, perturbed_softmax,
 };
 use half::{bf16, f16};
 
@@ -70,6 +70,7 @@ where
     let drawn = gumbel_max(&narrow, logits.k, stream, &mut index);
     assert_eq!(drawn.is_ok(), logits.sampleable(), "{drawn:?}");
     hard(&logits, &narrow, stream, data)?;
+    truncated(&logits);
     let zero = L::Real::from_f64(0.0);
     let (mut soft, mut log, mut both) =
         (vec![zero; narrow.len()], vec![zero; narrow.len()], vec![zero; narrow.len()]);
@@ -112,6 +113,24 @@ fn hard<L: Logit>(
         }
     }
     Ok(())
+}
+
+/// Truncation keeps the largest logit of a row and some others, as they are; it fails for the rows for which samplers fail.
+fn truncated<T: Real>(logits: &Logits<T>) {
+    let (values, k) = (&logits.values, logits.k);
+    let mut kept = [0; 3].map(|_| vec![T::nan(); values.len()]);
+    let done = [
+        mask_top_k(values, k, k.div_ceil(2), &mut kept[0]),
+        mask_top_p(values, k, 0.7, &mut kept[1]),
+        mask_min_p(values, k, 0.2, &mut kept[2]),
+    ];
+    assert!(done.iter().all(|done| done.is_ok() == logits.sampleable()), "{done:?}");
+    let rows = kept.iter().flat_map(|kept| kept.chunks(k).zip(values.chunks(k)));
+    for (kept, row) in rows.filter(|_| logits.sampleable()) {
+        let largest = |row: &[T]| row.iter().fold(T::neg_infinity(), |max, &logit| max.max(logit));
+        assert!(kept.iter().zip(row).all(|(&kept, &logit)| kept == logit || kept == T::neg_infinity()));
+        assert!(largest(kept) == largest(row), "{kept:?}");
+    }
 }
 
 /// Points of the simplex, and their logarithms.

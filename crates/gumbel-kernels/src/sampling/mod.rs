@@ -4,6 +4,7 @@ mod gumbel_max;
 mod gumbel_softmax;
 mod gumbel_top_k;
 mod perturbed_softmax;
+mod truncation;
 
 pub use gumbel_max::gumbel_max;
 pub use gumbel_softmax::{
@@ -13,3 +14,4 @@ pub use gumbel_softmax::{
 };
 pub use gumbel_top_k::gumbel_top_k;
 pub use perturbed_softmax::{log_perturbed_softmax, perturbed_softmax};
+pub use truncation::{mask_min_p, mask_top_k, mask_top_p};

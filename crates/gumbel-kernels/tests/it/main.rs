@@ -15,3 +15,4 @@ mod subsets;
 mod support;
 mod threads;
 mod trees;
+mod truncation;

@@ -76,9 +76,20 @@ pub enum Error {
     /// A header of a binary file.
     #[error("--header and --no-header are for csv files; leave them out")]
     NoLines,
-    /// More indices than categories, or none.
-    #[error("--top-k must be from 1 to {categories}, the number of categories, got {count}")]
-    TopK { count: usize, categories: usize },
+    /// More different indices than categories, or none.
+    #[error("--distinct must be from 1 to {categories}, the number of categories, got {count}")]
+    Distinct { count: usize, categories: usize },
+    /// More numbers for a row than fit in memory.
+    #[error(
+        "--draws {draws} of {each} numbers each are too many for a row; the limit is {limit} numbers: draw fewer, several times with other seeds"
+    )]
+    Draws { draws: u32, each: usize, limit: usize },
+    /// Rows that the file does not have.
+    #[error(
+        "the file has {rows} rows, got --rows {start}..{}; choose rows from 0..{rows}",
+        end.map(|end| end.to_string()).unwrap_or_default()
+    )]
+    RowsBeyond { start: u64, end: Option<u64>, rows: u64 },
     /// An invalid temperature.
     #[error("--tau must be positive and finite, got {0}")]
     Temperature(f64),

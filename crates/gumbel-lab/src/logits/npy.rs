@@ -4,6 +4,7 @@
 //! quotes.
 
 use super::raw::Raw;
+use super::source::Source;
 use super::{Error, Precision};
 use crate::support::excerpt::excerpt;
 use std::io::Read;
@@ -16,7 +17,7 @@ const HEADER: usize = 128;
 const LONGEST: usize = 1 << 16;
 
 /// Reads the header.
-pub(super) fn open(mut from: Box<dyn Read>) -> Result<Raw, Error> {
+pub(super) fn open(mut from: Source) -> Result<Raw, Error> {
     let begin: [u8; 8] = exactly(&mut from)?;
     if !begin.starts_with(MAGIC) {
         return Err(invalid("it does not start with \\x93NUMPY"));
@@ -89,11 +90,11 @@ pub(super) fn header(descr: &str, shape: &[u64]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn file(version: u8, dictionary: &str) -> Box<dyn Read> {
+    fn file(version: u8, dictionary: &str) -> Source {
         let length = (dictionary.len() as u32).to_le_bytes();
         let length = if version == 1 { &length[..2] } else { &length };
         let bytes = [MAGIC, &[version, 0], length, dictionary.as_bytes(), &[0; 48]].concat();
-        Box::new(std::io::Cursor::new(bytes))
+        Source::stream(std::io::Cursor::new(bytes))
     }
 
     fn dictionary(descr: &str, order: &str, shape: &str) -> String {
@@ -119,7 +120,7 @@ mod tests {
 
     /// Bytes of an array of three rows, read to the end.
     fn read_all(bytes: Vec<u8>) -> Result<Vec<f32>, Error> {
-        let mut raw = open(Box::new(std::io::Cursor::new(bytes)))?;
+        let mut raw = open(Source::stream(std::io::Cursor::new(bytes)))?;
         let (mut all, mut part) = (Vec::new(), Vec::new());
         loop {
             part.clear();
@@ -164,7 +165,7 @@ mod tests {
             let error = open(file(1, &dictionary)).err().unwrap().to_string();
             assert!(error.contains(part), "{dictionary}: {error}");
         }
-        let short = open(Box::new(std::io::Cursor::new(MAGIC.to_vec()))).err().unwrap().to_string();
+        let short = open(Source::stream(std::io::Cursor::new(MAGIC.to_vec()))).err().unwrap().to_string();
         assert!(short.contains("it ends within its header"), "{short}");
     }
 
@@ -173,7 +174,7 @@ mod tests {
         for shape in [&[1][..], &[u64::from(u32::MAX), 1000]] {
             let bytes = header("<f4", shape);
             assert_eq!((bytes.len(), bytes.last()), (HEADER, Some(&b'\n')));
-            let raw = open(Box::new(std::io::Cursor::new(bytes))).unwrap();
+            let raw = open(Source::stream(std::io::Cursor::new(bytes))).unwrap();
             assert_eq!(raw.rows, if shape.len() == 1 { 1 } else { shape[0] });
         }
     }

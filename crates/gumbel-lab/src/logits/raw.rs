@@ -1,23 +1,26 @@
 //! Rows of binary numbers, after the header.
 
-use super::{Error, Number, Precision};
+use super::part::Part;
+use super::source::{Source, Stored};
+use super::stored_rows::{BLOCK, Buffer, StoredRows, row_bytes};
+use super::{Error, Number, Precision, RowRange};
 use std::io::{ErrorKind, Read};
-
-/// Bytes read at a time, of whole numbers of any precision: a header which states more than there is does not allocate memory
-/// for it.
-const BLOCK: u64 = 1 << 18;
 
 /// Contiguous rows of binary numbers.
 pub struct Raw {
-    from: Box<dyn Read>,
+    from: Source,
+    /// The first row, in a file.
+    stored: Option<Stored>,
     /// Precision of the numbers.
     pub precision: Precision,
     /// Number of rows.
     pub rows: u64,
     /// Numbers per row.
-    categories: usize,
-    /// Rows read so far.
+    pub(super) categories: usize,
+    /// Rows before the next.
     read: u64,
+    /// The row behind the last that is to be read.
+    until: u64,
     /// Bytes that may follow the last row: those of other tensors.
     after: u64,
     bytes: Vec<u8>,
@@ -29,7 +32,7 @@ impl Raw {
     /// # Errors
     /// [`Error::Shape`], [`Error::Empty`].
     pub(super) fn new(
-        from: Box<dyn Read>,
+        from: Source,
         precision: Precision,
         shape: &[usize],
         after: u64,
@@ -42,29 +45,78 @@ impl Raw {
         if rows == 0 || categories == 0 {
             return Err(Error::Empty { rows, categories });
         }
-        Ok(Self { from, precision, rows, categories, read: 0, after, bytes: Vec::new() })
+        let (stored, bytes) = (from.stored()?, Vec::new());
+        Ok(Self { from, stored, precision, rows, categories, read: 0, until: rows, after, bytes })
+    }
+
+    /// As [`LogitReader::select`](super::LogitReader::select).
+    pub(super) fn select(&mut self, range: RowRange) -> Result<(), Error> {
+        range.check(self.rows)?;
+        if self.stored.is_none() {
+            let (row, before) = (self.row(), self.row().saturating_mul(range.start));
+            let skipped = self.from.skip(before)?;
+            if skipped < before {
+                return Err(Error::Truncated { row: skipped / row, rows: self.rows });
+            }
+        }
+        (self.read, self.until) = (range.start, range.end.unwrap_or(self.rows));
+        Ok(())
+    }
+
+    /// The rows that are still to be read.
+    pub(super) fn range(&self) -> RowRange {
+        RowRange { start: self.read, end: Some(self.until) }
+    }
+
+    /// Bytes of a row.
+    fn row(&self) -> u64 {
+        row_bytes(self.categories, self.precision)
     }
 
     /// As [`LogitReader::read`](super::LogitReader::read).
     pub(super) fn read<T: Number>(&mut self, numbers: usize, values: &mut Vec<T>) -> Result<usize, Error> {
-        if self.read == self.rows {
-            self.end()?;
+        match self.part(numbers)? {
+            Some(part) => *values = part.values(&mut Buffer::default())?.to_vec(),
+            None => values.clear(),
         }
-        let rows = (self.rows - self.read).min((numbers / self.categories).max(1) as u64);
-        let row = (self.categories as u64).saturating_mul(self.precision.size() as u64);
-        let all = row.saturating_mul(rows);
-        let mut done = 0;
+        Ok(self.categories)
+    }
+
+    /// As [`LogitReader::part`](super::LogitReader::part).
+    pub(super) fn part<T: Number>(&mut self, numbers: usize) -> Result<Option<Part<T>>, Error> {
+        if self.read == self.until {
+            return self.end().map(|()| None);
+        }
+        let count = (self.until - self.read).min((numbers / self.categories).max(1) as u64);
+        let part = match &self.stored {
+            Some(stored) => Part::Stored(StoredRows {
+                from: stored.skip(self.row().saturating_mul(self.read)),
+                precision: self.precision,
+                categories: self.categories,
+                first: self.read,
+                of: self.rows,
+                count,
+            }),
+            None => Part::Values(self.values(count)?),
+        };
+        self.read += count;
+        Ok(Some(part))
+    }
+
+    /// The next rows of a stream.
+    fn values<T: Number>(&mut self, count: u64) -> Result<Vec<T>, Error> {
+        let (row, all) = (self.row(), self.row().saturating_mul(count));
+        let (mut values, mut done) = (Vec::new(), 0);
         while done < all {
             let expected = BLOCK.min(all - done);
             let found = self.block(expected)?;
             if found < expected {
                 return Err(Error::Truncated { row: self.read + (done + found) / row, rows: self.rows });
             }
-            T::extend_le(values, self.precision, &self.bytes);
+            T::extend_le(&mut values, self.precision, &self.bytes);
             done += expected;
         }
-        self.read += rows;
-        Ok(self.categories)
+        Ok(values)
     }
 
     /// Reads as many bytes; returns how many there were.
@@ -78,8 +130,16 @@ impl Raw {
 
     /// Checks that the file ends where its header says: a shifted header would shift every row.
     fn end(&mut self) -> Result<(), Error> {
-        let allowed = std::mem::take(&mut self.after);
-        let found = std::io::copy(&mut self.from.by_ref().take(allowed + 1), &mut std::io::sink())?;
-        if found > allowed { Err(Error::Longer { rows: self.rows }) } else { Ok(()) }
+        let longer = match &self.stored {
+            _ if self.until < self.rows => false,
+            Some(stored) => {
+                stored.exceeds(self.row().saturating_mul(self.rows).saturating_add(self.after))?
+            }
+            None => {
+                let allowed = std::mem::take(&mut self.after);
+                self.from.skip(allowed + 1)? > allowed
+            }
+        };
+        if longer { Err(Error::Longer { rows: self.rows }) } else { Ok(()) }
     }
 }

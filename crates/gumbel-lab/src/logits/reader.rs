@@ -1,8 +1,11 @@
 //! Reads rows of logits.
 
 use super::format::{BYTE_ORDER_MARK, PEEKED};
-use super::{Doubt, Error, Format, Number, Precision, csv, npy, raw, safetensors};
-use std::io::{Cursor, Read};
+use super::part::Part;
+use super::source::Source;
+use super::{Doubt, Error, Format, Number, Precision, RowRange, csv, npy, raw, safetensors};
+use std::fs::File;
+use std::io::Read;
 
 /// Reads rows of logits, one part after another.
 pub enum LogitReader {
@@ -13,7 +16,7 @@ pub enum LogitReader {
 }
 
 impl LogitReader {
-    /// Opens a file or stream of logits. Without a format, the first bytes decide. `tensor` chooses one of several.
+    /// Opens a stream of logits. Without a format, the first bytes decide. `tensor` chooses one of several.
     ///
     /// # Errors
     /// An unknown format; a header that is not of the format, or of an array that is not rows of floating-point numbers;
@@ -28,17 +31,28 @@ impl LogitReader {
     /// # Ok::<(), gumbel_lab::logits::Error>(())
     /// ```
     pub fn open(
-        mut from: impl Read + 'static,
+        from: impl Read + 'static,
         format: Option<Format>,
         tensor: Option<&str>,
     ) -> Result<Self, Error> {
-        let mut first = Vec::new();
-        from.by_ref().take(PEEKED as u64).read_to_end(&mut first)?;
-        let format = Format::recognised(format, &first)?;
+        Self::of(Source::stream(from), format, tensor)
+    }
+
+    /// Opens a file of logits as [`open`](Self::open) does. Rows of binary numbers are read by several threads, and only those that
+    /// are [selected](Self::select).
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_file(file: File, format: Option<Format>, tensor: Option<&str>) -> Result<Self, Error> {
+        Self::of(Source::file(file)?, format, tensor)
+    }
+
+    fn of(mut from: Source, format: Option<Format>, tensor: Option<&str>) -> Result<Self, Error> {
+        let first = from.peek(PEEKED)?;
+        let format = Format::recognised(format, first)?;
         if format == Format::Csv && first.starts_with(BYTE_ORDER_MARK) {
-            first.drain(..BYTE_ORDER_MARK.len());
+            from.skip(BYTE_ORDER_MARK.len() as u64)?;
         }
-        let from: Box<dyn Read> = Box::new(Cursor::new(first).chain(from));
         match (format, tensor) {
             (Format::Safetensors, tensor) => safetensors::open(from, tensor).map(Self::Raw),
             (_, Some(name)) => Err(Error::NoNames(name.into())),
@@ -56,6 +70,29 @@ impl LogitReader {
         match self {
             Self::Csv(lines) => lines.set_header(header),
             Self::Raw(_) => Err(Error::NoLines),
+        }
+    }
+
+    /// Restricts the reader to a range of the rows, before the first is read. Rows before it are skipped: without reading them in a
+    /// binary file, by counting lines in text, which are not checked then.
+    ///
+    /// # Errors
+    /// [`Error::RowsBeyond`] if there are fewer rows; for text, which does not state how many it has, an end beyond the last row is
+    /// an error of the [`read`](Self::read) that finds it.
+    ///
+    /// ```
+    /// use gumbel_lab::logits::{LogitReader, RowRange};
+    /// let mut reader = LogitReader::open(&b"0,1\n2,3\n4,5\n"[..], None, None)?;
+    /// reader.select(RowRange { start: 1, end: Some(2) })?;
+    /// let mut values = Vec::<f32>::new();
+    /// reader.read(100, &mut values)?;
+    /// assert_eq!(values, [2.0, 3.0]);
+    /// # Ok::<(), gumbel_lab::logits::Error>(())
+    /// ```
+    pub fn select(&mut self, range: RowRange) -> Result<(), Error> {
+        match self {
+            Self::Csv(lines) => lines.select(range),
+            Self::Raw(raw) => raw.select(range),
         }
     }
 
@@ -101,6 +138,39 @@ impl LogitReader {
         match self {
             Self::Raw(raw) => raw.read(numbers, values),
             Self::Csv(lines) => lines.read(numbers, values),
+        }
+    }
+
+    /// The rows that are read.
+    pub(super) fn range(&self) -> RowRange {
+        match self {
+            Self::Raw(raw) => raw.range(),
+            Self::Csv(lines) => lines.range,
+        }
+    }
+
+    /// The number of categories; 0 before the first row of text.
+    pub(super) fn categories(&self) -> usize {
+        match self {
+            Self::Raw(raw) => raw.categories,
+            Self::Csv(lines) => lines.categories,
+        }
+    }
+
+    /// The next rows, about `numbers` numbers, but at least one row. `None` at the end, and where rows of text must be counted first:
+    /// a part that is not text is read as the `first` after [`counted`](Self::counted).
+    pub(super) fn part<T: Number>(&mut self, numbers: usize, first: bool) -> Result<Option<Part<T>>, Error> {
+        match self {
+            Self::Raw(raw) => raw.part(numbers),
+            Self::Csv(lines) => lines.part(numbers, first),
+        }
+    }
+
+    /// Says before which row of the file the reader is, after parts that are text.
+    pub(super) fn counted(&mut self, row: u64) {
+        match self {
+            Self::Raw(_) => {}
+            Self::Csv(lines) => lines.counted(row),
         }
     }
 }

@@ -3,11 +3,12 @@
 //! The library reads such a file from memory as a whole; here it parses the header only, and the rows are read in parts.
 
 use super::raw::Raw;
+use super::source::Source;
 use super::{Error, Precision};
 use crate::support::excerpt::excerpt;
 use ::safetensors::Dtype;
 use ::safetensors::tensor::{Metadata, TensorInfo};
-use std::io::{self, Read};
+use std::io::Read;
 
 /// Name of the tensor of samples.
 pub(super) const NAME: &str = "samples";
@@ -17,7 +18,7 @@ const HEADER: usize = 160;
 const LONGEST: u64 = 100_000_000;
 
 /// Reads the header and skips to the tensor of the given name, or to the only one.
-pub(super) fn open(mut from: Box<dyn Read>, name: Option<&str>) -> Result<Raw, Error> {
+pub(super) fn open(mut from: Source, name: Option<&str>) -> Result<Raw, Error> {
     let mut length = [0; 8];
     from.read_exact(&mut length).map_err(|_| invalid("it ends within its header"))?;
     let length = u64::from_le_bytes(length);
@@ -31,7 +32,7 @@ pub(super) fn open(mut from: Box<dyn Read>, name: Option<&str>) -> Result<Raw, E
     let info = chosen(&metadata, name)?;
     let precision = precision(info.dtype)?;
     let before = info.data_offsets.0 as u64;
-    let skipped = io::copy(&mut from.by_ref().take(before), &mut io::sink())?;
+    let skipped = from.skip(before)?;
     if skipped < before {
         return Err(invalid("it ends before the tensor"));
     }
@@ -89,7 +90,7 @@ mod tests {
     }
 
     fn from(bytes: Vec<u8>, name: Option<&str>) -> Result<Raw, String> {
-        open(Box::new(io::Cursor::new(bytes)), name).map_err(|error| error.to_string())
+        open(Source::stream(std::io::Cursor::new(bytes)), name).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -1,46 +1,32 @@
 //! Samples rows of logits in parts.
 
-use super::{Error, LogitReader, Number, SampleWriter};
-use gumbel_kernels::{Error as KernelError, Stream, gumbel_max, gumbel_softmax, gumbel_top_k};
+use super::part::Part;
+use super::placed::placed;
+use super::stored_rows::Buffer;
+use super::writer::Encoding;
+use super::{Error, LogitReader, Number, Request, SampleWriter};
+use gumbel_kernels::{Error as KernelError, Stream};
+use rayon::prelude::*;
 
-/// The kind of sample that is drawn from a row of logits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Sampler {
-    /// One index.
-    Index,
-    /// This many different indices, without replacement, in the order drawn.
-    TopK(usize),
-    /// A relaxed sample, a point inside the simplex, at this temperature.
-    Relaxed(f64),
-}
+/// Default number of logits per part, which one thread reads and samples: 256 KiB in single precision, so that a part and its
+/// samples stay in a cache.
+pub const PART: usize = 1 << 16;
+/// Limit on the numbers of all parts that are held together, if each has more than a row.
+const HELD: usize = 1 << 23;
+/// Parts for each thread that are held together: enough for threads to end at about the same time.
+const PARTS: usize = 16;
+/// The same for parts of which only the samples are held, since the rows are read when they are sampled.
+const STORED_PARTS: usize = 64;
 
-impl Sampler {
-    /// Checks that rows of `categories` can be sampled.
-    ///
-    /// # Errors
-    /// [`Error::Temperature`], [`Error::NarrowTemperature`]; [`Error::TopK`].
-    fn check<T: Number>(self, categories: usize) -> Result<(), Error> {
-        match self {
-            Self::TopK(count) if !(1..=categories).contains(&count) => Err(Error::TopK { count, categories }),
-            Self::Relaxed(tau) => {
-                gumbel_kernels::check_temperature(tau).map_err(|_| Error::Temperature(tau))?;
-                if T::from_f64(tau).is_normal() { Ok(()) } else { Err(Error::narrow::<T>(tau)) }
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Default number of logits per part: 1 MiB in single precision, so that a part and its samples stay in a cache.
-pub const PART: usize = 1 << 18;
-
-/// Samples every row of `reader` and writes to `writer`. Memory holds at most `part` numbers, or one row. Returns the number
-/// of rows.
+/// Samples the rows of `reader` and writes to `writer`. Threads sample parts of about `part` numbers, or one row. Memory holds at
+/// most some tens of parts for each thread, or two rows and the samples of two more. Returns the number of rows.
 ///
 /// ```text
 /// index:    argmaxᵢ (θ[r, i] + g[r·k + i])        top k: the k largest, in order
-/// relaxed:  softmaxᵢ((θ[r, i] + g[r·k + i]) / τ),  g the Gumbel noise of the stream
+/// relaxed:  softmaxᵢ((θ[r, i] + g[r·k + i]) / τ),  g the Gumbel noise of the stream; of its split n for draw n > 0
 /// ```
+///
+/// Row r is that of the file, whichever rows are selected: so parts of a file give parts of its samples.
 ///
 /// # Errors
 /// Those of [`LogitReader::read`]; rows that cannot be sampled, by their number; output that cannot be written.
@@ -58,68 +44,126 @@ pub const PART: usize = 1 << 18;
 /// ```
 pub fn draw(
     reader: &mut LogitReader,
-    sampler: Sampler,
+    request: impl Into<Request>,
     stream: Stream,
     part: usize,
     writer: &mut SampleWriter,
 ) -> Result<u64, Error> {
+    let (request, encoding) = (request.into(), writer.encoding());
     if reader.double() {
-        draw_all::<f64>(reader, sampler, stream, part, writer)
+        draw_all::<f64>(reader, Batch { request, stream, encoding }, part, writer)
     } else {
-        draw_all::<f32>(reader, sampler, stream, part, writer)
+        draw_all::<f32>(reader, Batch { request, stream, encoding }, part, writer)
     }
+}
+
+/// What is done with all parts that are held together.
+#[derive(Clone, Copy)]
+struct Batch {
+    request: Request,
+    stream: Stream,
+    encoding: Encoding,
+}
+
+/// Samples of parts, in the form in which they are written.
+#[derive(Default)]
+struct Drawn {
+    parts: Vec<Vec<u8>>,
+    /// The row behind the last.
+    end: u64,
+    /// The error of the part that follows.
+    error: Option<Error>,
 }
 
 fn draw_all<T: Number>(
     reader: &mut LogitReader,
-    sampler: Sampler,
-    stream: Stream,
+    batch: Batch,
     part: usize,
     writer: &mut SampleWriter,
 ) -> Result<u64, Error> {
-    let (mut values, mut row) = (Vec::<T>::new(), 0);
+    let range = reader.range();
+    let (mut drawn, mut ahead) = (Drawn { end: range.start, ..Drawn::default() }, Ok(Vec::new()));
     loop {
-        let categories = reader.read(part, &mut values)?;
-        sampler.check::<T>(categories)?;
-        if values.is_empty() {
-            return Ok(row);
+        let parts = ahead.and_then(|parts| match parts.is_empty() {
+            true => read::<T>(reader, batch.request, part, true),
+            false => Ok(parts),
+        });
+        let parts = match parts {
+            Ok(parts) if !parts.is_empty() => parts,
+            // What was drawn is written also if what follows cannot be read.
+            end => return write(&drawn, writer).and(end).map(|_| drawn.end - range.start),
+        };
+        let (k, first) = (reader.categories(), drawn.end);
+        writer.set_type(batch.request.row_type::<T>(k));
+        let mut next = Drawn::default();
+        let written;
+        (written, ahead) = rayon::in_place_scope(|scope| {
+            scope.spawn(|_| next = batch.draw(parts, k, first, range.end));
+            (write(&drawn, writer), read::<T>(reader, batch.request, part, false))
+        });
+        drawn = next;
+        written?;
+        if let Some(error) = drawn.error.take() {
+            return write(&drawn, writer).and(Err(error));
         }
-        let here = stream.skip(row * categories as u64);
-        draw_part(&values, categories, sampler, here, writer).map_err(|error| placed(error, row))?;
-        row += (values.len() / categories) as u64;
+        reader.counted(drawn.end);
     }
 }
 
-/// Samples some rows.
-fn draw_part<T: Number>(
-    values: &[T],
-    k: usize,
-    sampler: Sampler,
-    stream: Stream,
-    writer: &mut SampleWriter,
-) -> Result<(), Error> {
-    let rows = values.len() / k;
-    match sampler {
-        Sampler::Index => {
-            let mut drawn = vec![0; rows];
-            gumbel_max(values, k, stream, &mut drawn)?;
-            writer.indices(&drawn, 1)
+/// The parts that are sampled next; those that are not text must be the `first` after rows were counted.
+fn read<T: Number>(
+    reader: &mut LogitReader,
+    request: Request,
+    part: usize,
+    first: bool,
+) -> Result<Vec<Part<T>>, Error> {
+    let numbers = (part / request.draws()).max(1);
+    let (mut parts, mut most) = (Vec::new(), 1);
+    while parts.len() < most {
+        let Some(part) = reader.part::<T>(numbers, first && parts.is_empty())? else { break };
+        let share = if matches!(part, Part::Stored(_)) { STORED_PARTS } else { PARTS };
+        parts.push(part);
+        request.check::<T>(reader.categories())?;
+        let each = numbers.max(reader.categories()).saturating_mul(request.draws());
+        most = (HELD / each).clamp(1, share * rayon::current_num_threads());
+    }
+    Ok(parts)
+}
+
+fn write(drawn: &Drawn, writer: &mut SampleWriter) -> Result<(), Error> {
+    drawn.parts.iter().try_for_each(|bytes| writer.write(bytes))
+}
+
+impl Batch {
+    /// Samples parts, of which the first begins with row `first`.
+    fn draw<T: Number>(self, parts: Vec<Part<T>>, k: usize, first: u64, until: Option<u64>) -> Drawn {
+        let (parts, end, error) = placed(parts, k, first, until);
+        let draw = |buffer: &mut Buffer<T>, (row, part): &(u64, Part<T>)| {
+            self.part(part.values(buffer)?, k, *row).map_err(|error| numbered(error, *row))
+        };
+        let results: Vec<Result<Vec<u8>, Error>> = parts.par_iter().map_init(Buffer::default, draw).collect();
+        let mut drawn = Drawn { parts: Vec::with_capacity(results.len()), end, error };
+        for result in results {
+            match result {
+                Ok(bytes) => drawn.parts.push(bytes),
+                Err(error) => return Drawn { error: Some(error), ..drawn },
+            }
         }
-        Sampler::TopK(count) => {
-            let mut drawn = vec![0; rows * count];
-            gumbel_top_k(values, k, count, stream, &mut drawn)?;
-            writer.indices(&drawn, count)
-        }
-        Sampler::Relaxed(tau) => {
-            let mut drawn = vec![T::zero(); values.len()];
-            gumbel_softmax(values, k, T::from_f64(tau), stream, &mut drawn)?;
-            writer.numbers(&drawn, k)
-        }
+        drawn
+    }
+
+    fn part<T: Number>(self, values: &[T], k: usize, row: u64) -> Result<Vec<u8>, Error> {
+        let (here, width) = (self.stream.skip(row * k as u64), self.request.row_type::<T>(k).width());
+        let (indices, numbers) = (
+            |drawn: &[u32]| self.encoding.bytes(drawn, width),
+            |drawn: &[T]| self.encoding.bytes(drawn, width),
+        );
+        Ok(self.request.sample(values, k, here, indices, numbers)?)
     }
 }
 
 /// The error with the number of the row in the file.
-fn placed(error: Error, first: u64) -> Error {
+fn numbered(error: Error, first: u64) -> Error {
     let first = first as usize;
     Error::Kernel(match error {
         Error::Kernel(KernelError::Logit { row, column, value }) => {

@@ -3,15 +3,14 @@
 use super::number::Written;
 use super::{Error, Format, Number, npy, safetensors};
 use ::safetensors::Dtype;
-use rayon::prelude::*;
 use std::io::{self, Seek, SeekFrom, Write};
 
 /// Writes samples as rows of the same length and type.
 pub struct SampleWriter<'a> {
     to: Target<'a>,
     row: Option<RowType>,
-    rows: u64,
-    bytes: Vec<u8>,
+    /// Bytes of samples so far.
+    written: u64,
 }
 
 enum Target<'a> {
@@ -19,20 +18,57 @@ enum Target<'a> {
     Binary(Format, Box<dyn WriteSeek + 'a>),
 }
 
-/// Numbers that one thread writes as text at a time.
-const TOGETHER: usize = 1 << 13;
-
 trait WriteSeek: Write + Seek {}
 impl<W: Write + Seek> WriteSeek for W {}
 
-/// The length and the type of a row.
+/// How numbers become bytes.
 #[derive(Clone, Copy)]
-struct RowType {
+pub(super) enum Encoding {
+    /// A line for each row.
+    Text,
+    /// Little-endian numbers.
+    Binary,
+}
+
+/// The shape and the type of what is written for a row of logits.
+pub(super) struct RowType {
     npy: &'static str,
     safetensors: Dtype,
     size: usize,
-    /// Numbers per row; single indices form an array without rows.
-    width: usize,
+    shape: Vec<u64>,
+}
+
+impl RowType {
+    pub fn indices(shape: Vec<u64>) -> Self {
+        Self { npy: "<u4", safetensors: Dtype::U32, size: 4, shape }
+    }
+
+    pub fn numbers<T: Number>(shape: Vec<u64>) -> Self {
+        Self { npy: T::NPY, safetensors: T::SAFETENSORS, size: size_of::<T>(), shape }
+    }
+
+    /// Numbers per row.
+    pub fn width(&self) -> usize {
+        self.shape.iter().product::<u64>() as usize
+    }
+
+    fn header(&self, format: Format, rows: u64) -> Vec<u8> {
+        let shape = [&[rows], &self.shape[..]].concat();
+        match format {
+            Format::Safetensors => safetensors::header(self.safetensors, self.size as u64, &shape),
+            _ => npy::header(self.npy, &shape),
+        }
+    }
+}
+
+impl Encoding {
+    /// Rows of `width` numbers as bytes.
+    pub fn bytes<N: Written>(self, numbers: &[N], width: usize) -> Vec<u8> {
+        match self {
+            Self::Text => text(numbers, width),
+            Self::Binary => N::bytes_le(numbers),
+        }
+    }
 }
 
 impl<'a> SampleWriter<'a> {
@@ -50,41 +86,39 @@ impl<'a> SampleWriter<'a> {
     }
 
     fn new(to: Target<'a>) -> Self {
-        Self { to, row: None, rows: 0, bytes: Vec::new() }
+        Self { to, row: None, written: 0 }
     }
 
-    /// Writes rows of `width` indices.
-    pub(super) fn indices(&mut self, indices: &[u32], width: usize) -> Result<(), Error> {
-        let row = RowType { npy: "<u4", safetensors: Dtype::U32, size: 4, width };
-        self.write(row, indices)
-    }
-
-    /// Writes rows of `width` numbers.
-    pub(super) fn numbers<T: Number>(&mut self, numbers: &[T], width: usize) -> Result<(), Error> {
-        let row = RowType { npy: T::NPY, safetensors: T::SAFETENSORS, size: size_of::<T>(), width };
-        self.write(row, numbers)
-    }
-
-    fn write<N: Written>(&mut self, row_type: RowType, all: &[N]) -> Result<(), Error> {
-        match &mut self.to {
-            Target::Text(to) => {
-                let part = row_type.width * (TOGETHER / row_type.width).max(1);
-                let lines: Vec<Vec<u8>> =
-                    all.par_chunks(part).map(|part| text(part, row_type.width)).collect();
-                lines.iter().try_for_each(|lines| to.write_all(lines)).map_err(Error::Unwritable)?;
-            }
-            Target::Binary(format, to) => {
-                self.bytes.clear();
-                if self.row.is_none() {
-                    self.bytes = row_type.header(*format, 0);
-                }
-                all.iter().for_each(|number| number.append_le(&mut self.bytes));
-                to.write_all(&self.bytes).map_err(Error::Unwritable)?;
-            }
+    pub(super) fn encoding(&self) -> Encoding {
+        match self.to {
+            Target::Text(_) => Encoding::Text,
+            Target::Binary(..) => Encoding::Binary,
         }
-        self.row = Some(row_type);
-        self.rows += (all.len() / row_type.width) as u64;
-        Ok(())
+    }
+
+    /// Says what all rows have.
+    pub(super) fn set_type(&mut self, row: RowType) {
+        self.row = Some(row);
+    }
+
+    /// Writes rows, encoded as [`encoding`](Self::encoding) says, after their type was set.
+    pub(super) fn write(&mut self, rows: &[u8]) -> Result<(), Error> {
+        self.try_write(rows).map_err(Error::Unwritable)
+    }
+
+    fn try_write(&mut self, rows: &[u8]) -> io::Result<()> {
+        let begin = self.written == 0;
+        self.written += rows.len() as u64;
+        match (&mut self.to, &self.row) {
+            (Target::Binary(format, to), Some(row)) => {
+                if begin {
+                    to.write_all(&row.header(*format, 0))?;
+                }
+                to.write_all(rows)
+            }
+            (Target::Binary(_, to), None) => to.write_all(rows),
+            (Target::Text(to), _) => to.write_all(rows),
+        }
     }
 
     /// Completes the output.
@@ -97,24 +131,14 @@ impl<'a> SampleWriter<'a> {
 
     fn complete(mut self) -> io::Result<()> {
         match (&mut self.to, self.row) {
-            (Target::Binary(format, to), Some(row_type)) => {
+            (Target::Binary(format, to), Some(row)) => {
+                let rows = self.written / (row.width() * row.size) as u64;
                 to.seek(SeekFrom::Start(0))?;
-                to.write_all(&row_type.header(*format, self.rows))?;
+                to.write_all(&row.header(*format, rows))?;
                 to.flush()
             }
             (Target::Binary(_, to), None) => to.flush(),
             (Target::Text(to), _) => to.flush(),
-        }
-    }
-}
-
-impl RowType {
-    fn header(self, format: Format, rows: u64) -> Vec<u8> {
-        let all = [rows, self.width as u64];
-        let shape = if self.npy == "<u4" && self.width == 1 { &all[..1] } else { &all };
-        match format {
-            Format::Safetensors => safetensors::header(self.safetensors, self.size as u64, shape),
-            _ => npy::header(self.npy, shape),
         }
     }
 }

@@ -20,6 +20,7 @@ mod program;
 mod reproduce;
 mod resume;
 mod sample;
+mod sample_parts;
 mod sbn;
 mod semi;
 mod shards;

@@ -135,7 +135,7 @@ fn relaxed_samples_and_several_indices_keep_their_rows() {
     gumbel_softmax(&doubles, 5, 0.5, Stream::new(0), &mut soft).expect("relaxed samples");
     assert!(array[128..] == soft.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>());
     // It can be read again as logits are.
-    assert_eq!(succeed(&sample(&out, &["--top-k", "2"])).lines().count(), 4);
+    assert_eq!(succeed(&sample(&out, &["--distinct", "2"])).lines().count(), 4);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
     refused(
         "a.npy",
         &array(&many),
-        &["--top-k", "2"],
+        &["--distinct", "2"],
         &["cannot choose 2 categories from row 2900: only 1 are unmasked"],
     );
     refused("a.npy", &array(&many)[..4_000_000], &[], &["the file ends within row 2499 of 3000"]);
@@ -210,14 +210,14 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
     refused(
         "a.csv",
         b"1,2\n",
-        &["--top-k", "3"],
-        &["--top-k must be from 1 to 2, the number of categories, got 3"],
+        &["--distinct", "3"],
+        &["--distinct must be from 1 to 2, the number of categories, got 3"],
     );
     refused(
         "a.csv",
         b"1,2\n",
-        &["--top-k", "0"],
-        &["'0' for '--top-k <N>': it must be a whole number from 1"],
+        &["--distinct", "0"],
+        &["'0' for '--distinct <M>': it must be a whole number from 1"],
     );
     refused("a.csv", b"1,2\n", &["--tau", "-1"], &["--tau must be positive and finite, got -1"]);
     for tau in ["1e-60", "1e60", "1e-310"] {
@@ -234,11 +234,11 @@ fn what_cannot_be_drawn_is_one_line_with_its_row_and_the_remedy() {
     refused("a.csv", b"1,-1e999\n", &[], &["row 0, column 1 (from 0): '-1e999' is too large for a double"]);
     refused("a.csv", b"1,2\n", &["--tensor", "x"], &["leave it out"]);
     refused("a.csv", b"", &[], &["no logits in the file"]);
-    refused("a.csv", b"1,2\n", &["--top-k", "1", "--tau", "1"], &["cannot be used with"]);
+    refused("a.csv", b"1,2\n", &["--distinct", "1", "--tau", "1"], &["cannot be used with"]);
     refused("a.txt", b"\x89HDF\r\n\x1a\n", &[], &["unknown format; expected npy, csv or safetensors"]);
     refused("a.csv", b"\x1f\x8b\x08\0", &[], &["the file is compressed by gzip"]);
     let negative = |option: &str, part: &str| refused("a.csv", b"1,2\n", &[option, "-1"], &[option, part]);
-    negative("--top-k", "'-1' for '--top-k <N>': it must be a whole number from 1");
+    negative("--distinct", "'-1' for '--distinct <M>': it must be a whole number from 1");
     negative("--seed", "'-1' for '--seed <N>': it must be a whole number from 0 to 18446744073709551615");
     negative("--threads", "-1 is not in 0..=1024");
     fail(&sample(&std::env::temp_dir(), &[]), &["expected a file, got a folder"]);
@@ -276,7 +276,7 @@ fn draws_from_text_are_those_of_the_doubles_that_it_says() {
         gumbel_max(&logits, k, stream, &mut one).expect("indices");
         gumbel_top_k(&logits, k, 2, stream, &mut two).expect("indices");
         gumbel_softmax(&logits, k, tau, stream, &mut soft).expect("relaxed samples");
-        assert_eq!((indices(&said(&[])), indices(&said(&["--top-k", "2"]))), (one, two), "seed {seed}");
+        assert_eq!((indices(&said(&[])), indices(&said(&["--distinct", "2"]))), (one, two), "seed {seed}");
         let relaxed = said(&["--tau", &format!("{tau:e}")]);
         let relaxed = relaxed.split([',', '\n']).filter_map(|field| field.parse::<f64>().ok());
         assert!(relaxed.map(f64::to_bits).eq(soft.iter().map(|x| x.to_bits())), "seed {seed}, tau {tau}");
