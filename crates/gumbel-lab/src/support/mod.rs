@@ -8,6 +8,7 @@ pub(crate) mod fault;
 pub mod hex;
 pub mod holder;
 pub mod interrupt;
+pub mod memory;
 pub mod options;
 pub mod output_file;
 pub mod shell;
