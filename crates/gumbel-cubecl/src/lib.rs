@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![deny(unsafe_code)]
+mod adam;
 mod check;
 mod device;
 mod distance;
@@ -21,6 +22,7 @@ mod softmax;
 mod temperature;
 mod vjp;
 
+pub use adam::adam_step;
 pub use check::check_logits;
 pub use device::{Device, Precision};
 pub use exp_concrete::{AtMasks, exp_concrete_log_prob, exp_concrete_log_prob_vjp};

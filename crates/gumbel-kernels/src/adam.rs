@@ -49,13 +49,22 @@ impl AdamStep {
         Self { epsilon, ..self }
     }
 
-    /// The corrections of both moments, moved out of the loop: `correction` is their quotient, and `epsilon` is scaled
-    /// by that of the second.
-    fn kernel(self) -> Adam {
+    /// The factor of the first moment, and ε for the second, with which neither needs a correction of its own:
+    /// `√(1 − β₂ᵗ) / (1 − β₁ᵗ)` and `ε √(1 − β₂ᵗ)`.
+    ///
+    /// ```
+    /// let [factor, epsilon] = gumbel_kernels::AdamStep::new(1e-3, 100_000).corrected();
+    /// assert_eq!((factor, epsilon), (1.0, 1e-8)); // after many steps
+    /// ```
+    pub fn corrected(self) -> [f32; 2] {
         let time = i32::try_from(self.time).unwrap_or(i32::MAX);
         let root = (1.0 - self.beta_2.powi(time)).sqrt();
-        let correction = root / (1.0 - self.beta_1.powi(time));
-        Adam { step: self, correction, epsilon: self.epsilon * root }
+        [root / (1.0 - self.beta_1.powi(time)), self.epsilon * root]
+    }
+
+    fn kernel(self) -> Adam {
+        let [correction, epsilon] = self.corrected();
+        Adam { step: self, correction, epsilon }
     }
 }
 

@@ -42,29 +42,41 @@ fn time_shape(device: &Device, precision: &str, rows: usize, k: usize) -> Result
     let report = |operation: &str, call: &mut dyn FnMut(usize)| {
         println!("{operation},{precision},{rows},{k},{:.1}", 1e6 * median(device, sets, call));
     };
-    // The cost of the last two measurements without the sample.
-    report("sum and gradient", &mut |at| {
-        let leaf = logits[at].clone().autodiff().require_grad();
-        let sum = (leaf.clone() * logits[(at + 1) % sets].clone().autodiff()).sum();
-        drop(leaf.grad(&sum.backward()));
-    });
     report("gumbel_softmax", &mut |at| drop(gumbel_softmax(logits[at].clone(), 0.5, &mut noise.clone())));
     report("log_gumbel_softmax", &mut |at| {
         drop(log_gumbel_softmax(logits[at].clone(), 0.5, &mut noise.clone()))
     });
     report("gumbel_max", &mut |at| drop(gumbel_max(logits[at].clone(), &mut noise.clone())));
-    report("gumbel_top_k, 10", &mut |at| {
+    report("gumbel_top_k of 10", &mut |at| {
         drop(subset::gumbel_top_k(logits[at].clone(), 10, &mut noise.clone()))
     });
+    let leaf_of = |at: usize| logits[at].clone().autodiff().require_grad();
+    // A backward pass begins with ones in the shape of the result, which are written in this time too.
     report("gumbel_softmax and gradient", &mut |at| {
-        let leaf = logits[at].clone().autodiff().require_grad();
+        let leaf = leaf_of(at);
         let y = gumbel_softmax(leaf.clone(), 0.5, &mut noise.clone()).expect("valid logits");
-        drop(leaf.grad(&(y * logits[(at + 1) % sets].clone().autodiff()).sum().backward()));
+        drop(leaf.grad(&y.backward()));
     });
     report("straight_through and gradient", &mut |at| {
-        let leaf = logits[at].clone().autodiff().require_grad();
+        let leaf = leaf_of(at);
         let y = straight_through_gumbel_softmax(leaf.clone(), 0.5, &mut noise.clone()).expect("valid logits");
-        drop(leaf.grad(&(y * logits[(at + 1) % sets].clone().autodiff()).sum().backward()));
+        drop(leaf.grad(&y.backward()));
+    });
+    // Burn's own operations, for what a loss adds: a product, and its sum in one step and in two.
+    report("weighted sum and gradient", &mut |at| {
+        let leaf = leaf_of(at);
+        drop(leaf.grad(&(leaf.clone() * logits[(at + 1) % sets].clone().autodiff()).sum().backward()));
+    });
+    report("weighted sum by rows and gradient", &mut |at| {
+        let leaf = leaf_of(at);
+        let product = leaf.clone() * logits[(at + 1) % sets].clone().autodiff();
+        drop(leaf.grad(&product.sum_dim(1).sum().backward()));
+    });
+    report("gumbel_softmax weighted sum by rows and gradient", &mut |at| {
+        let leaf = leaf_of(at);
+        let y = gumbel_softmax(leaf.clone(), 0.5, &mut noise.clone()).expect("valid logits");
+        let product = y * logits[(at + 1) % sets].clone().autodiff();
+        drop(leaf.grad(&product.sum_dim(1).sum().backward()));
     });
     // Points need not be normalised.
     report("exp_concrete::log_prob and gradients", &mut |at| {

@@ -12,17 +12,18 @@ use gumbel_kernels::check_temperature;
 /// ```
 ///
 /// Maddison, Mnih and Teh 2017, eq. 24, over the `n` categories that are not masked (logit `-inf`); what `y` is at masks
-/// does not matter. It is a density with respect to the log-ratios `yₖ − yₙ`, and finite at any finite `y`. On the simplex,
-/// `ln p(x) = ln κ(ln x) − Σ ln xₖ`.
+/// does not matter. It is a density with respect to the log-ratios `yₖ − yₙ`, and finite at any finite `y`. Where a `y`
+/// is `-inf` it is 0: its logarithm is `-inf`, and the gradient 0. On the simplex, `ln p(x) = ln κ(ln x) − Σ ln xₖ`.
 ///
-/// Runs as a fused kernel on GPUs, forward and backward, and as Burn operations elsewhere. On a GPU a `y` that is NaN or
-/// `+inf` makes its row NaN, and [`check_device`](crate::check_device) returns the error.
+/// Runs as a fused kernel on GPUs, forward and backward, and as Burn operations elsewhere. On a GPU an unfit row becomes
+/// NaN, and [`check_device`](crate::check_device) returns the error.
 ///
 /// # Shapes
 /// `logits` and `y` `[.., K]`, broadcast against each other, to `[.., 1]`.
 ///
 /// # Errors
-/// A temperature that is not positive and finite; a logit that is NaN or `+inf`, a row masked throughout.
+/// A temperature that is not positive and finite; a logit that is NaN or `+inf`, a row masked throughout; a `y` that is NaN
+/// or `+inf` at an unmasked category, or `-inf` at all of them.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

@@ -37,4 +37,6 @@ pub use gumbel_max::{gumbel_max, sample_one_hot};
 pub use gumbel_softmax::{gumbel_softmax, log_gumbel_softmax, straight_through_gumbel_softmax};
 pub use noise::Noise;
 pub use ops::Precision;
+#[doc(hidden)]
+pub use ops::adam_step_on_gpu;
 pub use schedule::Schedule;

@@ -1,7 +1,9 @@
 //! Mini-batches of binary images as a function of the step.
 
+use super::binarize::PACKED;
 use super::{Binarization, Images, permutation};
-use burn::tensor::{Device, Tensor, TensorData};
+use crate::support::memory::in_host_memory;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use gumbel_kernels::Stream;
 
 /// Mini-batches of training images, in a new random order in each epoch.
@@ -87,6 +89,43 @@ pub fn binary(
     epoch: u64,
     device: &Device,
 ) -> Tensor<2> {
-    let values = binarization.batch(images, indices, stream, epoch);
-    Tensor::from_data(TensorData::new(values, [indices.len(), images.pixels_per_image()]), device)
+    let (rows, pixels) = (indices.len(), images.pixels_per_image());
+    if in_host_memory(device) {
+        let values = binarization.batch(images, indices, stream, epoch);
+        return Tensor::from_data(TensorData::new(values, [rows, pixels]), device);
+    }
+    // A GPU gets bits: a sixteenth of the bytes, and it unpacks them while the host goes on.
+    unpacked(binarization.packed(images, indices, stream, epoch), rows, pixels, device)
+}
+
+/// Rows of [`packed`](Binarization::packed) bits as zeros and ones, `[rows, pixels]`.
+fn unpacked(packed: Vec<i32>, rows: usize, pixels: usize, device: &Device) -> Tensor<2> {
+    let width = pixels.div_ceil(PACKED);
+    let shape = [rows, width, PACKED];
+    let packed = TensorData::new(packed, [rows, width, 1]);
+    let packed = Tensor::<3, Int>::from_data(packed, (device, DType::I32)).expand(shape);
+    let places: Vec<i32> = (0..PACKED).map(|place| 1 << place).collect();
+    let places = Tensor::<3, Int>::from_data(TensorData::new(places, [1, 1, PACKED]), (device, DType::I32));
+    let bits = packed.bitwise_and(places.expand(shape)).not_equal_elem(0).float();
+    let bits = bits.reshape([rows, width * PACKED]);
+    if width * PACKED == pixels { bits } else { bits.narrow(1, 0, pixels) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unpacked_bits_are_those_of_the_host() {
+        let (device, stream) = (Device::flex(), Stream::new(4));
+        for (height, width) in [(1, 1), (3, 5), (4, 4), (3, 11), (8, 8)] {
+            let (count, pixels) = (5, height * width);
+            let grey = (0..count * pixels).map(|i| (i * 37 % 256) as u8).collect();
+            let (images, chosen) = (Images::new(grey, height, width, None), [3, 0, 4, 1]);
+            let packed = Binarization::Dynamic.packed(&images, &chosen, stream, 7);
+            let there =
+                unpacked(packed, chosen.len(), pixels, &device).into_data().try_to_vec::<f32>().unwrap();
+            assert_eq!(there, Binarization::Dynamic.batch(&images, &chosen, stream, 7), "{height} {width}");
+        }
+    }
 }

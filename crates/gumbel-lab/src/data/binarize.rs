@@ -3,6 +3,7 @@
 use super::Images;
 use crate::support::suggest::unknown;
 use gumbel_kernels::Stream;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -21,6 +22,12 @@ pub enum Binarization {
 
 /// Names, in the order of [`Binarization::ALL`].
 const NAMES: [&str; 3] = ["dynamic", "fixed", "threshold"];
+/// The word with which a pixel is drawn as 1 if it is above 127.
+const HALF: u32 = 1 << 31;
+/// Images for which other threads are worth waking.
+const MANY: usize = 512;
+/// Bits in a number of [`Binarization::packed`].
+pub const PACKED: usize = 16;
 
 impl Binarization {
     /// All variants, in the order of the documentation.
@@ -46,19 +53,66 @@ impl Binarization {
     /// # Panics
     /// If an index is not below `images.count`.
     pub fn batch(self, images: &Images, indices: &[usize], stream: Stream, epoch: u64) -> Vec<f32> {
-        let mut bits = Vec::with_capacity(indices.len() * images.pixels_per_image());
-        let mut words = vec![0; images.pixels_per_image()];
-        let draws = self.draws(stream, epoch);
-        for &index in indices {
+        let write = |row: &mut [f32], image: &[u8], words: &[u32]| {
+            let pixels = image.iter().zip(words);
+            row.iter_mut()
+                .zip(pixels)
+                .for_each(|(bit, (&pixel, &word))| *bit = f32::from(u8::from(drawn(pixel, word))));
+        };
+        self.rows(images, indices, self.draws(stream, epoch), images.pixels_per_image(), write)
+    }
+
+    /// The same bits, [`PACKED`] of a row in each number, the first in the lowest place.
+    ///
+    /// ```
+    /// # use gumbel_kernels::Stream;
+    /// # use gumbel_lab::data::{Binarization, Images};
+    /// let images = Images::new(vec![0, 255, 128, 127], 1, 2, None);
+    /// assert_eq!(Binarization::Threshold.packed(&images, &[1, 0], Stream::new(0), 0), [0b01, 0b10]);
+    /// ```
+    ///
+    /// # Shapes
+    /// `[indices.len(), ceil(height * width / PACKED)]`, row after row.
+    ///
+    /// # Panics
+    /// If an index is not below `images.count`.
+    pub fn packed(self, images: &Images, indices: &[usize], stream: Stream, epoch: u64) -> Vec<i32> {
+        let write = |row: &mut [i32], image: &[u8], words: &[u32]| {
+            for (number, (image, words)) in row.iter_mut().zip(image.chunks(PACKED).zip(words.chunks(PACKED)))
+            {
+                let pixels = image.iter().zip(words).rev();
+                *number = pixels.fold(0, |bits, (&pixel, &word)| 2 * bits + i32::from(drawn(pixel, word)));
+            }
+        };
+        let width = images.pixels_per_image().div_ceil(PACKED);
+        self.rows(images, indices, self.draws(stream, epoch), width, write)
+    }
+
+    /// `width` numbers for each image, written from its pixels and their words; of many images in several threads.
+    fn rows<T: Clone + Default + Send>(
+        self,
+        images: &Images,
+        indices: &[usize],
+        draws: Option<Stream>,
+        width: usize,
+        write: impl Fn(&mut [T], &[u8], &[u32]) + Sync,
+    ) -> Vec<T> {
+        let mut out = vec![T::default(); indices.len() * width];
+        let words = || vec![HALF; images.pixels_per_image()];
+        let row = |words: &mut Vec<u32>, (row, &index): (&mut [T], &usize)| {
             let image = images.image(index);
             if let Some(draws) = draws {
-                draws.skip((index * image.len()) as u64).words(&mut words);
-                bits.extend(image.iter().zip(&words).map(|(&pixel, &word)| drawn(pixel, word)));
-            } else {
-                bits.extend(image.iter().map(|&pixel| f32::from(u8::from(pixel > 127))));
+                draws.skip((index * image.len()) as u64).words(words);
             }
+            write(row, image, words);
+        };
+        if indices.len() < MANY {
+            let mut words = words();
+            out.chunks_mut(width).zip(indices).for_each(|pair| row(&mut words, pair));
+        } else {
+            out.par_chunks_mut(width).zip(indices).with_min_len(MANY / 8).for_each_init(words, row);
         }
-        bits
+        out
     }
 
     fn draws(self, stream: Stream, epoch: u64) -> Option<Stream> {
@@ -71,8 +125,8 @@ impl Binarization {
 }
 
 /// 1 where `word / 2^32 < pixel / 255`, in integers so that every machine agrees.
-fn drawn(pixel: u8, word: u32) -> f32 {
-    f32::from(u8::from(u64::from(word) * 255 < u64::from(pixel) << 32))
+fn drawn(pixel: u8, word: u32) -> bool {
+    u64::from(word) * 255 < u64::from(pixel) << 32
 }
 
 impl fmt::Display for Binarization {
@@ -112,6 +166,16 @@ mod tests {
             assert_eq!(alone, kind.batch(&images, &[0, 4, 3, 3], stream, 9)[24..36], "{kind}");
             assert_eq!(alone, kind.batch(&images, &[0, 4, 3, 3], stream, 9)[36..], "{kind}");
             assert_eq!(alone, kind.batch(&images.take(4), &[3], stream, 9), "{kind}");
+        }
+    }
+
+    #[test]
+    fn many_images_in_several_threads_have_the_bits_of_few() {
+        let (images, stream) = (grey(), Stream::new(4));
+        let indices: Vec<usize> = (0..MANY + 3).map(|i| i % 5).collect();
+        for kind in Binarization::ALL {
+            let few: Vec<f32> = indices.iter().flat_map(|&i| kind.batch(&images, &[i], stream, 2)).collect();
+            assert_eq!(kind.batch(&images, &indices, stream, 2), few, "{kind}");
         }
     }
 

@@ -3,9 +3,10 @@
 //! Kingma and Ba 2015, algorithm 1. Burn's own `Adam` is a dozen tensor operations, each with its own result:
 //! on a model of a million parameters they took a third of a training step. Here a parameter in host memory, its
 //! gradient and both moments are read once, and updated where they are. State, record and every bit of the result
-//! are those of Burn's `Adam`, which also takes the first step, and all steps on other devices.
+//! are those of Burn's `Adam`, which also takes the first step. On a GPU a parameter takes one kernel, and results differ
+//! from Burn's by rounding.
 
-use super::in_host_memory;
+use crate::support::memory::in_host_memory;
 use burn::backend::Flex;
 use burn::optim::{
     Adam, AdamConfig, AdamState, LearningRate, Optimizer, RecordState, StateSink, StateSource,
@@ -67,13 +68,36 @@ impl Optimizer for FusedAdam {
     ) -> (Tensor<D>, Option<Moments<D>>) {
         let (parameter, state) = match state {
             Some(Moments(state)) if fusible(&parameter) => fused(self.beta_1, lr, parameter, gradient, state),
-            state => self.burn.step(lr, parameter, gradient, state.map(|Moments(state)| state)),
+            Some(Moments(state)) => self.elsewhere(lr, parameter, gradient, state),
+            None => self.burn.step(lr, parameter, gradient, None),
         };
         (parameter, state.map(Moments))
     }
 
     fn to_device<const D: usize>(Moments(state): Moments<D>, device: &Device) -> Moments<D> {
         Moments(Adam::to_device(state, device))
+    }
+}
+
+impl FusedAdam {
+    /// On a GPU, or by Burn's operations.
+    fn elsewhere<const D: usize>(
+        &self,
+        lr: LearningRate,
+        parameter: Tensor<D>,
+        gradient: Tensor<D>,
+        mut state: AdamState<D>,
+    ) -> (Tensor<D>, Option<AdamState<D>>) {
+        let step = AdamStep::new(lr as f32, state.momentum.time + 1).with_beta_1(self.beta_1);
+        let (m, v) = (state.momentum.moment_1.clone(), state.momentum.moment_2.clone());
+        let tensors = [parameter, gradient, m, v];
+        let Some([parameter, m, v]) = gumbel::adam_step_on_gpu(&tensors, step) else {
+            let [parameter, gradient, ..] = tensors;
+            return self.burn.step(lr, parameter, gradient, Some(state));
+        };
+        state.momentum.time += 1;
+        (state.momentum.moment_1, state.momentum.moment_2) = (m, v);
+        (parameter, Some(state))
     }
 }
 

@@ -130,11 +130,6 @@ impl DeviceName {
     }
 }
 
-/// Whether a device computes in host memory, where nothing waits for a number.
-pub fn in_host_memory(device: &Device) -> bool {
-    *device == Device::flex()
-}
-
 /// The device, or the number of devices where it is not among them.
 type Found = Result<Device, usize>;
 

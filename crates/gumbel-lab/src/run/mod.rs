@@ -43,7 +43,7 @@ pub(crate) use config_file::parsed;
 pub use config_file::{config_of, read_config};
 pub use course::Course;
 pub use damaged::Damaged;
-pub use device::{DeviceError, DeviceName, in_host_memory};
+pub use device::{DeviceError, DeviceName};
 pub use experiment::{Experiment, Generated, Identity, Outcome, SummaryOf};
 pub use folder::RunFolder;
 pub use gradients::{gradients, pieces};

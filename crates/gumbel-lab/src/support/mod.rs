@@ -9,6 +9,7 @@ pub mod hex;
 pub mod holder;
 pub mod interrupt;
 pub mod jobs;
+pub mod memory;
 pub mod options;
 pub mod output_file;
 pub mod shell;

@@ -110,17 +110,19 @@ impl<const D: usize> Reparameterized<D> for ExpConcrete<D> {
         log_gumbel_softmax(self.logits(), self.tau, noise).expect("the parameters were checked")
     }
 
-    /// Log-density in nats of rows `[.., K]`, as `[.., 1]`, relative to the log-ratios.
+    /// Log-density in nats of rows `[.., K]`, as `[.., 1]`, relative to the log-ratios. NaN for a row with NaN.
     fn log_prob(&self, y: Tensor<D>) -> Tensor<D> {
         let y = y.cast(self.logits.dtype());
+        let undefined = y.clone().is_nan();
         let nothing = y.clone().equal_elem(f32::NEG_INFINITY);
         let masked = self.masked().expand(y.shape());
         let infinite = y.clone().is_inf();
         // `-inf` at an unmasked category or another value at a masked one, exactly where the two differ; or `+inf`.
-        let misplaced = nothing.clone().not_equal(masked).bool_and(y.clone().is_nan().bool_not());
+        let misplaced = nothing.clone().not_equal(masked).bool_and(undefined.clone().bool_not());
         let off = misplaced.bool_or(infinite.clone().not_equal(nothing)).any_of_row();
-        let density = exp_concrete::log_prob(self.logits(), self.tau, y.mask_fill(infinite, 0.0));
-        density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)
+        let finite = y.mask_fill(infinite.bool_or(undefined.clone()), 0.0);
+        let density = exp_concrete::log_prob(self.logits(), self.tau, finite).expect("all was checked");
+        density.mask_fill(undefined.any_of_row(), f32::NAN).mask_fill(off, f32::NEG_INFINITY)
     }
 }
 

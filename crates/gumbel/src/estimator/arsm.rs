@@ -126,9 +126,9 @@ fn merge(theta: Tensor<4>, table: Tensor<4>, exponential: Tensor<4>) -> Tensor<3
     let waiting = exponential * open.clone();
     // 1/K − π, and 0 at masks.
     let weight = share.clone() - waiting.clone() / waiting.sum_dim(3);
-    let mean = (share.expand(weight.shape())).matmul(table.clone());
+    let mean = ops::rows_times(share.expand(weight.shape()), table.clone());
     let constant = (mean * weight.clone()).sum_dim(3);
-    let slope = (weight.matmul(table) - constant) * open;
+    let slope = (ops::rows_times(weight, table) - constant) * open;
     slope.mean_dim(0).squeeze_dim(0)
 }
 

@@ -76,6 +76,21 @@ pub(crate) fn set_precision(device: &Device, precision: Precision) {
     let _ = (device, precision);
 }
 
+/// A step of Adam in one kernel for a parameter in single precision on a GPU, where Burn's own is a dozen operations; `None`
+/// for any other. From a parameter, its gradient and both moments, the parameter and the moments. For the program `gumbel`.
+#[doc(hidden)]
+pub fn adam_step_on_gpu<const D: usize>(
+    tensors: &[Tensor<D>; 4],
+    step: gumbel_kernels::AdamStep,
+) -> Option<[Tensor<D>; 3]> {
+    #[cfg(feature = "cube")]
+    if tensors.iter().all(|tensor| matches!(Place::of(tensor), Place::Cube) && tensor.dtype() == DType::F32) {
+        return Some(cube::adam_step(tensors.clone(), step));
+    }
+    let _ = (tensors, step);
+    None
+}
+
 /// Returns an error for logits that nothing can be sampled from: NaN or `+inf`, a row with every category masked.
 pub(crate) fn check_logits<const D: usize>(logits: &Tensor<D>) -> Result<(), Error> {
     let logits = readable(logits.clone().inner());
@@ -171,7 +186,18 @@ pub(crate) fn exp_concrete_log_prob<const D: usize>(
     }
     check_logits(&logits)?;
     let (logits, y) = (at_least_single(logits), at_least_single(y));
-    Ok(restored(portable::exp_concrete_log_prob(logits, tau, y), dtype))
+    Ok(restored(portable::exp_concrete_log_prob(logits, tau, y)?, dtype))
+}
+
+/// Rows times matrices, `[.., D, K]` by `[.., K, K]`, in the precision of the numbers: a matrix product of Burn's on an
+/// NVIDIA card keeps eleven bits (TF32), which would be an error of the estimate.
+pub(crate) fn rows_times(rows: Tensor<4>, matrices: Tensor<4>) -> Tensor<4> {
+    #[cfg(feature = "cube")]
+    if let Place::Cube = Place::of(&rows) {
+        let products = rows.unsqueeze_dim::<5>(4) * matrices.unsqueeze_dim::<5>(2);
+        return products.sum_dim(3).squeeze_dim(3);
+    }
+    rows.matmul(matrices)
 }
 
 /// `Σᵢ xᵢ lᵢ − softplus(lᵢ)` over the last axis; both in the same type, single or double precision.

@@ -2,9 +2,9 @@
 
 use super::host::{self, LogSinkhorn};
 use super::kind::{Form, NoiseKind};
-use crate::Error;
-use crate::tensor::{attach, centred, masked, not_negative, one_hot_argmax, over};
-use burn::tensor::{DType, Int, Tensor, TensorData, activation};
+use crate::tensor::{Flags, attach, broadcast, centred, masked, not_negative, one_hot_argmax, over};
+use crate::{Error, RowFault};
+use burn::tensor::{Bool, DType, Int, Tensor, TensorData, activation};
 use gumbel_kernels::{self as kernels, Stream};
 
 /// Reads back two flags; the logits themselves only if one of them cannot be sampled from.
@@ -49,13 +49,39 @@ pub(super) fn gumbel_softmax<const D: usize>(
     })
 }
 
-/// In single or double precision, unchecked.
-pub(super) fn exp_concrete_log_prob<const D: usize>(logits: Tensor<D>, tau: f64, y: Tensor<D>) -> Tensor<D> {
+/// In single or double precision; the logits unchecked. What the point is at masks does not matter; −∞ at another category
+/// has the density 0.
+///
+/// # Errors
+/// The first row whose point has NaN or +∞ at an unmasked category, or nothing but −∞.
+pub(super) fn exp_concrete_log_prob<const D: usize>(
+    logits: Tensor<D>,
+    tau: f64,
+    y: Tensor<D>,
+) -> Result<Tensor<D>, Error> {
     let logits = centred(logits);
-    let masked = masked(&logits);
-    let tilted = (logits.clone() - y * tau).mask_fill(masked.clone(), f32::NEG_INFINITY);
+    let shape = broadcast(&logits, &y);
+    let masked = masked(&logits).expand(shape.clone());
+    let y = y.expand(shape).mask_fill(masked.clone(), 0.0);
+    let nothing = y.clone().equal_elem(f32::NEG_INFINITY);
+    check_points(&y, masked.clone().bool_or(nothing.clone()))?;
+    let outside = nothing.clone().any_of_row();
+    let tilted =
+        (logits.clone() - y.mask_fill(nothing, 0.0) * tau).mask_fill(masked.clone(), f32::NEG_INFINITY);
     let normalized = activation::log_softmax(tilted, D - 1).mask_fill(masked, 0.0);
-    normalized.sum_dim(D - 1) + per_count(&logits, |n| log_volume(n, tau))
+    let density = normalized.sum_dim(D - 1) + per_count(&logits, |n| log_volume(n, tau));
+    Ok(density.mask_fill(outside, f32::NEG_INFINITY))
+}
+
+/// As a GPU notes them. `absent`: masked, or −∞.
+fn check_points<const D: usize>(y: &Tensor<D>, absent: Tensor<D, Bool>) -> Result<(), Error> {
+    let infinite = y.clone().equal_elem(f32::INFINITY);
+    let unfit = y.clone().is_nan().bool_or(infinite).any_of_row().bool_or(absent.all_of_row());
+    if !unfit.clone().any().into_scalar::<bool>() {
+        return Ok(());
+    }
+    let row = unfit.into_data().iter::<bool>().position(|unfit| unfit).expect("one is unfit");
+    Err(Error::Unfit { operation: "exp_concrete_log_prob", row, fault: RowFault::Point })
 }
 
 /// `ln Γ(n) + (n−1) ln τ`.

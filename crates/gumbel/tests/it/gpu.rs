@@ -1,8 +1,9 @@
 //! On a GPU, for which a software one will do (`mesa-vulkan-drivers`): every function and every estimator has the samples
-//! of the CPU, and values and gradients that differ by rounding. `cargo test -p gumbel --features wgpu --test it gpu`.
+//! of the CPU, and values and gradients that differ by rounding. `cargo test -p gumbel --features wgpu --test it gpu`, or
+//! with the feature `cuda` on a real card.
 
 use crate::support::{build, curved, numbers};
-use burn::tensor::{DType, Device, DeviceKind, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use gumbel::distribution::{Categorical, Concrete, ExpConcrete, Reparameterized};
 use gumbel::estimator::{self, Latents, Objective, Reduction};
 use gumbel::{
@@ -10,8 +11,14 @@ use gumbel::{
 };
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+#[cfg(feature = "cuda")]
 fn gpu() -> Device {
-    Device::wgpu(DeviceKind::DefaultDevice)
+    Device::cuda(0)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpu() -> Device {
+    Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)
 }
 
 /// A device has one note of unfit rows: tests that read it run one after the other.
@@ -221,6 +228,10 @@ fn densities_and_divergences_are_those_of_the_cpu() {
         exp_concrete::log_prob(l, 0.7, y.mask_fill(masked, f32::NAN))
     };
     same("exp_concrete, whatever is at masks", [5, 4], true, junk_at_masks);
+    same("exp_concrete, of density 0", [5, 4], true, |l: Tensor<2>| {
+        let y = point(&l).log().slice_fill([0..1, 1..2], f32::NEG_INFINITY);
+        exp_concrete::log_prob(l, 0.7, y)
+    });
     same("density_at_sample", [5, 4], false, |l: Tensor<2>| {
         let y = gumbel::log_gumbel_softmax(l.clone(), 0.7, &mut noise())?;
         kl::density_at_sample((l.clone(), 0.7), (l.zeros_like().detach(), 0.5), y)
@@ -300,14 +311,25 @@ fn a_row_without_a_sample_of_several_is_an_error_when_asked() {
 }
 
 #[test]
-fn a_point_that_is_none_is_an_error_when_asked() {
+fn a_point_that_is_none_is_the_error_of_the_cpu_when_asked() {
     let (device, _alone) = (gpu(), alone());
-    let y = Tensor::<2>::from_floats([[-1.0, -1.0], [f32::NAN, -1.0]], &device);
-    let density = numbers(exp_concrete::log_prob(y.zeros_like(), 0.7, y).unwrap());
-    assert!(density[0].is_finite() && density[1].is_nan(), "{density:?}");
-    let error = gumbel::check_device(&device).unwrap_err();
-    assert!(matches!(error, Error::Unfit { row: 1, fault: RowFault::Point, .. }), "{error}");
-    assert!(error.to_string().contains("row 1 of the points"), "{error}");
+    for unfit in [[f32::NAN, -1.0], [f32::INFINITY, -1.0], [f32::NEG_INFINITY; 2]] {
+        let density = |device: &Device| {
+            let y = Tensor::<2>::from_floats([[-1.0, -1.0], unfit], device);
+            exp_concrete::log_prob(y.zeros_like(), 0.7, y)
+        };
+        let there = numbers(density(&device).unwrap());
+        assert!(there[0].is_finite() && there[1].is_nan(), "{there:?}");
+        let error = gumbel::check_device(&device).unwrap_err();
+        assert_eq!(error, density(&Device::flex()).unwrap_err());
+        assert!(matches!(error, Error::Unfit { row: 1, fault: RowFault::Point, .. }), "{error}");
+        assert!(error.to_string().contains("row 1 of the points"), "{error}");
+    }
+    // A method cannot return an error, and none is noted.
+    let law = |device: &Device| ExpConcrete::new(Tensor::<1>::zeros([2], device), 0.7).unwrap();
+    let of_nan = |device: &Device| law(device).log_prob(Tensor::from_floats([f32::NAN, -1.0], device));
+    assert!([device.clone(), Device::flex()].iter().all(|device| numbers(of_nan(device))[0].is_nan()));
+    gumbel::check_device(&device).unwrap();
 }
 
 /// What needs no number of the device.

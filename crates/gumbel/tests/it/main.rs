@@ -11,7 +11,7 @@ mod examples_permutations;
 mod examples_subsets;
 mod examples_training;
 mod examples_vq;
-#[cfg(feature = "wgpu")]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
 mod gpu;
 mod invalid;
 mod layers;

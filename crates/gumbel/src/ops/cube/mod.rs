@@ -3,11 +3,13 @@
 //! No call waits for the device. A row that cannot be sampled from becomes NaN and is noted there;
 //! [`check_device`](crate::check_device) reads the note.
 
+mod adam;
 mod bridge;
 mod density;
 mod devices;
 mod rows;
 
+pub(super) use adam::adam_step;
 pub(super) use density::exp_concrete_log_prob;
 pub(super) use devices::{check_device, set_precision};
 
