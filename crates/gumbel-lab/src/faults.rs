@@ -182,6 +182,7 @@ const OTHER: &[(&str, Option<&str>)] = &[
     ("importance-samples", None),
     ("importance-images", None),
     ("steps", None),
+    ("shards", Some("2")),
     ("threads", None),
     ("device", None),
     ("tensorboard", None),

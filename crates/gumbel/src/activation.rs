@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 /// The hyperbolic tangent of each number, of any shape; NaN in gives NaN out.
 ///
-/// Within 2 ulp in single precision on Burn's Flex backend; Burn's operation elsewhere.
+/// Within 3 ulp in single precision on Burn's Flex backend; Burn's operation elsewhere.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

@@ -29,15 +29,20 @@ impl<T: Real> TiltedRow<T> {
     #[inline(always)]
     pub fn set(&mut self, y: &[T], logits: &[T]) -> bool {
         let (mut n, mut zeros, mut mass_on_mask, mut valid) = (0u32, 0u32, false, true);
-        let (row_max, mut maxima) = (max(logits), Maxima::new());
+        let (tau, row_max, mut maxima) = (self.tau, max(logits), Maxima::new());
         for ((a, y), logits) in self.a.chunks_mut(PIECE).zip(y.chunks(PIECE)).zip(logits.chunks(PIECE)) {
+            if all_finite(a, y, logits, tau, row_max) {
+                n += a.len() as u32;
+                maxima.update(a);
+                continue;
+            }
             for ((a, &y), &logit) in a.iter_mut().zip(y).zip(logits) {
                 valid &= (y < T::infinity()) & (logit < T::infinity());
                 let (masked, zero) = (logit == T::neg_infinity(), y == T::neg_infinity());
                 n += u32::from(!masked);
                 zeros += u32::from(!masked & zero);
                 mass_on_mask |= masked & !zero;
-                *a = if masked { logit } else { tilt(gap(logit, row_max), self.tau, y) };
+                *a = if masked { logit } else { tilt(gap(logit, row_max), tau, y) };
             }
             maxima.update(a);
         }
@@ -113,6 +118,18 @@ impl<T: Real> TiltedRow<T> {
             *out = if a == T::neg_infinity() { T::zero() } else { T::one() - *out * scale };
         }
     }
+}
+
+/// Writes `a` where all of it is finite, and with it all numbers that it is made of: most pieces have neither masks nor zeros,
+/// and need no more. False if not.
+#[inline(always)]
+fn all_finite<T: Real>(a: &mut [T], y: &[T], logits: &[T], tau: T, row_max: T) -> bool {
+    let mut finite = 0u32;
+    for ((a, &y), &logit) in a.iter_mut().zip(y).zip(logits) {
+        *a = logit - row_max - tau * y;
+        finite += u32::from(a.abs() < T::infinity());
+    }
+    finite as usize == a.len()
 }
 
 /// The slope in `tau` when its parts overflow: scaled down, so that the order of the sum cannot make a NaN of them.

@@ -3,14 +3,16 @@
 
 mod agreement;
 mod alone;
+mod communicator;
+mod join;
 #[cfg(feature = "mpi")]
 mod mpi;
 mod shards;
 mod threads;
-mod world;
 
 pub use agreement::{agreed, all, same};
 pub use alone::Alone;
+pub use communicator::{Communicator, World};
+pub use join::{alike, join};
 pub use shards::{Shards, cut};
 pub use threads::pool;
-pub use world::{Communicator, World, alike, join};

@@ -46,7 +46,7 @@ pub use damaged::Damaged;
 pub use device::{DeviceError, DeviceName};
 pub use experiment::{Experiment, Generated, Identity, Outcome, SummaryOf};
 pub use folder::RunFolder;
-pub use gradients::{gradients, pieces};
+pub use gradients::{gradients, pieces, weighted};
 pub use in_use::{InUse, begun_once};
 pub use learner::Learner;
 pub use log::RunLog;

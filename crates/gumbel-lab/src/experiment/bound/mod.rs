@@ -34,7 +34,6 @@ use burn::tensor::Device;
 use gumbel::estimator::{Estimator, State};
 use gumbel::{Noise, Schedule};
 use std::sync::Arc;
-use step::Done;
 
 /// Held-out images evaluated while training.
 const HELD_OUT: usize = 1000;
@@ -144,10 +143,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
     }
 
     fn step(&mut self, step: u64, read: bool) -> Result<Option<Metrics>> {
-        let Done { gradients, layers, row } = self.computed(step, read)?;
-        self.learner.update(self.config.lr_at(step), gradients);
-        self.estimators.iter_mut().zip(&layers).for_each(|(estimator, estimate)| estimator.adapt(estimate));
-        Ok(row)
+        self.take_step(step, read)
     }
 
     fn evaluate(&self, metrics: &mut Metrics, stop: &Stop) -> Result<()> {
@@ -183,8 +179,8 @@ impl<M: Model> BoundExperiment<M> {
         let (model, mut noise) = (self.learner.model(), Noise::from_seed(0));
         let batch = Batch { logits: model.first_logits(images.clone()), images, step: 0 };
         let estimated = model.estimate(&self.config.model, batch, &self.estimators, &mut noise)?;
-        let layers = self.estimators.iter().zip(estimated.layers);
-        layers.map(|(estimator, estimate)| Ok(estimator.join(&[estimate]).map(drop)?)).collect()
+        let mut layers = self.estimators.iter().zip(estimated.layers);
+        layers.try_for_each(|(estimator, estimate)| Ok(estimator.join(&[estimate]).map(drop)?))
     }
 }
 

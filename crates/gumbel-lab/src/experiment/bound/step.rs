@@ -4,7 +4,7 @@ use super::{BoundExperiment, Metrics};
 use crate::data::labelled::Labelled;
 use crate::model::{Batch, Estimated, Model};
 use crate::parallel::cut;
-use crate::run::{Use, gradients, noise, pieces};
+use crate::run::{Use, gradients, noise, pieces, weighted};
 use anyhow::{Result, ensure};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
@@ -34,17 +34,24 @@ struct Part {
     gradients: GradientsParams,
 }
 
-/// What a step gives.
-pub(super) struct Done {
-    pub(super) gradients: GradientsParams,
+/// What a step gives before anything changes.
+struct Done {
+    gradients: GradientsParams,
     /// Of each layer, for the whole batch.
-    pub(super) layers: Vec<Estimate>,
-    pub(super) row: Option<Metrics>,
+    layers: Vec<Estimate>,
+    row: Option<Metrics>,
 }
 
 impl<M: Model> BoundExperiment<M> {
-    /// Everything that a step computes before anything changes.
-    pub(super) fn computed(&mut self, step: u64, read: bool) -> Result<Done> {
+    /// One step of the network and of the estimators.
+    pub(super) fn take_step(&mut self, step: u64, read: bool) -> Result<Option<Metrics>> {
+        let Done { gradients, layers, row } = self.computed(step, read)?;
+        self.learner.update(self.config.lr_at(step), gradients);
+        self.estimators.iter_mut().zip(&layers).for_each(|(estimator, estimate)| estimator.adapt(estimate));
+        Ok(row)
+    }
+
+    fn computed(&mut self, step: u64, read: bool) -> Result<Done> {
         let mut given = self.given(step);
         if self.shards.count() > 1 {
             return self.summed(step, given);
@@ -140,7 +147,9 @@ impl<M: Model> BoundExperiment<M> {
             let model = self.learner.model().clone().fork(&self.device);
             let part = self.part(&model, step, given)?;
             let learned = places.numbers(shard, &part);
-            Ok([pieces(&model, part.gradients), learned].concat())
+            let mut bucket = pieces(&model, part.gradients);
+            bucket.extend(learned);
+            Ok(bucket)
         })?;
         let mut sum = self.shards.world().sum_in_order(buckets);
         let learned = sum.split_off(sum.len() - places.pieces(self.estimators.len()));
@@ -157,11 +166,6 @@ impl<M: Model> BoundExperiment<M> {
 /// The labelled images of a shard.
 fn part_of(all: &Labelled, rows: &Range<usize>) -> Labelled {
     Labelled { images: all.images.clone().slice([rows.clone()]), labels: all.labels[rows.clone()].to_vec() }
-}
-
-/// A part of an objective; the whole of it as it is, to the last bit.
-fn weighted(objective: Tensor<1>, weight: f64) -> Tensor<1> {
-    if weight == 1.0 { objective } else { objective * weight }
 }
 
 /// The places of what metrics and estimators learn of each shard among that of all: elsewhere are zeros, so that the sum

@@ -4,7 +4,7 @@ use super::{GanExperiment, Metrics, Rollout, start};
 use crate::model::follow;
 use crate::model::gan::{Discriminator, Generator};
 use crate::parallel::cut;
-use crate::run::{Use, gradients, noise, pieces};
+use crate::run::{Use, gradients, noise, pieces, weighted};
 use crate::support::memory::in_host_memory;
 use anyhow::{Result, ensure};
 use burn::module::Module;
@@ -154,11 +154,6 @@ impl GanExperiment {
         let average = std::mem::take(&mut gan.average);
         gan.average = follow(average, &gan.generator, decay);
     }
-}
-
-/// A part of a loss; the whole of it as it is, to the last bit.
-fn weighted(loss: Tensor<1>, share: f64) -> Tensor<1> {
-    if share == 1.0 { loss } else { loss * share }
 }
 
 /// Whether the losses of a step are read.

@@ -1,30 +1,8 @@
-//! The processes of a run.
+//! The processes that this one was started with.
 
-use super::{Alone, agreement};
+use super::{Alone, Communicator, World, agreement};
 use anyhow::Result;
 use std::sync::Arc;
-
-/// The processes that compute a run together, numbered from 0. All of them call the same methods in the same order.
-pub trait Communicator: Send + Sync {
-    /// The number of this process.
-    fn rank(&self) -> usize;
-
-    /// How many there are.
-    fn size(&self) -> usize;
-
-    /// The bytes of every process, in order.
-    fn gather(&self, mine: &[u8]) -> Vec<Vec<u8>>;
-
-    /// The bytes of process 0.
-    fn broadcast(&self, mine: Vec<u8>) -> Vec<u8>;
-
-    /// The sum of the numbers of all shards, one after the other: those of process 0 come first. Every process has the same
-    /// number of pieces of the same lengths in each of its shards, at least one of which it has.
-    fn sum_in_order(&self, shards: Vec<Vec<Vec<f32>>>) -> Vec<Vec<f32>>;
-}
-
-/// The processes of a run, shared.
-pub type World = Arc<dyn Communicator>;
 
 /// The variables in which a launcher of MPI programs tells a process how many there are.
 const SIZES: [&str; 3] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"];
