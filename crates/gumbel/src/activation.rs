@@ -4,9 +4,12 @@
 use crate::ops;
 use burn::tensor::Tensor;
 
-/// The hyperbolic tangent of each number, of any shape; NaN in gives NaN out.
+/// The hyperbolic tangent of each number; NaN in gives NaN out.
 ///
 /// Within 3 ulp in single precision on Burn's Flex backend; Burn's operation elsewhere.
+///
+/// # Shapes
+/// Any, which the result has too.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -20,9 +23,12 @@ pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     ops::tanh(x)
 }
 
-/// The logistic function `σ(x) = 1 / (1 + e^−x)` of each number, of any shape; NaN in gives NaN out.
+/// The logistic function `σ(x) = 1 / (1 + e^−x)` of each number; NaN in gives NaN out.
 ///
 /// Within 3 ulp in single precision on Burn's Flex backend; Burn's operation elsewhere.
+///
+/// # Shapes
+/// Any, which the result has too.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};

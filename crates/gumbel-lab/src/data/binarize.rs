@@ -62,7 +62,7 @@ impl Binarization {
         self.rows(images, indices, self.draws(stream, epoch), images.pixels_per_image(), write)
     }
 
-    /// The same bits, [`PACKED`] of a row in each number, the first in the lowest place.
+    /// The same bits, sixteen of a row in each number, the first in the lowest place.
     ///
     /// ```
     /// # use gumbel_kernels::Stream;
@@ -72,7 +72,7 @@ impl Binarization {
     /// ```
     ///
     /// # Shapes
-    /// `[indices.len(), ceil(height * width / PACKED)]`, row after row.
+    /// `[indices.len(), ceil(height * width / 16)]`, row after row.
     ///
     /// # Panics
     /// If an index is not below `images.count`.

@@ -53,6 +53,9 @@ impl Estimate {
     /// The estimate of a batch from those of its parts, in order. The losses follow one another; of the first `sums`
     /// statistics each is the sum over the parts, of the others the mean over the rows of all.
     ///
+    /// # Shapes
+    /// Losses `[B₁]`, `[B₂]`, … to `[B₁ + B₂ + …]`; statistics `[N]` to `[N]`.
+    ///
     /// # Panics
     /// If there are no parts, or their statistics differ in number.
     ///
