@@ -43,7 +43,7 @@ exec ssh -q -i $work/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/
 SSH
 chmod +x "$work/ssh"
 
-options="train vae --shards 4 --steps 200 --evaluate-every 50 --importance-samples 20 --importance-images 100"
+options="train vae --shards 4 --steps 20 --evaluate-every 10 --importance-samples 20 --importance-images 100"
 ip netns exec gumbel-a unshare --uts sh -c "hostname gumbel-a && exec mpirun --allow-run-as-root -n 2 \
     --host $first:1,$second:1 --mca plm_rsh_agent $work/ssh --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 \
     --mca oob_tcp_if_include 10.77.0.0/24 sh -c 'hostname; exec $gumbel $options --threads 1 --out $work/two'"
