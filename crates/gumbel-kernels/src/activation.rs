@@ -3,7 +3,7 @@
 use crate::parallel::rows::{RowKernel, Rows, same_length};
 use crate::{Error, Real};
 
-/// The hyperbolic tangent of each number, within 3 ulp of the exact one for every `f32`; NaN stays NaN.
+/// Computes tanh of each number. For every `f32` the error is below 3 ulp; NaN in gives NaN out.
 ///
 /// # Shapes
 /// `x`, `out` `[len]`.
@@ -38,8 +38,8 @@ pub fn tanh_vjp_in_place<T: Real>(y: &[T], d: &mut [T]) {
     run(y, d, TanhVjp);
 }
 
-/// The logistic function of each number, `σ(x) = 1 / (1 + e^−x)`, within 3 ulp of the exact one for every `f32` whose result
-/// is not below the smallest normal number; NaN stays NaN.
+/// Computes the logistic function `σ(x) = 1 / (1 + e^−x)` of each number. For every `f32` the error is below 3 ulp, unless the
+/// result is subnormal; NaN in gives NaN out.
 ///
 /// # Shapes
 /// `x`, `out` `[len]`.
@@ -76,10 +76,30 @@ pub fn sigmoid_vjp_in_place<T: Real>(y: &[T], d: &mut [T]) {
 }
 
 #[track_caller]
-fn run<T: Real>(input: &[T], output: &mut [T], kernel: impl RowKernel<T, 1, 1>) {
+fn run<T: Real>(input: &[T], output: &mut [T], of_each: impl OfEach) {
     same_length("the output", output.len(), input.len());
     let rows = Rows { first: 0, count: input.len(), inputs: [input], outputs: [output], indices: &mut [] };
-    rows.run(kernel).expect("no number is invalid");
+    rows.run(Each(of_each)).expect("no number is invalid");
+}
+
+/// A function of one input and of what the output holds before it is written.
+trait OfEach: Copy + Send + Sync {
+    /// Must be `#[inline(always)]`: a closure would be compiled without the instructions of the level.
+    fn of<T: Real, const FMA: bool>(input: T, output: T) -> T;
+}
+
+#[derive(Clone, Copy)]
+struct Each<F>(F);
+
+impl<T: Real, F: OfEach> RowKernel<T, 1, 1> for Each<F> {
+    #[inline(always)]
+    fn run<const FMA: bool>(self, rows: Rows<'_, T, 1, 1>) -> Result<(), Error> {
+        let ([input], [output]) = (rows.inputs, rows.outputs);
+        for (output, &input) in output.iter_mut().zip(input) {
+            *output = F::of::<T, FMA>(input, *output);
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -91,60 +111,34 @@ struct Sigmoid;
 #[derive(Clone, Copy)]
 struct SigmoidVjp;
 
-// Loops and not maps: a closure would be compiled without the instructions of the level.
-
-impl<T: Real> RowKernel<T, 1, 1> for Tanh {
+impl OfEach for Tanh {
     #[inline(always)]
-    fn run<const FMA: bool>(
-        self,
-        Rows { inputs: [x], outputs: [out], .. }: Rows<'_, T, 1, 1>,
-    ) -> Result<(), Error> {
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = (x + x).lane_tanh_half::<FMA>();
-        }
-        Ok(())
+    fn of<T: Real, const FMA: bool>(x: T, _: T) -> T {
+        (x + x).lane_tanh_half::<FMA>()
     }
 }
 
-impl<T: Real> RowKernel<T, 1, 1> for TanhVjp {
+impl OfEach for TanhVjp {
     #[inline(always)]
-    fn run<const FMA: bool>(
-        self,
-        Rows { inputs: [y], outputs: [d], .. }: Rows<'_, T, 1, 1>,
-    ) -> Result<(), Error> {
-        for (d, &y) in d.iter_mut().zip(y) {
-            *d = *d * (T::one() - y * y);
-        }
-        Ok(())
+    fn of<T: Real, const FMA: bool>(y: T, d: T) -> T {
+        d * (T::one() - y * y)
     }
 }
 
-impl<T: Real> RowKernel<T, 1, 1> for Sigmoid {
+impl OfEach for Sigmoid {
     #[inline(always)]
-    fn run<const FMA: bool>(
-        self,
-        Rows { inputs: [x], outputs: [out], .. }: Rows<'_, T, 1, 1>,
-    ) -> Result<(), Error> {
-        for (out, &x) in out.iter_mut().zip(x) {
-            // Of a number that is not positive: it cannot overflow.
-            let e = (-x.abs()).lane_exp_of_gap::<FMA>();
-            let over = if x < T::zero() { e } else { T::one() };
-            *out = over / (T::one() + e);
-        }
-        Ok(())
+    fn of<T: Real, const FMA: bool>(x: T, _: T) -> T {
+        // Of a number that is not positive: it cannot overflow.
+        let e = (-x.abs()).lane_exp_of_gap::<FMA>();
+        let over = if x < T::zero() { e } else { T::one() };
+        over / (T::one() + e)
     }
 }
 
-impl<T: Real> RowKernel<T, 1, 1> for SigmoidVjp {
+impl OfEach for SigmoidVjp {
     #[inline(always)]
-    fn run<const FMA: bool>(
-        self,
-        Rows { inputs: [y], outputs: [d], .. }: Rows<'_, T, 1, 1>,
-    ) -> Result<(), Error> {
-        for (d, &y) in d.iter_mut().zip(y) {
-            *d = *d * y * (T::one() - y);
-        }
-        Ok(())
+    fn of<T: Real, const FMA: bool>(y: T, d: T) -> T {
+        d * y * (T::one() - y)
     }
 }
 
@@ -153,16 +147,7 @@ mod tests {
     use super::*;
     use crate::Level;
     use crate::parallel::level::forced;
-
-    /// The error in ulp of the exact result.
-    fn ulps(value: f32, exact: f64) -> f64 {
-        let nearest = exact as f32;
-        if value == nearest || value.is_nan() && nearest.is_nan() {
-            return 0.0;
-        }
-        let ulp = nearest.abs().next_up() - nearest.abs();
-        (f64::from(value) - exact).abs() / f64::from(ulp)
-    }
+    use crate::tests::support::ulps;
 
     /// Numbers of all magnitudes and both signs, subnormal and infinite ones and NaN among them.
     fn all_kinds() -> Vec<f32> {

@@ -64,7 +64,7 @@ fn unravel(mut place: usize, shape: &[usize]) -> Vec<usize> {
     index
 }
 
-/// The attributes of an exception besides its message.
+/// The attributes that an exception has in addition to its message.
 struct Facts {
     kind: &'static str,
     row: Option<usize>,

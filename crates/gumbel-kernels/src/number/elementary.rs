@@ -163,17 +163,8 @@ pub(crate) fn tanh_half<const FMA: bool>(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::support::ulps;
     use rayon::prelude::*;
-
-    /// The error in ulp of the exact result.
-    fn ulps(value: f32, exact: f64) -> f64 {
-        let nearest = exact as f32;
-        if value == nearest || value.is_nan() && nearest.is_nan() {
-            return 0.0;
-        }
-        let ulp = (nearest.abs().next_up() - nearest.abs()).max(f32::from_bits(1));
-        ((f64::from(value) - exact) / f64::from(ulp)).abs()
-    }
 
     /// The largest errors of `ln` and `exp` over every `step`-th bit pattern, and of `−ln u` near 0 and near 1
     /// over every `step`-th distance.

@@ -2,5 +2,5 @@
 
 mod levels;
 mod log_prob_levels;
-mod support;
+pub(crate) mod support;
 mod threads;

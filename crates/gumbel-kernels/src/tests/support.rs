@@ -42,3 +42,13 @@ pub fn assert_close(case: &str, single: &[f32], double: &[f64], absolute: f64, r
         );
     }
 }
+
+/// The error in ulp of the exact result.
+pub fn ulps(value: f32, exact: f64) -> f64 {
+    let nearest = exact as f32;
+    if value == nearest || value.is_nan() && nearest.is_nan() {
+        return 0.0;
+    }
+    let ulp = (nearest.abs().next_up() - nearest.abs()).max(f32::from_bits(1));
+    ((f64::from(value) - exact) / f64::from(ulp)).abs()
+}

@@ -19,8 +19,9 @@ pub(super) struct StoredRows {
     pub from: Stored,
     pub precision: Precision,
     pub categories: usize,
-    /// Number of the first row, of as many as the header states.
+    /// The index of the first row in the file, from 0.
     pub first: u64,
+    /// The number of rows in the file, as its header states it.
     pub of: u64,
     pub count: u64,
 }
