@@ -8,58 +8,45 @@ use burn_flex::FlexTensor;
 use gumbel_kernels as kernels;
 
 pub(in crate::ops) fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let y = value(&x, &Tanh);
-    differentiable(x, y.clone(), y, shared(Tanh))
+    activated(x, Activation::Tanh)
 }
 
 pub(in crate::ops) fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let y = value(&x, &Sigmoid);
-    differentiable(x, y.clone(), y, shared(Sigmoid))
+    activated(x, Activation::Sigmoid)
 }
 
-fn value<const D: usize>(x: &Tensor<D>, kernel: &impl Kernel<1>) -> Tensor<D> {
-    let [y] = rows(x).run(kernel).expect("no number is invalid");
-    Tensor::<1>::from_data(y, (&x.device().inner(), x.dtype())).reshape(x.dims())
+fn activated<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
+    let [y] = rows(&x).run(&activation).expect("no number is invalid");
+    let y = Tensor::<1>::from_data(y, (&x.device().inner(), x.dtype())).reshape(x.dims());
+    differentiable(x, y.clone(), y, shared(activation))
 }
 
-#[derive(Debug)]
-struct Tanh;
+#[derive(Clone, Copy, Debug)]
+enum Activation {
+    Tanh,
+    Sigmoid,
+}
 
-impl Kernel<1> for Tanh {
+impl Kernel<1> for Activation {
     fn run<T: Number>(&self, x: &[T], _k: usize) -> Result<[TensorData; 1], Error> {
-        Ok([filled(x, kernels::tanh)])
+        let mut y = vec![T::zero(); x.len()];
+        match self {
+            Self::Tanh => kernels::tanh(x, &mut y),
+            Self::Sigmoid => kernels::sigmoid(x, &mut y),
+        }
+        Ok([TensorData::new(y, [x.len()])])
     }
 }
 
-impl Vjp for Tanh {
+/// From the saved result.
+impl Vjp for Activation {
     fn pull_back<T: Number>(&self, cotangent: Cotangent<T>) -> FlexTensor {
         cotangent.in_place(|y, d, _| {
-            kernels::tanh_vjp_in_place(y, d);
+            match self {
+                Self::Tanh => kernels::tanh_vjp_in_place(y, d),
+                Self::Sigmoid => kernels::sigmoid_vjp_in_place(y, d),
+            }
             Ok(())
         })
     }
-}
-
-#[derive(Debug)]
-struct Sigmoid;
-
-impl Kernel<1> for Sigmoid {
-    fn run<T: Number>(&self, x: &[T], _k: usize) -> Result<[TensorData; 1], Error> {
-        Ok([filled(x, kernels::sigmoid)])
-    }
-}
-
-impl Vjp for Sigmoid {
-    fn pull_back<T: Number>(&self, cotangent: Cotangent<T>) -> FlexTensor {
-        cotangent.in_place(|y, d, _| {
-            kernels::sigmoid_vjp_in_place(y, d);
-            Ok(())
-        })
-    }
-}
-
-fn filled<T: Number>(x: &[T], function: fn(&[T], &mut [T])) -> TensorData {
-    let mut out = vec![T::zero(); x.len()];
-    function(x, &mut out);
-    TensorData::new(out, [x.len()])
 }
