@@ -13,7 +13,7 @@ fn main() -> Result<()> {
     let sum = median(|| {
         let shard = vec![vec![1.0; parameters]];
         let started = Instant::now();
-        world.sum_in_order(vec![shard]);
+        world.sum_in_order(vec![shard], world.size());
         started.elapsed().as_secs_f64()
     });
     let agreement = median(|| {

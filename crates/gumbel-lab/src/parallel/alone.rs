@@ -24,7 +24,7 @@ impl Communicator for Alone {
         mine
     }
 
-    fn sum_in_order(&self, shards: Vec<Vec<Vec<f32>>>) -> Vec<Vec<f32>> {
+    fn sum_in_order(&self, shards: Vec<Vec<Vec<f32>>>, _count: usize) -> Vec<Vec<f32>> {
         let mut shards = shards.into_iter();
         let mut sum = shards.next().expect("a process has a shard");
         let rest: Vec<Vec<Vec<f32>>> = shards.collect();
@@ -57,9 +57,9 @@ mod tests {
     #[test]
     fn shards_are_added_one_after_the_other() {
         let shard = |value: f32| vec![vec![value; 3], vec![value; 2 * CHUNK + 1]];
-        let sum = Alone.sum_in_order([1e8, -1e8, 1.0, 2.0].map(shard).to_vec());
+        let sum = Alone.sum_in_order([1e8, -1e8, 1.0, 2.0].map(shard).to_vec(), 4);
         assert!(sum.iter().flatten().all(|&sum| sum == 3.0));
-        let sum = Alone.sum_in_order([1.0, 1e8, -1e8, 2.0].map(shard).to_vec());
+        let sum = Alone.sum_in_order([1.0, 1e8, -1e8, 2.0].map(shard).to_vec(), 4);
         assert!(sum.iter().flatten().all(|&sum| sum == 2.0));
         assert_eq!(sum.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2 * CHUNK + 1]);
     }

@@ -16,9 +16,9 @@ pub trait Communicator: Send + Sync {
     /// The bytes of process 0.
     fn broadcast(&self, mine: Vec<u8>) -> Vec<u8>;
 
-    /// The sum of the numbers of all shards, one after the other: those of process 0 come first. Every process has the same
-    /// number of pieces of the same lengths in each of its shards, at least one of which it has.
-    fn sum_in_order(&self, shards: Vec<Vec<Vec<f32>>>) -> Vec<Vec<f32>>;
+    /// The sum of the numbers of all shards, one after the other: those of process 0 come first. Of `count` shards every
+    /// process has its part ([`cut`](super::cut)), at least one, each with pieces of the same lengths.
+    fn sum_in_order(&self, shards: Vec<Vec<Vec<f32>>>, count: usize) -> Vec<Vec<f32>>;
 }
 
 /// The processes of a run, shared.

@@ -57,9 +57,29 @@ impl Mpi {
         all
     }
 
+    /// The buckets of some shards, as they are sent: for each process the slices that it sums, one shard after the other.
+    fn by_slice(&self, shards: &[Vec<Vec<f32>>], total: usize) -> Vec<f32> {
+        let mut laid = Vec::with_capacity(total * shards.len());
+        for rank in 0..self.size {
+            let slice = self.slice(total, rank);
+            shards.iter().for_each(|shard| copy_range(shard, &slice, &mut laid));
+        }
+        laid
+    }
+
     /// The part of a bucket of `total` numbers that a process sums.
     fn slice(&self, total: usize, rank: usize) -> Range<usize> {
         cut(total, rank, self.size)
+    }
+}
+
+/// Appends some of the numbers of consecutive pieces.
+fn copy_range(pieces: &[Vec<f32>], range: &Range<usize>, to: &mut Vec<f32>) {
+    let mut start = 0;
+    for piece in pieces {
+        let within = |place: usize| place.clamp(start, start + piece.len()) - start;
+        to.extend_from_slice(&piece[within(range.start)..within(range.end)]);
+        start += piece.len();
     }
 }
 
@@ -115,30 +135,35 @@ impl Communicator for Mpi {
 
     /// Each process sums its slice of the bucket over all shards, and all get the slices: twice the bytes of a bucket to and
     /// from each process, as in a ring, but in the order of the shards.
-    fn sum_in_order(&self, shards: Vec<Vec<Vec<f32>>>) -> Vec<Vec<f32>> {
+    fn sum_in_order(&self, shards: Vec<Vec<Vec<f32>>>, count: usize) -> Vec<Vec<f32>> {
         let lengths: Vec<usize> = shards[0].iter().map(Vec::len).collect();
         let total: usize = lengths.iter().sum();
-        let held = self.gather(&(shards.len() as u64).to_le_bytes());
-        let held = held.iter().map(|bytes| u64::from_le_bytes(bytes[..].try_into().expect("eight")) as usize);
-        let slices: Vec<usize> = (0..self.size).map(|rank| self.slice(total, rank).len()).collect();
-        let (sent, own) =
-            (slices.iter().map(|slice| slice * shards.len()).collect::<Vec<_>>(), slices[self.rank]);
-        let received: Vec<usize> = held.map(|shards| shards * own).collect();
-        let flat: Vec<Vec<f32>> = shards.into_iter().map(|shard| shard.concat()).collect();
-        let by_slice: Vec<&[f32]> = (0..self.size)
-            .flat_map(|rank| flat.iter().map(move |shard| &shard[self.slice(total, rank)]))
-            .collect();
-        let all = self.exchanged(&by_slice.concat(), &sent, &received);
-        let sum = match own {
-            0 => Vec::new(),
-            own => {
-                let (mut sum, rest) = (all[..own].to_vec(), &all[own..]);
-                add_in_order(&mut sum, &rest.chunks(own).collect::<Vec<_>>());
-                sum
-            }
-        };
-        let mut rest = &self.all(&sum, &slices)[..];
+        let ranks = 0..self.size;
+        let slices: Vec<usize> = ranks.clone().map(|rank| self.slice(total, rank).len()).collect();
+        let own = slices[self.rank];
+        let sent: Vec<usize> = slices.iter().map(|slice| slice * shards.len()).collect();
+        let received: Vec<usize> = ranks.map(|rank| own * cut(count, rank, self.size).len()).collect();
+        let mut all = self.exchanged(&self.by_slice(&shards, total), &sent, &received);
+        drop(shards);
+        let (sum, rest) = all.split_at_mut(own);
+        add_in_order(sum, &rest.chunks(own.max(1)).collect::<Vec<_>>());
+        let mut rest = &self.all(sum, &slices)[..];
         let piece = |length| rest.split_off(..length).expect("pieces are as long as the bucket").to_vec();
         lengths.into_iter().map(piece).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_pieces_is_that_of_their_numbers_in_a_row() {
+        let pieces = [vec![0.0, 1.0], vec![], vec![2.0], vec![3.0, 4.0, 5.0]];
+        for range in [0..6, 1..4, 2..2, 3..3, 5..6] {
+            let mut copied = Vec::new();
+            copy_range(&pieces, &range, &mut copied);
+            assert_eq!(copied, range.map(|number| number as f32).collect::<Vec<_>>());
+        }
     }
 }

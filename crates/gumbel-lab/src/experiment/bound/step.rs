@@ -151,7 +151,7 @@ impl<M: Model> BoundExperiment<M> {
             bucket.extend(learned);
             Ok(bucket)
         })?;
-        let mut sum = self.shards.world().sum_in_order(buckets);
+        let mut sum = self.shards.world().sum_in_order(buckets, self.shards.count());
         let learned = sum.split_off(sum.len() - places.pieces(self.estimators.len()));
         let [loss, reconstruction] = places.means(&learned[0]);
         let row = self.metrics(step, loss, reconstruction)?;

@@ -140,7 +140,7 @@ impl GanExperiment {
             Ok((network, pieces))
         })?;
         let (networks, buckets): (Vec<N>, Vec<Vec<Vec<f32>>>) = buckets.into_iter().unzip();
-        let mut sum = self.shards.world().sum_in_order(buckets);
+        let mut sum = self.shards.world().sum_in_order(buckets, self.shards.count());
         let means = sum.pop().expect("the means of the shards");
         let device = self.device.clone().inner();
         let means = means.into_iter().map(|mean| Tensor::from_floats([mean], &device)).collect();
