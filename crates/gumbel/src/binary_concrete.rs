@@ -1,9 +1,8 @@
 //! The Binary Concrete distribution (relaxed Bernoulli, Gumbel-sigmoid) in logit space.
 
-use crate::Error;
 use crate::tensor::{at_least_single, finite_log_odds, restored};
+use crate::{Error, Temperature};
 use burn::tensor::{Tensor, activation};
-use gumbel_kernels::check_temperature;
 
 /// Log-density in nats of a Binary Concrete sample in logit space, `y = (ℓ + L) / τ` with `L` logistic.
 ///
@@ -14,7 +13,7 @@ use gumbel_kernels::check_temperature;
 /// Maddison, Mnih and Teh 2017, appendix B. `log_odds` ℓ = ln(p / (1 − p)); the sample in (0, 1) is `σ(y)`.
 ///
 /// # Shapes
-/// Elementwise.
+/// Elementwise; `tau` a number, or a [tensor](Temperature) of any shape that is broadcast against the log-odds.
 ///
 /// # Errors
 /// A temperature that is not positive and finite; log-odds that are not finite.
@@ -30,11 +29,14 @@ use gumbel_kernels::check_temperature;
 #[doc(alias = "gumbel-sigmoid")]
 #[doc(alias = "log_density")]
 #[doc(alias = "relaxed bernoulli")]
-pub fn log_prob<const D: usize>(log_odds: Tensor<D>, tau: f64, y: Tensor<D>) -> Result<Tensor<D>, Error> {
-    check_temperature(tau)?;
-    let dtype = log_odds.dtype();
-    let tilted = finite_log_odds(log_odds)? - at_least_single(y) * tau;
+pub fn log_prob<const D: usize>(
+    log_odds: Tensor<D>,
+    tau: impl Into<Temperature<D>>,
+    y: Tensor<D>,
+) -> Result<Tensor<D>, Error> {
+    let (tau, dtype) = (tau.into().checked()?, log_odds.dtype());
+    let tilted = finite_log_odds(log_odds)? - tau.scale(at_least_single(y));
     // Not by Burn's softplus, which drops what is beyond its threshold of 20.
     let [above, below] = [tilted.clone(), tilted.neg()].map(activation::log_sigmoid);
-    Ok(restored(above + below + tau.ln(), dtype))
+    Ok(restored(tau.plus_log(above + below), dtype))
 }

@@ -1,9 +1,10 @@
 //! The ExpConcrete distribution: the Concrete (Gumbel-Softmax) distribution in log space.
 
-use crate::Error;
 use crate::ops;
+use crate::temperature::point_at_one;
+use crate::tensor::{at_least_single, restored};
+use crate::{Error, Temperature};
 use burn::tensor::Tensor;
-use gumbel_kernels::check_temperature;
 
 /// Log-density in nats of an ExpConcrete sample `y = ln x`, `x ~ Concrete(θ, τ)`.
 ///
@@ -19,7 +20,8 @@ use gumbel_kernels::check_temperature;
 /// NaN, and [`check_device`](crate::check_device) returns the error.
 ///
 /// # Shapes
-/// `logits` and `y` `[.., K]`, broadcast against each other, to `[.., 1]`.
+/// `logits` and `y` `[.., K]`, broadcast against each other, to `[.., 1]`; `tau` a number, or a [tensor](Temperature) against
+/// the rows of the logits.
 ///
 /// # Errors
 /// A temperature that is not positive and finite; a logit that is NaN or `+inf`, a row masked throughout; a `y` that is NaN
@@ -37,7 +39,26 @@ use gumbel_kernels::check_temperature;
 #[doc(alias = "concrete")]
 #[doc(alias = "log_density")]
 #[doc(alias = "relaxed categorical")]
-pub fn log_prob<const D: usize>(logits: Tensor<D>, tau: f64, y: Tensor<D>) -> Result<Tensor<D>, Error> {
-    check_temperature(tau)?;
-    ops::exp_concrete_log_prob(logits, tau, y)
+pub fn log_prob<const D: usize>(
+    logits: Tensor<D>,
+    tau: impl Into<Temperature<D>>,
+    y: Tensor<D>,
+) -> Result<Tensor<D>, Error> {
+    match tau.into().checked()? {
+        Temperature::Number(tau) => ops::exp_concrete_log_prob(logits, tau, y),
+        tau => at_temperatures(logits, &tau, y),
+    }
+}
+
+/// `ln κ(τ y; 1) + (n−1) ln τ`.
+fn at_temperatures<const D: usize>(
+    logits: Tensor<D>,
+    tau: &Temperature<D>,
+    y: Tensor<D>,
+) -> Result<Tensor<D>, Error> {
+    let dtype = logits.dtype();
+    let logits = at_least_single(tau.marked(logits));
+    let y = point_at_one(&logits, y, tau);
+    let stretch = tau.log_stretch(&logits);
+    Ok(restored(ops::exp_concrete_log_prob(logits, 1.0, y)? + stretch, dtype))
 }

@@ -2,10 +2,10 @@
 //! (inside the simplex), [`straight_through_gumbel_softmax`] always one-hot; there is no flag.
 
 use crate::ops::{self, Form};
+use crate::temperature::tempered_sample;
 use crate::tensor::within_range;
-use crate::{Error, Noise};
+use crate::{Error, Noise, Temperature};
 use burn::tensor::Tensor;
-use gumbel_kernels::check_temperature;
 
 /// Draws a Gumbel-Softmax (Concrete) sample over the last axis: **soft**, differentiable.
 ///
@@ -14,7 +14,7 @@ use gumbel_kernels::check_temperature;
 /// ```
 ///
 /// Jang, Gu and Poole 2017, eq. 2; Maddison, Mnih and Teh 2017, eq. 10. `tau` is any positive finite
-/// number; `-inf` masks a category: its `y` and its gradient are exactly 0. The largest entry is that of
+/// number, or a [tensor](Temperature) of them; `-inf` masks a category: its `y` and its gradient are exactly 0. The largest entry is that of
 /// [`gumbel_max`](crate::gumbel_max) for the same noise, at every `tau`.
 ///
 /// Runs as a fused kernel on Burn's Flex backend and on GPUs, and as Burn operations elsewhere. On a GPU an unfit row
@@ -44,10 +44,10 @@ use gumbel_kernels::check_temperature;
 #[doc(alias = "rsample")]
 pub fn gumbel_softmax<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    sample(logits, tau, noise, Form::Soft)
+    sample(logits, tau.into(), noise, Form::Soft)
 }
 
 /// Draws the logarithm of a [`gumbel_softmax`] sample (an ExpConcrete sample), accurate where `y` rounds to 0 or 1.
@@ -78,10 +78,10 @@ pub fn gumbel_softmax<const D: usize>(
 #[doc(alias = "ExpConcrete")]
 pub fn log_gumbel_softmax<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    sample(logits, tau, noise, Form::Log)
+    sample(logits, tau.into(), noise, Form::Log)
 }
 
 /// Draws a straight-through Gumbel-Softmax sample: **hard**, bitwise one-hot forward; backward the gradient of
@@ -112,20 +112,25 @@ pub fn log_gumbel_softmax<const D: usize>(
 #[doc(alias = "hard")]
 pub fn straight_through_gumbel_softmax<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    sample(logits, tau, noise, Form::StraightThrough)
+    sample(logits, tau.into(), noise, Form::StraightThrough)
 }
 
 fn sample<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: Temperature<D>,
     noise: &mut Noise,
     form: Form,
 ) -> Result<Tensor<D>, Error> {
-    check_temperature(tau)?;
+    let tau = tau.checked()?;
     let stream = noise.take(logits.shape().num_elements());
-    let tau = within_range(tau, logits.dtype());
-    ops::gumbel_softmax(logits, tau, stream, form)
+    match tau {
+        Temperature::Number(tau) => {
+            let tau = within_range(tau, logits.dtype());
+            ops::gumbel_softmax(logits, tau, stream, form)
+        }
+        tau => tempered_sample(logits, &tau, stream, form),
+    }
 }

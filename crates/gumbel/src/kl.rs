@@ -6,7 +6,7 @@
 //! the training objective can exceed the log-likelihood. Report the hard objective beside any of them.
 
 use crate::tensor::{at_least_single, broadcast, restored, tracked_as, unmasked};
-use crate::{Error, exp_concrete, ops};
+use crate::{Error, Temperature, exp_concrete, ops};
 use burn::tensor::{Bool, Tensor, activation};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -194,8 +194,8 @@ pub fn mass_at_sample<const D: usize>(q: Tensor<D>, p: Tensor<D>, z: Tensor<D>) 
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 pub fn density_at_sample<const D: usize>(
-    (q, tau_q): (Tensor<D>, f64),
-    (p, tau_p): (Tensor<D>, f64),
+    (q, tau_q): (Tensor<D>, impl Into<Temperature<D>>),
+    (p, tau_p): (Tensor<D>, impl Into<Temperature<D>>),
     y: Tensor<D>,
 ) -> Result<Tensor<D>, Error> {
     let dtype = q.dtype();

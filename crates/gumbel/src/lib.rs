@@ -28,6 +28,7 @@ mod schedule;
 pub mod sparse;
 pub mod straight_through;
 pub mod subset;
+mod temperature;
 mod tensor;
 pub mod tree;
 
@@ -40,3 +41,4 @@ pub use ops::Precision;
 #[doc(hidden)]
 pub use ops::adam_step_on_gpu;
 pub use schedule::Schedule;
+pub use temperature::Temperature;

@@ -5,7 +5,7 @@ use super::checked::noise_like;
 use super::stable::excess;
 use crate::ops::NoiseKind;
 use crate::tensor::finite_log_odds;
-use crate::{Error, Noise};
+use crate::{Error, Noise, Temperature};
 use burn::tensor::{Bool, Tensor, activation};
 
 /// Elementwise Bernoulli distribution with log-odds `ℓ = ln(p / (1 − p))`.
@@ -115,7 +115,7 @@ impl<const D: usize> Bernoulli<D> {
     ///
     /// # Errors
     /// A temperature that is not positive and finite.
-    pub fn relaxed(&self, tau: f64) -> Result<BinaryConcrete<D>, Error> {
+    pub fn relaxed(&self, tau: impl Into<Temperature<D>>) -> Result<BinaryConcrete<D>, Error> {
         BinaryConcrete::new(self.log_odds(), tau)
     }
 }

@@ -3,10 +3,9 @@
 use super::checked::noise_like;
 use super::{Reparameterized, stable::a_coth_a_less_one};
 use crate::ops::NoiseKind;
-use crate::tensor::{finite_log_odds, over};
-use crate::{Error, Noise, binary_concrete};
+use crate::tensor::finite_log_odds;
+use crate::{Error, Noise, Temperature, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
-use gumbel_kernels::check_temperature;
 
 /// Elementwise Binary Concrete distribution, of the logit `y = (ℓ + L) / τ` with logistic noise L.
 ///
@@ -34,7 +33,7 @@ use gumbel_kernels::check_temperature;
 #[derive(Clone, Debug)]
 pub struct BinaryConcrete<const D: usize> {
     log_odds: Tensor<D>,
-    tau: f64,
+    tau: Temperature<D>,
 }
 
 impl<const D: usize> BinaryConcrete<D> {
@@ -42,9 +41,8 @@ impl<const D: usize> BinaryConcrete<D> {
     ///
     /// # Errors
     /// A temperature that is not positive and finite; log-odds that are not finite.
-    pub fn new(log_odds: Tensor<D>, tau: f64) -> Result<Self, Error> {
-        check_temperature(tau)?;
-        Ok(Self { log_odds: finite_log_odds(log_odds)?, tau })
+    pub fn new(log_odds: Tensor<D>, tau: impl Into<Temperature<D>>) -> Result<Self, Error> {
+        Ok(Self { tau: tau.into().checked()?, log_odds: finite_log_odds(log_odds)? })
     }
 
     /// The log-odds, in single precision or better.
@@ -53,13 +51,13 @@ impl<const D: usize> BinaryConcrete<D> {
     }
 
     /// The temperature.
-    pub fn tau(&self) -> f64 {
-        self.tau
+    pub fn tau(&self) -> Temperature<D> {
+        self.tau.clone()
     }
 
     /// The mean of y, `ℓ / τ`.
     pub fn mean(&self) -> Tensor<D> {
-        over(self.log_odds(), self.tau)
+        self.tau.temper(self.log_odds())
     }
 
     /// The mode of y, which is its mean.
@@ -69,17 +67,18 @@ impl<const D: usize> BinaryConcrete<D> {
 
     /// The variance of y, `π² / (3 τ²)`.
     pub fn variance(&self) -> Tensor<D> {
-        self.log_odds.full_like((std::f64::consts::PI / self.tau).powi(2) / 3.0).detach()
+        let at_one = self.log_odds.full_like(std::f64::consts::PI.powi(2) / 3.0).detach();
+        self.tau.temper(self.tau.temper(at_one))
     }
 
     /// Cumulative distribution function, `P(Y ≤ y) = σ(τ y − ℓ)`.
     pub fn cdf(&self, y: Tensor<D>) -> Tensor<D> {
-        activation::sigmoid(y.cast(self.log_odds.dtype()) * self.tau - self.log_odds())
+        activation::sigmoid(self.tau.scale(y.cast(self.log_odds.dtype())) - self.log_odds())
     }
 
     /// Differential entropy of y in nats, `2 − ln τ`.
     pub fn entropy(&self) -> Tensor<D> {
-        self.log_odds.full_like(2.0 - self.tau.ln()).detach()
+        self.tau.plus_log(self.log_odds.full_like(-2.0).detach()).neg()
     }
 
     /// Kullback-Leibler divergence in nats, `KL(self ‖ other) = δ coth(δ/2) − 2`, with δ the difference of the
@@ -96,9 +95,8 @@ impl<const D: usize> BinaryConcrete<D> {
     /// # Ok::<(), gumbel::Error>(())
     /// ```
     pub fn kl(&self, other: &Self) -> Result<Tensor<D>, Error> {
-        if self.tau != other.tau {
-            let (distribution, tau, other) = ("Binary Concrete", self.tau, other.tau);
-            return Err(Error::NoClosedForm { distribution, tau, other });
+        if let Some((tau, other)) = self.tau.difference(&other.tau) {
+            return Err(Error::NoClosedForm { distribution: "Binary Concrete", tau, other });
         }
         let half = (self.log_odds() - other.log_odds()) * 0.5;
         Ok(a_coth_a_less_one(half) * 2.0)
@@ -113,14 +111,14 @@ impl<const D: usize> BinaryConcrete<D> {
 impl<const D: usize> Reparameterized<D> for BinaryConcrete<D> {
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let logistic = noise_like(&self.log_odds, NoiseKind::Logistic, noise);
-        over(self.log_odds() + logistic, self.tau)
+        self.tau.temper(self.log_odds() + logistic)
     }
 
     /// Log-density in nats, elementwise, relative to dy.
     fn log_prob(&self, y: Tensor<D>) -> Tensor<D> {
         let y = y.cast(self.log_odds.dtype());
         let off = y.clone().is_inf();
-        let density = binary_concrete::log_prob(self.log_odds(), self.tau, y.mask_fill(off.clone(), 0.0));
+        let density = binary_concrete::log_prob(self.log_odds(), self.tau(), y.mask_fill(off.clone(), 0.0));
         density.expect("the temperature was checked").mask_fill(off, f32::NEG_INFINITY)
     }
 }

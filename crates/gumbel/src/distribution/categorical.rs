@@ -2,7 +2,7 @@
 
 use super::ExpConcrete;
 use crate::tensor::{Flags, at_least_single, masked, one_hot_argmax};
-use crate::{Error, Noise, categorical, gumbel_max, kl, ops, sample_one_hot};
+use crate::{Error, Noise, Temperature, categorical, gumbel_max, kl, ops, sample_one_hot};
 use burn::tensor::{Bool, Int, Tensor, activation};
 
 /// Categorical distribution over the last axis, from unnormalised logits.
@@ -106,7 +106,7 @@ impl<const D: usize> Categorical<D> {
     ///
     /// # Errors
     /// A temperature that is not positive and finite.
-    pub fn relaxed(&self, tau: f64) -> Result<ExpConcrete<D>, Error> {
+    pub fn relaxed(&self, tau: impl Into<Temperature<D>>) -> Result<ExpConcrete<D>, Error> {
         ExpConcrete::new(self.logits(), tau)
     }
 }

@@ -2,9 +2,8 @@
 
 use super::checked::tolerance;
 use super::{ExpConcrete, Reparameterized, stable::log_sum_exp};
-use crate::ops::{log_volume, per_count};
 use crate::tensor::{Flags, centred, one_hot_argmax};
-use crate::{Error, Noise, gumbel_softmax};
+use crate::{Error, Noise, Temperature, gumbel_softmax};
 use burn::tensor::{Bool, Tensor};
 
 /// Concrete (Gumbel-Softmax) distribution over the last axis, of `x = softmax((θ + g) / τ)`.
@@ -40,7 +39,7 @@ impl<const D: usize> Concrete<D> {
     ///
     /// # Errors
     /// A temperature that is not positive and finite; NaN or `+inf` among the logits; a row with every category masked.
-    pub fn new(logits: Tensor<D>, tau: f64) -> Result<Self, Error> {
+    pub fn new(logits: Tensor<D>, tau: impl Into<Temperature<D>>) -> Result<Self, Error> {
         Ok(ExpConcrete::new(logits, tau)?.on_simplex())
     }
 
@@ -83,10 +82,10 @@ impl<const D: usize> Concrete<D> {
     /// The term that turns the log-density on a face into its limit: 0, `+inf` or `-inf`; 0 inside the simplex. If the
     /// m coordinates that are exactly 0 tend to 0 together as ε, the density behaves as `ε^(n τ − m (τ + 1))`.
     fn limit(&self, zero: Tensor<D, Bool>, like: &Tensor<D>) -> Tensor<D> {
-        let (tau, dtype) = (self.log.tau(), like.dtype());
+        let dtype = like.dtype();
         let categories = self.log.masked().bool_not().expand(zero.shape()).float().cast(dtype).sum_dim(D - 1);
         let zeros = zero.float().cast(dtype).sum_dim(D - 1);
-        let exponent = categories * tau - zeros.clone() * (tau + 1.0);
+        let exponent = self.log.tau().scale(categories - zeros.clone()) - zeros.clone();
         let (grows, falls) = (exponent.clone().lower_elem(0.0), exponent.greater_elem(0.0));
         let edge = zeros.clone().greater_elem(0.0);
         let limit = zeros.zeros_like().mask_fill(grows.bool_and(edge.clone()), f32::INFINITY);
@@ -118,12 +117,12 @@ impl<const D: usize> Reparameterized<D> for Concrete<D> {
         let on_face = zero.clone().any_of_row().expand(x.shape());
         let no_log = x.clone().lower_equal_elem(0.0).bool_or(masked.clone());
         let log_x = x.mask_fill(no_log, 1.0).log();
-        let tilted = logits.clone() - log_x.clone() * tau;
+        let tilted = logits.clone() - tau.scale(log_x.clone());
         // On a face, only the coordinates that are 0 contribute to the normaliser.
         let left_out = masked.clone().bool_or(on_face.bool_and(zero.clone().bool_not()));
         let total = log_sum_exp(tilted.clone().mask_fill(left_out, f32::NEG_INFINITY));
         let terms = (tilted - total - log_x).mask_fill(masked, 0.0).sum_dim(D - 1);
-        let volume = per_count(&logits, |n| log_volume(n, tau));
+        let volume = tau.log_volume(&logits);
         let limit = self.limit(zero, &terms);
         (terms + volume + limit).mask_fill(outside, f32::NEG_INFINITY)
     }

@@ -3,11 +3,10 @@
 use super::checked::tolerance;
 use super::{Reparameterized, stable::log_sum_exp};
 use crate::exp_concrete;
-use crate::ops::{log_volume, per_count};
-use crate::tensor::{Flags, at_least_single, centred, masked, over};
-use crate::{Error, Noise, log_gumbel_softmax, ops};
+use crate::ops::per_count;
+use crate::tensor::{Flags, at_least_single, centred, masked};
+use crate::{Error, Noise, Temperature, log_gumbel_softmax, ops};
 use burn::tensor::{Bool, Tensor, activation};
-use gumbel_kernels::check_temperature;
 
 /// ExpConcrete distribution over the last axis, of `y = ln x` with `x = softmax((θ + g) / τ)`.
 ///
@@ -35,7 +34,7 @@ use gumbel_kernels::check_temperature;
 #[derive(Clone, Debug)]
 pub struct ExpConcrete<const D: usize> {
     logits: Tensor<D>,
-    tau: f64,
+    tau: Temperature<D>,
 }
 
 impl<const D: usize> ExpConcrete<D> {
@@ -43,8 +42,9 @@ impl<const D: usize> ExpConcrete<D> {
     ///
     /// # Errors
     /// A temperature that is not positive and finite; NaN or `+inf` among the logits; a row with every category masked.
-    pub fn new(logits: Tensor<D>, tau: f64) -> Result<Self, Error> {
-        check_temperature(tau)?;
+    pub fn new(logits: Tensor<D>, tau: impl Into<Temperature<D>>) -> Result<Self, Error> {
+        let tau = tau.into().checked()?;
+        let logits = tau.marked(logits);
         ops::check_logits(&logits)?;
         Ok(Self { logits: at_least_single(logits), tau })
     }
@@ -55,8 +55,8 @@ impl<const D: usize> ExpConcrete<D> {
     }
 
     /// The temperature.
-    pub fn tau(&self) -> f64 {
-        self.tau
+    pub fn tau(&self) -> Temperature<D> {
+        self.tau.clone()
     }
 
     /// The mode, `log softmax(θ / τ)` `[.., K]`.
@@ -70,7 +70,7 @@ impl<const D: usize> ExpConcrete<D> {
     /// # Ok::<(), gumbel::Error>(())
     /// ```
     pub fn mode(&self) -> Tensor<D> {
-        activation::log_softmax(over(centred(self.logits()), self.tau), D - 1)
+        activation::log_softmax(self.tau.temper_masked(centred(self.logits())), D - 1)
     }
 
     /// Differential entropy in nats of the log-ratios, `[.., 1]`. It does not depend on the logits, which only shift
@@ -83,8 +83,7 @@ impl<const D: usize> ExpConcrete<D> {
     /// This follows from `θₖ − τ yₖ = −gₖ + c` with the same c for all k, on which the density does not depend, and
     /// from `Σ e⁻ᵍ` being Gamma(n).
     pub fn entropy(&self) -> Tensor<D> {
-        let tau = self.tau;
-        per_count(&self.logits, |n| n * harmonic(n - 1.0) - log_volume(n, tau))
+        per_count(&self.logits, |n| n * harmonic(n - 1.0)) - self.tau.log_volume(&self.logits)
     }
 
     /// Whether rows `[.., K]` are in the support, `[.., 1]`: logarithms of points of the simplex, finite at unmasked
@@ -107,7 +106,7 @@ impl<const D: usize> ExpConcrete<D> {
 impl<const D: usize> Reparameterized<D> for ExpConcrete<D> {
     /// Draws a [`log_gumbel_softmax`](crate::log_gumbel_softmax) sample, `[.., K]`.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
-        log_gumbel_softmax(self.logits(), self.tau, noise).expect("the parameters were checked")
+        log_gumbel_softmax(self.logits(), self.tau(), noise).expect("the parameters were checked")
     }
 
     /// Log-density in nats of rows `[.., K]`, as `[.., 1]`, relative to the log-ratios. NaN for a row with NaN.
@@ -121,7 +120,7 @@ impl<const D: usize> Reparameterized<D> for ExpConcrete<D> {
         let misplaced = nothing.clone().not_equal(masked).bool_and(undefined.clone().bool_not());
         let off = misplaced.bool_or(infinite.clone().not_equal(nothing)).any_of_row();
         let finite = y.mask_fill(infinite.bool_or(undefined.clone()), 0.0);
-        let density = exp_concrete::log_prob(self.logits(), self.tau, finite).expect("all was checked");
+        let density = exp_concrete::log_prob(self.logits(), self.tau(), finite).expect("all was checked");
         density.mask_fill(undefined.any_of_row(), f32::NAN).mask_fill(off, f32::NEG_INFINITY)
     }
 }

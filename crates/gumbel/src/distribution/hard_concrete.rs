@@ -3,10 +3,9 @@
 use super::Reparameterized;
 use super::checked::noise_like;
 use crate::ops::NoiseKind;
-use crate::tensor::{finite_log_odds, over};
-use crate::{Error, Noise, binary_concrete};
+use crate::tensor::finite_log_odds;
+use crate::{Error, Noise, Temperature, binary_concrete};
 use burn::tensor::{Bool, Tensor, activation};
-use gumbel_kernels::check_temperature;
 
 /// Elementwise hard concrete distribution of gates: a Binary Concrete sample, stretched beyond the unit interval and
 /// clamped to it.
@@ -35,7 +34,7 @@ use gumbel_kernels::check_temperature;
 #[derive(Clone, Debug)]
 pub struct HardConcrete<const D: usize> {
     log_odds: Tensor<D>,
-    tau: f64,
+    tau: Temperature<D>,
     stretch: (f64, f64),
 }
 
@@ -45,7 +44,7 @@ impl<const D: usize> HardConcrete<D> {
     ///
     /// # Errors
     /// A temperature that is not positive and finite; log-odds that are not finite.
-    pub fn new(log_odds: Tensor<D>, tau: f64) -> Result<Self, Error> {
+    pub fn new(log_odds: Tensor<D>, tau: impl Into<Temperature<D>>) -> Result<Self, Error> {
         Self::stretched(log_odds, tau, (-0.1, 1.1))
     }
 
@@ -53,8 +52,12 @@ impl<const D: usize> HardConcrete<D> {
     ///
     /// # Errors
     /// Those of [`new`](Self::new); an interval that does not exceed [0, 1] on both sides, or is not finite.
-    pub fn stretched(log_odds: Tensor<D>, tau: f64, stretch: (f64, f64)) -> Result<Self, Error> {
-        check_temperature(tau)?;
+    pub fn stretched(
+        log_odds: Tensor<D>,
+        tau: impl Into<Temperature<D>>,
+        stretch: (f64, f64),
+    ) -> Result<Self, Error> {
+        let tau = tau.into().checked()?;
         let (low, high) = stretch;
         if !(low < 0.0 && high > 1.0 && low.is_finite() && high.is_finite()) {
             let (expected, got) = ("a finite interval from below 0 to above 1", format!("({low}, {high})"));
@@ -83,16 +86,21 @@ impl<const D: usize> HardConcrete<D> {
         activation::sigmoid(self.filling())
     }
 
+    /// `τ ln` of a ratio.
+    fn threshold(&self, ratio: f64) -> Tensor<D> {
+        self.tau.scale(self.log_odds.full_like(ratio.ln()).detach())
+    }
+
     /// The log-odds of z = 0.
     fn closing(&self) -> Tensor<D> {
         let (low, high) = self.stretch;
-        self.log_odds().neg() + self.tau * (-low / high).ln()
+        self.log_odds().neg() + self.threshold(-low / high)
     }
 
     /// The log-odds of z = 1.
     fn filling(&self) -> Tensor<D> {
         let (low, high) = self.stretch;
-        self.log_odds() - self.tau * ((1.0 - low) / (high - 1.0)).ln()
+        self.log_odds() - self.threshold((1.0 - low) / (high - 1.0))
     }
 
     /// The gate without noise, `min(1, max(0, γ + (ζ − γ) σ(ℓ)))`, which the paper uses at test time. It is not the
@@ -111,7 +119,7 @@ impl<const D: usize> HardConcrete<D> {
 
     /// The median, `min(1, max(0, γ + (ζ − γ) σ(ℓ/τ)))`.
     pub fn median(&self) -> Tensor<D> {
-        self.gate(over(self.log_odds(), self.tau))
+        self.gate(self.tau.temper(self.log_odds()))
     }
 
     fn gate(&self, logit: Tensor<D>) -> Tensor<D> {
@@ -129,7 +137,7 @@ impl<const D: usize> HardConcrete<D> {
         let (low, high) = self.stretch;
         let (above, below) = ((z.clone() - low).log(), (z.neg() + high).log());
         let y = above.clone() - below.clone();
-        let logit = binary_concrete::log_prob(self.log_odds(), self.tau, y);
+        let logit = binary_concrete::log_prob(self.log_odds(), self.tau.clone(), y);
         logit.expect("the temperature was checked") - above - below + (high - low).ln()
     }
 }
@@ -138,7 +146,7 @@ impl<const D: usize> Reparameterized<D> for HardConcrete<D> {
     /// Draws gates. The gradient is zero where a gate is exactly 0 or 1.
     fn reparameterized(&self, noise: &mut Noise) -> Tensor<D> {
         let logistic = noise_like(&self.log_odds, NoiseKind::Logistic, noise);
-        self.gate(over(self.log_odds() + logistic, self.tau))
+        self.gate(self.tau.temper(self.log_odds() + logistic))
     }
 
     /// Elementwise, in nats: the log-probability at 0 and at 1, the log-density in between.

@@ -2,10 +2,8 @@
 
 use super::checked::positive;
 use super::{LogisticNormal, Reparameterized};
-use crate::tensor::over;
-use crate::{Error, Noise};
+use crate::{Error, Noise, Temperature};
 use burn::tensor::{Bool, Tensor};
-use gumbel_kernels::check_temperature;
 
 /// Invertible Gaussian reparameterisation (IGR): the distribution of normal noise under an invertible softmax with a
 /// temperature, `softmax++`.
@@ -42,12 +40,17 @@ impl<const D: usize> Igr<D> {
     ///
     /// # Panics
     /// If the shapes differ.
-    pub fn new(mean: Tensor<D>, deviation: Tensor<D>, tau: f64, delta: f64) -> Result<Self, Error> {
-        check_temperature(tau)?;
+    pub fn new(
+        mean: Tensor<D>,
+        deviation: Tensor<D>,
+        tau: impl Into<Temperature<D>>,
+        delta: f64,
+    ) -> Result<Self, Error> {
+        let tau = tau.into().checked()?;
         let delta = positive("IGR", "delta", delta)?;
         let given = LogisticNormal::checked("IGR", mean, deviation)?;
-        let location = over(given.location(), tau) - delta.ln();
-        Ok(Self { ratios: LogisticNormal::checked("IGR", location, over(given.scale(), tau))? })
+        let location = tau.temper(given.location()) - delta.ln();
+        Ok(Self { ratios: LogisticNormal::checked("IGR", location, tau.temper(given.scale()))? })
     }
 
     /// Returns the same distribution as a [`LogisticNormal`], which has the methods for log-ratios.

@@ -55,6 +55,17 @@ fn readable<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     at_least_single(tensor)
 }
 
+/// Whether reading a number of the tensor back would stop a queue of work.
+pub(crate) fn is_on_gpu<const D: usize>(tensor: &Tensor<D>) -> bool {
+    #[cfg(feature = "cube")]
+    return cube::is_device(&tensor.device());
+    #[cfg(not(feature = "cube"))]
+    {
+        let _ = tensor;
+        false
+    }
+}
+
 /// The type that running sums have on a device: double precision in host memory, single elsewhere, where double
 /// precision is slow or does not exist.
 pub(crate) fn accumulated_as(device: &Device) -> DType {

@@ -16,7 +16,7 @@
 //! Burn's Flex backend, and as Burn operations elsewhere.
 
 use crate::tensor::{at_least_single, attach, in_single, one_hot_argmax, restored, tracked_as, within_range};
-use crate::{Error, Noise, ops};
+use crate::{Error, Noise, Temperature, ops};
 use burn::tensor::Tensor;
 use gumbel_kernels::check_temperature;
 
@@ -151,7 +151,7 @@ pub fn adaptive_entmax<const D: usize>(
 /// ```
 pub fn gumbel_sparsemax<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
     gumbel_entmax(logits, 2.0, tau, noise)
@@ -183,10 +183,19 @@ pub fn gumbel_sparsemax<const D: usize>(
 pub fn gumbel_entmax<const D: usize>(
     logits: Tensor<D>,
     alpha: f64,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    in_single(logits, |logits| entmax(noise.perturb(logits)?, alpha, tau))
+    let tau = tau.into().checked()?;
+    in_single(logits, |logits| entmax_at(noise.perturb(tau.marked(logits))?, alpha, &tau))
+}
+
+/// [`entmax`] of keys over a number or a tensor.
+fn entmax_at<const D: usize>(keys: Tensor<D>, alpha: f64, tau: &Temperature<D>) -> Result<Tensor<D>, Error> {
+    match tau {
+        Temperature::Number(tau) => entmax(keys, alpha, *tau),
+        tau => entmax(tau.temper_masked(keys), alpha, 1.0),
+    }
 }
 
 /// Draws a hard sample with the gradient of [`gumbel_sparsemax`] for the same noise. **Hard**, bitwise one-hot; biased.
@@ -213,7 +222,7 @@ pub fn gumbel_entmax<const D: usize>(
 /// ```
 pub fn straight_through_sparsemax<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
     straight_through_entmax(logits, 2.0, tau, noise)
@@ -244,11 +253,12 @@ pub fn straight_through_sparsemax<const D: usize>(
 pub fn straight_through_entmax<const D: usize>(
     logits: Tensor<D>,
     alpha: f64,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
+    let tau = tau.into().checked()?;
     in_single(logits, |logits| {
-        let keys = noise.perturb(logits)?;
-        Ok(attach(one_hot_argmax(keys.clone()), entmax(keys, alpha, tau)?))
+        let keys = noise.perturb(tau.marked(logits))?;
+        Ok(attach(one_hot_argmax(keys.clone()), entmax_at(keys, alpha, &tau)?))
     })
 }

@@ -107,6 +107,13 @@ fn samples_are_those_of_the_cpu() {
         let hard = |l| gumbel::straight_through_gumbel_softmax(l, 0.7, &mut noise());
         same("straight_through_gumbel_softmax", shape, true, hard);
     }
+    let rows = |l: &Tensor<3>| (l.clone().narrow(2, 0, 1).detach() * 0.3).exp();
+    same("temperatures in a tensor", [2, 5, 6], false, |l| {
+        gumbel::gumbel_softmax(l.clone(), rows(&l), &mut noise())
+    });
+    same("learned temperatures", [2, 5, 6], false, |l| {
+        gumbel::gumbel_softmax(l.zeros_like().detach(), (l.narrow(2, 0, 1) * 0.3).exp(), &mut noise())
+    });
     let turned = |l: Tensor<3>| gumbel::gumbel_softmax(l.swap_dims(0, 2), 0.7, &mut noise());
     same("of a tensor with other strides", [4, 3, 6], false, turned);
     let part = |l: Tensor<3>| gumbel::gumbel_softmax(l.narrow(2, 1, 5), 0.7, &mut noise());
@@ -232,6 +239,10 @@ fn densities_and_divergences_are_those_of_the_cpu() {
         let y = point(&l).log().slice_fill([0..1, 1..2], f32::NEG_INFINITY);
         exp_concrete::log_prob(l, 0.7, y)
     });
+    same("exp_concrete, temperatures in a tensor", [5, 4], true, |l: Tensor<2>| {
+        let tau = (Tensor::arange(0..5, &l.device()).float() * 0.2 + 0.3).reshape([5, 1]);
+        exp_concrete::log_prob(l.clone(), tau, point(&l).log())
+    });
     same("density_at_sample", [5, 4], false, |l: Tensor<2>| {
         let y = gumbel::log_gumbel_softmax(l.clone(), 0.7, &mut noise())?;
         kl::density_at_sample((l.clone(), 0.7), (l.zeros_like().detach(), 0.5), y)
@@ -290,6 +301,10 @@ fn an_unfit_row_is_undefined_and_an_error_when_asked() {
         let _ = categorical::entropy(logits);
         assert!(matches!(gumbel::check_device(&device), Err(Error::Unfit { row: 1, .. })));
     }
+    let tau = Tensor::<2>::from_floats([[1.0], [-1.0], [1.0]], &device);
+    let y = numbers(gumbel::gumbel_softmax(Tensor::zeros([3, 2], &device), tau, &mut noise()).unwrap());
+    assert!(y[2].is_nan() && y[0].is_finite() && y[5].is_finite(), "{y:?}");
+    assert!(matches!(gumbel::check_device(&device), Err(Error::Unfit { row: 1, .. })));
 }
 
 #[test]

@@ -32,6 +32,7 @@ mod stein;
 mod straight_through;
 mod subsets;
 mod support;
+mod temperature;
 mod trees;
 mod tuples;
 mod two_bits;
