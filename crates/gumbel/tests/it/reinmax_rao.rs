@@ -27,7 +27,7 @@ fn by_quadrature(log_odds: f64, b: f64, tau: f64, at: f64) -> f64 {
 #[test]
 fn for_bits_it_is_the_integral_over_the_noise_with_its_second_term_at_p() {
     let mut apart: f64 = 0.0;
-    for (log_odds, seed) in [(0.4, 1), (-1.5, 2), (0.0, 3)] {
+    for (log_odds, seed) in [(0.4f64, 1), (-1.5, 2), (0.0, 3)] {
         for (b, tau) in [(1.0, 1.0), (0.0, 1.0), (1.0, 0.4), (0.0, 0.4)] {
             let logits = double([log_odds, 0.0].repeat(ROWS), [ROWS, 2]).require_grad();
             let hard = double([b, 1.0 - b].repeat(ROWS), [ROWS, 2]);
@@ -35,7 +35,7 @@ fn for_bits_it_is_the_integral_over_the_noise_with_its_second_term_at_p() {
             let z = straight_through::reinmax_rao(logits.clone(), hard, tau, 1, noise).narrow(1, 0, 1).sum();
             let slopes = numbers(logits.grad(&z.backward()).expect("a gradient"));
             let rows: Vec<Vec<f64>> = slopes.chunks(2).map(|row| vec![row[0]]).collect();
-            let p = 1.0 / (1.0 + (-log_odds as f64).exp());
+            let p = 1.0 / (1.0 + (-log_odds).exp());
             let z = largest_z(&rows, &[by_quadrature(log_odds, b, tau, p)]);
             assert!(z < 4.0, "ℓ = {log_odds}, b = {b}, τ = {tau}: {z} standard errors");
             apart = apart.max(largest_z(&rows, &[by_quadrature(log_odds, b, tau, 0.5 * (p + b))]));
