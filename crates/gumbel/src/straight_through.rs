@@ -20,7 +20,9 @@ pub use crate::estimator::{
     darn::darn,
     gapped::gapped,
     gumbel_rao::gumbel_rao,
+    optimal_straight_through::optimal,
     reinmax::reinmax,
+    reinmax_rao::reinmax_rao,
     straight_through::{identity, softmax},
     zgr::zgr,
 };

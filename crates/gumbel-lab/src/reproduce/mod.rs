@@ -13,6 +13,7 @@
 //! ```
 
 mod budget;
+mod disarm;
 mod finding;
 mod jang_speed;
 mod jang_table_1;
@@ -23,6 +24,7 @@ mod options;
 mod page;
 mod plan;
 mod ranking;
+mod reinmax;
 mod tau_tradeoff;
 
 pub use budget::Budget;
@@ -36,13 +38,15 @@ use crate::support::suggest::unknown;
 use anyhow::{Context, Result};
 
 /// All reproductions, in the order of the list.
-pub static ALL: [&Reproduction; 6] = [
+pub static ALL: [&Reproduction; 8] = [
     &jang_table_1::EXPERIMENT,
     &jang_table_2::EXPERIMENT,
     &jang_speed::EXPERIMENT,
     &maddison_structured::EXPERIMENT,
     &kusner_grammar::EXPERIMENT,
     &tau_tradeoff::EXPERIMENT,
+    &reinmax::EXPERIMENT,
+    &disarm::EXPERIMENT,
 ];
 
 /// A reproduction by its name.

@@ -220,3 +220,21 @@ fn timed_runs_are_made_one_at_a_time_and_their_ratio_is_reported() {
     assert!((ratio[8].parse::<f64>().expect("a number") / expected - 1.0).abs() < 1e-12, "{ratio:?}");
     assert!(out.join("figures/ratio.svg").is_file() && read(&out.join("report.html")).contains("paper 9.9"));
 }
+
+/// Of each new table, the runs of one column.
+#[test]
+fn latent_spaces_of_six_sizes_and_two_hundred_bits_are_trained_and_tabled() {
+    for (name, only, column, runs) in
+        [("reinmax", "8x4", "8 × 4", 5), ("disarm", "-linear-", "MNIST, linear", 7)]
+    {
+        let (_folder, out) = folder();
+        succeed(&reproduce(name, &out, &["--only", only, "--parallel", "2"]));
+        let lines = results(&out);
+        assert_eq!(lines.len(), 2 * runs, "{lines:?}");
+        assert!(
+            lines.iter().all(|line| line[4] == column && line[8].parse::<f64>().is_ok_and(f64::is_finite))
+        );
+        assert!(lines.iter().all(|line| line[10].is_empty()), "no number of the paper is quoted");
+        assert!(read(&out.join("report.html")).contains("numbers are not quoted"));
+    }
+}

@@ -3,9 +3,10 @@
 use super::contract::Entry;
 use super::{
     arm, arms, arsm, carms, coupled, darn, decoupled, disarm, double_cv, exact, gapped, gumbel_rao,
-    gumbel_softmax, local_expectation, muprop, nvil, rebar, reinforce, reinmax, relax, relax_black_box, rloo,
-    rodeo, self_critical, straight_through, straight_through_gumbel, sum_and_sample, unordered_set, vimco,
-    zgr,
+    gumbel_softmax, indecater, local_expectation, muprop, nvil, optimal_straight_through, rebar, redge,
+    reinforce, reinmax, reinmax_cv, reinmax_rao, relax, relax_black_box, rloo, rodeo, self_critical,
+    straight_through, straight_through_gumbel, straight_through_learned, sum_and_sample, unordered_set,
+    vimco, zgr,
 };
 use crate::Error;
 
@@ -13,11 +14,12 @@ use crate::Error;
 ///
 /// ```
 /// use gumbel::estimator::ALL;
-/// assert_eq!(ALL.iter().filter(|entry| entry.properties.unbiased).count(), 21); // of 30
+/// assert_eq!(ALL.iter().filter(|entry| entry.properties.unbiased).count(), 22); // of 36
 /// ```
 pub static ALL: &[&Entry] = &[
     &exact::ENTRY,
     &local_expectation::ENTRY,
+    &indecater::ENTRY,
     &sum_and_sample::ENTRY,
     &reinforce::ENTRY,
     &nvil::ENTRY,
@@ -40,11 +42,16 @@ pub static ALL: &[&Entry] = &[
     &carms::ENTRY,
     &straight_through::ENTRY,
     &straight_through_gumbel::ENTRY,
+    &straight_through_learned::ENTRY,
     &decoupled::ENTRY,
     &gapped::ENTRY,
     &gumbel_rao::ENTRY,
     &reinmax::ENTRY,
+    &reinmax_rao::ENTRY,
+    &reinmax_cv::ENTRY,
     &zgr::ENTRY,
+    &optimal_straight_through::ENTRY,
+    &redge::ENTRY,
     &gumbel_softmax::ENTRY,
 ];
 

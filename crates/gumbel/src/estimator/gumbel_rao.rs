@@ -27,14 +27,26 @@ pub fn gumbel_rao<const D: usize>(
     noise: &mut Noise,
 ) -> Tensor<D> {
     of_centred(logits, hard, |logits, hard| {
-        let soft = |noise: &mut Noise| {
-            let shift = gumbel_given_argmax(logits.clone().detach(), hard.clone(), noise);
-            activation::softmax(over(logits.clone() + shift, tau), D - 1)
-        };
-        let first = soft(noise);
-        let total = (1..draws).fold(first, |total, _| total + soft(noise));
-        attach(hard, over(total, draws as f64))
+        let soft = mean_given_argmax(logits, hard.clone(), tau, draws, noise);
+        attach(hard, soft)
     })
+}
+
+/// The mean of `draws` relaxed samples of the logits whose noise has `hard` as the argmax, and is a constant.
+pub(super) fn mean_given_argmax<const D: usize>(
+    logits: Tensor<D>,
+    hard: Tensor<D>,
+    tau: f64,
+    draws: usize,
+    noise: &mut Noise,
+) -> Tensor<D> {
+    let soft = |noise: &mut Noise| {
+        let shift = gumbel_given_argmax(logits.clone().detach(), hard.clone(), noise);
+        activation::softmax(over(logits.clone() + shift, tau), D - 1)
+    };
+    let first = soft(noise);
+    let total = (1..draws).fold(first, |total, _| total + soft(noise));
+    over(total, draws as f64)
 }
 
 /// Gumbel-Rao: straight-through Gumbel-Softmax, averaged over the noise that gives the same sample.
@@ -77,10 +89,16 @@ impl GumbelRao {
     /// # Errors
     /// No samples, or no draws.
     pub fn new(samples: usize, tau: Schedule, draws: usize) -> Result<Self, Error> {
-        if draws == 0 {
-            return Err(Error::parameter(ENTRY.name(), "draws", "at least 1", draws));
-        }
+        let draws = some_draws(ENTRY.name(), draws)?;
         Ok(Self { samples: Self::PROPERTIES.at_least(1, samples)?, tau, draws })
+    }
+}
+
+/// Returns the number of conditional draws of an estimator, unless there are none.
+pub(super) fn some_draws(estimator: &'static str, draws: usize) -> Result<usize, Error> {
+    match draws {
+        0 => Err(Error::parameter(estimator, "draws", "at least 1", draws)),
+        some => Ok(some),
     }
 }
 
@@ -102,14 +120,13 @@ pub(super) static ENTRY: Entry = Entry {
     title: "straight-through Gumbel averaged over the noise given the sample",
     papers: &[PAULUS],
     place: "section 4",
-    parameters: &[
-        Parameter::SAMPLES,
-        Parameter { default: "0.5", ..Parameter::TAU },
-        Parameter { name: "draws", default: "10", range: "a number of conditional draws M, at least 1" },
-    ],
+    parameters: &[Parameter::SAMPLES, Parameter { default: "0.5", ..Parameter::TAU }, DRAWS],
     source: include_str!("gumbel_rao.rs"),
     make: |given| boxed(GumbelRao::new(given.read("samples")?, given.read("tau")?, given.read("draws")?)),
 };
+
+pub(super) const DRAWS: Parameter =
+    Parameter { name: "draws", default: "10", range: "a number of conditional draws M, at least 1" };
 
 const PAULUS: Paper = Paper {
     key: "paulus2021rao",

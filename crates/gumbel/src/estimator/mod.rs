@@ -16,7 +16,7 @@
 //! | differentiable inside the simplex too, bias allowed | [`GumbelSoftmax`] |
 //! | differentiable, no bias allowed | [`Rebar`], [`DoubleCv`] |
 //!
-//! [`ALL`] lists all thirty with formula, bias and cost, and so does the [front page](crate#which-estimator).
+//! [`ALL`] lists all thirty-six with formula, bias and cost, and so does the [front page](crate#which-estimator).
 //! [`find`] and [`EstimatorSpec`] make one by name.
 //!
 //! # A training loop
@@ -75,13 +75,18 @@ mod exact;
 pub(crate) mod gapped;
 pub(crate) mod gumbel_rao;
 mod gumbel_softmax;
+mod indecater;
 mod local_expectation;
 mod muprop;
 mod nvil;
+pub(crate) mod optimal_straight_through;
 mod parts;
 mod rebar;
+mod redge;
 mod reinforce;
 pub(crate) mod reinmax;
+mod reinmax_cv;
+pub(crate) mod reinmax_rao;
 mod relax;
 mod relax_black_box;
 mod rloo;
@@ -90,6 +95,7 @@ mod self_critical;
 mod spec;
 pub(crate) mod straight_through;
 mod straight_through_gumbel;
+mod straight_through_learned;
 mod sum_and_sample;
 mod unordered_set;
 mod vimco;
@@ -115,13 +121,18 @@ pub use exact::Exact;
 pub use gapped::{Gapped, LogitGap};
 pub use gumbel_rao::GumbelRao;
 pub use gumbel_softmax::GumbelSoftmax;
+pub use indecater::{FreshSamples, IndeCateR};
 pub use local_expectation::LocalExpectation;
 pub use muprop::MuProp;
 pub use nvil::Nvil;
+pub use optimal_straight_through::OptimalStraightThrough;
 pub use parts::coefficient::ControlCoefficient;
 pub use rebar::Rebar;
+pub use redge::{ReDge, ReDgeForward};
 pub use reinforce::{Reinforce, ReinforceBaseline};
 pub use reinmax::ReinMax;
+pub use reinmax_cv::ReinMaxCv;
+pub use reinmax_rao::ReinMaxRao;
 pub use relax::Relax;
 pub use relax_black_box::RelaxBlackBox;
 pub use rloo::Rloo;
@@ -129,6 +140,7 @@ pub use rodeo::Rodeo;
 pub use self_critical::SelfCritical;
 pub use straight_through::{StraightThrough, StraightThroughBackward};
 pub use straight_through_gumbel::StraightThroughGumbel;
+pub use straight_through_learned::StraightThroughLearned;
 pub use sum_and_sample::SumAndSample;
 pub use unordered_set::UnorderedSet;
 pub use vimco::Vimco;

@@ -9,7 +9,7 @@ use std::fmt;
 /// ```
 /// use gumbel::estimator::{SampleKind, find};
 /// assert_eq!(find("gumbel-softmax")?.properties.sample_kind, SampleKind::Relaxed);
-/// assert_eq!(find("rloo")?.properties.sample_kind, SampleKind::Hard); // 29 of 30 are
+/// assert_eq!(find("rloo")?.properties.sample_kind, SampleKind::Hard); // 35 of 36 are
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl fmt::Display for Latents {
 /// ```
 /// use gumbel::estimator::{ALL, Computes, find};
 /// assert_eq!(find("rebar")?.properties.device, Computes::OnDevice); // its moving averages are kept there
-/// assert_eq!(ALL.iter().filter(|entry| entry.properties.device == Computes::OnHost).count(), 4); // of 30
+/// assert_eq!(ALL.iter().filter(|entry| entry.properties.device == Computes::OnHost).count(), 4); // of 36
 /// # Ok::<(), gumbel::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

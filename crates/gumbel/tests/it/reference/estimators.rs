@@ -106,7 +106,7 @@ fn estimates_agree_with_those_of_the_same_noise_in_double_precision() {
         faults.extend((0..1000).find_map(|seed| fault(entry, &row(seed, 6, 0), &mut undecided)));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    assert!(undecided < 150, "{undecided} of 30 000 samples differ");
+    assert!(undecided < 180, "{undecided} of 36 000 samples differ");
 }
 
 /// `curved` of hard samples `[S, D, K]`.

@@ -66,7 +66,7 @@ impl Case {
     }
 }
 
-const FORMS: [Form; 8] = [
+const FORMS: [Form; 10] = [
     (
         "identity",
         |l, hard, _, _| straight_through::identity(l, hard),
@@ -110,6 +110,12 @@ const FORMS: [Form; 8] = [
         |l, hard, tau, seed| straight_through::gumbel_rao(l, hard, tau, 3, &mut Noise::from_seed(seed)),
         None,
     ),
+    (
+        "reinmax_rao",
+        |l, hard, tau, seed| straight_through::reinmax_rao(l, hard, tau, 3, &mut Noise::from_seed(seed)),
+        None,
+    ),
+    ("optimal", |l, hard, _, _| straight_through::optimal(l, hard, 3.0), None),
     (
         "darn",
         |l, hard, _, _| match l.dims()[1] {
