@@ -262,7 +262,8 @@ impl<T: Real> RowKernel<T, 2, 1> for LapSum {
         for (row, ((scores, d), out)) in pairs.zip(out.chunks_exact_mut(self.n)).enumerate() {
             check_scores(rows.first + row, scores)?;
             sums.fill(scores, self.sign);
-            (up.fill(0.0), down.fill(0.0));
+            up.fill(0.0);
+            down.fill(0.0);
             match self.of {
                 Of::Sort => Self::sort_vjp(&sums, d, &mut up, &mut down, out),
                 Of::Rank => self.rank_vjp(&sums, d, &mut up, &mut down, out),

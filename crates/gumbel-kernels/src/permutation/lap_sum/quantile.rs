@@ -140,7 +140,8 @@ impl<T: Real> RowKernel<T, 2, 1> for Quantile {
         for (row, ((scores, out), &d)) in pairs.zip(d).enumerate() {
             check_scores(rows.first + row, scores)?;
             sums.fill(scores, ASCENDING);
-            (up.fill(0.0), down.fill(0.0));
+            up.fill(0.0);
+            down.fill(0.0);
             let place = self.locate(&sums);
             sums.add(place, place.shares().map(|share| share * d.into()), &mut up, &mut down);
             sums.spread(&mut up, &mut down);
