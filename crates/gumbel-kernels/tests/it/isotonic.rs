@@ -228,6 +228,19 @@ fn results_are_monotone_and_follow_permutations_and_directions() {
 }
 
 #[test]
+fn a_common_part_of_the_scores_does_not_round_the_ranks_away() {
+    // Powers of two, so that the shifted scores are exact.
+    let scores: Vec<f64> = numbers(11, 30).iter().map(|score| (64.0 * score).round() / 64.0).collect();
+    let far: Vec<f64> = scores.iter().map(|score| score + 2f64.powi(46)).collect();
+    for kind in KINDS {
+        for tau in [1e-3, 0.3] {
+            let [near, far] = [&scores, &far].map(|scores| run(isotonic_rank, scores, tau, kind));
+            assert!(near.iter().zip(&far).all(|(near, far)| (near - far).abs() < 1e-9), "{near:?}, {far:?}");
+        }
+    }
+}
+
+#[test]
 fn numbers_near_the_ends_of_the_range_are_sorted() {
     let scores = [f64::MAX, f64::MIN, 1.0, 0.0, f64::MIN_POSITIVE, f64::MAX];
     let d = [1.0, -2.0, 3.0, -4.0, 5.0, -6.0];

@@ -9,7 +9,7 @@
 //! 6. [`masks`]: categories that must never be drawn, and noise with full tails.
 //! 7. [`precision`]: half precision, saturation, log space and double precision.
 //! 8. [`beyond`]: subsets, permutations, sparse maps and trees.
-//! 9. [`blocks`]: building blocks of networks, such as sorting and ranking.
+//! 9. [`blocks`]: building blocks of networks, such as sorts and sparsity masks.
 //! 10. [`devices`]: which operation runs where, and what a GPU changes.
 //! 11. [`formulas`]: a table of every formula and its function.
 

@@ -29,31 +29,43 @@ pub(super) trait Pool: Copy {
     fn slope(rank: f64) -> f64;
 }
 
-/// The Euclidean projection: means.
+/// The Euclidean projection: means. Those of `x` are relative to the first of the block, because small differences of large
+/// numbers count.
 #[derive(Clone, Copy)]
 pub(super) struct Means {
-    x: f64,
+    first: f64,
+    /// Half the mean of `x` less the first: the difference of two finite numbers can be beyond the range.
+    offset: f64,
     w: f64,
     count: f64,
 }
 
+impl Means {
+    /// Half the difference of a number from the first.
+    fn half_gap(self, x: f64) -> f64 {
+        x * 0.5 - self.first * 0.5
+    }
+}
+
 impl Pool for Means {
     fn single(x: f64, w: f64) -> Self {
-        Self { x, w, count: 1.0 }
+        Self { first: x, offset: 0.0, w, count: 1.0 }
     }
 
     fn violates(self, next: Self, tau: f64) -> bool {
-        (self.x * 0.5 - next.x * 0.5) / tau <= self.w * 0.5 - next.w * 0.5
+        let descent = self.offset - next.offset - self.half_gap(next.first);
+        descent / tau <= self.w * 0.5 - next.w * 0.5
     }
 
     fn joined(self, next: Self, _: f64) -> Self {
         let count = self.count + next.count;
         let mean = |own: f64, other: f64| own * (self.count / count) + other * (next.count / count);
-        Self { x: mean(self.x, next.x), w: mean(self.w, next.w), count }
+        let offset = mean(self.offset, self.half_gap(next.first) + next.offset);
+        Self { first: self.first, offset, w: mean(self.w, next.w), count }
     }
 
     fn project(self, x: f64, tau: f64) -> f64 {
-        gap(x, self.x, tau) + self.w
+        (self.half_gap(x) - self.offset) / tau * 2.0 + self.w
     }
 
     fn x_share(self, _: f64, _: f64) -> f64 {
