@@ -170,6 +170,21 @@ pub enum Error {
     #[error("min-p must be from 0 to 1, got {0}; 0 keeps every category")]
     MinP(f64),
 
+    /// A score is not finite, so it cannot be sorted or ranked.
+    #[error("the score at row {row}, column {column} is {value}; expected a finite number")]
+    Score {
+        /// The row of the score.
+        row: usize,
+        /// Its place in the row.
+        column: usize,
+        /// What it is.
+        value: f64,
+    },
+
+    /// The order of a quantile is outside (0, 1).
+    #[error("q must be above 0 and below 1 (0.5 is the median), got {0}")]
+    Quantile(f64),
+
     /// A tolerance is negative, infinite or NaN.
     #[error("the tolerance must be finite and not negative, got {0}; 0 runs every iteration")]
     Tolerance(f64),
@@ -256,6 +271,11 @@ mod tests {
             (Error::TopK, "top-k must keep at least 1 category, got 0"),
             (Error::TopP(1.5), "top-p must be above 0 and at most 1, got 1.5; 1 keeps every category"),
             (Error::MinP(-0.5), "min-p must be from 0 to 1, got -0.5; 0 keeps every category"),
+            (
+                Error::Score { row, column, value },
+                "the score at row 4, column 2 is inf; expected a finite number",
+            ),
+            (Error::Quantile(1.0), "q must be above 0 and below 1 (0.5 is the median), got 1"),
             (
                 Error::Tolerance(-1.0),
                 "the tolerance must be finite and not negative, got -1; 0 runs every iteration",

@@ -24,6 +24,9 @@
 //! | [`subset`] | subsets of a fixed size: partition function, marginals, exact and relaxed samples | yes |
 //! | [`assignment`] | the best permutation of a square matrix | |
 //! | [`log_sinkhorn`] | its relaxation, a nearly doubly stochastic matrix | yes |
+//! | [`isotonic_sort`], [`isotonic_rank`] | soft sort and ranks by isotonic regression, in O(n log n) | yes |
+//! | [`lap_sum_sort`], [`lap_sum_rank`] | the same by sums of Laplace distributions | yes |
+//! | [`lap_sum_quantile`], [`lap_sum_top_k`] | a soft quantile, such as the median; a soft top-k | yes |
 //! | [`tree`] | spanning trees: partition function, marginals, the maximum spanning tree | yes |
 //! | [`adam_step`] | one step of the optimiser Adam | |
 //!
@@ -56,7 +59,11 @@ pub use error::{Error, check_temperature};
 pub use number::logit::Logit;
 pub use number::real::Real;
 pub use parallel::level::{Level, UnknownLevel};
-pub use permutation::{assignment, log_sinkhorn, log_sinkhorn_vjp};
+pub use permutation::{
+    Direction, Regularization, assignment, isotonic_rank, isotonic_rank_vjp, isotonic_sort,
+    isotonic_sort_vjp, lap_sum_quantile, lap_sum_quantile_vjp, lap_sum_rank, lap_sum_rank_vjp, lap_sum_sort,
+    lap_sum_sort_vjp, lap_sum_top_k, lap_sum_top_k_vjp, log_sinkhorn, log_sinkhorn_vjp,
+};
 pub use random::noise;
 pub use random::stream::Stream;
 pub use random::stream_rng::StreamRng;

@@ -13,6 +13,7 @@ mod draws;
 mod message;
 mod numbers;
 mod slopes;
+mod sorting;
 mod structures;
 
 /// A property by the name of its program and its folder of `corpus/`.
@@ -24,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("draws", draws::draws),
     ("noise", draws::noise),
     ("slopes", slopes::slopes),
+    ("sorting", sorting::sorting),
     ("structures", structures::structures),
 ];
 

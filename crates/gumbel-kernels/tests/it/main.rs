@@ -3,6 +3,8 @@
 mod entmax;
 mod gradients;
 mod gumbel_softmax;
+mod isotonic;
+mod lap_sum;
 mod log_prob;
 mod log_prob_errors;
 mod permutations;

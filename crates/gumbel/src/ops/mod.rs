@@ -17,11 +17,13 @@ mod flex;
 mod host;
 mod kind;
 mod portable;
+mod scores;
 
 pub(crate) use host::HostArgument;
 pub use kind::Precision;
 pub(crate) use kind::{Form, NoiseKind};
 pub(crate) use portable::{log_volume, per_count};
+pub(crate) use scores::{ScoreKernel, on_host};
 
 use crate::Error;
 use crate::tensor::{at_least_single, restored, scatter_one};

@@ -1,4 +1,4 @@
-//! Permutations, hard and relaxed: matchings by Sinkhorn's iteration, orders by relaxed sorting.
+//! Permutations, hard and relaxed: matchings by Sinkhorn's iteration, orders by relaxed sorting and ranking.
 //!
 //! A permutation of n items is a matrix `[n, n]` with a single one in each row and column. Row i has its one in the
 //! column of the item at place i.
@@ -13,17 +13,26 @@
 //! | [`hard_sort`] | hard: the descending order | none |
 //! | [`straight_through_neural_sort`], [`straight_through_soft_sort`] | hard | of the soft matrix |
 //! | [`plackett_luce_log_prob`] | the log-probability of an order | exact |
+//! | [`isotonic_sort`], [`lap_sum_sort`] | soft: sorted values, no matrix | exact |
+//! | [`isotonic_rank`], [`lap_sum_rank`] | soft: ranks from 1 to n | exact |
+//! | [`soft_quantile`], [`soft_median`] | soft: a quantile of the values | exact |
 //!
 //! A matching has a logit for each pair, a sort a score for each item. Sorting *perturbed* scores draws orders from
 //! Plackett and Luce's distribution, so every sorting function becomes stochastic with [`perturb`]ed scores.
 //!
-//! [`sinkhorn`] runs as a fused kernel on Burn's Flex backend, and as Burn operations elsewhere; [`matching`] runs on
-//! the host on every backend; sorting runs as Burn operations on every backend.
+//! [`sinkhorn`] runs as a fused kernel on Burn's Flex backend, and as Burn operations elsewhere; [`matching`] and what
+//! has no matrix, in time O(n log n), run on the host on every backend; sorting to a matrix, in time O(n²), runs as Burn
+//! operations on every backend. The guide compares the sorts ([`guide::blocks`](crate::guide::blocks)).
 
+mod isotonic;
+mod lap_sum;
 mod plackett_luce;
 mod sinkhorn;
 mod sort;
 
+pub use gumbel_kernels::{Direction, Regularization};
+pub use isotonic::{isotonic_rank, isotonic_sort};
+pub use lap_sum::{lap_sum_rank, lap_sum_sort, soft_median, soft_quantile};
 pub use plackett_luce::plackett_luce_log_prob;
 pub use sinkhorn::{
     gumbel_matching, gumbel_sinkhorn, log_sinkhorn, matching, sinkhorn, straight_through_gumbel_sinkhorn,

@@ -9,13 +9,17 @@
 //!
 //! Only the first has [`log_prob`], [`entropy`] and [`kl`] in closed form, and a straight-through gradient without a
 //! temperature. [`implicit_mle`] returns the best subset for perturbed logits, with a gradient from a second subset.
-//! For `k = 1` all are categorical.
+//! For `k = 1` all are categorical. [`lap_sum_top_k`] returns soft weights of the `k` largest logits, without noise, in a
+//! time that does not depend on `k`.
 //!
 //! `-inf` masks a category, which is then in no subset and has gradient zero. [`gumbel_top_k`] and [`top_k_hot`] run on a
-//! GPU; everything else runs on the host in double precision, on every backend, in time `K · k` per row.
+//! GPU; everything else runs on the host in double precision, on every backend, in time `K · k` per row (`K log K` for
+//! [`lap_sum_top_k`]).
 
+mod lap_sum;
 mod top_k;
 
+pub use lap_sum::lap_sum_top_k;
 pub use top_k::{gumbel_top_k, implicit_mle, relaxed_top_k, straight_through_top_k, top_k_hot};
 
 use crate::ops::HostArgument;
