@@ -225,3 +225,16 @@ pub(super) fn mean_square(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
 pub(super) fn choose(rows: &Tensor<2>, codes: &Tensor<2>) -> Result<Tensor<1, Int>, Error> {
     Ok(ops::nearest(rows.clone(), codes.clone().cast(rows.dtype()))?.0)
 }
+
+/// Terms of several codebooks, scaled and summed: one for each name and weight.
+pub(super) fn combined(terms: Vec<Term>, scale: f64) -> Vec<Term> {
+    let mut all: Vec<Term> = vec![];
+    for mut term in terms {
+        term.value = term.value * scale;
+        match all.iter_mut().find(|own| own.name == term.name) {
+            Some(own) if own.weight == term.weight => own.value = own.value.clone() + term.value,
+            _ => all.push(term),
+        }
+    }
+    all
+}

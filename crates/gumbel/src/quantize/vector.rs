@@ -1,5 +1,6 @@
 //! Vector quantisation: a codebook that is learned.
 
+use super::checked::{at_least_one, not_negative, positive};
 use super::gradient::CodeGradient;
 use super::k_means::{KMeans, Totals, distinct, k_means};
 use super::quantized::{
@@ -128,32 +129,16 @@ impl VectorQuantizerConfig {
     }
 
     fn check(&self) -> Result<(), Error> {
-        at_least_one("codes", self.codes)?;
-        at_least_one("width", self.width)?;
-        not_negative("commitment", self.commitment)?;
-        not_negative("codebook", self.codebook)?;
-        not_negative("revive_below", self.revive_below)?;
+        at_least_one(OWNER, "codes", self.codes)?;
+        at_least_one(OWNER, "width", self.width)?;
+        not_negative(OWNER, "commitment", self.commitment)?;
+        not_negative(OWNER, "codebook", self.codebook)?;
+        not_negative(OWNER, "revive_below", self.revive_below)?;
+        positive(OWNER, "smoothing", self.smoothing)?;
         if !(0.0..1.0).contains(&self.decay) {
             return Err(Error::parameter(OWNER, "decay", "from 0 to below 1", self.decay));
         }
-        if !(self.smoothing.is_finite() && self.smoothing > 0.0) {
-            return Err(Error::parameter(OWNER, "smoothing", "positive and finite", self.smoothing));
-        }
         Ok(())
-    }
-}
-
-fn at_least_one(parameter: &'static str, value: usize) -> Result<(), Error> {
-    match value {
-        0 => Err(Error::parameter(OWNER, parameter, "at least 1", 0)),
-        _ => Ok(()),
-    }
-}
-
-fn not_negative(parameter: &'static str, value: f64) -> Result<(), Error> {
-    match value.is_finite() && value >= 0.0 {
-        true => Ok(()),
-        false => Err(Error::parameter(OWNER, parameter, "finite and at least 0", value)),
     }
 }
 

@@ -127,6 +127,6 @@ fn half_precision_is_computed_in_single() {
     let quantized = quantizer.quantize(x.clone()).unwrap();
     assert_eq!(quantized.values.dtype(), DType::BF16);
     assert_eq!(integers(quantized.indices.clone()), [0, 1]);
-    let gradients = (quantized.values.sum().cast(DType::F32) + quantized.loss()).backward();
+    let gradients = (quantized.values.clone().sum().cast(DType::F32) + quantized.loss()).backward();
     assert_eq!(x.grad(&gradients).unwrap().dtype(), DType::BF16);
 }

@@ -41,7 +41,7 @@ fn moving_averages_are_those_of_a_hand_computation() {
 
 #[test]
 fn shards_joined_teach_what_the_full_batch_does() {
-    let config = VectorQuantizerConfig { revive_below: 1.0, ..VectorQuantizerConfig::new(8, 3) };
+    let config = VectorQuantizerConfig { revive_below: 1.05, ..VectorQuantizerConfig::new(8, 3) };
     let x = Noise::from_seed(5).normal::<2>([60, 3], &Device::flex());
     let fresh = || config.init(&Device::flex(), &mut Noise::from_seed(2)).unwrap();
     let (mut full, mut shared) = (fresh(), fresh());
@@ -131,7 +131,9 @@ fn everything_learned_is_saved_and_restored() {
         let fresh = |seed| config.init(&device, &mut Noise::from_seed(seed)).unwrap();
         let batch = |seed| Noise::from_seed(seed).normal::<2>([30, 2], &device);
         let mut quantizer = fresh(1);
-        (0..5).for_each(|step| drop(learn(&mut quantizer, batch(step), &mut Noise::from_seed(step))));
+        for step in 0..5 {
+            learn(&mut quantizer, batch(step), &mut Noise::from_seed(step));
+        }
         quantizer.clone().into_record().save(&file).unwrap();
         let mut restored = fresh(99).try_load_file(&file).unwrap();
         for step in 5..8 {
@@ -168,12 +170,13 @@ fn k_means_finds_separate_clouds_from_either_start() {
 #[test]
 fn k_means_conserves_points_and_means() {
     let points = Noise::from_seed(7).normal::<2>([200, 3], &Device::flex());
-    let run = |seed| k_means(points.clone(), 9, KMeans::default(), &mut Noise::from_seed(seed)).unwrap();
+    let how = KMeans { iterations: 200, ..KMeans::default() };
+    let run = |seed| k_means(points.clone(), 9, how, &mut Noise::from_seed(seed)).unwrap();
     let clusters = run(1);
     assert_eq!(single(clusters.counts.clone()).iter().sum::<f32>(), 200.0);
     let weighted = clusters.centres.clone() * clusters.counts.clone().unsqueeze_dim::<2>(1) / 200.0;
     let mean = points.clone().mean_dim(0);
-    assert!((weighted.sum_dim(0) - mean).abs().max().into_scalar::<f32>() < 1e-2);
+    assert!((weighted.sum_dim(0) - mean).abs().max().into_scalar::<f32>() < 1e-6);
     assert_eq!(single(run(1).centres), single(clusters.centres));
     assert_ne!(single(run(2).centres), single(run(1).centres));
     // As many centres as points: each its own. More points than distinct ones: no NaN.

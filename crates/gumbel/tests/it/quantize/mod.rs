@@ -1,5 +1,7 @@
 //! Quantisers: values, gradients, what they learn, and what they refuse.
 
+mod binary;
+mod compositions;
 mod finite_scalar;
 mod gradients;
 mod learning;
