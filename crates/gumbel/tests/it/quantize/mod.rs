@@ -3,6 +3,7 @@
 mod binary;
 mod compositions;
 mod finite_scalar;
+mod golden;
 mod gradients;
 mod learning;
 mod refusals;
