@@ -27,6 +27,7 @@
 //! | [`isotonic_sort`], [`isotonic_rank`] | soft sort and ranks by isotonic regression, in O(n log n) | yes |
 //! | [`lap_sum_sort`], [`lap_sum_rank`] | the same by sums of Laplace distributions | yes |
 //! | [`lap_sum_quantile`], [`lap_sum_top_k`] | a soft quantile, such as the median; a soft top-k | yes |
+//! | [`nearest`] | the nearest of K codes to each point, and its squared distance | |
 //! | [`tree`] | spanning trees: partition function, marginals, the maximum spanning tree | yes |
 //! | [`adam_step`] | one step of the optimiser Adam | |
 //!
@@ -37,6 +38,7 @@ mod activation;
 mod adam;
 mod distribution;
 mod error;
+mod nearest;
 mod number;
 mod parallel;
 mod permutation;
@@ -56,6 +58,7 @@ pub use distribution::{
     concrete_log_prob_vjp, exp_concrete_log_prob, exp_concrete_log_prob_vjp,
 };
 pub use error::{Error, check_temperature};
+pub use nearest::nearest;
 pub use number::logit::Logit;
 pub use number::real::Real;
 pub use parallel::level::{Level, UnknownLevel};

@@ -25,6 +25,7 @@ mod noise;
 mod ops;
 pub mod permutation;
 pub mod perturbed;
+pub mod quantize;
 mod schedule;
 pub mod sparse;
 pub mod sparsity;

@@ -25,6 +25,7 @@ mod padding;
 mod parts;
 mod permutations;
 mod perturbed;
+mod quantize;
 mod rebar;
 mod redge;
 mod reference;
