@@ -11,6 +11,7 @@
 //! 8. [`beyond`]: subsets, permutations, sparse maps and trees.
 //! 9. [`devices`]: which operation runs where, and what a GPU changes.
 //! 10. [`formulas`]: a table of every formula and its function.
+//! 11. [`blocks`]: blocks of larger models that choose.
 
 #[doc = include_str!("trick.md")]
 pub mod trick {}
@@ -32,3 +33,5 @@ pub mod beyond {}
 pub mod devices {}
 #[doc = include_str!("formulas.md")]
 pub mod formulas {}
+#[doc = include_str!("blocks.md")]
+pub mod blocks {}

@@ -133,6 +133,9 @@ impl Parts {
     fn in_slots(&self, combine: &Tensor<2>) -> Tensor<2> {
         let Self { scores, choice, .. } = self;
         let slots = choice.shape[0] * choice.shape[1];
+        if slots == 0 {
+            return Tensor::zeros(choice.shape, (&combine.device(), combine.dtype()));
+        }
         let (mut cells, mut empty) = (vec![0; slots], vec![true; slots]);
         for pair in &choice.pairs {
             let slot = choice.slot(pair);
@@ -143,7 +146,7 @@ impl Parts {
         let cells = Tensor::from_data(TensorData::new(cells, [slots]), &device);
         let empty = Tensor::from_data(TensorData::new(empty, [slots]), &device);
         let weights = combine.clone().flatten::<1>(0, 1).select(0, cells).mask_fill(empty, 0.0);
-        weights.reshape(choice.shape.map(|size| size as i64))
+        weights.reshape(choice.shape)
     }
 }
 

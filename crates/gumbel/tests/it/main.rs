@@ -25,6 +25,7 @@ mod rebar;
 mod reference;
 mod relax;
 mod relaxations;
+mod routing;
 mod sets;
 mod shifts;
 mod sparse;
