@@ -68,7 +68,7 @@ const SETTINGS: [Setting; 7] = [
         name: "top-k, bias",
         experts: 8,
         gate: Gate::TopK(Weighting::Sigmoid),
-        balance: Balance::Bias(0.01),
+        balance: Balance::Bias(1e-3),
     },
     Setting {
         name: "noisy top-k, importance and load",

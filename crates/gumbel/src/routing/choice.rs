@@ -24,17 +24,25 @@ pub(super) struct Choice {
     pub by_experts: bool,
 }
 
-/// The k experts of each token with the largest keys: logits, or scores plus the bias.
+/// The k experts of each token with the largest logits, or scores plus the bias.
 pub(super) fn by_tokens(scores: &Prepared, logits: &[f64], k: usize, weighting: Weighting) -> Choice {
+    let Some(bias) = &scores.bias else { return by_logits(scores, logits, k) };
     let experts = scores.experts();
     let order = |row: usize| {
         let logits = &logits[row * experts..][..experts];
-        let keys = match &scores.bias {
-            None => logits.to_vec(),
-            Some(bias) => biased(logits, bias, weighting),
-        };
+        let keys = biased(logits, bias, weighting);
         // Scores can be equal where logits are not.
         largest(experts, k, |a, b| descending(keys[a], keys[b]).then(descending(logits[a], logits[b])))
+    };
+    Choice::of_tokens(scores, k, order)
+}
+
+/// The k experts of each token with the largest logits.
+pub(super) fn by_logits(scores: &Prepared, logits: &[f64], k: usize) -> Choice {
+    let experts = scores.experts();
+    let order = |row: usize| {
+        let logits = &logits[row * experts..][..experts];
+        largest(experts, k, |a, b| descending(logits[a], logits[b]))
     };
     Choice::of_tokens(scores, k, order)
 }
@@ -42,7 +50,7 @@ pub(super) fn by_tokens(scores: &Prepared, logits: &[f64], k: usize, weighting: 
 /// The `count` tokens of each expert with the largest shares; fewer where fewer are unmasked.
 pub(super) fn by_experts(scores: &Prepared, shares: &[f64], count: usize) -> Choice {
     let experts = scores.experts();
-    let open: Vec<Vec<usize>> = (0..experts).map(|expert| open_tokens(scores, expert)).collect();
+    let open: Vec<Vec<usize>> = (0..experts).map(|expert| scores.open_tokens(expert).collect()).collect();
     let count = count.min(open.iter().map(Vec::len).max().unwrap_or(0));
     let mut pairs = Vec::with_capacity(experts * count);
     for (expert, open) in open.iter().enumerate() {
@@ -86,10 +94,9 @@ impl Choice {
     }
 
     /// Pairs that each expert is in.
-    pub fn counts(&self, scores: &Prepared, kept: impl Fn(usize) -> bool) -> Vec<usize> {
-        let mut counts = vec![0; scores.experts()];
-        let kept = self.pairs.iter().enumerate().filter(|&(at, _)| kept(at));
-        kept.for_each(|(_, pair)| counts[pair.expert] += 1);
+    pub fn counts(&self, experts: usize) -> Vec<usize> {
+        let mut counts = vec![0; experts];
+        self.pairs.iter().for_each(|pair| counts[pair.expert] += 1);
         counts
     }
 
@@ -126,13 +133,6 @@ impl Choice {
         }
         Tensor::from_data(TensorData::new(indices, self.shape), &scores.logits.device())
     }
-}
-
-fn open_tokens(scores: &Prepared, expert: usize) -> Vec<usize> {
-    let experts = scores.experts();
-    let open =
-        |&token: &usize| scores.real[token] && scores.values[token * experts + expert] > f64::NEG_INFINITY;
-    (0..scores.tokens()).filter(open).collect()
 }
 
 /// The softmax or the logistic function of logits, plus the bias; `-inf` stays.

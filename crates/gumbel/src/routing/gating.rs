@@ -143,12 +143,16 @@ impl Gating {
     fn deterministic(&self, scores: Prepared, limit: Option<usize>) -> Routing {
         let logits = scores.logits.clone();
         match self.gate {
-            Gate::TopK(weighting) | Gate::NoisyTopK(weighting) | Gate::GumbelTopK(weighting) => {
+            Gate::TopK(weighting) | Gate::NoisyTopK(weighting) => {
                 let choice = choice::by_tokens(&scores, &scores.values, self.k, weighting);
                 self.weighted(scores, logits, choice, weighting).within(limit)
             }
+            Gate::GumbelTopK(weighting) => {
+                let choice = self.most_probable(&scores);
+                self.weighted(scores, logits, choice, weighting).within(limit)
+            }
             Gate::Simple | Gate::StraightThrough { .. } => {
-                let choice = choice::by_tokens(&scores, &scores.values, self.k, Weighting::Chosen);
+                let choice = self.most_probable(&scores);
                 let hot = choice.hot(&scores);
                 self.equal(scores, choice, hot).within(limit)
             }
@@ -179,6 +183,11 @@ impl Gating {
         let mut routing = self.weighted(scores, noisy, choice, weighting).within(limit);
         routing.smooth_load = smooth_load;
         Ok(routing)
+    }
+
+    /// What a gate that samples draws most often: its bias is one of the logits.
+    fn most_probable(&self, scores: &Prepared) -> Choice {
+        choice::by_logits(scores, &numbers(scores.biased()), self.k)
     }
 
     fn without_replacement(&self, scores: &Prepared, noise: &mut Noise) -> Result<Choice, Error> {

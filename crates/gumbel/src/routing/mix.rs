@@ -80,16 +80,16 @@ impl Routing {
     #[doc(alias = "DenseMixer")]
     pub fn mix_dense(&self, x: Tensor<2>, expert: impl FnMut(usize, Tensor<2>) -> Tensor<2>) -> Tensor<2> {
         let mut groups = self.busy();
-        groups.extend(self.groups(true, Self::idle_tokens_of));
+        groups.extend(self.groups(true, |expert| self.idle_tokens_of(expert)));
         self.mixed(x, self.combine_dense(), groups, expert)
     }
 
     fn busy(&self) -> Vec<Group> {
-        self.groups(false, Self::tokens_of)
+        self.groups(false, |expert| self.tokens_of(expert).to_vec())
     }
 
-    fn groups(&self, idle: bool, tokens_of: impl Fn(&Self, usize) -> Vec<usize>) -> Vec<Group> {
-        let group = |expert| Group { expert, tokens: tokens_of(self, expert), idle };
+    fn groups(&self, idle: bool, tokens_of: impl Fn(usize) -> Vec<usize>) -> Vec<Group> {
+        let group = |expert| Group { expert, tokens: tokens_of(expert), idle };
         (0..self.load.len()).map(group).filter(|group| !group.tokens.is_empty()).collect()
     }
 

@@ -13,8 +13,8 @@ pub(super) fn perturbed(scores: &Prepared, noise: &mut Noise) -> Result<Tensor<2
     let kind = crate::ops::NoiseKind::Normal;
     let epsilon: Tensor<2> = noise.draw_as(kind, logits.shape(), &device, logits.dtype());
     // A masked logit stays -inf, and its noise has no gradient.
-    let moved = scale * tracked_as(epsilon, logits);
-    Ok(logits.clone() + moved.mask_fill(masked(logits), 0.0))
+    let moved = scale.clone() * tracked_as(epsilon, &scale);
+    Ok(tracked_as(logits.clone(), &moved) + moved.mask_fill(masked(logits), 0.0))
 }
 
 fn scale(scores: &Prepared) -> Result<Tensor<2>, Error> {
@@ -46,7 +46,7 @@ pub(super) fn load_probabilities(scores: &Prepared, noisy: &Tensor<2>, k: usize)
     // A masked logit is infinite, and so is its difference from itself NaN.
     let finite = |tensor: Tensor<2>| tensor.mask_fill(hidden.clone(), 0.0);
     let rivals = finite(noisy.clone()).gather(1, rivals);
-    let gaps = (finite(scores.logits.clone()) - rivals) / scale;
+    let gaps = (tracked_as(finite(scores.logits.clone()), &rivals) - rivals) / scale;
     let probabilities = ((gaps * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
     Ok(scores.fill_padding(probabilities.mask_fill(certain, 1.0).mask_fill(hidden, 0.0), 0.0))
 }

@@ -87,7 +87,10 @@ pub enum Capacity {
 /// use gumbel::routing::{Capacity, Gate, Gating, Priority, Scores, Weighting};
 /// let logits = Tensor::<2>::from_floats([[1.0, 0.0], [2.0, 0.0]], &Device::flex());
 /// let gating = Gating::new(Gate::TopK(Weighting::All), 1).with_eval_capacity(Capacity::Tokens(1));
-/// let first = |gating: Gating| Ok::<_, gumbel::Error>(gating.evaluate(Scores::new(logits.clone()))?.tokens_of(0));
+/// let first = |gating: Gating| {
+///     let routing = gating.evaluate(Scores::new(logits.clone()))?;
+///     Ok::<_, gumbel::Error>(routing.tokens_of(0).to_vec())
+/// };
 /// assert_eq!(first(gating.clone())?, [0]);
 /// assert_eq!(first(gating.with_priority(Priority::Weight))?, [1]);
 /// # Ok::<(), gumbel::Error>(())

@@ -51,7 +51,7 @@ pub struct Routing {
     /// `[T, E]`, with noisy top-k in training and no bias: the probability that an expert is chosen if its noise alone
     /// were drawn anew, which is differentiable (Shazeer et al. 2017, appendix A).
     pub smooth_load: Option<Tensor<2>>,
-    pub(super) kept: Vec<bool>,
+    taken: Vec<Vec<usize>>,
     parts: Parts,
 }
 
@@ -94,16 +94,20 @@ impl Parts {
     /// The routing, with at most `limit` tokens per expert.
     pub fn within(self, limit: Option<usize>) -> Routing {
         let Self { scores, choice, .. } = &self;
-        let demand = choice.counts(scores, |_| true);
+        let demand = choice.counts(scores.experts());
         let kept = match limit.filter(|limit| demand.iter().any(|demand| demand > limit)) {
             Some(limit) => {
                 capacity::kept(choice, scores.experts(), limit, self.priority, &self.pair_weights())
             }
             None => vec![true; choice.pairs.len()],
         };
+        let mut taken = vec![Vec::new(); scores.experts()];
         let mut routed = vec![false; scores.tokens()];
-        choice.pairs.iter().zip(&kept).for_each(|(pair, kept)| routed[pair.token] |= kept);
-        let load = choice.counts(scores, |at| kept[at]);
+        for (pair, _) in choice.pairs.iter().zip(&kept).filter(|(_, kept)| **kept) {
+            taken[pair.expert].push(pair.token);
+            routed[pair.token] = true;
+        }
+        taken.iter_mut().for_each(|tokens| tokens.sort_unstable());
         let others = choice.mask(scores, |at| kept[at]).bool_not();
         let combine = self.sparse.clone().mask_fill(others, 0.0);
         Routing {
@@ -112,10 +116,10 @@ impl Parts {
             combine,
             dropped: kept.iter().filter(|kept| !**kept).count(),
             unrouted: scores.count() - routed.iter().filter(|routed| **routed).count(),
-            load,
+            load: taken.iter().map(Vec::len).collect(),
             demand,
             smooth_load: None,
-            kept,
+            taken,
             parts: self,
         }
     }
@@ -152,23 +156,21 @@ impl Parts {
 
 impl Routing {
     /// The tokens that an expert takes, in their order.
-    pub fn tokens_of(&self, expert: usize) -> Vec<usize> {
-        let pairs = self.parts.choice.pairs.iter().zip(&self.kept);
-        let mut tokens: Vec<usize> = pairs
-            .filter(|(pair, kept)| **kept && pair.expert == expert)
-            .map(|(pair, _)| pair.token)
-            .collect();
-        tokens.sort_unstable();
-        tokens
+    ///
+    /// # Shapes
+    /// As many as the `load` of the expert, from 0 to T − 1.
+    ///
+    /// # Panics
+    /// If there is no such expert.
+    pub fn tokens_of(&self, expert: usize) -> &[usize] {
+        &self.taken[expert]
     }
 
     /// The tokens that could go to an expert and do not: neither it nor they are masked.
     pub(super) fn idle_tokens_of(&self, expert: usize) -> Vec<usize> {
         let (scores, taken) = (&self.parts.scores, self.tokens_of(expert));
-        let open = |token: usize| {
-            scores.real[token] && scores.values[token * scores.experts() + expert] > f64::NEG_INFINITY
-        };
-        (0..scores.tokens()).filter(|&token| open(token) && taken.binary_search(&token).is_err()).collect()
+        let open = scores.open_tokens(expert);
+        open.filter(|token| taken.binary_search(token).is_err()).collect()
     }
 
     /// The weights `[T, E]` with the dense gradient: the value is [`combine`](Self::combine), the gradient that of the
@@ -225,9 +227,8 @@ impl Routing {
     /// any.
     pub fn z_loss(&self) -> Tensor<1> {
         let scores = &self.parts.scores;
-        let squares = squared_log_partition(scores.logits.clone()).repeat_dim(1, scores.experts());
-        let squares = scores.fill_padding(squares, 0.0);
-        over(squares.sum(), (scores.count().max(1) * scores.experts()) as f64)
+        let squares = scores.fill_padding(squared_log_partition(scores.logits.clone()), 0.0);
+        over(squares.sum(), scores.count().max(1) as f64)
     }
 
     /// The log-probability `[T]` of the sampled choice in nats, with its gradient; 0 for padding. `None` if nothing was
@@ -239,21 +240,18 @@ impl Routing {
     /// ```
     ///
     /// With it the gradient of any loss is unbiased: add `(loss − baseline).detach() · log_prob` for each token, where the
-    /// baseline does not depend on its choice.
+    /// baseline does not depend on its choice. For [`Gate::Simple`](super::Gate::Simple) and
+    /// [`Gate::StraightThrough`](super::Gate::StraightThrough), whose weights have a gradient that stands for the same, compute the
+    /// loss from `combine.detach()`.
     pub fn log_prob(&self) -> Option<Tensor<1>> {
         let Parts { scores, choice, sampled, k, .. } = &self.parts;
         let log_prob = match sampled {
             Sampled::No => return None,
             Sampled::InOrder(logits) => self.log_prob_in_order(logits.clone()),
-            Sampled::Subset(logits) => {
-                // The zero rows of padding are no subset.
-                let z = scores.fill_padding(choice.hot(scores).detach(), 0.0);
-                subset::log_prob(logits.clone(), *k, z).expect("the logits were checked")
-            }
+            Sampled::Subset(logits) => subset::log_prob(logits.clone(), *k, choice.hot(scores).detach())
+                .expect("the logits were checked"),
         };
-        let real: Vec<bool> = scores.real.iter().map(|real| !real).collect();
-        let padding = Tensor::from_data(TensorData::new(real, [scores.tokens(), 1]), &log_prob.device());
-        Some(log_prob.mask_fill(padding, 0.0).flatten(0, 1))
+        Some(scores.fill_padding(log_prob, 0.0).flatten(0, 1))
     }
 
     /// `[T, 1]`.

@@ -122,6 +122,14 @@ impl Prepared {
         self.real.iter().filter(|&&real| real).count()
     }
 
+    /// The tokens, other than padding, that do not mask an expert.
+    pub fn open_tokens(&self, expert: usize) -> impl Iterator<Item = usize> {
+        let logits = self.values.iter().skip(expert).step_by(self.experts());
+        let open = |(real, logit): (&bool, &f64)| *real && *logit > f64::NEG_INFINITY;
+        let open = self.real.iter().zip(logits).map(open).enumerate();
+        open.filter_map(|(token, open)| open.then_some(token))
+    }
+
     /// The logits plus the bias, which is a constant.
     pub fn biased(&self) -> Tensor<2> {
         let Some(bias) = &self.bias else { return self.logits.clone() };
@@ -130,15 +138,15 @@ impl Prepared {
         self.logits.clone() + tracked_as(bias, &self.logits)
     }
 
-    /// Padding as `[T, E]`, if there is any.
-    pub fn padding(&self) -> Option<Tensor<2, Bool>> {
+    /// Padding in the shape `[T, N]`, if there is any.
+    pub fn padding(&self, dims: [usize; 2]) -> Option<Tensor<2, Bool>> {
         let pad = self.pad.clone().filter(|_| self.tokens() > 0)?;
-        Some(pad.unsqueeze_dim::<2>(1).expand(self.logits.dims()))
+        Some(pad.unsqueeze_dim::<2>(1).expand(dims))
     }
 
-    /// The tensor `[T, E]` with a value at padding.
+    /// The tensor `[T, N]` with a value at padding.
     pub fn fill_padding(&self, tensor: Tensor<2>, value: f64) -> Tensor<2> {
-        match self.padding() {
+        match self.padding(tensor.dims()) {
             Some(padding) => tensor.mask_fill(padding, value),
             None => tensor,
         }

@@ -31,7 +31,7 @@ pub(super) fn of(scores: &Prepared, logits: Tensor<2>, choice: &Choice, weightin
 /// The logits with `-inf` where an expert is not chosen. Padding, which has no choice, stays.
 fn only_chosen(scores: &Prepared, logits: Tensor<2>, choice: &Choice) -> Tensor<2> {
     let others = choice.mask(scores, |_| true).bool_not();
-    let others = match scores.padding() {
+    let others = match scores.padding(logits.dims()) {
         Some(padding) => others.bool_and(padding.bool_not()),
         None => others,
     };

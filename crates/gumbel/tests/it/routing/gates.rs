@@ -245,3 +245,34 @@ fn weights_stay_finite_far_from_the_largest_logit() {
         }
     }
 }
+
+/// A frozen router and frozen tokens, each with the other on a device that differentiates.
+#[test]
+fn what_is_not_differentiated_can_be_on_a_plain_device() {
+    let gating = top_k(Weighting::Chosen, 2);
+    let frozen = double(LOGITS.to_vec(), SHAPE).inner();
+    let x = tokens().require_grad();
+    for dense in [false, true] {
+        let routing = gating.evaluate(Scores::new(frozen.clone())).unwrap();
+        let double_it = |_: usize, x: Tensor<2>| x * 2.0;
+        let y =
+            if dense { routing.mix_dense(x.clone(), double_it) } else { routing.mix(x.clone(), double_it) };
+        let slopes = numbers(x.grad(&y.sum().backward()).unwrap());
+        assert!(slopes.iter().all(|slope| (slope - 2.0).abs() < 1e-12), "{slopes:?}");
+        let logits = double(LOGITS.to_vec(), SHAPE).require_grad();
+        let routing = gating.evaluate(Scores::new(logits.clone())).unwrap();
+        let expert = |e: usize, x: Tensor<2>| x * (e as f64 + 1.0);
+        let y = if dense {
+            routing.mix_dense(tokens().inner(), expert)
+        } else {
+            routing.mix(tokens().inner(), expert)
+        };
+        assert!(numbers(logits.grad(&y.sum().backward()).unwrap()).iter().any(|&slope| slope != 0.0));
+    }
+    let scale = double(vec![0.5; 20], SHAPE).require_grad();
+    let scores = Scores::new(frozen).noise_scale(scale.clone());
+    let noisy = Gating::new(Gate::NoisyTopK(Weighting::Chosen), 2);
+    let routing = noisy.train(scores, &mut gumbel::Noise::from_seed(1)).unwrap();
+    let loss = (routing.combine.clone() * cotangent()).sum() + routing.load_loss().unwrap();
+    assert!(numbers(scale.grad(&loss.backward()).unwrap()).iter().any(|&slope| slope != 0.0));
+}

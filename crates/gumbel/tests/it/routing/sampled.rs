@@ -228,6 +228,36 @@ fn evaluation_has_no_noise() {
     }
 }
 
+/// A bias of 1.5 on logits 0, 2 and 1 makes the first expert second; on their softmax it would make it first.
+#[test]
+fn gates_that_sample_have_their_bias_among_the_logits_in_training_and_evaluation() {
+    let row = [0.0, 2.0, 1.0];
+    for gate in [Gate::GumbelTopK(Weighting::Chosen), Gate::Simple, Gate::StraightThrough { tau: 0.5 }] {
+        let scores = |rows: usize| {
+            let bias = double(vec![1.5, 0.0, 0.0], [3]);
+            Scores::new(double(repeated(&row, rows), [rows, 3])).bias(bias)
+        };
+        let best = Gating::new(gate, 2).evaluate(scores(1)).unwrap();
+        let hot: Vec<bool> = numbers(best.combine).iter().map(|&weight| weight > 0.0).collect();
+        assert_eq!(hot, [true, true, false], "{gate:?}");
+        let demand = train(gate, 3)(scores(TOKENS)).demand;
+        let choices = |logits: &[f64]| match gate {
+            Gate::Simple => subsets(logits, 2),
+            _ => orders(logits, 2),
+        };
+        for (expert, &count) in demand.iter().enumerate() {
+            let biased = [1.5, 2.0, 1.0];
+            let with = |(set, mass): &(Vec<usize>, f64)| if set.contains(&expert) { *mass } else { 0.0 };
+            let mass: f64 = choices(&biased).iter().map(with).sum();
+            let error = (mass * (1.0 - mass) * TOKENS as f64).sqrt();
+            let z = (count as f64 - mass * TOKENS as f64).abs() / error;
+            assert!(z < LIMIT, "{gate:?}, expert {expert}: {z} standard errors");
+        }
+        let best = Gating::new(Gate::GumbelTopK(Weighting::Chosen), 2).evaluate(scores(1)).unwrap();
+        assert_eq!(super::support::ints(best.indices), [1, 0]);
+    }
+}
+
 #[test]
 fn the_same_noise_gives_the_same_routing_in_every_type() {
     let gates = [
