@@ -1,13 +1,12 @@
-//! Routing to two of eight experts, with and without balancing their load.
+//! Routing to two of eight experts: gates, and ways to balance their load.
 //!
 //! A row of four numbers has a target that is linear in it, by another map in each of four regimes: the signs of the
-//! first two numbers say which. Experts are linear, a router scores them for each row, and the answer is the mean of
-//! the two that are drawn with the gradient of SIMPLE. Without balancing, a router keeps to the experts that were good
-//! first; the loss of Fedus, Zoph and Shazeer 2022 spreads the load: the number of experts times `Σₑ fₑ Pₑ`, `f` the
-//! shares of the rows that went to each, `P` the mean probability to go there, which for subsets is exact.
+//! first two numbers say which. Experts are linear; a [`Router`] behind a hidden layer sends each row to two of them. Left
+//! alone, it keeps to the experts that were good first. The loss of the Switch Transformer spreads the load, as do the
+//! losses of importance and load of noisy top-k, a bias that is updated without a loss, and experts that choose their rows.
 //!
-//! `cargo run --release --example experts` prints the hard error on rows not seen, beside that of a single expert, and
-//! the coefficient of variation of the load (0 is even, 1.73 is two experts for everything).
+//! `cargo run --release --example experts` prints the error on rows not seen, and the coefficient of variation of the load
+//! (0 is even, 1.73 is two experts for everything).
 
 #[allow(clippy::duplicate_mod)] // where a test takes several examples as modules
 mod network;
@@ -16,7 +15,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::optim::{AdamConfig, GradientsParams};
 use burn::tensor::{Device, Tensor, activation};
-use gumbel::{Noise, subset};
+use gumbel::Noise;
+use gumbel::routing::{Gate, Gating, Router, RouterConfig, RouterInput, Routing, Weighting, cv_squared};
 use network::linear;
 
 const INPUTS: usize = 4;
@@ -24,51 +24,96 @@ const HIDDEN: usize = 32;
 const STEPS: u64 = 1500;
 const NOISE: f64 = 0.1;
 
-/// What training came to, on rows not seen, with hard routes.
-pub struct Outcome {
-    /// The mean squared error of two of eight experts, balanced.
-    pub routed: f64,
-    /// That of a single expert.
-    pub single: f64,
-    /// The coefficient of variation of the load, balanced.
-    pub balanced_load: f64,
-    /// The same of a router that was left alone.
-    pub free_load: f64,
-}
-
-/// Trains three mixtures from a seed: balanced, left alone, and a single expert.
-pub fn run(seed: u64) -> Result<Outcome, gumbel::Error> {
-    let (routed, balanced_load) = train(seed, Shape { experts: 8, chosen: 2 }, 2.0)?;
-    let (_, free_load) = train(seed, Shape { experts: 8, chosen: 2 }, 0.0)?;
-    let (single, _) = train(seed, Shape { experts: 1, chosen: 1 }, 0.0)?;
-    Ok(Outcome { routed, single, balanced_load, free_load })
-}
-
+/// How the load is balanced.
 #[derive(Clone, Copy)]
-struct Shape {
-    experts: usize,
-    chosen: usize,
+enum Balance {
+    /// It is left alone.
+    None,
+    /// A weight on the loss of the Switch Transformer.
+    Switch(f64),
+    /// A weight on the losses of importance and load.
+    ImportanceAndLoad(f64),
+    /// The rate of a bias that is used for choosing only.
+    Bias(f64),
 }
 
-/// The error and the variation of the load after training with a weight on the balance.
-fn train(seed: u64, shape: Shape, weight: f64) -> Result<(f64, f64), gumbel::Error> {
-    let device = Device::flex().autodiff();
+/// A mixture to train.
+struct Setting {
+    name: &'static str,
+    experts: usize,
+    gate: Gate,
+    balance: Balance,
+}
+
+const SETTINGS: [Setting; 7] = [
+    Setting {
+        name: "a single expert",
+        experts: 1,
+        gate: Gate::TopK(Weighting::Chosen),
+        balance: Balance::None,
+    },
+    Setting {
+        name: "top-k, left alone",
+        experts: 8,
+        gate: Gate::TopK(Weighting::Chosen),
+        balance: Balance::None,
+    },
+    Setting {
+        name: "top-k, Switch loss",
+        experts: 8,
+        gate: Gate::TopK(Weighting::Chosen),
+        balance: Balance::Switch(0.5),
+    },
+    Setting {
+        name: "top-k, bias",
+        experts: 8,
+        gate: Gate::TopK(Weighting::Sigmoid),
+        balance: Balance::Bias(1e-3),
+    },
+    Setting {
+        name: "noisy top-k, importance and load",
+        experts: 8,
+        gate: Gate::NoisyTopK(Weighting::Chosen),
+        balance: Balance::ImportanceAndLoad(0.5),
+    },
+    Setting { name: "SIMPLE, Switch loss", experts: 8, gate: Gate::Simple, balance: Balance::Switch(2.0) },
+    Setting { name: "expert choice", experts: 8, gate: Gate::ExpertChoice, balance: Balance::None },
+];
+
+/// What training came to, on rows not seen, without noise.
+pub struct Row {
+    /// The gate and the way to balance.
+    pub name: &'static str,
+    /// The mean squared error.
+    pub error: f64,
+    /// The coefficient of variation of the load.
+    pub load: f64,
+}
+
+/// Trains every mixture from a seed.
+pub fn run(seed: u64) -> Result<Vec<Row>, gumbel::Error> {
+    SETTINGS.iter().map(|setting| train(seed, setting)).collect()
+}
+
+fn train(seed: u64, setting: &Setting) -> Result<Row, gumbel::Error> {
     let root = Noise::from_seed(seed);
     let maps = root.split(0).normal::<3>([4, INPUTS, 1], &Device::flex()) * 2.0;
-    let (mut mixture, mut adam) =
-        (Mixture::new(shape, &mut root.split(1), &device), AdamConfig::new().init());
+    let mut mixture = Mixture::new(setting, &mut root.split(1), &Device::flex().autodiff())?;
+    let mut adam = AdamConfig::new().init();
     for step in 0..STEPS {
         let mut noise = root.split(2 + step);
         let (x, y) = rows(256, &maps, &mut noise);
         let (x, y) = (x.autodiff(), y.autodiff());
-        let scores = mixture.scores(x.clone());
-        let z = subset::straight_through_k_hot(scores.clone(), shape.chosen, &mut noise)?;
-        let error = (mixture.answer(x, z.clone(), shape) - y).powi_scalar(2).mean();
-        let loss = error + balance(scores, z, shape)? * weight;
+        let routing = mixture.router.forward_train(mixture.input(x.clone()), &mut noise)?;
+        let error = (mixture.answer(&routing, x, setting.gate) - y).powi_scalar(2).mean();
+        let loss = balanced(error, &routing, setting.balance);
         let gradients = GradientsParams::from_grads(loss.backward(), &mixture);
         mixture = adam.step(5e-3, mixture, gradients);
+        if let Balance::Bias(rate) = setting.balance {
+            mixture.router.update_bias(&routing.demand, rate)?;
+        }
     }
-    judge(&mixture, shape, rows(4000, &maps, &mut root.split(2 + STEPS)))
+    judge(&mixture, setting, rows(4000, &maps, &mut root.split(2 + STEPS)))
 }
 
 /// Normal numbers with the targets of their regimes.
@@ -86,65 +131,71 @@ fn rows(count: usize, maps: &Tensor<3>, noise: &mut Noise) -> (Tensor<2>, Tensor
     (x, y)
 }
 
-/// The number of experts times the sum of their shares of the rows times their mean probabilities; 1 if even.
-fn balance(scores: Tensor<2>, z: Tensor<2>, shape: Shape) -> Result<Tensor<1>, gumbel::Error> {
-    let chosen = shape.chosen as f64;
-    let shares = z.detach().mean_dim(0) / chosen;
-    let probabilities = subset::marginals(scores, shape.chosen)?.mean_dim(0) / chosen;
-    Ok((shares * probabilities).sum() * shape.experts as f64)
+/// The error with the losses that balance the load.
+fn balanced(error: Tensor<1>, routing: &Routing, balance: Balance) -> Tensor<1> {
+    match balance {
+        Balance::None | Balance::Bias(_) => error,
+        Balance::Switch(weight) => error + routing.switch_loss() * weight,
+        Balance::ImportanceAndLoad(weight) => {
+            let load = routing.load_loss().expect("noisy top-k has a smooth load");
+            error + (routing.importance_loss() + load) * weight
+        }
+    }
 }
 
-/// Error and load where each row goes to the experts that score highest.
-fn judge(
-    mixture: &Mixture,
-    shape: Shape,
-    (x, y): (Tensor<2>, Tensor<2>),
-) -> Result<(f64, f64), gumbel::Error> {
-    let x = x.autodiff();
-    let scores = mixture.scores(x.clone()).inner();
-    let least = scores.clone().topk(shape.chosen, 1).narrow(1, shape.chosen - 1, 1);
-    let z = scores.clone().greater_equal(least.expand(scores.dims())).float();
-    let load = z.clone().mean_dim(0);
-    let mean = shape.chosen as f32 / shape.experts as f32;
-    let variation = (load / mean - 1.0).powi_scalar(2).mean().sqrt().into_scalar::<f32>();
-    let error =
-        (mixture.answer(x, z.autodiff(), shape).inner() - y).powi_scalar(2).mean().into_scalar::<f32>();
-    Ok((error.into(), variation.into()))
+/// Error and load in evaluation.
+fn judge(mixture: &Mixture, setting: &Setting, (x, y): (Tensor<2>, Tensor<2>)) -> Result<Row, gumbel::Error> {
+    let mixture = mixture.valid();
+    let routing = mixture.router.forward_eval(mixture.input(x.clone()))?;
+    let load: Vec<f32> = routing.load.iter().map(|&load| load as f32).collect();
+    let load = cv_squared(Tensor::from_floats(load.as_slice(), &Device::flex())).sqrt();
+    let error = (mixture.answer(&routing, x, Gate::TopK(Weighting::Chosen)) - y).powi_scalar(2).mean();
+    let number = |tensor: Tensor<1>| tensor.into_scalar::<f32>().into();
+    Ok(Row { name: setting.name, error: number(error), load: number(load) })
 }
 
 #[derive(Module, Debug)]
 struct Mixture {
     hidden: Linear,
-    router: Linear,
+    router: Router,
     /// All of them side by side.
     experts: Linear,
 }
 
 impl Mixture {
-    fn new(shape: Shape, noise: &mut Noise, device: &Device) -> Self {
-        Self {
+    fn new(setting: &Setting, noise: &mut Noise, device: &Device) -> Result<Self, gumbel::Error> {
+        let gating = Gating::new(setting.gate, setting.experts.min(2));
+        let biased = matches!(setting.balance, Balance::Bias(_));
+        Ok(Self {
             hidden: linear(INPUTS, HIDDEN, noise, device),
-            router: linear(HIDDEN, shape.experts, noise, device),
-            experts: linear(INPUTS, shape.experts, noise, device),
-        }
+            router: RouterConfig::new(HIDDEN, setting.experts, gating)
+                .with_bias(biased)
+                .init(noise, device)?,
+            experts: linear(INPUTS, setting.experts, noise, device),
+        })
     }
 
-    fn scores(&self, x: Tensor<2>) -> Tensor<2> {
-        self.router.forward(activation::relu(self.hidden.forward(x)))
+    fn input(&self, x: Tensor<2>) -> RouterInput {
+        RouterInput::new(activation::relu(self.hidden.forward(x)))
     }
 
-    fn answer(&self, x: Tensor<2>, z: Tensor<2>, shape: Shape) -> Tensor<2> {
-        (self.experts.forward(x) * z).sum_dim(1) / shape.chosen as f64
+    /// The mean of the experts of each row. SIMPLE requires what every expert would answer, for its gradient.
+    fn answer(&self, routing: &Routing, x: Tensor<2>, gate: Gate) -> Tensor<2> {
+        let (weight, bias) =
+            (self.experts.weight.val(), self.experts.bias.as_ref().expect("it has one").val());
+        let expert = |expert: usize, x: Tensor<2>| {
+            x.matmul(weight.clone().narrow(1, expert, 1)) + bias.clone().narrow(0, expert, 1).unsqueeze()
+        };
+        if gate == Gate::Simple { routing.mix_dense(x, expert) } else { routing.mix(x, expert) }
     }
 }
 
 #[allow(dead_code)] // where the test takes this file as a module
 fn main() -> Result<(), gumbel::Error> {
-    let Outcome { routed, single, balanced_load, free_load } = run(1)?;
-    println!(
-        "mean squared error  {routed:.3}  (a single expert {single:.3}, the noise {:.3})",
-        NOISE * NOISE
-    );
-    println!("variation of the load  {balanced_load:.2}  (without balancing {free_load:.2})");
+    println!("{:34} {:>18} {:>18}", "", "mean squared error", "variation of load");
+    for Row { name, error, load } in run(1)? {
+        println!("{name:34} {error:18.3} {load:18.2}");
+    }
+    println!("{:34} {:18.3}", "the noise of the targets", NOISE * NOISE);
     Ok(())
 }

@@ -26,6 +26,7 @@ mod ops;
 pub mod permutation;
 pub mod perturbed;
 pub mod quantize;
+pub mod routing;
 mod schedule;
 pub mod sparse;
 pub mod sparsity;

@@ -12,6 +12,9 @@
 //! 9. [`blocks`]: building blocks of networks, such as sorts and sparsity masks.
 //! 10. [`devices`]: which operation runs where, and what a GPU changes.
 //! 11. [`formulas`]: a table of every formula and its function.
+//! 9. [`devices`]: which operation runs where, and what a GPU changes.
+//! 10. [`formulas`]: a table of every formula and its function.
+//! 11. [`blocks`]: blocks of larger models that choose.
 
 #[doc = include_str!("trick.md")]
 pub mod trick {}
@@ -35,3 +38,5 @@ pub mod blocks {}
 pub mod devices {}
 #[doc = include_str!("formulas.md")]
 pub mod formulas {}
+#[doc = include_str!("blocks.md")]
+pub mod blocks {}

@@ -33,6 +33,7 @@ mod reinmax_cv;
 mod reinmax_rao;
 mod relax;
 mod relaxations;
+mod routing;
 mod sets;
 mod shifts;
 mod sorting;
