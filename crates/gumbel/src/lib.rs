@@ -25,6 +25,7 @@ mod ops;
 pub mod permutation;
 pub mod perturbed;
 mod schedule;
+pub mod sequence;
 pub mod sparse;
 pub mod straight_through;
 pub mod subset;

@@ -78,7 +78,7 @@ mod gumbel_softmax;
 mod local_expectation;
 mod muprop;
 mod nvil;
-mod parts;
+pub(crate) mod parts;
 mod rebar;
 mod reinforce;
 pub(crate) mod reinmax;
