@@ -233,7 +233,9 @@ impl RowFault {
     /// The same of the logits of a next token.
     fn of_next_token(self) -> &'static str {
         match self {
-            Self::AllMasked => "every logit is -inf; leave at least one token unmasked, or end the sequence before",
+            Self::AllMasked => {
+                "every logit is -inf; leave at least one token unmasked, or end the sequence before"
+            }
             _ => "a logit is NaN or +inf; expected finite numbers, or -inf to mask a token",
         }
     }

@@ -125,7 +125,12 @@ impl DistinctSequences {
     /// Values `[B, S]`, with 0 where there is no sequence.
     pub(super) fn present_only(&self, values: Tensor<2>) -> Tensor<2> {
         let shape = [self.sequences.rows().len(), self.sequences.samples()];
-        assert_eq!(values.dims(), shape, "values of shape {:?} for sequences of shape {shape:?}", values.dims());
+        assert_eq!(
+            values.dims(),
+            shape,
+            "values of shape {:?} for sequences of shape {shape:?}",
+            values.dims()
+        );
         let absent = self.sequences.present(&values.device().inner()).bool_not();
         values.mask_fill(absent, 0.0)
     }

@@ -101,13 +101,15 @@ impl DistinctSequences {
             return Err(Error::parameter("reinforce_loss", "samples", "at least 2", n));
         }
         let mut weights = vec![0.0; self.sequences().count()];
-        let mut weigh = |(place, sequence): (usize, &Sequence)| weights[place] = self.log_weight(place, sequence).exp();
+        let mut weigh =
+            |(place, sequence): (usize, &Sequence)| weights[place] = self.log_weight(place, sequence).exp();
         self.sequences().all().for_each(&mut weigh);
         for row in weights.chunks_mut(n) {
             let factor = factor(row.iter().sum());
             row.iter_mut().for_each(|weight| *weight *= factor);
         }
-        let pairs = weights.chunks(n).flat_map(|row| row.iter().flat_map(move |s| row.iter().map(move |t| s * t)));
+        let pairs =
+            weights.chunks(n).flat_map(|row| row.iter().flat_map(move |s| row.iter().map(move |t| s * t)));
         let pairs = pairs.collect();
         self.scored(weights, pairs, log_probs, losses)
     }

@@ -50,7 +50,13 @@ impl Frontier {
     pub fn new(row: usize, state: usize, samples: usize, stream: Stream) -> Self {
         let mut key = [0.0];
         noise::gumbel(stream, &mut key);
-        let root = Node { tokens: Vec::new(), log_prob: 0.0, key: key[0], stream: stream.split(0), state: Some(state) };
+        let root = Node {
+            tokens: Vec::new(),
+            log_prob: 0.0,
+            key: key[0],
+            stream: stream.split(0),
+            state: Some(state),
+        };
         Self { row, nodes: vec![root], kappa: f64::NEG_INFINITY, log_rest: f64::NEG_INFINITY, samples }
     }
 
@@ -78,7 +84,9 @@ impl Frontier {
         self.prune(&mut candidates);
         let node = |candidate: &Candidate| {
             let parent = &self.nodes[candidate.node];
-            let Some(token) = candidate.token else { return Node { tokens: parent.tokens.clone(), ..*parent } };
+            let Some(token) = candidate.token else {
+                return Node { tokens: parent.tokens.clone(), ..*parent };
+            };
             let place = expanded.iter().position(|&place| place == candidate.node).expect("it was expanded");
             let state = (!complete(parent.tokens.len() + 1, token)).then_some(first + place);
             parent.child(token, candidate.log_prob, candidate.key, state)
@@ -88,7 +96,8 @@ impl Frontier {
 
     fn kept(&self, expanded: &[usize]) -> Vec<Candidate> {
         let kept = self.nodes.iter().enumerate().filter(|(place, _)| !expanded.contains(place));
-        kept.map(|(node, kept)| Candidate { key: kept.key, log_prob: kept.log_prob, node, token: None }).collect()
+        kept.map(|(node, kept)| Candidate { key: kept.key, log_prob: kept.log_prob, node, token: None })
+            .collect()
     }
 
     /// The children of a node that can be drawn: their keys are Gumbel numbers whose largest is the node's key.
@@ -104,7 +113,8 @@ impl Frontier {
             node,
             token: Some(token),
         };
-        let children = free.iter().zip(log_p).enumerate().filter(|(_, (_, log_p))| **log_p > f64::NEG_INFINITY);
+        let children =
+            free.iter().zip(log_p).enumerate().filter(|(_, (_, log_p))| **log_p > f64::NEG_INFINITY);
         candidates.extend(children.map(child));
     }
 
@@ -123,7 +133,8 @@ impl Frontier {
 
     /// By decreasing keys. Of equal ones the first in the order of tokens comes first, whenever it was reached.
     fn order(&self, a: &Candidate, b: &Candidate) -> Ordering {
-        let tokens = |c: &'_ Candidate| self.nodes[c.node].tokens.iter().copied().chain(c.token).collect::<Vec<_>>();
+        let tokens =
+            |c: &'_ Candidate| self.nodes[c.node].tokens.iter().copied().chain(c.token).collect::<Vec<_>>();
         b.key.total_cmp(&a.key).then_with(|| tokens(a).cmp(&tokens(b)))
     }
 

@@ -96,8 +96,10 @@ impl GroupScore {
     pub const RLOO: Self = Self { advantage: Advantage::LeaveOneOut, length: LengthNormalization::Sum };
 
     /// Standardised rewards and the mean over each sequence's tokens. ε is 1e-4.
-    pub const GRPO: Self =
-        Self { advantage: Advantage::Standardized { epsilon: 1e-4 }, length: LengthNormalization::SequenceMean };
+    pub const GRPO: Self = Self {
+        advantage: Advantage::Standardized { epsilon: 1e-4 },
+        length: LengthNormalization::SequenceMean,
+    };
 
     /// Standardised rewards and the mean over the group's tokens. ε is 1e-4.
     pub const DAPO: Self =
@@ -132,7 +134,11 @@ impl GroupScore {
         let shape @ [groups, samples, length] = log_probs.dims();
         assert_eq!(shape, mask.dims(), "log_probs of shape {shape:?} for a mask of shape {:?}", mask.dims());
         let of_rewards = rewards.dims();
-        assert_eq!([groups, samples], of_rewards, "log_probs of shape {shape:?} for rewards of shape {of_rewards:?}");
+        assert_eq!(
+            [groups, samples],
+            of_rewards,
+            "log_probs of shape {shape:?} for rewards of shape {of_rewards:?}"
+        );
         let rewards = at_least_single(rewards.detach());
         let advantages = self.advantages(rewards.clone().inner())?;
         let log_probs = at_least_single(log_probs).mask_fill(mask.clone().bool_not(), 0.0);

@@ -37,6 +37,7 @@
 //!
 //! The example program `grammar` trains a recurrent policy and compares these estimates with Gumbel-Softmax.
 
+mod ancestral;
 mod distinct;
 mod estimates;
 mod frontier;

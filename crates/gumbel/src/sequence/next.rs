@@ -23,7 +23,13 @@ impl NextTokens {
     /// If there is not one row for each prefix.
     pub fn of(logits: &Tensor<2>, prefixes: &[Prefix<'_>], end: Option<usize>) -> Result<Self, Error> {
         let [rows, categories] = logits.dims();
-        assert_eq!(rows, prefixes.len(), "logits of shape {:?} for {} prefixes", logits.dims(), prefixes.len());
+        assert_eq!(
+            rows,
+            prefixes.len(),
+            "logits of shape {:?} for {} prefixes",
+            logits.dims(),
+            prefixes.len()
+        );
         if categories == 0 {
             return Err(gumbel_kernels::Error::Categories(0).into());
         }

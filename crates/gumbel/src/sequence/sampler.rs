@@ -1,12 +1,11 @@
 //! Sampling from a model that gives the logits of the next token.
 
+use super::ancestral::Ancestral;
 use super::frontier::Frontier;
-use super::next::{NextTokens, perturbed};
-use super::{DistinctSequences, Prefix, Sequence, Sequences, States};
-use crate::estimator::parts::host::argmax;
+use super::next::NextTokens;
+use super::{DistinctSequences, Prefix, Sequences, States};
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
-use gumbel_kernels::Stream;
 use std::ops::Range;
 
 /// Samples sequences from a model of the next token: independent ones, or distinct ones without replacement.
@@ -102,29 +101,17 @@ impl Sampler {
         noise: &mut Noise,
     ) -> Result<Sequences, Error> {
         at_least_one("samples", samples)?;
-        let stream = noise.fork().stream();
-        let streams: Vec<Stream> = rows.clone().flat_map(|row| sample_streams(stream, row, samples)).collect();
-        let mut drawn = vec![Sequence { tokens: Vec::new(), log_prob: 0.0 }; streams.len()];
-        let mut open: Vec<usize> = (0..drawn.len()).collect();
-        let mut states = start.select(&open.iter().map(|place| place / samples).collect::<Vec<_>>());
-        while !open.is_empty() {
-            let prefix = |&place: &usize| Prefix { row: rows.start + place / samples, tokens: &drawn[place].tokens };
-            let prefixes: Vec<Prefix<'_>> = open.iter().map(prefix).collect();
+        let mut draw = Ancestral::new(rows, samples, noise.fork().stream());
+        let mut states = start.select(&draw.rows());
+        loop {
+            let prefixes = draw.prefixes();
+            if prefixes.is_empty() {
+                return Ok(draw.finished());
+            }
             let (logits, after) = step(states, &prefixes);
             let next = NextTokens::of(&logits, &prefixes, self.end)?;
-            let mut left = Vec::new();
-            for (at, (&place, log_p)) in open.iter().zip(next.rows()).enumerate() {
-                let sequence = &mut drawn[place];
-                let stream = streams[place].split(sequence.tokens.len() as u64);
-                let token = argmax(perturbed(log_p, stream).into_iter());
-                sequence.tokens.push(token);
-                sequence.log_prob += log_p[token];
-                left.extend((!self.complete(sequence.tokens.len(), token)).then_some(at));
-            }
-            open = left.iter().map(|&at| open[at]).collect();
-            states = after.select(&left);
+            states = after.select(&draw.extend(&next, |length, token| self.complete(length, token)));
         }
-        Ok(Sequences::new(drawn.chunks(samples).map(<[_]>::to_vec).collect(), samples))
     }
 
     /// Draws S distinct sequences for each row, without replacement: the S that have the largest perturbed
@@ -151,7 +138,8 @@ impl Sampler {
     ) -> Result<DistinctSequences, Error> {
         at_least_one("samples", samples)?;
         let stream = noise.fork().stream();
-        let frontier = |(place, row): (usize, usize)| Frontier::new(row, place, samples, stream.split(row as u64));
+        let frontier =
+            |(place, row): (usize, usize)| Frontier::new(row, place, samples, stream.split(row as u64));
         let mut search = Search {
             frontiers: rows.clone().enumerate().map(frontier).collect(),
             states: start,
@@ -189,7 +177,8 @@ impl<S: States> Search<S> {
     ) -> Result<bool, Error> {
         let width = sampler.width.min(samples);
         let open: Vec<Vec<usize>> = self.frontiers.iter().map(|frontier| frontier.open(width)).collect();
-        let expanded = || self.frontiers.iter().zip(&open).flat_map(|(of, open)| open.iter().map(move |&at| (of, at)));
+        let expanded =
+            || self.frontiers.iter().zip(&open).flat_map(|(of, open)| open.iter().map(move |&at| (of, at)));
         let prefixes: Vec<Prefix<'_>> = expanded().map(|(of, at)| of.prefix(at)).collect();
         if prefixes.is_empty() {
             return Ok(false);
@@ -223,12 +212,6 @@ impl<S: States> Search<S> {
         };
         debug_assert!(places.iter().all(|&place| place < known + count));
     }
-}
-
-/// The noise of each of S samples of a row.
-fn sample_streams(stream: Stream, row: usize, samples: usize) -> impl Iterator<Item = Stream> {
-    let row = stream.split(row as u64);
-    (0..samples).map(move |sample| row.split(sample as u64))
 }
 
 fn at_least_one(parameter: &'static str, got: usize) -> Result<(), Error> {

@@ -105,7 +105,8 @@ impl Sequences {
     /// Every sequence with its place in `[B, S]`.
     pub(super) fn all(&self) -> impl Iterator<Item = (usize, &Sequence)> {
         let numbered = |(row, sequences): (usize, &'_ Vec<Sequence>)| (row * self.samples, sequences.len());
-        let places = self.rows.iter().enumerate().map(numbered).flat_map(|(first, count)| first..first + count);
+        let places =
+            self.rows.iter().enumerate().map(numbered).flat_map(|(first, count)| first..first + count);
         places.zip(self.rows.iter().flatten())
     }
 

@@ -2,7 +2,7 @@
 
 use super::next::NextTokens;
 use super::states::indices;
-use super::{Prefix, Sequences, States};
+use super::{Prefix, Sequence, Sequences, States};
 use crate::Error;
 use crate::tensor::at_least_single;
 use burn::tensor::{Int, Tensor, activation};
@@ -46,36 +46,74 @@ pub fn token_log_probs<S: States>(
 ) -> Result<Tensor<3>, Error> {
     let counts = (rows.len(), sequences.rows().len());
     assert_eq!(counts.0, counts.1, "{} rows for sequences of {} rows", counts.0, counts.1);
-    let all: Vec<_> = sequences.all().collect();
-    if all.is_empty() {
-        return Err(Error::parameter("token_log_probs", "sequences", "at least 1", 0));
-    }
-    let row = |place: usize| place / sequences.samples();
-    let [.., length] = sequences.shape();
-    let mut states = start.select(&all.iter().map(|&(place, _)| row(place)).collect::<Vec<_>>());
-    let mut open: Vec<usize> = (0..all.len()).collect();
-    let (mut pieces, mut found) = (Vec::new(), vec![0; sequences.count() * length]);
-    let mut count = 1;
-    for at in 0..length {
-        let tokens = |&of: &usize| &all[of].1.tokens;
-        let prefix = |of: &usize| Prefix { row: rows.start + row(all[*of].0), tokens: &tokens(of)[..at] };
-        let prefixes: Vec<Prefix<'_>> = open.iter().map(prefix).collect();
+    let mut reading = Reading::new(sequences, rows.start)?;
+    let mut states = start.select(&reading.rows());
+    for at in 0..sequences.length() {
+        let prefixes = reading.prefixes(at);
         let (logits, after) = step(states, &prefixes);
         NextTokens::of(&logits, &prefixes, None)?;
-        pieces.push(picked(logits, &open.iter().map(|of| tokens(of)[at]).collect::<Vec<_>>()));
-        for &of in &open {
-            found[all[of].0 * length + at] = count;
-            count += 1;
-        }
-        let left: Vec<usize> = (0..open.len()).filter(|&of| tokens(&open[of]).len() > at + 1).collect();
-        open = left.iter().map(|&of| open[of]).collect();
-        states = after.select(&left);
+        states = after.select(&reading.read(at, logits));
     }
-    // What is absent is the first of all numbers, a zero.
-    pieces.insert(0, pieces[0].clone().narrow(0, 0, 1).zeros_like());
-    let flat = Tensor::cat(pieces, 0);
-    let places = indices(&found, &flat);
-    Ok(flat.select(0, places).reshape(sequences.shape()))
+    Ok(reading.finished())
+}
+
+/// Sequences, as far as they have been read.
+struct Reading<'a> {
+    sequences: &'a Sequences,
+    first: usize,
+    /// Those with tokens left, with their places in `[B, S]`.
+    open: Vec<(usize, &'a Sequence)>,
+    /// The log-probabilities of all tokens that have been read.
+    pieces: Vec<Tensor<1>>,
+    /// Where they are in that list, `[B, S, L]`. The first is a zero, for what is absent.
+    found: Vec<usize>,
+    count: usize,
+}
+
+impl<'a> Reading<'a> {
+    fn new(sequences: &'a Sequences, first: usize) -> Result<Self, Error> {
+        let open: Vec<_> = sequences.all().collect();
+        if open.is_empty() {
+            return Err(Error::parameter("token_log_probs", "sequences", "at least 1", 0));
+        }
+        let found = vec![0; sequences.count() * sequences.length()];
+        Ok(Self { sequences, first, open, pieces: Vec::new(), found, count: 1 })
+    }
+
+    /// The row of each open sequence, counted from 0.
+    fn rows(&self) -> Vec<usize> {
+        self.open.iter().map(|(place, _)| place / self.sequences.samples()).collect()
+    }
+
+    /// The first tokens of the open sequences, as many as `length`.
+    fn prefixes(&self, length: usize) -> Vec<Prefix<'a>> {
+        let prefixes = self.rows().into_iter().zip(&self.open);
+        prefixes
+            .map(|(row, (_, of))| Prefix { row: self.first + row, tokens: &of.tokens[..length] })
+            .collect()
+    }
+
+    /// Takes the log-probability of token number `at` of each open sequence. Returns which of them stay open.
+    fn read(&mut self, at: usize, logits: Tensor<2>) -> Vec<usize> {
+        let tokens: Vec<usize> = self.open.iter().map(|(_, sequence)| sequence.tokens[at]).collect();
+        self.pieces.push(picked(logits, &tokens));
+        let length = self.sequences.length();
+        for (place, _) in &self.open {
+            self.found[place * length + at] = self.count;
+            self.count += 1;
+        }
+        let left =
+            (0..self.open.len()).filter(|&of| self.open[of].1.tokens.len() > at + 1).collect::<Vec<_>>();
+        self.open = left.iter().map(|&of| self.open[of]).collect();
+        left
+    }
+
+    fn finished(mut self) -> Tensor<3> {
+        self.pieces.insert(0, self.pieces[0].clone().narrow(0, 0, 1).zeros_like());
+        let flat = Tensor::cat(self.pieces, 0);
+        let places = indices(&self.found, &flat);
+        flat.select(0, places).reshape(self.sequences.shape())
+    }
 }
 
 /// The log-probability of one token in each row of logits, `[N, K]` to `[N]`.

@@ -15,7 +15,10 @@ fn score(tokens: &[usize]) -> Vec<f64> {
     for (at, &token) in tokens.iter().enumerate() {
         let prefix = PREFIXES.iter().position(|prefix| *prefix == &tokens[..at]).expect("a prefix");
         let slots = &mut score[prefix * TOKENS..][..TOKENS];
-        slots.iter_mut().zip(log_softmax(logits(&tokens[..at]))).for_each(|(slot, log_p)| *slot -= log_p.exp());
+        slots
+            .iter_mut()
+            .zip(log_softmax(logits(&tokens[..at])))
+            .for_each(|(slot, log_p)| *slot -= log_p.exp());
         slots[token] += 1.0;
     }
     score
@@ -28,13 +31,17 @@ fn exact_gradient() -> Vec<f64> {
     })
 }
 
-type Loss = fn(&DistinctSequences, Tensor<2>, Tensor<2>) -> Result<Tensor<1>, gumbel::Error>;
+pub type Loss = fn(&DistinctSequences, Tensor<2>, Tensor<2>) -> Result<Tensor<1>, gumbel::Error>;
 const UNORDERED: Loss = DistinctSequences::unordered_set_loss;
 const REINFORCE: Loss = DistinctSequences::reinforce_loss;
 const NORMALIZED: Loss = DistinctSequences::normalized_reinforce_loss;
 
 /// The values of an estimate, and its gradients for the parameters, row by row.
-fn estimated(drawn: &DistinctSequences, loss: Loss, f: impl Fn(&[usize]) -> f64) -> (Vec<f64>, Vec<Vec<f64>>) {
+fn estimated(
+    drawn: &DistinctSequences,
+    loss: Loss,
+    f: impl Fn(&[usize]) -> f64,
+) -> (Vec<f64>, Vec<Vec<f64>>) {
     let n = drawn.sequences().samples();
     let shape = [drawn.sequences().rows().len(), n];
     let log_probs = double(vec![-1.0; shape[0] * n], shape).require_grad();
@@ -114,10 +121,12 @@ fn a_constant_has_no_gradient_at_all() {
 fn the_parameters_of_f_get_the_gradient_of_the_value() {
     let drawn = distinct(20, 3, 42);
     let scale = double(vec![1.0], [1, 1]).require_grad();
-    let values = drawn.sequences().map(&Device::flex(), |sequence| f(&sequence.tokens)).cast(DType::F64).autodiff();
+    let values =
+        drawn.sequences().map(&Device::flex(), |sequence| f(&sequence.tokens)).cast(DType::F64).autodiff();
     let log_probs = Tensor::<2>::zeros([20, 3], (&Device::flex(), DType::F64));
     for loss in [UNORDERED, REINFORCE, NORMALIZED] {
-        let loss = loss(&drawn, log_probs.clone(), values.clone() * scale.clone()).expect("a supported problem");
+        let loss =
+            loss(&drawn, log_probs.clone(), values.clone() * scale.clone()).expect("a supported problem");
         let value: f64 = numbers(loss.clone()).iter().sum();
         let slope = numbers(scale.grad(&loss.sum().backward()).expect("a gradient"))[0];
         assert!((slope / value - 1.0).abs() < 1e-12, "{slope} for {value}");
@@ -150,7 +159,8 @@ fn independent_tokens_give_the_estimate_of_the_unordered_set() {
     let z: Tensor<4> = drawn.sequences().tokens(&Device::flex()).one_hot::<4>(CATEGORIES).float();
     let z = z.cast(DType::F64).swap_dims(0, 1).autodiff();
     let log_probs = log_probs.sum_dim(2).squeeze_dim(2);
-    let loss = drawn.unordered_set_loss(log_probs, loss_of(z.clone()).swap_dims(0, 1)).expect("a supported problem");
+    let loss =
+        drawn.unordered_set_loss(log_probs, loss_of(z.clone()).swap_dims(0, 1)).expect("a supported problem");
     let objective = Objective::mean(|sample: &Sample| loss_of(sample.z.clone()));
     let set = UnorderedSet::new(samples).expect("samples").with_samples(right.clone(), &objective, z);
     let set = set.expect("a supported problem").loss;
@@ -167,9 +177,15 @@ fn read_again_sequences_have_their_log_probabilities_and_scores() {
     let table: Vec<f64> = PREFIXES.iter().flat_map(|prefix| logits(prefix)).collect();
     let theta = double(table, [PREFIXES.len(), TOKENS]).require_grad();
     let step = |(), prefixes: &[Prefix<'_>]| {
-        let place = |prefix: &Prefix<'_>| PREFIXES.iter().position(|known| *known == prefix.tokens).expect("known");
+        let place =
+            |prefix: &Prefix<'_>| PREFIXES.iter().position(|known| *known == prefix.tokens).expect("known");
         let at: Vec<i64> = prefixes.iter().map(|prefix| place(prefix) as i64).collect();
-        (theta.clone().select(0, Tensor::from_data(TensorData::new(at, [prefixes.len()]), &theta.device())), ())
+        (
+            theta
+                .clone()
+                .select(0, Tensor::from_data(TensorData::new(at, [prefixes.len()]), &theta.device())),
+            (),
+        )
     };
     let drawn = sampler().distinct(7..9, 13, (), step, &mut Noise::from_seed(44)).expect("valid");
     let log_probs = token_log_probs(drawn.sequences(), 7..9, (), step).expect("valid");

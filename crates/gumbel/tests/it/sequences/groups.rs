@@ -21,7 +21,8 @@ fn exact() -> [f64; 2] {
     let slope = |tokens: &[usize], parameter: usize| {
         (0..tokens.len()).map(|at| score(&tokens[..at], tokens[at])[parameter]).sum::<f64>()
     };
-    let total = |parameter| all().iter().map(|(s, log_p)| log_p.exp() * reward(s) * slope(s, parameter)).sum();
+    let total =
+        |parameter| all().iter().map(|(s, log_p)| log_p.exp() * reward(s) * slope(s, parameter)).sum();
     [0, 1].map(total)
 }
 
@@ -75,7 +76,9 @@ fn the_mean_of_rloo_is_the_gradient_and_centred_forms_are_a_multiple() {
         let s = samples as f64;
         let centred = with(Advantage::Centred, LengthNormalization::Sum);
         let constant = GroupScore::dr_grpo(7);
-        for (form, factor) in [(GroupScore::RLOO, 1.0), (centred, (s - 1.0) / s), (constant, (s - 1.0) / (7.0 * s))] {
+        for (form, factor) in
+            [(GroupScore::RLOO, 1.0), (centred, (s - 1.0) / s), (constant, (s - 1.0) / (7.0 * s))]
+        {
             let (slopes, value) = mean(form, samples);
             for (slope, exact) in slopes.into_iter().zip(exact()) {
                 assert!((slope - factor * exact).abs() < 1e-12, "{form:?}: {slope} for {factor} × {exact}");
@@ -116,7 +119,8 @@ fn a_deviation_weighs_prompts_that_are_nearly_always_wrong_more() {
         let samples = 8;
         let groups: Vec<Vec<f64>> =
             (0..256).map(|bits| (0..samples).map(|s| f64::from(bits >> s & 1)).collect()).collect();
-        let weight = |group: &Vec<f64>| group.iter().map(|bit| if *bit == 1.0 { p } else { 1.0 - p }).product::<f64>();
+        let weight =
+            |group: &Vec<f64>| group.iter().map(|bit| if *bit == 1.0 { p } else { 1.0 - p }).product::<f64>();
         let log_probs = double(vec![-1.0; 2048], [256, samples, 1]).require_grad();
         let all = Tensor::<3>::ones([256, samples, 1], &Device::flex()).greater_elem(0.5);
         let rewards = double(groups.concat(), [256, samples]);
@@ -133,14 +137,19 @@ fn a_deviation_weighs_prompts_that_are_nearly_always_wrong_more() {
     let ratio = |p: f64| slope(GroupScore::GRPO, p) / (p * (1.0 - p));
     // From sums over binomial counts in Python.
     for (p, expected) in [(0.02, 2.406), (0.05, 2.313), (0.2, 1.970), (0.5, 1.735)] {
-        assert!((ratio(p) - expected).abs() < 1e-3, "{} times the gradient at p = {p}, not {expected}", ratio(p));
+        assert!(
+            (ratio(p) - expected).abs() < 1e-3,
+            "{} times the gradient at p = {p}, not {expected}",
+            ratio(p)
+        );
     }
 }
 
 #[test]
 fn tokens_are_weighed_by_the_named_lengths() {
     // Lengths 3 and 1, rewards 2 and 1: the advantages of RLOO are 1 and −1.
-    let mask = Tensor::<3>::from_floats([[[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]], &Device::flex()).greater_elem(0.5);
+    let mask =
+        Tensor::<3>::from_floats([[[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]], &Device::flex()).greater_elem(0.5);
     let rewards = double(vec![2.0, 1.0], [1, 2]);
     for (length, [long, short]) in [
         (LengthNormalization::Sum, [1.0 / 2.0; 2]),
@@ -153,7 +162,10 @@ fn tokens_are_weighed_by_the_named_lengths() {
         let loss = form.loss(log_probs.clone(), mask.clone(), rewards.clone()).expect("valid");
         let slopes = numbers(log_probs.grad(&loss.sum().backward()).expect("a gradient"));
         let expected = [-long, -long, -long, short, 0.0, 0.0];
-        slopes.iter().zip(expected).for_each(|(a, b)| assert!((a - b).abs() < 1e-15, "{length:?}: {slopes:?}"));
+        slopes
+            .iter()
+            .zip(expected)
+            .for_each(|(a, b)| assert!((a - b).abs() < 1e-15, "{length:?}: {slopes:?}"));
     }
 }
 

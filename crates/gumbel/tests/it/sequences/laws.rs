@@ -23,9 +23,11 @@ fn the_tree_has_the_sequences_that_it_should() {
 
 #[test]
 fn independent_sequences_and_the_first_distinct_one_have_the_models_law() {
-    let independent = sampler().independent(0..ROWS / 2, 2, (), step, &mut Noise::from_seed(1)).expect("valid");
+    let independent =
+        sampler().independent(0..ROWS / 2, 2, (), step, &mut Noise::from_seed(1)).expect("valid");
     let known = all();
-    let place = |tokens: &Vec<usize>| known.iter().position(|(known, _)| known == tokens).expect("a sequence");
+    let place =
+        |tokens: &Vec<usize>| known.iter().position(|(known, _)| known == tokens).expect("a sequence");
     let pairs = independent.rows().iter().map(|row| place(&row[0].tokens) * 11 + place(&row[1].tokens));
     let p = probabilities();
     let product: Vec<f64> = p.iter().flat_map(|a| p.iter().map(move |b| a * b)).collect();
@@ -67,7 +69,9 @@ fn inclusion_probabilities_are_exact() {
 #[test]
 fn sequences_are_distinct_ordered_and_exact() {
     let drawn = distinct(2000, 4, 5);
-    for ((row, perturbed), kappa) in drawn.sequences().rows().iter().zip(drawn.perturbed_log_probs()).zip(drawn.kappa()) {
+    for ((row, perturbed), kappa) in
+        drawn.sequences().rows().iter().zip(drawn.perturbed_log_probs()).zip(drawn.kappa())
+    {
         for (at, sequence) in row.iter().enumerate() {
             assert!(!row[..at].contains(sequence), "{sequence:?} twice");
             assert!((sequence.log_prob - all()[place(&sequence.tokens)].1).abs() < 1e-12);
@@ -86,7 +90,8 @@ fn perturbed_log_probabilities_are_gumbel_numbers_given_the_larger_ones() {
         let data = TensorData::new(values, [100_000]);
         Tensor::<1>::from_data(data, (&Device::flex(), DType::F64))
     };
-    let keys = |at: usize| drawn_rows.perturbed_log_probs().iter().map(move |keys| keys[at]).collect::<Vec<f64>>();
+    let keys =
+        |at: usize| drawn_rows.perturbed_log_probs().iter().map(move |keys| keys[at]).collect::<Vec<f64>>();
     let left = |count: usize| {
         let log_rest = drawn_rows.sequences().rows().iter().map(move |row| {
             (-row[..count].iter().map(|sequence| sequence.log_prob.exp()).sum::<f64>()).ln_1p()
@@ -100,7 +105,9 @@ fn perturbed_log_probabilities_are_gumbel_numbers_given_the_larger_ones() {
     let kappa = TruncatedGumbel::new(host(drawn_rows.log_rest().to_vec()), host(keys(2))).expect("finite");
     let kappa = kappa.log_cdf(host(drawn_rows.kappa().to_vec()));
     let ranks = |log_cdf: Tensor<1>| log_cdf.exp().into_data().iter::<f64>().collect::<Vec<f64>>();
-    for (name, ranks) in [("first", first), ("second", ranks(second)), ("third", ranks(third)), ("κ", ranks(kappa))] {
+    for (name, ranks) in
+        [("first", first), ("second", ranks(second)), ("third", ranks(third)), ("κ", ranks(kappa))]
+    {
         let cells = counted(50, ranks.iter().map(|rank| ((rank * 50.0) as usize).min(49)));
         let deviate = chi_square_deviate(&cells, &[0.02; 50]);
         assert!(deviate.abs() < 4.0, "{name}: {deviate}");
@@ -115,9 +122,14 @@ fn neither_width_nor_number_nor_division_changes_a_sequence() {
         let other = sampler.distinct(0..50, 6, (), step, &mut Noise::from_seed(7)).expect("valid");
         assert_eq!(other.sequences(), whole.sequences(), "width {width}");
         assert_eq!(other.kappa(), whole.kappa(), "width {width}");
-        let error = other.log_rest().iter().zip(whole.log_rest()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let error =
+            other.log_rest().iter().zip(whole.log_rest()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(error < 1e-12, "width {width}: {error}");
-        let fewer = if width == 1 { other.prefixes() < whole.prefixes() } else { other.prefixes() <= whole.prefixes() };
+        let fewer = if width == 1 {
+            other.prefixes() < whole.prefixes()
+        } else {
+            other.prefixes() <= whole.prefixes()
+        };
         assert!(fewer && other.calls() >= whole.calls(), "width {width}: {} prefixes", other.prefixes());
     }
     let fewer = distinct(50, 4, 7);
@@ -128,7 +140,8 @@ fn neither_width_nor_number_nor_division_changes_a_sequence() {
     assert!(fewer.kappa().iter().zip(kappa).all(|(a, b)| *a == b), "κ is the next key");
     let part = sampler().distinct(20..50, 6, (), step, &mut Noise::from_seed(7)).expect("valid");
     assert_eq!(part.sequences().rows(), &whole.sequences().rows()[20..]);
-    let independent = |rows| sampler().independent(rows, 3, (), step, &mut Noise::from_seed(7)).expect("valid");
+    let independent =
+        |rows| sampler().independent(rows, 3, (), step, &mut Noise::from_seed(7)).expect("valid");
     assert_eq!(independent(20..50).rows(), &independent(0..50).rows()[20..]);
 }
 
@@ -147,7 +160,8 @@ fn states_follow_their_prefixes() {
             assert_eq!(*sum, prefix.row as f64 * 100.0 + before.iter().sum::<usize>() as f64);
         }
         let last: Vec<f64> = prefixes.iter().map(|prefix| prefix.last().unwrap_or(0) as f64).collect();
-        let last = Tensor::from_data(TensorData::new(last, [prefixes.len(), 1]), (&Device::flex(), DType::F64));
+        let last =
+            Tensor::from_data(TensorData::new(last, [prefixes.len(), 1]), (&Device::flex(), DType::F64));
         let after = states.0.into_iter().zip(prefixes).map(read).collect();
         (step((), prefixes).0, (after, states.1 + last))
     };
@@ -158,12 +172,14 @@ fn states_follow_their_prefixes() {
     };
     for width in [1, 2, 7] {
         let sampler = sampler().with_width(width).expect("a width");
-        let drawn = sampler.distinct(3..23, 7, start(3..23), reading, &mut Noise::from_seed(8)).expect("valid");
+        let drawn =
+            sampler.distinct(3..23, 7, start(3..23), reading, &mut Noise::from_seed(8)).expect("valid");
         let plain = sampler.distinct(3..23, 7, (), step, &mut Noise::from_seed(8)).expect("valid");
         assert_eq!(drawn.sequences(), plain.sequences());
         assert_eq!(drawn.calls() == LENGTH, width == 7);
     }
-    let drawn = sampler().independent(3..23, 4, start(3..23), reading, &mut Noise::from_seed(8)).expect("valid");
+    let drawn =
+        sampler().independent(3..23, 4, start(3..23), reading, &mut Noise::from_seed(8)).expect("valid");
     let plain = sampler().independent(3..23, 4, (), step, &mut Noise::from_seed(8)).expect("valid");
     assert_eq!(drawn, plain);
     assert_eq!(vec![1, 2].join(vec![3]), [1, 2, 3]);

@@ -6,6 +6,7 @@
 mod gradients;
 mod groups;
 mod laws;
+mod reference;
 mod refusals;
 mod weights;
 

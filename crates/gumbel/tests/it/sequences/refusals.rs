@@ -6,7 +6,8 @@ use gumbel::{Error, RowFault};
 
 fn constant(logits: [f64; 2]) -> impl Fn((), &[Prefix<'_>]) -> (Tensor<2>, ()) + Copy {
     move |(), prefixes: &[Prefix<'_>]| {
-        let bad = |prefix: &Prefix<'_>| if prefix.tokens == [0, 0] && prefix.row == 4 { logits } else { [0.0; 2] };
+        let bad =
+            |prefix: &Prefix<'_>| if prefix.tokens == [0, 0] && prefix.row == 4 { logits } else { [0.0; 2] };
         let data: Vec<f64> = prefixes.iter().flat_map(bad).collect();
         (Tensor::from_data(TensorData::new(data, [prefixes.len(), 2]), &Device::flex()), ())
     }
@@ -69,12 +70,16 @@ fn groups_refuse_what_has_no_estimate() {
     assert!(matches!(error, Error::Element { parameter: "log-probabilities", .. }), "{error}");
     let nothing = GroupScore::RLOO.loss(bad, mask.clone().bool_not(), rewards.clone());
     assert_eq!(nothing.expect("all is masked").into_scalar::<f32>(), 0.0);
-    let error = GroupScore::GRPO.loss(log_probs.clone(), mask.clone(), rewards.clone() + f32::NAN).unwrap_err();
+    let error =
+        GroupScore::GRPO.loss(log_probs.clone(), mask.clone(), rewards.clone() + f32::NAN).unwrap_err();
     assert!(matches!(error, Error::Element { parameter: "rewards", .. }), "{error}");
     let error = GroupScore::dr_grpo(0).loss(log_probs, mask, rewards.clone()).unwrap_err();
     assert!(matches!(error, Error::Parameter { parameter: "the constant length", .. }), "{error}");
     let single = rewards.narrow(1, 0, 1);
-    assert!(matches!(GroupScore::RLOO.advantages(single), Err(Error::Parameter { parameter: "samples", .. })));
+    assert!(matches!(
+        GroupScore::RLOO.advantages(single),
+        Err(Error::Parameter { parameter: "samples", .. })
+    ));
 }
 
 #[test]

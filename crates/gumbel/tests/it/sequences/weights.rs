@@ -21,7 +21,10 @@ fn weighted_sums_are_unbiased_and_normalized_ones_are_not() {
         let normalized = numbers(drawn.normalized_expectation(values(&drawn)));
         let bias = z_score(&normalized, exact_mean());
         assert!((samples == 1) == (bias.abs() < 4.0), "{samples} samples, normalised: {bias}");
-        assert!(samples == 1 || samples == 6 || mean_of(&normalized).1 < mean_of(&unbiased).1, "{samples} samples");
+        assert!(
+            samples == 1 || samples == 6 || mean_of(&normalized).1 < mean_of(&unbiased).1,
+            "{samples} samples"
+        );
     }
 }
 
@@ -48,7 +51,8 @@ fn what_is_left_is_one_minus_the_sample() {
 #[test]
 fn a_value_that_is_not_there_does_not_matter() {
     let drawn = distinct(3, 12, 22);
-    let absent = drawn.sequences().mask(&Device::flex()).float().sum_dim(2).squeeze_dim::<2>(2).equal_elem(0.0);
+    let absent =
+        drawn.sequences().mask(&Device::flex()).float().sum_dim(2).squeeze_dim::<2>(2).equal_elem(0.0);
     assert_eq!(absent.clone().float().sum().into_scalar::<f32>(), 3.0);
     let spoiled = values(&drawn).mask_fill(absent, f32::NAN);
     assert_eq!(numbers(drawn.expectation(spoiled)), numbers(drawn.expectation(values(&drawn))));
