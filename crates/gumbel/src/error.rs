@@ -28,6 +28,16 @@ pub enum Error {
         /// What is wrong with it.
         fault: RowFault,
     },
+    /// Logits of the next token that cannot be normalised.
+    #[error("the next token of row {row} after {}: {}", after_tokens(prefix), fault.of_next_token())]
+    NextToken {
+        /// The row of the sequence.
+        row: usize,
+        /// The tokens before.
+        prefix: Vec<usize>,
+        /// What is wrong with the logits.
+        fault: RowFault,
+    },
     /// A device failed.
     #[error("the device failed: {0}")]
     Device(String),
@@ -215,6 +225,18 @@ impl RowFault {
                 "row {row} of the points is not in the support: it has NaN or +inf, or nothing but -inf; expected \
                  finite numbers at unmasked categories"
             ),
+        }
+    }
+}
+
+impl RowFault {
+    /// The same of the logits of a next token.
+    fn of_next_token(self) -> &'static str {
+        match self {
+            Self::AllMasked => {
+                "every logit is -inf; leave at least one token unmasked, or end the sequence before"
+            }
+            _ => "a logit is NaN or +inf; expected finite numbers, or -inf to mask a token",
         }
     }
 }
@@ -436,6 +458,11 @@ impl Error {
         self
     }
 
+    /// Logits after a prefix that cannot be normalised.
+    pub(crate) fn next_token(row: usize, prefix: &[usize], fault: RowFault) -> Self {
+        Self::NextToken { row, prefix: prefix.to_vec(), fault }
+    }
+
     /// The element of `all` that is displayed as `name`.
     pub(crate) fn find<T: Copy + Display>(kind: &'static str, name: &str, all: &[T]) -> Result<T, Self> {
         let known: Vec<String> = all.iter().map(T::to_string).collect();
@@ -458,6 +485,10 @@ fn remedy(nearest: &Option<String>, known: &[String]) -> String {
         Some(nearest) => format!("did you mean '{nearest}'?"),
         None => format!("expected one of: {}", known.join(", ")),
     }
+}
+
+fn after_tokens(prefix: &[usize]) -> String {
+    if prefix.is_empty() { "the start".into() } else { excerpt(&format!("the tokens {prefix:?}")) }
 }
 
 fn after_semicolon(remedy: &Option<&'static str>) -> String {

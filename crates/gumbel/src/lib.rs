@@ -28,6 +28,7 @@ pub mod perturbed;
 pub mod quantize;
 pub mod routing;
 mod schedule;
+pub mod sequence;
 pub mod sparse;
 pub mod sparsity;
 pub mod straight_through;

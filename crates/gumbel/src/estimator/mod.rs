@@ -80,7 +80,7 @@ mod local_expectation;
 mod muprop;
 mod nvil;
 pub(crate) mod optimal_straight_through;
-mod parts;
+pub(crate) mod parts;
 mod rebar;
 mod redge;
 mod reinforce;

@@ -2,9 +2,10 @@ use super::contract::{
     Entry, Estimate, Estimator, Evaluation, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
     prepared,
 };
-use super::parts::host::{self, LogProbs, log_sum_exp};
+use super::parts::host::{self, LogProbs};
 use super::parts::joint::{Rest, distinct};
 use super::parts::pairwise;
+use super::parts::set::UnorderedLaw;
 use crate::tensor::numbers;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
@@ -109,10 +110,7 @@ impl UnorderedSet {
 struct Set {
     /// The state of each sample; `None` for a repeat.
     places: Vec<Option<usize>>,
-    log_prob: Vec<f64>,
-    /// For each subset, as bits: the log-probability that sampling without replacement draws the others of the set next,
-    /// once the subset is drawn.
-    log_completion: Vec<f64>,
+    law: UnorderedLaw,
 }
 
 impl Set {
@@ -129,30 +127,13 @@ impl Set {
         };
         let places = states.iter().enumerate().map(admit).collect();
         let rest = Rest::without(log_p, categories, states).log_prob;
-        Self { places, log_completion: completions(&log_prob, rest), log_prob }
+        Self { places, law: UnorderedLaw::new(log_prob, rest) }
     }
 
-    /// The weight of these samples: the product of their probabilities and P(the others come next, without these) / P(S).
+    /// The weight of these samples: see [`UnorderedLaw::share`].
     fn share<const N: usize>(&self, samples: [usize; N]) -> f64 {
-        let places = samples.map(|s| self.places[s]);
-        let taken = places.iter().flatten().fold(0, |taken, place| taken | 1 << place);
-        let log_p: f64 = places.iter().flatten().map(|&place| self.log_prob[place]).sum();
-        let repeated = places.contains(&None);
-        if repeated { 0.0 } else { (log_p + self.log_completion[taken] - self.log_completion[0]).exp() }
+        self.law.share(samples.map(|s| self.places[s]))
     }
-}
-
-/// From the complete set down to the empty one.
-fn completions(log_prob: &[f64], rest: f64) -> Vec<f64> {
-    let all = (1 << log_prob.len()) - 1;
-    let mut log_completion = vec![0.0; all + 1];
-    for taken in (0..all).rev() {
-        let left = (0..log_prob.len()).filter(|i| taken >> i & 1 == 0);
-        let next = left.clone().map(|i| log_prob[i] + log_completion[taken | 1 << i]);
-        let remaining = left.map(|i| log_prob[i]).chain([rest]);
-        log_completion[taken] = log_sum_exp(next) - log_sum_exp(remaining);
-    }
-    log_completion
 }
 
 impl Estimator for UnorderedSet {

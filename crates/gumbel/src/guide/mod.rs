@@ -15,6 +15,9 @@
 //! 9. [`devices`]: which operation runs where, and what a GPU changes.
 //! 10. [`formulas`]: a table of every formula and its function.
 //! 11. [`blocks`]: blocks of larger models that choose.
+//! 9. [`blocks`]: building blocks for larger models, and which one when.
+//! 10. [`devices`]: which operation runs where, and what a GPU changes.
+//! 11. [`formulas`]: a table of every formula and its function.
 
 #[doc = include_str!("trick.md")]
 pub mod trick {}

@@ -40,7 +40,7 @@ impl LogProbs {
 }
 
 /// `ln Σ exp`; `-inf` if there is nothing to add.
-pub(in super::super) fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
+pub(crate) fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
     if largest == f64::NEG_INFINITY {
         return largest;
@@ -49,7 +49,7 @@ pub(in super::super) fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -
 }
 
 /// The place of the largest value, the first of several.
-pub(in super::super) fn argmax(values: impl Iterator<Item = f64>) -> usize {
+pub(crate) fn argmax(values: impl Iterator<Item = f64>) -> usize {
     let largest = |best: (usize, f64), one: (usize, f64)| if one.1 > best.1 { one } else { best };
     values.enumerate().fold((0, f64::NEG_INFINITY), largest).0
 }

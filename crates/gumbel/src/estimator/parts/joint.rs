@@ -5,6 +5,7 @@
 //! prefixes.
 
 use super::host::{argmax, log_sum_exp};
+use super::truncated::below;
 
 /// A category for each of a row's latents, or of the first of them.
 #[derive(Clone, Debug)]
@@ -44,13 +45,6 @@ pub(in super::super) fn distinct(
         let largest = free.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         free.into_iter().map(|key| below(key, largest, state.key)).collect()
     })
-}
-
-/// The Gumbel `key` as it is when the largest of its family is `bound` where it was `largest`:
-/// `−ln(e^−bound − e^−largest + e^−key)`.
-fn below(key: f64, largest: f64, bound: f64) -> f64 {
-    let gap = bound - key + (-(key - largest).exp()).ln_1p();
-    bound - gap.max(0.0) - (-gap.abs()).exp().ln_1p()
 }
 
 /// Extends states latent by latent, keeping those with the `count` largest keys.
