@@ -60,6 +60,19 @@ pub enum Error {
     #[error("the size of a subset must be at least 1, got 0")]
     EmptySubset,
 
+    /// A number is NaN or infinite where it must be finite.
+    #[error("the {what} at row {row}, column {column} is {value}; expected a finite number")]
+    NotFinite {
+        /// What the number is of: a point or a code.
+        what: &'static str,
+        /// Its row.
+        row: usize,
+        /// Its place in the row.
+        column: usize,
+        /// What it is.
+        value: f64,
+    },
+
     /// A graph of fewer than two nodes, which has no edge.
     #[error("a graph must have at least 2 nodes, got {0}")]
     TooFewNodes(usize),

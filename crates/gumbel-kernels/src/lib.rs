@@ -24,6 +24,7 @@
 //! | [`subset`] | subsets of a fixed size: partition function, marginals, exact and relaxed samples | yes |
 //! | [`assignment`] | the best permutation of a square matrix | |
 //! | [`log_sinkhorn`] | its relaxation, a nearly doubly stochastic matrix | yes |
+//! | [`nearest`] | the nearest of K codes to each point, and its squared distance | |
 //! | [`tree`] | spanning trees: partition function, marginals, the maximum spanning tree | yes |
 //! | [`adam_step`] | one step of the optimiser Adam | |
 //!
@@ -34,6 +35,7 @@ mod activation;
 mod adam;
 mod distribution;
 mod error;
+mod nearest;
 mod number;
 mod parallel;
 mod permutation;
@@ -53,6 +55,7 @@ pub use distribution::{
     concrete_log_prob_vjp, exp_concrete_log_prob, exp_concrete_log_prob_vjp,
 };
 pub use error::{Error, check_temperature};
+pub use nearest::nearest;
 pub use number::logit::Logit;
 pub use number::real::Real;
 pub use parallel::level::{Level, UnknownLevel};

@@ -24,6 +24,7 @@ mod noise;
 mod ops;
 pub mod permutation;
 pub mod perturbed;
+pub mod quantize;
 mod schedule;
 pub mod sparse;
 pub mod straight_through;

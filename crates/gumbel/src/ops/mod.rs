@@ -246,6 +246,19 @@ pub(crate) fn categorical_kl<const D: usize>(
     Ok(portable::categorical_kl(log_probs))
 }
 
+/// For each point the nearest code, of equally near ones the first, and the squared distance; without a gradient. Both in
+/// the same type, single or double precision. `[N, W]` and `[K, W]` to `[N]` and `[N]`.
+///
+/// # Errors
+/// A number that is NaN or infinite; no code.
+pub(crate) fn nearest(points: Tensor<2>, codes: Tensor<2>) -> Result<(Tensor<1, Int>, Tensor<1>), Error> {
+    let (points, codes) = (points.inner(), codes.inner());
+    match (Place::of(&points), Place::of(&codes)) {
+        (Place::Flex, Place::Flex) => flex::nearest(&points, &codes),
+        _ => portable::nearest(&points, &codes),
+    }
+}
+
 /// α-entmax of logits in single or double precision. The projection itself runs on the host for every backend.
 pub(crate) fn entmax<const D: usize>(logits: Tensor<D>, alpha: f64, tau: f64) -> Result<Tensor<D>, Error> {
     match Place::of(&logits) {

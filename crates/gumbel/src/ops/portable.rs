@@ -2,7 +2,9 @@
 
 use super::host::{self, LogSinkhorn};
 use super::kind::{Form, NoiseKind};
-use crate::tensor::{Flags, attach, broadcast, centred, masked, not_negative, one_hot_argmax, over};
+use crate::tensor::{
+    Flags, attach, broadcast, centred, first_where, masked, not_negative, one_hot_argmax, over,
+};
 use crate::{Error, RowFault};
 use burn::tensor::{Bool, DType, Int, Tensor, TensorData, activation};
 use gumbel_kernels::{self as kernels, Stream};
@@ -109,6 +111,49 @@ pub(super) fn categorical_kl<const D: usize>([log_q, log_p]: [Tensor<D>; 2]) -> 
 
 pub(super) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
     (x * logits.clone() + activation::log_sigmoid(logits.neg())).sum_dim(D - 1)
+}
+
+/// Numbers of a block of differences between points and codes.
+const BLOCK: usize = 1 << 24;
+
+/// From the differences themselves, in blocks of points: an expansion of the square cancels, and a matrix product of
+/// Burn's on an NVIDIA card keeps eleven bits.
+pub(super) fn nearest(points: &Tensor<2>, codes: &Tensor<2>) -> Result<(Tensor<1, Int>, Tensor<1>), Error> {
+    let ([count, width], [book, _]) = (points.dims(), codes.dims());
+    if book == 0 {
+        return Err(kernels::Error::Categories(0).into());
+    }
+    check_finite("point", points)?;
+    check_finite("code", codes)?;
+    let block = (BLOCK / (book * width).max(1)).max(1);
+    let blocks = (0..count).step_by(block).map(|start| {
+        nearest_of_block(points.clone().narrow(0, start, block.min(count - start)), codes.clone())
+    });
+    let (indices, distances): (Vec<_>, Vec<_>) = blocks.unzip();
+    Ok((Tensor::cat(indices, 0), Tensor::cat(distances, 0)))
+}
+
+/// Burn does not say which of several least numbers its argmin is.
+fn nearest_of_block(points: Tensor<2>, codes: Tensor<2>) -> (Tensor<1, Int>, Tensor<1>) {
+    let shape = [points.dims()[0], codes.dims()[0]];
+    let gaps = points.unsqueeze_dim::<3>(1) - codes.unsqueeze_dim::<3>(0);
+    let distances: Tensor<2> = gaps.square().sum_dim(2).squeeze_dim(2);
+    let least = distances.clone().min_dim(1);
+    let other = distances.equal(least.clone().expand(shape)).bool_not();
+    let numbers =
+        Tensor::<1, Int>::arange(0..shape[1] as i64, &least.device()).unsqueeze::<2>().expand(shape);
+    (numbers.mask_fill(other, shape[1] as i64 - 1).min_dim(1).squeeze_dim(1), least.squeeze_dim(1))
+}
+
+fn check_finite(what: &'static str, numbers: &Tensor<2>) -> Result<(), Error> {
+    if numbers.clone().is_finite().all().into_scalar::<bool>() {
+        return Ok(());
+    }
+    let width = numbers.dims()[1];
+    let unfit = first_where(numbers, |number| !number.is_finite());
+    unfit.map_or(Ok(()), |(at, value)| {
+        Err(kernels::Error::NotFinite { what, row: at / width, column: at % width, value }.into())
+    })
 }
 
 /// Projected on the host.

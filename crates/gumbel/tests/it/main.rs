@@ -21,6 +21,7 @@ mod padding;
 mod parts;
 mod permutations;
 mod perturbed;
+mod quantize;
 mod rebar;
 mod reference;
 mod relax;

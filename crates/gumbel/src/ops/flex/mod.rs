@@ -2,8 +2,10 @@
 
 mod activation;
 pub(super) mod bridge;
+mod nearest;
 
 pub(super) use activation::{sigmoid, tanh};
+pub(super) use nearest::nearest;
 
 use super::bridge::differentiable;
 use super::host;
