@@ -29,7 +29,8 @@ impl Compared for VqvaeExperiment {
             over_seconds,
         };
         let bound = "Distortion and rate of held-out images. Lower is better.";
-        let perplexity = "Effective number of codes in use by held-out images. Higher is better at equal bits.";
+        let perplexity =
+            "Effective number of codes in use by held-out images. Higher is better at equal bits.";
         vec![
             (curve("held_out_bound", "held out, bound (nats)", bound, true), |row| row.held_out_bound()),
             (curve("held_out_distortion", "held out, distortion (nats)", DISTORTION, false), |row| {

@@ -26,7 +26,8 @@ impl VqvaeExperiment {
             parts.iter_mut().zip(found).for_each(|(part, found)| part.extend(found));
         }
         let [distortion, rate] = parts;
-        let bound: Vec<f64> = distortion.iter().zip(&rate).map(|(distortion, rate)| distortion + rate).collect();
+        let bound: Vec<f64> =
+            distortion.iter().zip(&rate).map(|(distortion, rate)| distortion + rate).collect();
         Ok(Results {
             bound: Part::of(&bound),
             distortion: Part::of(&distortion),

@@ -90,7 +90,11 @@ impl VqvaePage<'_> {
         let nats = "nats per image";
         [
             ("bound", chart("Objective over steps", nats, objective.to_vec()).robust(), BOUND),
-            ("distortion", chart("Distortion over steps", nats, part("distortion").to_vec()).robust(), DISTORTION),
+            (
+                "distortion",
+                chart("Distortion over steps", nats, part("distortion").to_vec()).robust(),
+                DISTORTION,
+            ),
             ("rate", chart("Rate over steps", nats, part("rate").to_vec()).robust(), RATE),
             ("perplexity", chart("Perplexity of the codes over steps", "codes", used.to_vec()), PERPLEXITY),
         ]
@@ -119,7 +123,8 @@ fn table(results: &Results) -> Table {
             _ => format!("codes in use, codebook {}", place + 1),
         };
         let share = percent(book.used as f64 / book.codes as f64);
-        let cell = format!("{} of {}, {share}, perplexity {}", book.used, book.codes, fixed(book.perplexity, 1));
+        let cell =
+            format!("{} of {}, {share}, perplexity {}", book.used, book.codes, fixed(book.perplexity, 1));
         table.row(name, [cell]);
     }
     table
@@ -140,14 +145,14 @@ fn images(page: &mut Page, [originals, means, samples]: &[Images; 3]) -> Result<
 const RESULTS: &str = "Distortion is the cost of an image given its codes, rate that of its codes under the learned prior. An \
      image has one code, so their sum is an upper bound on −ln p(x) without sampling; it is comparable with the bounds of a \
      variational autoencoder on the same data.";
-const BOUND: &str =
-    "The training objective also has the losses of the quantizer, which are no part of the bound. Lower is better.";
+const BOUND: &str = "The training objective also has the losses of the quantizer, which are no part of the bound. Lower is better.";
 const DISTORTION: &str = "The cost of an image given its codes.";
 const RATE: &str = "The cost of the codes under the prior, which is trained beside the autoencoder: it rises where the codes \
      change faster than the prior learns them, and with the number of codes in use.";
 const PERPLEXITY: &str = "The effective number of codes in use by held-out images.";
 const RECONSTRUCTIONS: &str = "Each test image above the mean of the decoder’s distribution for its codes.";
-const SAMPLES: &str = "Codes drawn from the prior, one after another, and the mean of the decoder’s distribution for each.";
+const SAMPLES: &str =
+    "Codes drawn from the prior, one after another, and the mean of the decoder’s distribution for each.";
 
 #[cfg(test)]
 mod tests {
@@ -179,7 +184,9 @@ mod tests {
         let images = Images { pixels: vec![9; 4 * 6], height: 2, width: 3 };
         let images = [images.clone(), images.clone(), images];
         let ending = finished.then_some(Ending { results, facts: vec![], images });
-        VqvaePage { config: &config, name: "digits", parameters: 7, course: &course, ending }.render().unwrap()
+        VqvaePage { config: &config, name: "digits", parameters: 7, course: &course, ending }
+            .render()
+            .unwrap()
     }
 
     #[test]

@@ -13,8 +13,7 @@ impl VqvaeExperiment {
     /// One step of all networks by Adam, and of the codebook by what it was assigned. The first step begins with placing the
     /// codebook among the vectors of its batch.
     pub(super) fn take_step(&mut self, step: u64, read: bool) -> Result<Option<Metrics>> {
-        let images =
-            self.batches.as_mut().expect("prepared for training").at(step, &self.device);
+        let images = self.batches.as_mut().expect("prepared for training").at(step, &self.device);
         let noise = noise(self.config.common.seed, Use::Training).split(step);
         if step == 0 {
             let vectors = self.learner.model().vectors(images.clone());

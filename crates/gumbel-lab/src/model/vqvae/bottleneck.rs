@@ -103,13 +103,15 @@ impl Bottleneck {
         let (codes, width) = (config.codes(), config.coordinates());
         let mut vector = |width| book(config, width).init(device, noise);
         let made = match config.quantizer {
-            QuantizerName::Residual => Self::Residual(ResidualQuantizer::new(vec![vector(width)?, vector(width)?])?),
+            QuantizerName::Residual => {
+                Self::Residual(ResidualQuantizer::new(vec![vector(width)?, vector(width)?])?)
+            }
             QuantizerName::Grouped => {
                 Self::Grouped(ProductQuantizer::new(vec![vector(width / 2)?, vector(width / 2)?])?)
             }
             QuantizerName::Fsq => Self::FiniteScalar(FiniteScalarQuantizer::new(&config.levels())?),
-            QuantizerName::Lfq => Self::Binary(BinaryQuantizerConfig::lookup_free(width).init()?),
-            QuantizerName::Bsq => Self::Binary(BinaryQuantizerConfig::spherical(width).init()?),
+            QuantizerName::Lfq => binary(config, BinaryQuantizerConfig::lookup_free(width))?,
+            QuantizerName::Bsq => binary(config, BinaryQuantizerConfig::spherical(width))?,
             QuantizerName::Simvq => {
                 let sim = SimVqConfig { commitment: config.commitment, ..SimVqConfig::new(codes, width) };
                 Self::Sim(sim.init(device, noise)?)
@@ -206,6 +208,12 @@ impl Bottleneck {
     }
 }
 
+/// A binary quantiser with one code for all its bits.
+fn binary(config: &VqvaeConfig, plain: BinaryQuantizerConfig) -> Result<Bottleneck, Error> {
+    let binary = BinaryQuantizerConfig { group: plain.width, commitment: config.commitment, ..plain };
+    Ok(Bottleneck::Binary(binary.init()?))
+}
+
 /// The options of a codebook.
 fn book(config: &VqvaeConfig, width: usize) -> VectorQuantizerConfig {
     let plain = VectorQuantizerConfig {
@@ -214,9 +222,7 @@ fn book(config: &VqvaeConfig, width: usize) -> VectorQuantizerConfig {
     };
     match config.quantizer {
         QuantizerName::VqPlain => plain,
-        QuantizerName::VqGradient => {
-            VectorQuantizerConfig { learning: CodebookLearning::Gradient, ..plain }
-        }
+        QuantizerName::VqGradient => VectorQuantizerConfig { learning: CodebookLearning::Gradient, ..plain },
         QuantizerName::Rotation => VectorQuantizerConfig { gradient: CodeGradient::Rotation, ..plain },
         _ => VectorQuantizerConfig { revive_below: DEAD, ..plain },
     }

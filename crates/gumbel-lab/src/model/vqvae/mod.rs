@@ -66,14 +66,11 @@ impl Vqvae {
         let mut ids = 1..;
         let forwards = config.widths(size.pixels());
         let seen = config.latents * config.width_seen();
-        let backwards: Vec<usize> = [seen].into_iter().chain(forwards.iter().rev().skip(1).copied()).collect();
+        let backwards: Vec<usize> =
+            [seen].into_iter().chain(forwards.iter().rev().skip(1).copied()).collect();
         let (parts, codes) = (config.parts(), config.codes());
-        let shape = Shape {
-            length: config.latents * parts,
-            symbols: codes,
-            start: 1,
-            hidden: config.prior_hidden,
-        };
+        let shape =
+            Shape { length: config.latents * parts, symbols: codes, start: 1, hidden: config.prior_hidden };
         Ok(Self {
             encoder: Mlp::new(&forwards, &mut ids, noise, device),
             decoder: Mlp::new(&backwards, &mut ids, noise, device).with_output_bias(base_rate(mean, device)),
