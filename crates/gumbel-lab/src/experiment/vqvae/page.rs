@@ -45,8 +45,9 @@ impl VqvaePage<'_> {
         if let Some(ending) = &self.ending {
             page.section("Final results").add(table(&ending.results)).paragraph(RESULTS);
         }
-        let [(file, bound, caption), parts @ ..] = self.bounds();
+        let [(file, bound, caption), parts @ .., (used, perplexity, of_use)] = self.curves();
         page.section("Training curves").chart(file, &bound, caption).pair(&parts);
+        page.section("Codes in use").chart(used, &perplexity, of_use);
         if let Some(tau) = self.temperature() {
             page.section("Temperature").chart("temperature", &tau, TEMPERATURE);
         }
@@ -75,7 +76,7 @@ impl VqvaePage<'_> {
 
 impl VqvaePage<'_> {
     /// The training objective beside the bound of held-out images; its two parts, and the use of the codes.
-    fn bounds(&self) -> [(&'static str, LineChart, &'static str); 4] {
+    fn curves(&self) -> [(&'static str, LineChart, &'static str); 4] {
         let course = self.course;
         let chart = |title: &str, label: &str, series| LineChart::new(title, "step", label, series);
         let objective = [
@@ -87,16 +88,24 @@ impl VqvaePage<'_> {
             [course.series("training", name), course.series("held out", &held_out)]
         };
         let used = [course.series("perplexity", "perplexity")];
-        let nats = "nats per image";
         [
-            ("bound", chart("Objective over steps", nats, objective.to_vec()).robust(), BOUND),
+            (
+                "bound",
+                chart("Objective over steps", "objective (nats per image)", objective.to_vec()).robust(),
+                BOUND,
+            ),
             (
                 "distortion",
-                chart("Distortion over steps", nats, part("distortion").to_vec()).robust(),
+                chart("Distortion over steps", "distortion (nats per image)", part("distortion").to_vec())
+                    .robust(),
                 DISTORTION,
             ),
-            ("rate", chart("Rate over steps", nats, part("rate").to_vec()).robust(), RATE),
-            ("perplexity", chart("Perplexity of the codes over steps", "codes", used.to_vec()), PERPLEXITY),
+            ("rate", chart("Rate over steps", "rate (nats per image)", part("rate").to_vec()).robust(), RATE),
+            (
+                "perplexity",
+                chart("Perplexity of the codes over steps", "perplexity", used.to_vec()),
+                PERPLEXITY,
+            ),
         ]
     }
 
