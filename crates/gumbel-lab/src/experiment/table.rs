@@ -2,6 +2,7 @@
 
 use super::bound::BoundExperiment;
 use super::gan::GanExperiment;
+use super::vqvae::VqvaeExperiment;
 use crate::model::{Sbn, Semi, Text, Vae};
 use crate::run::{
     Compared, ComparedRun, Curve, DeviceName, Evaluation, Generated, Live, RunConfig, RunFolder, Shared,
@@ -23,6 +24,7 @@ pub const ALL: &[Row] = &[
     Row::of::<BoundExperiment<Semi>>(),
     Row::of::<BoundExperiment<Text>>(),
     Row::of::<GanExperiment>(),
+    Row::of::<VqvaeExperiment>(),
 ];
 
 /// An experiment and its functions for the commands.

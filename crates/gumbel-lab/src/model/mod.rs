@@ -15,6 +15,7 @@ pub mod sbn;
 pub mod semi;
 pub mod text;
 pub mod vae;
+pub mod vqvae;
 mod widths;
 
 pub use average::follow;
@@ -27,6 +28,7 @@ pub use sbn::{Sbn, SbnConfig};
 pub use semi::{Semi, SemiConfig};
 pub use text::{Text, TextConfig};
 pub use vae::{Vae, VaeConfig};
+pub use vqvae::{QuantizerName, Vqvae, VqvaeConfig};
 pub use widths::Widths;
 
 use crate::data::ImageSize;

@@ -114,7 +114,7 @@ fn text(value: toml::Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::{bound, gan};
+    use crate::experiment::{bound, gan, vqvae};
     use crate::model::{SbnConfig, SemiConfig, TextConfig, VaeConfig};
 
     /// A name that is no option would let none change; one that is missing here is decisive.
@@ -134,5 +134,6 @@ mod tests {
         check::<bound::Config<SemiConfig>>();
         check::<bound::Config<TextConfig>>();
         check::<gan::Config>();
+        check::<vqvae::Config>();
     }
 }

@@ -53,18 +53,19 @@ mod wgpu {
     }
 
     /// Two steps of the smallest of each model, with both evaluations.
-    const MODELS: [&str; 6] = [
+    const MODELS: [&str; 7] = [
         "vae --latents 3 --categories 2 --hidden 6 --estimator rebar",
         "vae --layers 2 --latents 2 --categories 2 --hidden 6 --estimator rloo:samples=2",
         "sbn --latents 3",
         "semi --hidden 6",
         "text --latents 3 --hidden 6",
         "gan --hidden 6 --discriminator 6 --strings 20",
+        "vqvae --hidden 6 --latents 4 --bits 2",
     ];
 
     fn run(words: &str, device: &str, steps: &str, out: &Path) -> Output {
         let quick = "--importance-images 4 --importance-samples 3";
-        let quick = if words.starts_with("gan") { "" } else { quick };
+        let quick = if words.starts_with("gan") || words.starts_with("vqvae") { "" } else { quick };
         let words =
             format!("train {words} --batch 10 --evaluate-every 2 {quick} --device {device} --steps {steps}");
         gumbel(&[&words.split_whitespace().collect::<Vec<_>>()[..], &["--out", utf8(out)]].concat())

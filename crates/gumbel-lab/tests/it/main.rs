@@ -28,3 +28,4 @@ mod show;
 mod signals;
 mod text;
 mod trust;
+mod vqvae;

@@ -28,7 +28,11 @@ pub(super) struct Chosen {
 /// Options that are missing or incompatible; values that are unknown or, with `check`, cannot be trained.
 pub(super) fn chosen(options: &Compare, check: bool) -> Result<Chosen> {
     let Some(Compared::Train(train)) = &options.what else {
-        let example = if options.generators.is_empty() { "vae" } else { "gan" };
+        let example = match (options.generators.as_slice(), options.quantizers.as_slice()) {
+            ([], []) => "vae",
+            ([], _) => "vqvae",
+            _ => "gan",
+        };
         bail!("no model to train; append it: gumbel compare --estimators A,B train {example}");
     };
     let row = train.row;
@@ -44,12 +48,17 @@ pub(super) fn chosen(options: &Compare, check: bool) -> Result<Chosen> {
 
 /// The values to compare.
 fn values<'a>(options: &'a Compare, row: &Row) -> Result<&'a [String]> {
-    let (given, other, name) = match row.comparison.option {
-        "generator" => (&options.generators, &options.estimators, "estimators"),
-        _ => (&options.estimators, &options.generators, "generators"),
-    };
     let option = row.comparison.option;
-    ensure!(other.is_empty(), "train {} does not take --{name}; compare it by --{option}s", row.name);
+    let all = [
+        ("estimator", &options.estimators),
+        ("generator", &options.generators),
+        ("quantizer", &options.quantizers),
+    ];
+    if let Some((name, _)) = all.iter().find(|(name, values)| *name != option && !values.is_empty()) {
+        bail!("train {} does not take --{name}s; compare it by --{option}s", row.name);
+    }
+    let given = all.into_iter().find(|(name, _)| *name == option);
+    let (_, given) = given.expect("every experiment is compared by one of them");
     ensure!(!given.is_empty(), "--{option}s is missing: name at least two, separated by commas");
     Ok(given)
 }

@@ -49,11 +49,15 @@ impl GanConfig {
 
 /// The shape of a [`Generator`].
 #[derive(Clone, Copy)]
-struct Shape {
-    length: usize,
-    symbols: usize,
-    start: usize,
-    hidden: usize,
+pub(super) struct Shape {
+    /// Symbols of a sequence.
+    pub length: usize,
+    /// Kinds of symbols.
+    pub symbols: usize,
+    /// Dimension of the noise that a sequence starts from.
+    pub start: usize,
+    /// Width of the recurrent state.
+    pub hidden: usize,
 }
 
 /// A recurrent network that gives one symbol after another.
@@ -76,7 +80,12 @@ struct State {
 }
 
 impl Generator {
-    fn new(shape: Shape, ids: &mut impl Iterator<Item = u64>, noise: &mut Noise, device: &Device) -> Self {
+    pub(super) fn new(
+        shape: Shape,
+        ids: &mut impl Iterator<Item = u64>,
+        noise: &mut Noise,
+        device: &Device,
+    ) -> Self {
         let Shape { length, symbols, start, hidden } = shape;
         let mut mlp = |inputs, outputs| Mlp::new(&[inputs, outputs], ids, noise, device);
         let (start, cell) = (mlp(start, 2 * hidden), mlp(symbols + hidden, 4 * hidden));
