@@ -9,13 +9,7 @@
 //! 6. [`masks`]: categories that must never be drawn, and noise with full tails.
 //! 7. [`precision`]: half precision, saturation, log space and double precision.
 //! 8. [`beyond`]: subsets, permutations, sparse maps and trees.
-//! 9. [`blocks`]: building blocks of networks, such as sorts and sparsity masks.
-//! 10. [`devices`]: which operation runs where, and what a GPU changes.
-//! 11. [`formulas`]: a table of every formula and its function.
-//! 9. [`devices`]: which operation runs where, and what a GPU changes.
-//! 10. [`formulas`]: a table of every formula and its function.
-//! 11. [`blocks`]: blocks of larger models that choose.
-//! 9. [`blocks`]: building blocks for larger models, and which one when.
+//! 9. [`blocks`]: quantisers, routers, sequences, sorts and sparsity masks: which one when.
 //! 10. [`devices`]: which operation runs where, and what a GPU changes.
 //! 11. [`formulas`]: a table of every formula and its function.
 
@@ -41,5 +35,3 @@ pub mod blocks {}
 pub mod devices {}
 #[doc = include_str!("formulas.md")]
 pub mod formulas {}
-#[doc = include_str!("blocks.md")]
-pub mod blocks {}
