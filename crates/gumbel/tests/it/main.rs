@@ -8,6 +8,7 @@ mod distributions;
 mod edges;
 mod examples_gates;
 mod examples_grammar;
+mod examples_listed;
 mod examples_permutations;
 mod examples_pruning;
 mod examples_sorting;

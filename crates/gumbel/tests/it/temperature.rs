@@ -27,7 +27,7 @@ fn points() -> Tensor<2> {
 }
 
 fn row(tensor: &Tensor<2>, row: usize) -> Tensor<2> {
-    tensor.clone().slice([row..row + 1])
+    tensor.clone().narrow(0, row, 1)
 }
 
 type Function = (&'static str, fn(Tensor<2>, Temperature<2>) -> Result<Tensor<2>, Error>);

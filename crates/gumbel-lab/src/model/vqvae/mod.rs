@@ -12,9 +12,11 @@
 
 mod bottleneck;
 mod config;
+mod quantizer_name;
 
-pub use bottleneck::{Bottleneck, QuantizerName};
+pub use bottleneck::Bottleneck;
 pub use config::VqvaeConfig;
+pub use quantizer_name::QuantizerName;
 
 use super::exhibit::grey;
 use super::gan::{Generator, Shape};
