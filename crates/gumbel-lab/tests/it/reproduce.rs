@@ -225,7 +225,7 @@ fn timed_runs_are_made_one_at_a_time_and_their_ratio_is_reported() {
 #[test]
 fn latent_spaces_of_six_sizes_and_two_hundred_bits_are_trained_and_tabled() {
     for (name, only, column, runs) in
-        [("reinmax", "8x4", "8 × 4", 5), ("disarm", "-linear-", "MNIST, linear", 7)]
+        [("reinmax", "8x4", "8 × 4", 5), ("disarm", "mnist-linear", "MNIST, linear", 7)]
     {
         let (_folder, out) = folder();
         succeed(&reproduce(name, &out, &["--only", only, "--parallel", "2"]));

@@ -25,7 +25,7 @@ const LARGEST: f64 = 1.0 - 1e-4;
 ///   the second.
 /// - **Avoid when**: f is cheap, since the path of each sample is differentiated too; or zgr, without a parameter, will do.
 /// - **Choices**: `forward=diffusion` is the paper's hard sample, b ~ x̂(x₁). With few steps its distribution is not quite q
-///   (by some thousandths, in each probability, with four), and nor is the loss that of q. So the default, `forward=exact`,
+///   (with four, probabilities differ by up to 0.003), and nor is the loss that of q. So the default, `forward=exact`,
 ///   draws b ~ q and x₁ given b, and runs the diffusion backwards from there to find x_N, a constant: sample and path belong
 ///   together as in the limit of many steps. That is accurate for σ₁ from 0.5 up; below, use the paper's. N is one less
 ///   than the authors' number of steps, which counts the hard sample. Their variant with covariances is not included.

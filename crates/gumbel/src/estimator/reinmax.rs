@@ -18,19 +18,14 @@ use burn::tensor::{Tensor, activation};
 /// ```
 pub fn reinmax<const D: usize>(logits: Tensor<D>, hard: Tensor<D>, tau: f64) -> Tensor<D> {
     of_centred(logits, hard, |logits, hard| {
-        let here = log_midpoint(logits.clone(), hard.clone(), tau);
+        let tempered = activation::softmax(logits.clone().detach() / tau, D - 1);
+        let midpoint = tracked_as((tempered.inner() + hard.clone().inner()) * 0.5, &logits);
+        // Zero, with the gradient of the logits: the softmax of log π₁ at the logits' place.
+        let theta = unmasked(logits.clone());
+        let here = midpoint.log() + (theta.clone() - theta.detach());
         let soft = activation::softmax(here, D - 1) * 2.0 - activation::softmax(logits, D - 1) * 0.5;
         attach(hard, soft)
     })
-}
-
-/// `log π₁` at the place of the logits: its value, with their gradient.
-pub(super) fn log_midpoint<const D: usize>(logits: Tensor<D>, hard: Tensor<D>, tau: f64) -> Tensor<D> {
-    let tempered = activation::softmax(logits.clone().detach() / tau, D - 1);
-    let midpoint = tracked_as((tempered.inner() + hard.inner()) * 0.5, &logits);
-    let theta = unmasked(logits);
-    // Zero, with the gradient of the logits.
-    midpoint.log() + (theta.clone() - theta.detach())
 }
 
 /// ReinMax: second-order straight-through, by Heun's method.

@@ -1,7 +1,7 @@
 use super::contract::{Entry, Parameter, Pathwise, Properties, Sample, boxed};
 use super::gumbel_rao::{DRAWS, mean_given_argmax, some_draws};
-use super::reinmax::{log_midpoint, reinmax};
-use super::reinmax_rao::WANG;
+use super::reinmax::reinmax;
+use super::reinmax_rao::{WANG, log_midpoint};
 use crate::tensor::{attach, centred, restored};
 use crate::{Error, Noise, Schedule, gumbel_softmax, sample_one_hot};
 use burn::tensor::Tensor;
@@ -20,9 +20,10 @@ use burn::tensor::Tensor;
 /// - **Good for**: a comparison with the published results.
 /// - **Avoid when**: bias counts. The bracket has mean zero only if g, too, is drawn given argmax(θ₁ + g) = b; then it is
 ///   uncorrelated with reinmax, which given b is a constant, and can only add variance. As published, g is the noise of
-///   the sample: the bracket's mean is not zero, and what it subtracts from the variance it adds to the bias.
-/// - **Choices**: that of the authors' code, with the noise of the sample in y and reinmax at temperature 1. They draw
-///   M = 100, and give η between 0.5 and 1 in different versions.
+///   the sample: the mean of the bracket, times η, is a bias.
+/// - **Choices**: those of the authors' code: the noise of the sample in y, reinmax at temperature 1, η > 0. They draw
+///   M = 100, and set η between 0.5 and 1 in different versions. On the problems of `gumbel measure` such an η raises the
+///   variance; a negative one lowers it.
 /// - **Source**: Wang and Bui 2026, eq. 18, and the authors' code.
 ///
 /// ```
@@ -70,7 +71,7 @@ impl Pathwise for ReinMaxCv {
         // The same numbers twice: number i of the noise is used for logit i in both.
         let hard = sample_one_hot(logits.clone().detach(), &mut noise.clone())?;
         let (dtype, tau, theta) = (logits.dtype(), self.tau.at(step), centred(logits.clone()));
-        let here = log_midpoint(theta.clone(), restored(hard.clone(), theta.dtype()), 1.0);
+        let here = log_midpoint(theta.clone(), restored(hard.clone(), theta.dtype()));
         let one = gumbel_softmax(here.clone(), tau, noise)?;
         let many = mean_given_argmax(here, restored(hard.clone(), theta.dtype()), tau, self.draws, noise);
         let control = restored((many - one) * self.coefficient, dtype);

@@ -1,7 +1,6 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
 use super::gumbel_rao::{DRAWS, mean_given_argmax, some_draws};
-use super::reinmax::log_midpoint;
-use crate::tensor::{attach, of_centred};
+use crate::tensor::{attach, of_centred, tracked_as, unmasked};
 use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
 
@@ -27,10 +26,20 @@ pub fn reinmax_rao<const D: usize>(
     noise: &mut Noise,
 ) -> Tensor<D> {
     of_centred(logits, hard, |logits, hard| {
-        let here = log_midpoint(logits.clone(), hard.clone(), 1.0);
+        let here = log_midpoint(logits.clone(), hard.clone());
         let soft = mean_given_argmax(here, hard.clone(), tau, draws, noise);
         attach(hard, soft * 2.0 - activation::softmax(logits, D - 1) * 0.5)
     })
+}
+
+/// `log π₁` at the place of the logits: its value, accurate however improbable a category is, with their gradient.
+pub(super) fn log_midpoint<const D: usize>(logits: Tensor<D>, hard: Tensor<D>) -> Tensor<D> {
+    let log_p = activation::log_softmax(logits.clone().inner(), D - 1);
+    let picked = hard.inner().equal_elem(1.0);
+    let doubled = log_p.clone().mask_where(picked, (log_p.exp() + 1.0).log());
+    let theta = unmasked(logits);
+    // Zero, with the gradient of the logits.
+    tracked_as(doubled - std::f64::consts::LN_2, &theta) + (theta.clone() - theta.detach())
 }
 
 /// ReinMax-Rao: ReinMax with Gumbel-Rao's Jacobian at the midpoint in place of the softmax's.

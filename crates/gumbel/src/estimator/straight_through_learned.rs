@@ -38,7 +38,8 @@ fn temperature(index: usize) -> f64 {
 /// - **Uses**: logits, values of f, ∇f at hard samples.
 /// - **Good for**: a problem whose best temperature is unknown, or changes in training.
 /// - **Avoid when**: a good temperature is known (straight-through-gumbel at half the evaluations); zgr will do; or there are
-///   so many latents that the score function u is all noise.
+///   so many latents that the score function u is all noise. Where no temperature gives a good estimate, the least error is
+///   that of a high one, whose gradients are short.
 /// - **Choices**: the mean of what is minimised is the mean square error of n averaged estimates, but for a constant: the
 ///   score function of one sample stands for the true gradient along another, without bias, so no
 ///   reference and no second derivative of f is needed. `averaged`, n, says how much of the variance the optimiser will

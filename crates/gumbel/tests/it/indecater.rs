@@ -41,14 +41,38 @@ fn it_is_unbiased() {
 }
 
 #[test]
-fn latents_with_samples_of_their_own_are_uncorrelated_and_vary_as_those_that_share_them() {
+fn latents_with_samples_of_their_own_vary_as_those_that_share_them() {
     let local = LocalExpectation::new(1).expect("samples");
     let (_, shared) = moments(1, |l, o, z| local.with_samples(l, o, z).expect("a supported problem"));
     let (_, own) = indecater(1, FreshSamples::Latent);
     for i in 0..LATENTS {
         assert!((own[i][i] - shared[i][i]).abs() < 1e-12 && own[i][i] > 1e-6, "{own:?} and {shared:?}");
     }
-    assert!(own[0][1].abs() < 1e-12 && shared[0][1].abs() > 1e-6, "{own:?} and {shared:?}");
+}
+
+/// The correlation of the slopes of two of three bits, in standard errors of one that is 0.
+fn correlation(estimator: &dyn Estimator) -> f64 {
+    const ROWS: usize = 50_000;
+    let theta = double([0.0, 0.7, 0.0, -1.3, 0.0, 0.2].repeat(ROWS), [ROWS, 3, 2]).require_grad();
+    let objective = Objective::mean(|sample: &Sample| {
+        sample.z.clone().narrow(3, 1, 1).sum_dim(2).squeeze_dims::<2>(&[2, 3]).exp()
+    });
+    let estimate = estimator.estimate(theta.clone(), &objective, &mut Noise::from_seed(1), 0);
+    let gradient = gradients(&estimate.expect("a supported problem"), &theta);
+    let pairs: Vec<[f64; 2]> = gradient.chunks(6).map(|row| [row[1], row[3]]).collect();
+    let n = ROWS as f64;
+    let mean = [0, 1].map(|i| pairs.iter().map(|pair| pair[i]).sum::<f64>() / n);
+    let moment =
+        |i: usize, j: usize| pairs.iter().map(|pair| (pair[i] - mean[i]) * (pair[j] - mean[j])).sum::<f64>();
+    moment(0, 1) / (moment(0, 0) * moment(1, 1)).sqrt() * n.sqrt()
+}
+
+/// One comparison at four standard errors: a false alarm in 16 000 seeds.
+#[test]
+fn the_slopes_of_its_latents_are_uncorrelated() {
+    let own = correlation(&IndeCateR::new(1, FreshSamples::Latent).expect("samples"));
+    let shared = correlation(&LocalExpectation::new(1).expect("samples"));
+    assert!(own.abs() < 4.0 && shared.abs() > 8.0, "{own} and {shared} standard errors");
 }
 
 /// What the categories of a latent have in common no longer cancels.
@@ -56,7 +80,7 @@ fn latents_with_samples_of_their_own_are_uncorrelated_and_vary_as_those_that_sha
 fn categories_with_samples_of_their_own_vary_more_here() {
     let ((_, latent), (_, category)) =
         (indecater(1, FreshSamples::Latent), indecater(1, FreshSamples::Category));
-    assert!((0..LATENTS).all(|i| category[i][i] > 2.0 * latent[i][i]), "{category:?} and {latent:?}");
+    assert!((0..LATENTS).all(|i| category[i][i] > 1.2 * latent[i][i]), "{category:?} and {latent:?}");
 }
 
 #[test]

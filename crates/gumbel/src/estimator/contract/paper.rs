@@ -64,8 +64,11 @@ impl Paper {
     }
 }
 
-/// From the first word in lower case on, as in BibTeX; else the last word.
+/// What is in braces, or from the first word in lower case on, as in BibTeX; else the last word.
 fn surname(author: &str) -> &str {
+    if let Some((_, name)) = author.split_once('{') {
+        return name.trim_end_matches('}');
+    }
     let mut starts = author.match_indices(' ').map(|(at, _)| at + 1);
     let particle = starts.find(|&at| author[at..].starts_with(char::is_lowercase));
     let last = author.rfind(' ').map(|at| at + 1);
@@ -93,5 +96,6 @@ mod tests {
         let paper = crate::estimator::find("rloo").unwrap().papers[0];
         assert_eq!(paper.to_string(), "Kool, van Hoof and Welling 2019");
         assert_eq!(super::surname("Plato"), "Plato");
+        assert_eq!(super::surname("Lennert {De Smet}"), "De Smet");
     }
 }
