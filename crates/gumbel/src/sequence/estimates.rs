@@ -22,7 +22,7 @@ impl DistinctSequences {
     /// value Σ_s w_s f_s,   gradient Σ_s ∇ln p_s Σ_t w_st (f_s − f_t),   w_s… = Π p · P(the others of S come next) / P(S)
     /// ```
     ///
-    /// It has the lowest variance of the three, and takes time 2^S in double precision. With S = 1 it is f ∇ln p. As the
+    /// It has less variance than the other unbiased one, and takes time 2^S in double precision. With S = 1 it is f ∇ln p. As the
     /// estimator [`UnorderedSet`](crate::estimator::UnorderedSet): Kool, van Hoof and Welling 2020, "Estimating Gradients
     /// for Discrete Random Variables by Sampling without Replacement", section 3.
     ///
@@ -58,7 +58,8 @@ impl DistinctSequences {
     /// ```
     ///
     /// Kool, van Hoof and Welling 2019, "Buy 4 REINFORCE Samples, Get a Baseline for Free!", section 3. In place of the
-    /// paper's `f_s (1 − p_s)` stands `f_s Σ_{t≠s} w_t`, which is equal in expectation, so that a constant has no gradient.
+    /// paper's `f_s (1 − p_s)` stands `f_s Σ_{t≠s} w_t`, which is equal in expectation, so that a constant has no gradient, and
+    /// E f no influence. The paper's form has less variance for few samples where E f is near 0 (`results/README.md`).
     ///
     /// # Errors
     /// Fewer than two samples; a loss or a log-probability that is not finite.

@@ -114,6 +114,19 @@ fn perturbed_log_probabilities_are_gumbel_numbers_given_the_larger_ones() {
     }
 }
 
+/// The first key is the root's, and each parent's key is that of one child: nothing is lost on the way, not even a bit.
+#[test]
+fn the_largest_key_is_the_roots_bit_for_bit() {
+    let mut noise = Noise::from_seed(12);
+    let drawn = sampler().distinct(0..200, 3, (), step, &mut noise.clone()).expect("valid");
+    let stream = noise.fork().stream();
+    for (row, keys) in drawn.perturbed_log_probs().iter().enumerate() {
+        let mut root = [0.0f64];
+        gumbel_kernels::noise::gumbel(stream.split(row as u64), &mut root);
+        assert_eq!(keys[0], root[0]);
+    }
+}
+
 #[test]
 fn neither_width_nor_number_nor_division_changes_a_sequence() {
     let whole = distinct(50, 6, 7);
