@@ -2,7 +2,7 @@
 
 use super::gating::Gating;
 use super::losses::balanced_bias;
-use super::options::{Capacity, Gate};
+use super::options::Gate;
 use super::routed::Routing;
 use super::scores::Scores;
 use crate::{Error, Noise};
@@ -170,13 +170,6 @@ impl Router {
     /// The gate and its parameters.
     pub fn gating(&self) -> &Gating {
         &self.gating
-    }
-
-    /// The same router with another capacity in evaluation.
-    #[must_use]
-    pub fn with_eval_capacity(mut self, capacity: Capacity) -> Self {
-        self.gating.eval_capacity = capacity;
-        self
     }
 
     fn scores(&self, input: RouterInput) -> Scores {
