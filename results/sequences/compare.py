@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An independent reference for `gumbel::sequence`.
 
-    results/sequences/compare.py ../../crates/gumbel/tests/it/sequences/reference.json > measured.txt
+    results/sequences/compare.py crates/gumbel/tests/it/sequences/reference.json > results/sequences/measured.txt
 
 It writes what a sample must be, given the seed: random bits by Philox in Python integers, keys of *all* sequences of a
 tree at 50 digits, sorted, without a beam; the weights of the unordered set by a sum over all orders; REINFORCE without
