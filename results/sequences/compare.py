@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """An independent reference for `gumbel::sequence`.
 
-    results/sequences/compare.py ../../crates/gumbel/tests/it/sequences/reference.json > measured.txt
+    results/sequences/compare.py crates/gumbel/tests/it/sequences/reference.json > results/sequences/measured.txt
 
 It writes what a sample must be, given the seed: random bits by Philox in Python integers, keys of *all* sequences of a
-tree at 50 digits, sorted, without a beam; the weights of the unordered set by a sum over all orders; REINFORCE without
-replacement as the paper writes it; the group forms by PyTorch's derivative of the expressions in TRL's documentation.
+tree at 50 digits, sorted, without a beam; the weights of the unordered set by a sum over all orders; normalised REINFORCE
+without replacement as the paper writes it; the group forms by PyTorch's derivative of the expressions in TRL's documentation.
 `cargo test --release --test it -- sequences::reference --nocapture` compares with that file and prints the worst differences.
 
-It prints measurements: the weights' bias if the root's key is fixed, and the variance of four estimates.
+It prints measurements: the weights' bias if the root's key is fixed, and the variance of five estimates.
 """
 import itertools
 import json
