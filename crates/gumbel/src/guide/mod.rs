@@ -9,8 +9,9 @@
 //! 6. [`masks`]: categories that must never be drawn, and noise with full tails.
 //! 7. [`precision`]: half precision, saturation, log space and double precision.
 //! 8. [`beyond`]: subsets, permutations, sparse maps and trees.
-//! 9. [`devices`]: which operation runs where, and what a GPU changes.
-//! 10. [`formulas`]: a table of every formula and its function.
+//! 9. [`blocks`]: quantisers, and when to use none.
+//! 10. [`devices`]: which operation runs where, and what a GPU changes.
+//! 11. [`formulas`]: a table of every formula and its function.
 
 #[doc = include_str!("trick.md")]
 pub mod trick {}
@@ -28,6 +29,8 @@ pub mod masks {}
 pub mod precision {}
 #[doc = include_str!("beyond.md")]
 pub mod beyond {}
+#[doc = include_str!("blocks.md")]
+pub mod blocks {}
 #[doc = include_str!("devices.md")]
 pub mod devices {}
 #[doc = include_str!("formulas.md")]
