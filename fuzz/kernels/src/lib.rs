@@ -7,6 +7,7 @@
 //! |---|---|
 //! | valid arguments | a result without NaN, inside its range, zero at masks, the same in place |
 //! | other values, in slices of the right lengths | an error of one short line |
+mod codes;
 mod densities;
 mod draws;
 #[path = "../../shared/message.rs"]
@@ -21,6 +22,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All properties.
 pub const TARGETS: &[Target] = &[
+    ("codes", codes::codes),
     ("densities", densities::densities),
     ("draws", draws::draws),
     ("noise", draws::noise),

@@ -191,3 +191,21 @@ fn sinkhorn_returns_the_same_errors() {
     compare([[0.0, f32::INFINITY], [0.0, 0.0]], 1.0, 1, 0.0);
     compare([[0.0, MASK], [1.0, MASK]], 1.0, 1, 0.0);
 }
+
+/// With ties, and more numbers than a block of differences has.
+#[test]
+fn nearest_codes_are_the_same_in_every_place() {
+    let whole = |seed, rows| (Noise::from_seed(seed).normal::<2>([rows, 64], &Device::flex()) * 2.0).round();
+    let (points, book) = (whole(1, 2700), whole(2, 50));
+    let book = Tensor::cat(vec![book.clone(), book], 0);
+    let (index, distance) = flex::nearest(&points, &book).unwrap();
+    let (same, equal) = portable::nearest(&points, &book).unwrap();
+    assert!(index.equal(same).all().into_scalar::<bool>());
+    assert_eq!(numbers(distance), numbers(equal)); // sums of whole numbers are exact
+    let unfit = points.clone().mask_fill(points.equal_elem(3.0), f32::NAN);
+    let error = |result: Result<(Tensor<1, Int>, Tensor<1>), Error>| result.unwrap_err().to_string();
+    assert_eq!(error(flex::nearest(&unfit, &book)), error(portable::nearest(&unfit, &book)));
+    assert_eq!(error(flex::nearest(&book, &unfit)), error(portable::nearest(&book, &unfit)));
+    let none = || Tensor::<2>::zeros([0, 64], &Device::flex());
+    assert_eq!(error(flex::nearest(&book, &none())), error(portable::nearest(&book, &none())));
+}

@@ -10,7 +10,7 @@
 //! | [`BinaryQuantizer`] | signs, on a cube (LFQ) or sphere (BSQ) | straight-through | – | `commitment`, `entropy`, `diversity` |
 //! | [`GumbelQuantizer`] | K vectors, sampled from logits | of the relaxed sample | gradient | `entropy`, `diversity` |
 //!
-//! [`guide::blocks`](crate::guide) says which to choose. All of them have the same three calls. `quantize` is for training:
+//! [`guide::blocks`](crate::guide::blocks) says which to choose. All of them have the same three calls. `quantize` is for training:
 //! a pure function that returns a [`Quantized`], with values, indices, losses, and what the codebook learns from. `encode`
 //! and `decode` are for evaluation. What a codebook learns by other means than the gradient it learns in `adapt`. There is
 //! no mode.

@@ -1,5 +1,6 @@
 //! Product quantisation: a vector in parts, each with a codebook of its own.
 
+use super::k_means::KMeans;
 use super::quantized::{Assignments, Quantized, Vectors, columns, outer};
 use super::vector::VectorQuantizer;
 use crate::{Error, Noise};
@@ -45,9 +46,26 @@ impl ProductQuantizer {
         &self.parts
     }
 
-    /// The parts, to initialise each.
-    pub fn parts_mut(&mut self) -> &mut [VectorQuantizer] {
-        &mut self.parts
+    /// Places the codes of each part by k-means of its coordinates in a batch.
+    ///
+    /// # Shapes
+    /// `x` `[.., W]`.
+    ///
+    /// # Errors
+    /// Those of [`VectorQuantizer::initialize`].
+    ///
+    /// # Panics
+    /// If the width is another.
+    pub fn initialize<const R: usize>(
+        &mut self,
+        x: Tensor<R>,
+        how: KMeans,
+        noise: &mut Noise,
+    ) -> Result<(), Error> {
+        let rows = Vectors::new(OWNER, x, self.width())?.rows.inner();
+        let columns: Vec<Tensor<2>> = self.split(&rows).map(|(x, _)| x).collect();
+        let parts = self.parts.iter_mut().zip(columns);
+        parts.into_iter().try_for_each(|(part, x)| part.initialize(x, how, noise))
     }
 
     /// W, the sum of the widths of the parts.

@@ -43,6 +43,7 @@ fn a_product_is_its_parts_beside_each_other() {
     let straight: Vec<f64> = gradient.chunks(5).flat_map(|row| row[2..].to_vec()).collect();
     let expected: Vec<f64> = cotangent.chunks(5).flat_map(|row| row[2..].to_vec()).collect();
     assert_eq!(straight, expected);
+    let before = product.clone();
     product.adapt(&quantized.assignments, &mut Noise::from_seed(1)).unwrap();
     for (part, alone) in parts.iter_mut().zip(&alone) {
         part.adapt(&alone.assignments, &mut Noise::from_seed(1)).unwrap();
@@ -50,6 +51,10 @@ fn a_product_is_its_parts_beside_each_other() {
     for (own, alone) in product.parts().iter().zip(&parts) {
         assert_eq!(numbers(own.codes()), numbers(alone.codes()));
     }
+    let mut started = before;
+    started.initialize(x.clone(), KMeans::default(), &mut Noise::from_seed(1)).unwrap();
+    let again = started.quantize(x).unwrap();
+    assert!(numbers(again.term("commitment").unwrap()) < numbers(quantized.term("commitment").unwrap()));
 }
 
 #[test]
