@@ -2,16 +2,17 @@
 """Compares soft sorts and ranks with torchsort: values, gradients and times, into results/sorting/compare.csv.
 
     pip install torch numpy && pip install --no-build-isolation torchsort    # needs a C++ compiler
-    results/sorting/compare.py
+    results/sorting/compare.py [PROGRAM]    # the example `sorting` of gumbel-kernels, if it is built already
 
 Both compute one row in single precision on one thread, forward and backward, with the same scores (normal) and cotangents.
-Differences are relative to the largest number of a result. The reference is torchsort in double precision on the same numbers; the
-last two columns give the differences of both from it. Times are medians of several rounds, in which both programs take turns.
+Errors are the largest differences from torchsort in double precision on the same numbers, relative to the largest of them or
+to 1; the last two columns are those of torchsort in single precision. Times are medians of several rounds, in which both programs take turns.
 """
 import csv
 import json
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -73,7 +74,7 @@ def theirs(function, scores, d, tau):
 
 
 def error(values, reference):
-    return float(np.abs(values - reference).max() / np.abs(reference).max())
+    return float(np.abs(values - reference).max() / max(1.0, np.abs(reference).max()))
 
 
 def rows(example, folder, n, tau):
@@ -102,7 +103,7 @@ def rows(example, folder, n, tau):
 
 def main():
     torch.set_num_threads(1)
-    example = program()
+    example = sys.argv[1] if len(sys.argv) > 1 else program()
     with tempfile.TemporaryDirectory() as folder, open(Path(__file__).with_name("compare.csv"), "w", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(COLUMNS.split(","))
