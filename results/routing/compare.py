@@ -119,7 +119,7 @@ class Reference:
         limit = 10 if self.name == "packages" else math.ceil(0.75 * self.count * K / self.experts)
         pairs = [(t, int(self.order[t, j])) for j in range(K) for t in range(self.tokens) if self.real[t] > 0]
         if self.name == "capacity by weight":
-            pairs.sort(key=lambda pair: (-float(self.sparse[pair]), pair[0]))
+            pairs.sort(key=lambda pair: (-float(self.sparse[pair].detach()), pair[0]))
         kept = torch.zeros_like(self.chosen)
         for pair in keep(pairs, limit, self.experts):
             kept[pair] = 1.0
