@@ -14,7 +14,7 @@ use burn::tensor::{Tensor, activation};
 /// use gumbel::Noise;
 /// let logits = Tensor::<1>::from_floats([0.0, 0.0], &Device::flex().autodiff()).require_grad();
 /// let hard = Tensor::from_floats([1.0, 0.0], &Device::flex());
-/// let b = gumbel::straight_through::reinmax_rao(logits.clone(), hard, 1.0, 1000, &mut Noise::from_seed(1));
+/// let b = gumbel::straight_through::reinmax_rao(logits.clone(), hard, 1.0, 10_000, &mut Noise::from_seed(1));
 /// let slope = logits.grad(&b.slice([0..1]).sum().backward()).unwrap().slice([0..1]).into_scalar::<f32>();
 /// assert!((slope - 0.1476).abs() < 0.01); // 2 E y (1 − y) − 1/8 of noise given b, by quadrature
 /// ```
