@@ -20,7 +20,7 @@ fn indices_and_codes_are_in_bijection() {
         // An input whose bounded value is in the middle of the level.
         let inputs = code.iter().zip(LEVELS).map(|(code, levels)| {
             let half = (levels - 1) as f64 * 1.001 / 2.0;
-            let offset = if levels % 2 == 0 { 0.5 } else { 0.0 };
+            let offset = if levels.is_multiple_of(2) { 0.5 } else { 0.0 };
             let level = code * (levels / 2) as f64;
             ((level + offset) / half).atanh() - (offset / half).atanh()
         });
@@ -60,7 +60,7 @@ fn the_gradient_is_that_without_rounding() {
         let terms = numbers(x).into_iter().zip(&cotangent).enumerate().map(|(i, (x, cotangent))| {
             let levels = LEVELS[i % 3];
             let half = (levels - 1) as f64 * 1.001 / 2.0;
-            let offset = if levels % 2 == 0 { 0.5 } else { 0.0 };
+            let offset = if levels.is_multiple_of(2) { 0.5 } else { 0.0 };
             ((x + (offset / half).atanh()).tanh() * half - offset) / (levels / 2) as f64 * cotangent
         });
         terms.sum()
