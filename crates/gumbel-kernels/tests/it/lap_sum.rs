@@ -284,4 +284,6 @@ fn invalid_arguments_are_errors() {
     }
     assert_eq!(lap_sum_sort(&[0.0; 2], 2, -1.0, Descending, &mut out), Err(Error::Temperature(-1.0)));
     assert_eq!(lap_sum_sort(&[0.0; 2], 0, 1.0, Descending, &mut out), Err(Error::Categories(0)));
+    assert_eq!(lap_sum_quantile::<f64>(&[], 0, 0.5, 1.0, &mut []), Err(Error::Categories(0)));
+    assert_eq!(lap_sum_top_k::<f64>(&[], 0, 1, 1.0, &mut []), Err(Error::Categories(0)));
 }

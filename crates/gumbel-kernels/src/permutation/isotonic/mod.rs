@@ -54,7 +54,7 @@ pub enum Regularization {
 ///
 /// ```
 /// use gumbel_kernels::{Direction, Regularization, isotonic_sort};
-/// let mut sorted = [0.0; 3];
+/// let mut sorted = [0.0f64; 3];
 /// isotonic_sort(&[0.5, 9.0, 3.0], 3, 0.1, Regularization::Quadratic, Direction::Descending, &mut sorted)?;
 /// assert_eq!(sorted, [9.0, 3.0, 0.5]);
 /// isotonic_sort(&[0.5, 9.0, 3.0], 3, 1e9, Regularization::Quadratic, Direction::Descending, &mut sorted)?;

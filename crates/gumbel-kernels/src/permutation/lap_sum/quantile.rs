@@ -36,8 +36,8 @@ use crate::parallel::rows::{RowKernel, Rows, count_rows, same_length};
 /// ```
 #[doc(alias = "median")]
 pub fn lap_sum_quantile<T: Real>(scores: &[T], n: usize, q: f64, tau: T, out: &mut [T]) -> Result<(), Error> {
-    let quantile = Quantile::new(n, q, tau)?;
     let count = count_rows(scores.len(), n)?;
+    let quantile = Quantile::new(n, q, tau)?;
     same_length("out", out.len(), count);
     Rows { first: 0, count, inputs: [scores], outputs: [out], indices: &mut [] }.run(quantile)
 }
@@ -71,8 +71,8 @@ pub fn lap_sum_quantile_vjp<T: Real>(
     tau: T,
     out: &mut [T],
 ) -> Result<(), Error> {
-    let quantile = Quantile::new(n, q, tau)?;
     let count = count_rows(scores.len(), n)?;
+    let quantile = Quantile::new(n, q, tau)?;
     same_length("d", d.len(), count);
     same_length("out", out.len(), scores.len());
     Rows { first: 0, count, inputs: [scores, d], outputs: [out], indices: &mut [] }.run(quantile)
