@@ -78,14 +78,7 @@ impl Bottleneck {
         match self {
             Self::Vector(quantizer) => quantizer.initialize(x, KMeans::default(), noise),
             Self::Residual(quantizer) => quantizer.initialize(x, KMeans::default(), noise),
-            Self::Grouped(quantizer) => {
-                let mut start = 0;
-                quantizer.parts_mut().iter_mut().try_for_each(|part| {
-                    let width = part.config().width;
-                    start += width;
-                    part.initialize(x.clone().narrow(2, start - width, width), KMeans::default(), noise)
-                })
-            }
+            Self::Grouped(quantizer) => quantizer.initialize(x, KMeans::default(), noise),
             Self::Sim(_) | Self::FiniteScalar(_) | Self::Binary(_) | Self::Gumbel(_) => Ok(()),
         }
     }
