@@ -68,8 +68,7 @@ pub(crate) fn rows_where<const D: usize>(
 
 /// Flat numbers as a tensor with the shape, type and device of `like`, without a gradient.
 pub(crate) fn shaped_like<const D: usize>(like: &Tensor<D>, data: TensorData) -> Tensor<D> {
-    // In an array of sizes Burn takes 0 for a size to keep.
-    Tensor::<1>::from_data(data, (&like.device(), like.dtype())).reshape(like.shape())
+    Tensor::<1>::from_data(data, (&like.device(), like.dtype())).reshape(like.dims())
 }
 
 /// The shape with another last axis.
