@@ -26,9 +26,10 @@ pub enum CodeGradient {
     #[default]
     StraightThrough,
     /// The gradient of the rotation and scaling that map the input to its code, both held constant (the rotation trick;
-    /// Fifty et al. 2025, section 4.2). It keeps the angle between gradient and code: inputs far from their code are moved
-    /// around or together with it and not alongside. An input of zero, which has no direction, receives the
-    /// straight-through gradient.
+    /// Fifty et al. 2025, section 4.2).
+    ///
+    /// It keeps the angle between gradient and code: inputs far from their code are moved around or together with it and not
+    /// alongside. An input of zero, which has no direction, receives the straight-through gradient.
     Rotation,
 }
 

@@ -30,7 +30,9 @@ impl Default for KMeans {
 /// The first centres of k-means. Both are points of the data.
 ///
 /// ```
-/// assert_eq!(serde_json::to_string(&gumbel::quantize::KMeansStart::PlusPlus).unwrap().len(), 11); // "plus-plus"
+/// use gumbel::quantize::{KMeans, KMeansStart};
+/// let how = KMeans { start: KMeansStart::RandomPoints, iterations: 30 };
+/// assert_ne!(how.start, KMeans::default().start);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

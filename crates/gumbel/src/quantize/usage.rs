@@ -46,7 +46,7 @@ impl CodeUsage {
         Ok(())
     }
 
-    /// The number of uses of each code.
+    /// The number of uses of each code, `[K]`.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }

@@ -18,8 +18,8 @@ const OWNER: &str = "vector quantiser";
 /// How a codebook learns.
 ///
 /// ```
-/// use gumbel::quantize::CodebookLearning;
-/// assert_eq!(serde_json::to_string(&CodebookLearning::default()).unwrap().len(), 16); // "moving-average"
+/// use gumbel::quantize::{CodebookLearning, VectorQuantizerConfig};
+/// assert_eq!(VectorQuantizerConfig::new(8, 2).learning, CodebookLearning::MovingAverage);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
