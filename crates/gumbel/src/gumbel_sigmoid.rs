@@ -1,10 +1,9 @@
 //! Relaxed bits: differentiable in the log-odds. The name says what comes back, as for [`gumbel_softmax`](crate::gumbel_softmax).
 
 use crate::ops::NoiseKind;
-use crate::tensor::{attach, finite_log_odds, over, restored, tracked_as, within_range};
-use crate::{Error, Noise, ops};
+use crate::tensor::{attach, finite_log_odds, restored, tracked_as, within_range};
+use crate::{Error, Noise, Temperature, ops};
 use burn::tensor::Tensor;
-use gumbel_kernels::check_temperature;
 
 /// Draws a Gumbel-Sigmoid (Binary Concrete, relaxed Bernoulli) sample of each element: **soft**, differentiable.
 ///
@@ -18,7 +17,8 @@ use gumbel_kernels::check_temperature;
 /// [`HardConcrete`](crate::distribution::HardConcrete). Runs as Burn operations on every backend.
 ///
 /// # Shapes
-/// Elementwise; uses one number of the noise per element.
+/// Elementwise; `tau` a number, or a [tensor](Temperature) of any shape that is broadcast against the log-odds. Uses one number
+/// of the noise per element.
 ///
 /// # Errors
 /// A temperature that is not positive and finite; log-odds that are not finite.
@@ -37,11 +37,11 @@ use gumbel_kernels::check_temperature;
 #[doc(alias = "gumbel-sigmoid")]
 pub fn gumbel_sigmoid<const D: usize>(
     log_odds: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
     let dtype = log_odds.dtype();
-    Ok(restored(Perturbed::new(log_odds, tau, noise)?.soft(), dtype))
+    Ok(restored(Perturbed::new(log_odds, tau.into(), noise)?.soft(), dtype))
 }
 
 /// Draws a straight-through Gumbel-Sigmoid sample of each element: **hard**, bitwise 0 or 1 forward; backward the gradient of
@@ -55,7 +55,8 @@ pub fn gumbel_sigmoid<const D: usize>(
 /// categories. Biased, also as `tau` tends to 0. Runs as Burn operations on every backend.
 ///
 /// # Shapes
-/// Elementwise; uses one number of the noise per element.
+/// Elementwise; `tau` a number, or a [tensor](Temperature) of any shape that is broadcast against the log-odds. Uses one number
+/// of the noise per element.
 ///
 /// # Errors
 /// Those of [`gumbel_sigmoid`].
@@ -72,11 +73,11 @@ pub fn gumbel_sigmoid<const D: usize>(
 #[doc(alias = "hard")]
 pub fn straight_through_gumbel_sigmoid<const D: usize>(
     log_odds: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
     let dtype = log_odds.dtype();
-    let perturbed = Perturbed::new(log_odds, tau, noise)?;
+    let perturbed = Perturbed::new(log_odds, tau.into(), noise)?;
     let keys = perturbed.keys.clone().detach();
     let hard = keys.clone().greater_elem(0.0).float().cast(keys.dtype());
     Ok(restored(attach(hard, perturbed.soft()), dtype))
@@ -85,14 +86,17 @@ pub fn straight_through_gumbel_sigmoid<const D: usize>(
 /// Log-odds and their noise.
 struct Perturbed<const D: usize> {
     keys: Tensor<D>,
-    tau: f64,
+    tau: Temperature<D>,
 }
 
 impl<const D: usize> Perturbed<D> {
-    fn new(log_odds: Tensor<D>, tau: f64, noise: &mut Noise) -> Result<Self, Error> {
-        check_temperature(tau)?;
+    fn new(log_odds: Tensor<D>, tau: Temperature<D>, noise: &mut Noise) -> Result<Self, Error> {
+        let tau = tau.checked()?;
         let log_odds = finite_log_odds(log_odds)?;
-        let tau = within_range(tau, log_odds.dtype());
+        let tau = match tau {
+            Temperature::Number(tau) => Temperature::Number(within_range(tau, log_odds.dtype())),
+            tau => tau,
+        };
         let (device, dtype) = (log_odds.device().inner(), log_odds.dtype());
         let logistic = noise.draw_as(NoiseKind::Logistic, log_odds.shape(), &device, dtype);
         let logistic = tracked_as(logistic, &log_odds);
@@ -100,6 +104,6 @@ impl<const D: usize> Perturbed<D> {
     }
 
     fn soft(self) -> Tensor<D> {
-        ops::sigmoid(over(self.keys, self.tau))
+        ops::sigmoid(self.tau.temper(self.keys))
     }
 }

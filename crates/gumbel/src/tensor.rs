@@ -68,7 +68,8 @@ pub(crate) fn rows_where<const D: usize>(
 
 /// Flat numbers as a tensor with the shape, type and device of `like`, without a gradient.
 pub(crate) fn shaped_like<const D: usize>(like: &Tensor<D>, data: TensorData) -> Tensor<D> {
-    Tensor::<1>::from_data(data, (&like.device(), like.dtype())).reshape(like.dims())
+    // As an array, a 0 would mean "as it was".
+    Tensor::<1>::from_data(data, (&like.device(), like.dtype())).reshape(like.shape())
 }
 
 /// The shape with another last axis.

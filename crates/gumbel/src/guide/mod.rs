@@ -10,7 +10,6 @@
 //! 7. [`precision`]: half precision, saturation, log space and double precision.
 //! 8. [`beyond`]: subsets, permutations, sparse maps and trees.
 //! 9. [`blocks`]: quantisers, routers, sequences, sorts and sparsity masks: which one when.
-//! 9. [`blocks`]: quantisers, and when to use none.
 //! 10. [`devices`]: which operation runs where, and what a GPU changes.
 //! 11. [`formulas`]: a table of every formula and its function.
 

@@ -122,7 +122,7 @@ pub(super) fn gumbel_top_k<const D: usize>(
 ) -> Result<Tensor<D, Int>, Error> {
     let [order] = rows(logits).run(&TopK { count, stream })?;
     let order = Tensor::<1, Int>::from_data(order, &logits.device().inner());
-    Ok(order.reshape(with_last(logits.dims(), count)))
+    Ok(order.reshape(Shape::from(with_last(logits.dims(), count))))
 }
 
 struct TopK {
@@ -141,7 +141,7 @@ impl Kernel<1> for TopK {
 
 pub(super) fn categorical_kl<const D: usize>(q: &Tensor<D>, p: &Tensor<D>) -> Result<Tensor<D>, Error> {
     let [kl] = rows(q).run(&CategoricalKl { p: rows(p) })?;
-    let shape = with_last(q.dims(), 1);
+    let shape = Shape::from(with_last(q.dims(), 1));
     Ok(Tensor::<1>::from_data(kl, (&q.device().inner(), q.dtype())).reshape(shape))
 }
 

@@ -101,6 +101,49 @@ fn rows_without_categories_are_typed_errors() {
     }
 }
 
+type Inner = (&'static str, fn(Tensor<3>) -> Result<Tensor<3>, Error>);
+
+/// Burn reads a 0 in a shape that is an array as "as it was".
+#[test]
+fn an_axis_of_no_size_before_the_last_has_no_samples() {
+    let functions: [Inner; 13] = [
+        ("gumbel_softmax", |l| gumbel::gumbel_softmax(l, 0.7, &mut noise())),
+        ("log_gumbel_softmax", |l| gumbel::log_gumbel_softmax(l, 0.7, &mut noise())),
+        ("straight_through", |l| gumbel::straight_through_gumbel_softmax(l, 0.7, &mut noise())),
+        ("sample_one_hot", |l| gumbel::sample_one_hot(l, &mut noise())),
+        ("gumbel_sigmoid", |l| gumbel::gumbel_sigmoid(l, 0.7, &mut noise())),
+        ("top_k_hot", |l| subset::top_k_hot(l, 1, &mut noise())),
+        ("relaxed_top_k", |l| subset::relaxed_top_k(l, 1, 0.7, &mut noise())),
+        ("k_hot", |l| subset::k_hot(l, 1, &mut noise())),
+        ("entmax", |l| sparse::entmax(l, 1.5, 0.7)),
+        ("gumbel_entmax", |l| sparse::gumbel_entmax(l, 1.5, 0.7, &mut noise())),
+        ("isotonic_rank", |l| {
+            permutation::isotonic_rank(
+                l,
+                0.7,
+                permutation::Regularization::Quadratic,
+                permutation::Direction::Descending,
+            )
+        }),
+        ("tanh", |l| Ok(gumbel::activation::tanh(l))),
+        ("normal", |l| Ok(noise().normal(l.dims(), &l.device()))),
+    ];
+    for (name, function) in functions {
+        let value = function(Tensor::<3>::empty([4, 0, 2], &Device::flex())).unwrap();
+        assert_eq!(value.dims(), [4, 0, 2], "{name}");
+    }
+    let numbers: [Inner; 4] = [
+        ("gumbel_max", |l| Ok(gumbel::gumbel_max(l, &mut noise())?.float())),
+        ("entropy", categorical::entropy),
+        ("kl", |l| kl::categorical(l.clone(), l)),
+        ("exp_concrete", |l| exp_concrete::log_prob(l.clone(), 0.7, l)),
+    ];
+    for (name, function) in numbers {
+        let value = function(Tensor::<3>::empty([4, 0, 2], &Device::flex())).unwrap();
+        assert_eq!(value.dims(), [4, 0, 1], "{name}");
+    }
+}
+
 #[test]
 fn estimates_of_a_batch_without_rows_are_empty() {
     for entry in estimator::ALL {

@@ -5,7 +5,7 @@ use burn::tensor::{DType, Device, Tensor};
 use gumbel::distribution::{BinaryConcrete, Concrete, ExpConcrete, HardConcrete, Igr, Reparameterized};
 use gumbel::sparse::gumbel_entmax;
 use gumbel::{
-    Error, Noise, Temperature, exp_concrete, gumbel_softmax, kl, log_gumbel_softmax,
+    Error, Noise, Temperature, exp_concrete, gumbel_sigmoid, gumbel_softmax, kl, log_gumbel_softmax,
     straight_through_gumbel_softmax,
 };
 
@@ -33,10 +33,11 @@ fn row(tensor: &Tensor<2>, row: usize) -> Tensor<2> {
 type Function = (&'static str, fn(Tensor<2>, Temperature<2>) -> Result<Tensor<2>, Error>);
 
 /// Every function of a temperature, on one stream of noise; `-inf` replaced by a number.
-const FUNCTIONS: [Function; 18] = [
+const FUNCTIONS: [Function; 19] = [
     ("soft", |l, tau| gumbel_softmax(l, tau, &mut noise())),
     ("log", |l, tau| Ok(finite(log_gumbel_softmax(l, tau, &mut noise())?))),
     ("hard", |l, tau| straight_through_gumbel_softmax(l, tau, &mut noise())),
+    ("gumbel_sigmoid", |l, tau| gumbel_sigmoid(finite(l), tau, &mut noise())),
     ("entmax", |l, tau| gumbel_entmax(l, 1.5, tau, &mut noise())),
     ("ExpConcrete density", |l, tau| exp_concrete::log_prob(l, tau, points())),
     ("divergence at a sample", |l, tau| kl::density_at_sample((l.clone(), 0.5), (l, tau), points())),

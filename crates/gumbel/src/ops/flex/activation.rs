@@ -17,7 +17,7 @@ pub(in crate::ops) fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 fn activated<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
     let [y] = rows(&x).run(&activation).expect("no number is invalid");
-    let y = Tensor::<1>::from_data(y, (&x.device().inner(), x.dtype())).reshape(x.dims());
+    let y = Tensor::<1>::from_data(y, (&x.device().inner(), x.dtype())).reshape(x.shape());
     differentiable(x, y.clone(), y, shared(activation))
 }
 

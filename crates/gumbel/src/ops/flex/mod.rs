@@ -13,7 +13,7 @@ use super::kind::Form;
 use crate::Error;
 use crate::tensor::{shaped_like, with_last};
 use bridge::{Cotangent, Kernel, Number, Rows, Vjp, on_flex, shared};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Stream};
 
@@ -44,7 +44,7 @@ pub(super) fn gumbel_max<const D: usize>(
     stream: Stream,
 ) -> Result<Tensor<D, Int>, Error> {
     let [index] = rows(logits).run(&GumbelMax { stream })?;
-    Ok(Tensor::<1, Int>::from_data(index, &logits.device()).reshape(with_last(logits.dims(), 1)))
+    Ok(Tensor::<1, Int>::from_data(index, &logits.device()).reshape(Shape::from(with_last(logits.dims(), 1))))
 }
 
 struct GumbelMax {
@@ -143,7 +143,7 @@ pub(super) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: &Tensor<D
     let kernel = BernoulliLogProb { x: rows(x) };
     let [value] = rows(&logits).run(&kernel).expect("rows of at least one number");
     let value = Tensor::<1>::from_data(value, (&logits.device().inner(), logits.dtype()));
-    let value = value.reshape(with_last(logits.dims(), 1));
+    let value = value.reshape(Shape::from(with_last(logits.dims(), 1)));
     differentiable(logits.clone(), value, logits.inner(), shared(kernel))
 }
 
