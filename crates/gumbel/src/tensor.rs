@@ -68,8 +68,13 @@ pub(crate) fn rows_where<const D: usize>(
 
 /// Flat numbers as a tensor with the shape, type and device of `like`, without a gradient.
 pub(crate) fn shaped_like<const D: usize>(like: &Tensor<D>, data: TensorData) -> Tensor<D> {
-    // As an array, a 0 would mean "as it was".
-    Tensor::<1>::from_data(data, (&like.device(), like.dtype())).reshape(like.shape())
+    Tensor::from_data(in_shape(data, like.dims()), (&like.device(), like.dtype()))
+}
+
+/// Flat numbers in a shape, which may have an axis of no size: Burn reshapes no tensor to that.
+pub(crate) fn in_shape<const D: usize>(flat: TensorData, shape: [usize; D]) -> TensorData {
+    let (bytes, _, dtype) = flat.into_parts();
+    TensorData::from_bytes(bytes, shape, dtype)
 }
 
 /// The shape with another last axis.

@@ -14,7 +14,7 @@ pub fn table() -> Result<()> {
         let properties = entry.properties;
         let (latents, cost) = (properties.latents.to_string(), properties.cost.to_string());
         let (unbiased, gradient) = (yes(properties.unbiased), yes(properties.needs_gradient));
-        let (device, paper) = (properties.device.to_string(), entry.papers[0].to_string());
+        let (device, paper) = (properties.device.to_string(), short(&entry.papers[0]));
         row([entry.name(), &latents, unbiased, &cost, gradient, &device, &paper])
     });
     let table = lines.fold(head, |table, line| table + &line);
@@ -28,7 +28,16 @@ host, which then waits for it in every step. Details: gumbel list NAME
 ";
 
 fn row([name, latents, unbiased, evaluations, gradient, device, paper]: [&str; 7]) -> String {
-    format!("{name:<23} {latents:<12} {unbiased:<8} {evaluations:<13} {gradient:<8} {device:<6} {paper}\n")
+    format!("{name:<24} {latents:<12} {unbiased:<8} {evaluations:<13} {gradient:<8} {device:<6} {paper}\n")
+}
+
+/// A paper by its first author, where there are more than two.
+fn short(paper: &Paper) -> String {
+    let names = paper.to_string();
+    match names.split_once(", ") {
+        Some((first, _)) => format!("{first} et al. {}", paper.year),
+        None => names,
+    }
 }
 
 fn yes(claim: bool) -> &'static str {

@@ -7,7 +7,7 @@ use super::bridge::differentiable;
 use super::flex::bridge::{Cotangent, Kernel, Number, Rows, Vjp, shared};
 use super::kind::NoiseKind;
 use crate::Error;
-use crate::tensor::{at_least_single, numbers, shaped_like, with_last};
+use crate::tensor::{at_least_single, in_shape, numbers, shaped_like, with_last};
 use burn::tensor::{DType, Device, Element, Int, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Real, Stream, noise as draw};
@@ -121,8 +121,9 @@ pub(super) fn gumbel_top_k<const D: usize>(
     stream: Stream,
 ) -> Result<Tensor<D, Int>, Error> {
     let [order] = rows(logits).run(&TopK { count, stream })?;
-    let order = Tensor::<1, Int>::from_data(order, &logits.device().inner());
-    Ok(order.reshape(Shape::from(with_last(logits.dims(), count))))
+    let order = in_shape(order, with_last(logits.dims(), count));
+    let order = Tensor::from_data(order, &logits.device().inner());
+    Ok(order)
 }
 
 struct TopK {
@@ -141,8 +142,8 @@ impl Kernel<1> for TopK {
 
 pub(super) fn categorical_kl<const D: usize>(q: &Tensor<D>, p: &Tensor<D>) -> Result<Tensor<D>, Error> {
     let [kl] = rows(q).run(&CategoricalKl { p: rows(p) })?;
-    let shape = Shape::from(with_last(q.dims(), 1));
-    Ok(Tensor::<1>::from_data(kl, (&q.device().inner(), q.dtype())).reshape(shape))
+    let kl = in_shape(kl, with_last(q.dims(), 1));
+    Ok(Tensor::from_data(kl, (&q.device().inner(), q.dtype())))
 }
 
 struct CategoricalKl {

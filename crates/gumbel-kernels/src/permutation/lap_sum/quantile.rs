@@ -92,6 +92,9 @@ const ASCENDING: f64 = -1.0;
 impl Quantile {
     fn new<T: Real>(n: usize, q: f64, tau: T) -> Result<Self, Error> {
         check_temperature(tau)?;
+        if n == 0 {
+            return Err(Error::Categories(n));
+        }
         if !(q > 0.0 && q < 1.0) {
             return Err(Error::Quantile(q));
         }

@@ -3,6 +3,7 @@
 use super::bridge::{Cotangent, Kernel, Number, Vjp, shared};
 use super::{differentiable, rows};
 use crate::Error;
+use crate::tensor::in_shape;
 use burn::tensor::{Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels as kernels;
@@ -17,7 +18,7 @@ pub(in crate::ops) fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 fn activated<const D: usize>(x: Tensor<D>, activation: Activation) -> Tensor<D> {
     let [y] = rows(&x).run(&activation).expect("no number is invalid");
-    let y = Tensor::<1>::from_data(y, (&x.device().inner(), x.dtype())).reshape(x.shape());
+    let y = Tensor::<D>::from_data(in_shape(y, x.dims()), (&x.device().inner(), x.dtype()));
     differentiable(x, y.clone(), y, shared(activation))
 }
 

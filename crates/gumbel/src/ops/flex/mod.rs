@@ -11,9 +11,9 @@ use super::bridge::differentiable;
 use super::host;
 use super::kind::Form;
 use crate::Error;
-use crate::tensor::{shaped_like, with_last};
+use crate::tensor::{in_shape, shaped_like, with_last};
 use bridge::{Cotangent, Kernel, Number, Rows, Vjp, on_flex, shared};
-use burn::tensor::{Int, Shape, Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use burn_flex::FlexTensor;
 use gumbel_kernels::{self as kernels, Stream};
 
@@ -44,7 +44,7 @@ pub(super) fn gumbel_max<const D: usize>(
     stream: Stream,
 ) -> Result<Tensor<D, Int>, Error> {
     let [index] = rows(logits).run(&GumbelMax { stream })?;
-    Ok(Tensor::<1, Int>::from_data(index, &logits.device()).reshape(Shape::from(with_last(logits.dims(), 1))))
+    Ok(Tensor::from_data(in_shape(index, with_last(logits.dims(), 1)), &logits.device()))
 }
 
 struct GumbelMax {
@@ -142,8 +142,8 @@ impl Vjp for LogSoftmax {
 pub(super) fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, x: &Tensor<D>) -> Tensor<D> {
     let kernel = BernoulliLogProb { x: rows(x) };
     let [value] = rows(&logits).run(&kernel).expect("rows of at least one number");
-    let value = Tensor::<1>::from_data(value, (&logits.device().inner(), logits.dtype()));
-    let value = value.reshape(Shape::from(with_last(logits.dims(), 1)));
+    let value = in_shape(value, with_last(logits.dims(), 1));
+    let value = Tensor::from_data(value, (&logits.device().inner(), logits.dtype()));
     differentiable(logits.clone(), value, logits.inner(), shared(kernel))
 }
 

@@ -23,8 +23,20 @@ const COMPUTING: [&str; 16] = [
     "estimator/zgr.rs",
 ];
 
+const ISOTONIC: &str =
+    "its kernel, against projections and the minimax formula: tests/it/isotonic.rs of gumbel-kernels";
+const LAP_SUM: &str =
+    "its kernel, against the equation that it solves: tests/it/lap_sum.rs of gumbel-kernels";
+
 /// Functions that return what they were given, or what others of the table compute.
-const OTHERS: [(&str, &str); 14] = [
+const OTHERS: [(&str, &str); 21] = [
+    ("isotonic_sort", ISOTONIC),
+    ("isotonic_rank", ISOTONIC),
+    ("lap_sum_sort", LAP_SUM),
+    ("lap_sum_rank", LAP_SUM),
+    ("soft_quantile", LAP_SUM),
+    ("soft_median", LAP_SUM),
+    ("lap_sum_top_k", LAP_SUM),
     ("bounds_relaxed_model", "no number"),
     ("location", "the parameter"),
     ("scale", "the parameter"),
