@@ -96,6 +96,9 @@ pub(crate) fn log_volume(n: f64, tau: f64) -> f64 {
 pub(crate) fn per_count<const D: usize>(logits: &Tensor<D>, value: impl Fn(f64) -> f64) -> Tensor<D> {
     let counts = masked(logits).bool_not().int().sum_dim(D - 1);
     let (shape, most) = (counts.shape(), logits.dims()[D - 1]);
+    if shape.num_elements() == 0 {
+        return Tensor::empty(shape, (&logits.device(), logits.dtype()));
+    }
     let values: Vec<f64> = (0..=most).map(|count| value(count as f64)).collect();
     let table = TensorData::new(values, [most + 1]);
     let table = Tensor::<1>::from_data(table, (&logits.device(), logits.dtype()));
