@@ -5,6 +5,7 @@ use crate::support::stdout::print;
 use anyhow::{Error, Result};
 use clap::{CommandFactory, Parser, Subcommand};
 use gumbel_kernels::Level;
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -97,8 +98,15 @@ pub fn dispatch(cli: Cli, started: Instant) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints an error in one piece: what a launcher of several processes prints at the same time then comes before or after it. Where
+/// nobody can read it, the exit code remains.
+pub fn print_error(error: &Error, to: &mut impl Write) {
+    let line = format!("error: {}\n", in_a_line(error));
+    drop(to.write_all(line.as_bytes()));
+}
+
 /// An error with its causes in one line, without those that an earlier one already tells.
-pub fn in_a_line(error: &Error) -> String {
+fn in_a_line(error: &Error) -> String {
     let mut line = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !line.contains(&cause) {
@@ -113,6 +121,28 @@ mod tests {
     use super::*;
     use crate::data;
     use std::io::ErrorKind;
+
+    /// Counts what it is given.
+    #[derive(Default)]
+    struct Pieces(Vec<Vec<u8>>);
+
+    impl Write for Pieces {
+        fn write(&mut self, piece: &[u8]) -> std::io::Result<usize> {
+            self.0.push(piece.to_vec());
+            Ok(piece.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_error_is_printed_in_one_piece() {
+        let mut pieces = Pieces::default();
+        print_error(&Error::msg("one").context("two"), &mut pieces);
+        assert_eq!(pieces.0, [b"error: two: one\n"]);
+    }
 
     #[test]
     fn a_reason_is_told_once() {

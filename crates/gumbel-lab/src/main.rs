@@ -1,9 +1,8 @@
 //! The program `gumbel`.
 
 use clap::Parser;
-use gumbel_lab::cli::{Cli, dispatch, in_a_line};
+use gumbel_lab::cli::{Cli, dispatch, print_error};
 use gumbel_lab::support::interrupt::survive_file_size_limit;
-use std::io::Write;
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -16,8 +15,7 @@ fn main() -> ExitCode {
     match dispatch(cli, started) {
         Ok(code) => code,
         Err(error) => {
-            // Where nobody can read it, the exit code remains.
-            drop(writeln!(std::io::stderr(), "error: {}", in_a_line(&error)));
+            print_error(&error, &mut std::io::stderr());
             ExitCode::FAILURE
         }
     }
