@@ -6,7 +6,7 @@
 //! losses of importance and load of noisy top-k, a bias that is updated without a loss, and experts that choose their rows.
 //!
 //! `cargo run --release --example experts` prints the error on rows not seen, and the coefficient of variation of the load
-//! (0 is even, 1.73 is two experts for everything).
+//! (0 is an even load, 1.73 two experts that take every row).
 
 #[allow(clippy::duplicate_mod)] // where a test takes several examples as modules
 mod network;

@@ -6,6 +6,7 @@ pub mod activation;
 pub mod bernoulli;
 pub mod binary_concrete;
 pub mod categorical;
+mod checked;
 pub mod conformance;
 mod device;
 pub mod distribution;

@@ -3,6 +3,7 @@
 
 pub mod bound;
 pub mod gan;
+mod image_size;
 mod table;
 pub mod vqvae;
 

@@ -40,6 +40,6 @@ pub enum Exhibit {
 }
 
 /// Probabilities as grey pixels.
-pub(super) fn grey<const D: usize>(means: Tensor<D>) -> Vec<u8> {
+pub(crate) fn grey<const D: usize>(means: Tensor<D>) -> Vec<u8> {
     means.into_data().iter::<f32>().map(|mean| (mean * 255.0).round() as u8).collect()
 }

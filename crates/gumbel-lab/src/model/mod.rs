@@ -21,6 +21,7 @@ mod widths;
 pub use average::follow;
 pub use config::{ModelConfig, Quantity, Size};
 pub use exhibit::Exhibit;
+pub(crate) use exhibit::grey;
 pub use gan::{Gan, GanConfig};
 pub use mlp::Mlp;
 pub use prior::Prior;

@@ -87,5 +87,14 @@ impl Default for Common {
     }
 }
 
+/// Rejects a batch that is larger than the data.
+///
+/// # Errors
+/// The option, with the number of training examples.
+pub fn check_batch(batch: usize, count: usize, examples: &str, data: &str) -> Result<()> {
+    ensure!(batch <= count, "--batch must be at most the {count} training {examples} of {data}, got {batch}");
+    Ok(())
+}
+
 /// The most threads: more than any machine gains from, fewer than any refuses.
 const THREADS: usize = 1024;

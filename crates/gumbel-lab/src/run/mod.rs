@@ -32,7 +32,7 @@ pub use adam::FusedAdam;
 pub use cadence::Cadence;
 pub use checkpoint::{Checkpoint, Progress};
 pub use command::{add_options, configuration, train};
-pub use common::Common;
+pub use common::{Common, check_batch};
 pub use compared::{
     Compared, ComparedRun, Curve, Measure, Point, Shared, ValueOf, check_values, compared_run, recorded,
     shared,

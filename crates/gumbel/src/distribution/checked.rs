@@ -30,14 +30,6 @@ pub(super) fn check_elements<const D: usize>(
     }
 }
 
-/// Returns a number, or an error if it is not positive and finite.
-pub(super) fn positive(distribution: &'static str, name: &'static str, value: f64) -> Result<f64, Error> {
-    match value > 0.0 && value < f64::INFINITY {
-        true => Ok(value),
-        false => Err(Error::parameter(distribution, name, "positive and finite", value)),
-    }
-}
-
 /// The largest accepted difference of a sum of probabilities from one: the square root of the epsilon of their type.
 pub(super) fn tolerance(dtype: DType) -> f64 {
     let epsilon = match dtype {

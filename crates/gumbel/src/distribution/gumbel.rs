@@ -1,8 +1,9 @@
 //! The Gumbel distribution.
 
 use super::Reparameterized;
-use super::checked::{finite, noise_like, positive};
+use super::checked::{finite, noise_like};
 use super::stable::{excess, log_one_minus_exp};
+use crate::checked::positive;
 use crate::ops::NoiseKind;
 use crate::tensor::over;
 use crate::{Error, Noise};

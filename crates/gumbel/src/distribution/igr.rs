@@ -1,7 +1,7 @@
 //! The invertible Gaussian reparameterisation.
 
-use super::checked::positive;
 use super::{LogisticNormal, Reparameterized};
+use crate::checked::positive;
 use crate::{Error, Noise, Temperature};
 use burn::tensor::{Bool, Tensor};
 

@@ -1,4 +1,5 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
+use crate::checked::at_least_one;
 use crate::distribution::gumbel_given_argmax;
 use crate::tensor::{attach, of_centred, over};
 use crate::{Error, Noise, Schedule, sample_one_hot};
@@ -89,16 +90,8 @@ impl GumbelRao {
     /// # Errors
     /// No samples, or no draws.
     pub fn new(samples: usize, tau: Schedule, draws: usize) -> Result<Self, Error> {
-        let draws = some_draws(ENTRY.name(), draws)?;
+        let draws = at_least_one(ENTRY.name(), "draws", draws)?;
         Ok(Self { samples: Self::PROPERTIES.at_least(1, samples)?, tau, draws })
-    }
-}
-
-/// Returns the number of conditional draws of an estimator, unless there are none.
-pub(super) fn some_draws(estimator: &'static str, draws: usize) -> Result<usize, Error> {
-    match draws {
-        0 => Err(Error::parameter(estimator, "draws", "at least 1", draws)),
-        some => Ok(some),
     }
 }
 

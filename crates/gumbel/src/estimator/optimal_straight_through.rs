@@ -75,7 +75,7 @@ fn solved(a: Tensor<3>, b: Tensor<3>, categories: usize) -> Tensor<3> {
 /// This S is the minimum of `E‖S(b)‖² + (λ/2) Σ_ilj (p_l S(l)_ij + p_i S(i)_lj − δ_il J_ij)²` among those with E S(b) = J: of
 /// the second term, a quadratic f has no bias where it is zero.
 ///
-/// - **Bias**: biased; exact for a linear f, and as λ → ∞ for every quadratic f.
+/// - **Bias**: biased; exact for a linear f, and in the limit λ → ∞ for every quadratic f.
 /// - **Cost**: S evaluations of f and of ∇f, and the solution of a linear system of K unknowns per latent.
 /// - **Uses**: logits, ∇f at hard samples.
 /// - **Good for**: a choice between straight-through (λ → 0) and an estimator as accurate as zgr (λ → ∞).

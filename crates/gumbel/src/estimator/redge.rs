@@ -1,4 +1,5 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
+use crate::checked::at_least_one;
 use crate::tensor::{attach, centred, restored, tracked_as};
 use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::{Tensor, activation};
@@ -97,9 +98,7 @@ impl ReDge {
     /// # Errors
     /// No samples; no steps; a level that is not above 0 and at most 1.
     pub fn new(samples: usize, steps: usize, level: f64, forward: ReDgeForward) -> Result<Self, Error> {
-        if steps == 0 {
-            return Err(Error::parameter(ENTRY.name(), "steps", "at least 1", steps));
-        }
+        let steps = at_least_one(ENTRY.name(), "steps", steps)?;
         if !(level > 0.0 && level <= 1.0) {
             return Err(Error::parameter(ENTRY.name(), "level", "above 0 and at most 1", level));
         }

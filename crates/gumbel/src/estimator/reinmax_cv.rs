@@ -1,7 +1,8 @@
 use super::contract::{Entry, Parameter, Pathwise, Properties, Sample, boxed};
-use super::gumbel_rao::{DRAWS, mean_given_argmax, some_draws};
+use super::gumbel_rao::{DRAWS, mean_given_argmax};
 use super::reinmax::reinmax;
 use super::reinmax_rao::{WANG, log_midpoint};
+use crate::checked::at_least_one;
 use crate::tensor::{attach, centred, restored};
 use crate::{Error, Noise, Schedule, gumbel_softmax, sample_one_hot};
 use burn::tensor::Tensor;
@@ -55,7 +56,7 @@ impl ReinMaxCv {
         if !coefficient.is_finite() {
             return Err(Error::parameter(ENTRY.name(), "coefficient", "a finite number", coefficient));
         }
-        let draws = some_draws(ENTRY.name(), draws)?;
+        let draws = at_least_one(ENTRY.name(), "draws", draws)?;
         Ok(Self { samples: Self::PROPERTIES.at_least(1, samples)?, tau, draws, coefficient })
     }
 }

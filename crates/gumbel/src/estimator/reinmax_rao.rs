@@ -1,5 +1,6 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
-use super::gumbel_rao::{DRAWS, mean_given_argmax, some_draws};
+use super::gumbel_rao::{DRAWS, mean_given_argmax};
+use crate::checked::at_least_one;
 use crate::tensor::{attach, of_centred, tracked_as, unmasked};
 use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
@@ -84,7 +85,7 @@ impl ReinMaxRao {
     /// # Errors
     /// No samples, or no draws.
     pub fn new(samples: usize, tau: Schedule, draws: usize) -> Result<Self, Error> {
-        let draws = some_draws(ENTRY.name(), draws)?;
+        let draws = at_least_one(ENTRY.name(), "draws", draws)?;
         Ok(Self { samples: Self::PROPERTIES.at_least(1, samples)?, tau, draws })
     }
 }

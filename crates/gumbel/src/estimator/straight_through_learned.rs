@@ -8,6 +8,7 @@ use super::parts::binary::like;
 use super::parts::inner;
 use super::parts::memory::{Memory, beside};
 use super::parts::tied;
+use crate::checked::at_least_one;
 use crate::tensor::{centred, one_hot_argmax};
 use crate::{Error, Noise, ops};
 use burn::tensor::{Tensor, activation};
@@ -77,9 +78,7 @@ impl StraightThroughLearned {
     /// # Errors
     /// Less than two samples; nothing averaged.
     pub fn new(samples: usize, averaged: usize) -> Result<Self, Error> {
-        if averaged == 0 {
-            return Err(Error::parameter(ENTRY.name(), "averaged", "at least 1", averaged));
-        }
+        let averaged = at_least_one(ENTRY.name(), "averaged", averaged)?;
         let samples = ENTRY.properties.at_least(2, samples)?;
         // So little that whatever is learned outweighs it.
         let errors = (0..TEMPERATURES).map(|index| if index == FIRST { -1e-30 } else { 0.0 }).collect();

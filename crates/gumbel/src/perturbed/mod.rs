@@ -17,6 +17,7 @@ mod noise;
 
 pub use noise::{NoiseDistribution, Perturbation};
 
+use crate::checked::{at_least_one, positive};
 use crate::ops::HostArgument;
 use crate::tensor::numbers;
 use crate::{Error, Noise, ops};
@@ -123,9 +124,7 @@ pub fn hard_argmax<const D: usize>(
     lambda: f64,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    if !(lambda > 0.0 && lambda < f64::INFINITY) {
-        return Err(Error::parameter("hard argmax", "lambda", "positive and finite", lambda));
-    }
+    positive("hard argmax", "lambda", lambda)?;
     let (shape, width) = (theta.dims(), theta.dims()[D - 1]);
     let keys = Perturbed::of(&theta, perturbation, 1, noise)?.keys();
     let solution = solve(&keys, width, &argmax);
@@ -184,9 +183,7 @@ pub fn fenchel_young_loss<const D: usize>(
     samples: usize,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    if samples == 0 {
-        return Err(Error::parameter("Fenchel-Young loss", "samples", "at least 1", samples));
-    }
+    at_least_one("Fenchel-Young loss", "samples", samples)?;
     let shape = theta.dims();
     assert!(target.dims() == shape, "a target of shape {:?} for scores of shape {shape:?}", target.dims());
     let solutions = Perturbed::of(&theta, perturbation, samples, noise)?.solutions(argmax);

@@ -1,9 +1,9 @@
 //! Binary quantisation: the sign of each coordinate, on a cube (LFQ) or a sphere (BSQ).
 
-use super::checked::{at_least_one, not_negative, positive};
 use super::entropy::diversity;
 use super::gradient::polar;
 use super::quantized::{Assignments, Quantized, Term, Vectors, columns, mean_square, outer};
+use crate::checked::{at_least_one, not_negative, positive};
 use crate::tensor::attach;
 use crate::{Error, ops};
 use burn::module::Module;

@@ -1,8 +1,8 @@
 //! Gumbel-VQ: a code sampled from logits, with a gradient through the relaxed sample.
 
-use super::checked::{at_least_one, not_negative};
 use super::entropy::{diversity, entropy_of_rows};
 use super::quantized::{Assignments, Quantized, Term, Vectors, columns, outer};
+use crate::checked::{at_least_one, not_negative, positive};
 use crate::tensor::one_hot_argmax;
 use crate::{Error, Noise, Schedule, gumbel_softmax, straight_through_gumbel_softmax};
 use burn::module::{Module, Param};
@@ -126,7 +126,7 @@ impl GumbelQuantizer {
     /// # Panics
     /// If the width is another.
     pub fn distance_logits<const R: usize>(&self, x: Tensor<R>, scale: f64) -> Result<Tensor<R>, Error> {
-        super::checked::positive(OWNER, "scale", scale)?;
+        positive(OWNER, "scale", scale)?;
         let vectors = Vectors::finite(OWNER, x, self.config.width)?;
         let codes = self.codes().cast(vectors.rows.dtype());
         let gaps = vectors.rows.clone().unsqueeze_dim::<3>(1) - codes.unsqueeze_dim::<3>(0);

@@ -19,7 +19,6 @@
 //! a vector. Inputs are `[.., W]` and indices `[.., G]`. Half precision is computed in single.
 
 mod binary;
-mod checked;
 mod entropy;
 mod finite_scalar;
 mod gradient;

@@ -37,7 +37,7 @@ impl ProductQuantizer {
     /// # Errors
     /// No part.
     pub fn new(parts: Vec<VectorQuantizer>) -> Result<Self, Error> {
-        super::checked::at_least_one(OWNER, "the number of parts", parts.len())?;
+        crate::checked::at_least_one(OWNER, "the number of parts", parts.len())?;
         Ok(Self { parts })
     }
 

@@ -45,7 +45,7 @@ impl ResidualQuantizer {
     /// # Errors
     /// No stage; stages of different widths.
     pub fn new(stages: Vec<VectorQuantizer>) -> Result<Self, Error> {
-        super::checked::at_least_one(OWNER, "the number of stages", stages.len())?;
+        crate::checked::at_least_one(OWNER, "the number of stages", stages.len())?;
         let widths = stages.iter().map(|stage| stage.config().width);
         match widths.clone().find(|&width| width != stages[0].config().width) {
             None => Ok(Self { stages }),

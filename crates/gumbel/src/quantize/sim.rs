@@ -1,8 +1,8 @@
 //! SimVQ: a fixed codebook seen through a learned linear map.
 
-use super::checked::{at_least_one, not_negative};
 use super::gradient::CodeGradient;
 use super::quantized::{Assignments, Quantized, Term, Vectors, choose, columns, mean_square, outer};
+use crate::checked::{at_least_one, not_negative};
 use crate::{Error, Noise};
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{Device, Int, Tensor};
@@ -77,7 +77,8 @@ impl SimVqConfig {
         at_least_one(OWNER, "codes", self.codes)?;
         at_least_one(OWNER, "width", self.width)?;
         not_negative(OWNER, "commitment", self.commitment)?;
-        not_negative(OWNER, "codebook", self.codebook)
+        not_negative(OWNER, "codebook", self.codebook)?;
+        Ok(())
     }
 }
 

@@ -1,11 +1,11 @@
 //! Vector quantisation: a codebook that is learned.
 
-use super::checked::{at_least_one, not_negative, positive};
 use super::gradient::CodeGradient;
 use super::k_means::{KMeans, Totals, distinct, k_means};
 use super::quantized::{
     Assigned, Assignments, Quantized, Term, Vectors, choose, columns, mean_square, outer,
 };
+use crate::checked::{at_least_one, not_negative, positive};
 use crate::ops::accumulated_as;
 use crate::tensor::{at_least_single, numbers};
 use crate::{Error, Noise};

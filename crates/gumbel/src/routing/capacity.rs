@@ -4,13 +4,12 @@ use super::choice::Choice;
 use super::options::{Capacity, Priority};
 use super::scores::Prepared;
 use crate::Error;
+use crate::checked::positive;
 
 pub(super) fn check(capacity: Capacity) -> Result<(), Error> {
     match capacity {
         Capacity::Tokens(0) => Err(Error::parameter("router", "capacity", "at least 1 token", 0)),
-        Capacity::Factor(factor) if !(factor > 0.0 && factor.is_finite()) => {
-            Err(Error::parameter("router", "capacity factor", "positive and finite", factor))
-        }
+        Capacity::Factor(factor) => positive("router", "capacity factor", factor).map(drop),
         _ => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! Losses that spread the load, and the bias that does without one.
 
+use crate::checked::positive;
 use crate::tensor::{centred, not_negative};
 use crate::{Error, ops};
 use burn::tensor::{Tensor, TensorData};
@@ -124,9 +125,7 @@ pub(super) fn squared_log_partition(logits: Tensor<2>) -> Tensor<2> {
 pub fn balanced_bias(bias: Tensor<1>, demand: &[usize], rate: f64) -> Result<Tensor<1>, Error> {
     let experts = bias.dims()[0];
     assert!(demand.len() == experts, "{} numbers of tokens for {experts} experts", demand.len());
-    if !(rate > 0.0 && rate.is_finite()) {
-        return Err(Error::parameter("router", "the rate of the bias", "positive and finite", rate));
-    }
+    positive("router", "the rate of the bias", rate)?;
     let total: usize = demand.iter().sum();
     let step =
         |&load: &usize| rate * (total as f64 - (load * experts) as f64).partial_cmp(&0.0).map_or(0.0, sign);

@@ -72,7 +72,7 @@ pub enum Weighting {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Capacity {
-    /// As many as choose it. Under expert choice: as many as a factor of 1.
+    /// No limit: an expert takes every token that chooses it. Under expert choice, the same as a factor of 1.
     Unlimited,
     /// `⌈factor · T k / E⌉`, where T counts the tokens that are not padding: 1 fits an even load exactly.
     Factor(f64),

@@ -5,6 +5,7 @@ use super::losses::balanced_bias;
 use super::options::Gate;
 use super::routed::Routing;
 use super::scores::Scores;
+use crate::checked::at_least_one;
 use crate::{Error, Noise};
 use burn::config::Config;
 use burn::module::{Module, Param, ParamId};
@@ -59,10 +60,8 @@ impl RouterConfig {
     /// ```
     pub fn init(&self, noise: &mut Noise, device: &Device) -> Result<Router, Error> {
         let Self { d_input, experts, ref gating, bias } = *self;
-        if d_input == 0 || experts == 0 {
-            let (parameter, got) = if experts == 0 { ("experts", experts) } else { ("d_input", d_input) };
-            return Err(Error::parameter("router", parameter, "at least 1", got));
-        }
+        at_least_one("router", "experts", experts)?;
+        at_least_one("router", "d_input", d_input)?;
         gating.check(experts)?;
         if bias && gating.gate == Gate::ExpertChoice {
             let expected = "absent with expert choice, whose load is even";

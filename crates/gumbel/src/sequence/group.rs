@@ -2,6 +2,7 @@
 
 use super::estimates::{finite, score};
 use crate::Error;
+use crate::checked::not_negative;
 use crate::tensor::{at_least_single, numbers, tracked_as};
 use burn::tensor::{Bool, Tensor, TensorData};
 
@@ -204,9 +205,7 @@ impl GroupScore {
 
 /// Centred rewards over their standard deviation plus ε.
 fn standardized(centred: Tensor<2>, others: f64, epsilon: f64) -> Result<Tensor<2>, Error> {
-    if !(epsilon >= 0.0 && epsilon.is_finite()) {
-        return Err(Error::parameter("group score", "epsilon", "finite and at least 0", epsilon));
-    }
+    not_negative("group score", "epsilon", epsilon)?;
     // Squares of the rewards over their largest neither underflow nor overflow.
     let largest = centred.clone().abs().max_dim(1);
     let equal = largest.clone().equal_elem(0.0);

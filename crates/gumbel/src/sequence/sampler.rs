@@ -4,9 +4,12 @@ use super::ancestral::Ancestral;
 use super::frontier::Frontier;
 use super::next::NextTokens;
 use super::{DistinctSequences, Prefix, Sequences, States};
+use crate::checked::at_least_one;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use std::ops::Range;
+
+const OWNER: &str = "sequence sampler";
 
 /// Samples sequences from a model of the next token: independent ones, or distinct ones without replacement.
 ///
@@ -64,7 +67,7 @@ impl Sampler {
     /// # Errors
     /// A length of zero.
     pub fn new(max_length: usize) -> Result<Self, Error> {
-        at_least_one("max_length", max_length)?;
+        at_least_one(OWNER, "max_length", max_length)?;
         Ok(Self { max_length, end: None, width: usize::MAX })
     }
 
@@ -75,13 +78,13 @@ impl Sampler {
     }
 
     /// With at most this many prefixes of a row in one call of the model while distinct sequences are drawn. It is
-    /// Kool et al.'s m: with 1 a search one by one, which reads the fewest prefixes; by default as many as sequences, which
-    /// is the stochastic beam search and makes the fewest calls. The sequences are the same.
+    /// Kool et al.'s m. At 1 the search reads one prefix at a time, and the fewest in all. The default is the number of
+    /// sequences: the stochastic beam search, which makes the fewest calls. The sequences are the same.
     ///
     /// # Errors
     /// A width of zero.
     pub fn with_width(self, width: usize) -> Result<Self, Error> {
-        at_least_one("width", width)?;
+        at_least_one(OWNER, "width", width)?;
         Ok(Self { width, ..self })
     }
 
@@ -100,7 +103,7 @@ impl Sampler {
         mut step: impl FnMut(S, &[Prefix<'_>]) -> (Tensor<2>, S),
         noise: &mut Noise,
     ) -> Result<Sequences, Error> {
-        at_least_one("samples", samples)?;
+        at_least_one(OWNER, "samples", samples)?;
         let mut draw = Ancestral::new(rows, samples, noise.fork().stream());
         let mut states = start.select(&draw.rows());
         loop {
@@ -136,7 +139,7 @@ impl Sampler {
         mut step: impl FnMut(S, &[Prefix<'_>]) -> (Tensor<2>, S),
         noise: &mut Noise,
     ) -> Result<DistinctSequences, Error> {
-        at_least_one("samples", samples)?;
+        at_least_one(OWNER, "samples", samples)?;
         let stream = noise.fork().stream();
         let frontier =
             |(place, row): (usize, usize)| Frontier::new(row, place, samples, stream.split(row as u64));
@@ -212,8 +215,4 @@ impl<S: States> Search<S> {
         };
         debug_assert!(places.iter().all(|&place| place < known + count));
     }
-}
-
-fn at_least_one(parameter: &'static str, got: usize) -> Result<(), Error> {
-    if got > 0 { Ok(()) } else { Err(Error::parameter("sequence sampler", parameter, "at least 1", got)) }
 }

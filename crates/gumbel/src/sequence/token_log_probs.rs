@@ -20,7 +20,7 @@ use std::ops::Range;
 /// Logits that are NaN or `+inf`, or all `-inf`; no row, or no sequence.
 ///
 /// # Panics
-/// If `rows` are not as many as the sequences have, or `step` does not return one row of logits for each prefix.
+/// If the number of `rows` differs from that of the sequences, or `step` does not return one row of logits for each prefix.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -85,7 +85,7 @@ impl<'a> Reading<'a> {
         self.open.iter().map(|(place, _)| place / self.sequences.samples()).collect()
     }
 
-    /// The first tokens of the open sequences, as many as `length`.
+    /// The first `length` tokens of each open sequence.
     fn prefixes(&self, length: usize) -> Vec<Prefix<'a>> {
         let prefixes = self.rows().into_iter().zip(&self.open);
         prefixes

@@ -26,7 +26,7 @@ use crate::data::labelled::LabelledBatches;
 use crate::data::{Dataset, ImageSize, Images};
 use crate::model::{Batch, Model, ModelConfig};
 use crate::parallel::Shards;
-use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, noise};
+use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, check_batch, noise};
 use crate::support::interrupt::Stop;
 use crate::support::memory::in_host_memory;
 use anyhow::{Result, ensure};
@@ -95,13 +95,7 @@ impl<M: Model> Experiment for BoundExperiment<M> {
 
     fn prepare(&mut self, shards: Arc<Shards>) -> Result<()> {
         let (batch, binarize, train) = (self.config.batch, self.config.binarize, &self.data.train);
-        ensure!(
-            batch <= train.count,
-            "--batch must be at most the {} training {}s of {}, got {batch}",
-            train.count,
-            M::Config::EXAMPLE,
-            self.data.name
-        );
+        check_batch(batch, train.count, &format!("{}s", M::Config::EXAMPLE), &self.data.name)?;
         self.held_out = self.config.held_out(evaluated(&self.data), &self.device).shared(&shards);
         self.shards = shards;
         let order = noise(self.config.common.seed, Use::Batches).stream();

@@ -3,6 +3,7 @@
 use super::{BoundExperiment, Config};
 use crate::data::text::Alphabet;
 use crate::data::{Dataset, ImageSize};
+use crate::experiment::image_size::check_size;
 use crate::model::{Model, ModelConfig};
 use crate::run::{DeviceName, RunFolder, checkpoint, config_of};
 use anyhow::{Context, Result, ensure};
@@ -33,18 +34,7 @@ fn vae() -> String {
 impl Described {
     /// Rejects data of another form than those that the model of `run` was trained on.
     pub(super) fn check<M: Model>(&self, data: &Dataset, run: &RunFolder) -> Result<()> {
-        let (found, size) = (ImageSize::of(&data.test), self.size);
-        ensure!(
-            found == size,
-            "the {}s of {} are {} x {}, expected {} x {} as in {}; use data of that size",
-            M::Config::EXAMPLE,
-            data.name,
-            found.height,
-            found.width,
-            size.height,
-            size.width,
-            run.path().display()
-        );
+        check_size(M::Config::EXAMPLE, data, self.size, run)?;
         ensure!(
             data.text.as_ref().map(|text| &text.alphabet) == self.alphabet.as_ref(),
             "the strings of {} have other symbols than those of {}; use strings of the same symbols",

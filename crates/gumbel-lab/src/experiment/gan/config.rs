@@ -3,7 +3,7 @@
 use super::{GeneratorGradient, Loss};
 use crate::data::text::{Corpus, KNOWN};
 use crate::model::GanConfig;
-use crate::run::{Common, RunConfig};
+use crate::run::{Common, RunConfig, check_batch};
 use crate::support::options::count;
 use anyhow::{Result, ensure};
 use clap::Args;
@@ -98,14 +98,7 @@ impl Config {
             self.batch,
             corpus.length
         );
-        ensure!(
-            self.batch <= corpus.count(),
-            "--batch must be at most the {} training strings of {}, got {}",
-            corpus.count(),
-            corpus.name,
-            self.batch
-        );
-        Ok(())
+        check_batch(self.batch, corpus.count(), "strings", &corpus.name)
     }
 }
 

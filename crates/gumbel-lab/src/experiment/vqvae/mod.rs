@@ -18,10 +18,11 @@ use crate::data::{self, Dataset, ImageSize};
 use crate::experiment::bound::HeldOut;
 use crate::model::Vqvae;
 use crate::parallel::Shards;
-use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, noise};
+use crate::run::{Experiment, FusedAdam, Identity, Learner, Use, check_batch, noise};
 use crate::support::interrupt::Stop;
 use crate::support::memory::in_host_memory;
 use anyhow::{Result, ensure};
+use burn::module::Module;
 use burn::tensor::Device;
 use std::sync::Arc;
 
@@ -72,12 +73,7 @@ impl Experiment for VqvaeExperiment {
 
     fn prepare(&mut self, _shards: Arc<Shards>) -> Result<()> {
         let (batch, train, model) = (self.config.batch, &self.data.train, &self.config.model);
-        ensure!(
-            batch <= train.count,
-            "--batch must be at most the {} training images of {}, got {batch}",
-            train.count,
-            self.data.name
-        );
+        check_batch(batch, train.count, "images", &self.data.name)?;
         let (vectors, codes) = (batch * model.latents, model.codes());
         ensure!(
             !model.quantizer.starts_from_data() || vectors >= codes,
@@ -123,7 +119,6 @@ impl Experiment for VqvaeExperiment {
 impl VqvaeExperiment {
     /// The model without its gradients.
     fn model(&self) -> Vqvae {
-        use burn::module::Module;
         self.learner.model().valid()
     }
 

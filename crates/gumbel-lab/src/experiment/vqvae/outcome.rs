@@ -3,7 +3,8 @@
 use super::page::{Ending, VqvaePage};
 use super::{Config, Metrics, Results, Setup, VqvaeExperiment};
 use crate::data::ImageSize;
-use crate::model::Vqvae;
+use crate::experiment::image_size::check_size;
+use crate::model::{Vqvae, grey};
 use crate::page::number::{grouped, percent};
 use crate::page::{Images, Rendered};
 use crate::run::{
@@ -65,18 +66,8 @@ impl Outcome for VqvaeExperiment {
 
     fn load_saved(&mut self, run: &RunFolder) -> Result<()> {
         let weights = run.trained(Config::NAME)?;
-        let (size, found): (ImageSize, _) =
-            (checkpoint::description(&weights, KEY)?, ImageSize::of(&self.data.test));
-        ensure!(
-            found == size,
-            "the images of {} are {} x {}, expected {} x {} as in {}; use data of that size",
-            self.data.name,
-            found.height,
-            found.width,
-            size.height,
-            size.width,
-            run.path().display()
-        );
+        let size: ImageSize = checkpoint::description(&weights, KEY)?;
+        check_size("image", &self.data, size, run)?;
         self.learner.load(&weights)
     }
 
@@ -149,9 +140,8 @@ impl VqvaeExperiment {
     fn images(&self) -> Result<[Images; 3]> {
         let (model, ImageSize { height, width }) = (self.model(), ImageSize::of(&self.data.test));
         let images = self.held_out(&self.data.test).sample(RECONSTRUCTIONS);
-        let grey = images.clone().into_data().iter::<f32>().map(|ink| (ink * 255.0) as u8).collect();
-        let means = model.means(model.indices(images)?)?;
+        let means = model.means(model.indices(images.clone())?)?;
         let samples = model.generate(SAMPLES, &mut noise(self.config.common.seed, Use::Pictures))?;
-        Ok([grey, means, samples].map(|pixels| Images { pixels, height, width }))
+        Ok([grey(images), means, samples].map(|pixels| Images { pixels, height, width }))
     }
 }

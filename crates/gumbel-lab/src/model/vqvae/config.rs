@@ -22,7 +22,7 @@ pub struct VqvaeConfig {
     /// Number of vectors per image (D)
     #[arg(long, default_value_t = 20, value_parser = count::<usize>, value_name = "D", help_heading = "Model")]
     pub latents: usize,
-    /// Number of bits per vector, from 2 to 16; the codes of every quantizer are 2 to this power
+    /// Number of bits per vector (b), from 2 to 16; every quantizer has 2^b codes per vector
     #[arg(long, default_value_t = 6, value_parser = count::<usize>, value_name = "BITS", help_heading = "Model")]
     pub bits: usize,
     /// Width of a vector (W); fsq, lfq and bsq have one that the bits determine

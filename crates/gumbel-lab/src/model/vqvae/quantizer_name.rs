@@ -23,7 +23,7 @@ pub enum QuantizerName {
     Lfq,
     /// Binary spherical quantization: signs of a vector of norm 1, with an entropy loss
     Bsq,
-    /// Two codes that are added, the second for what the first leaves over
+    /// Two codes that are added; the second encodes the residual of the first
     Residual,
     /// Two codes side by side, each for one half of the coordinates
     Grouped,

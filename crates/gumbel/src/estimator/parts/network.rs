@@ -7,6 +7,7 @@
 use super::super::contract::State;
 use super::memory::{Memory, all_finite, learnable};
 use crate::Error;
+use crate::checked::{at_least_one, positive};
 use burn::tensor::{DType, Device, Tensor, activation};
 use gumbel_kernels::{Stream, noise};
 
@@ -123,12 +124,7 @@ impl Learner {
     /// # Errors
     /// No hidden units; a rate that is not positive and finite.
     pub fn new(owner: &'static str, hidden: usize, rate: f64) -> Result<Self, Error> {
-        if hidden == 0 {
-            return Err(Error::parameter(owner, "hidden", "at least 1", hidden));
-        }
-        if !(rate > 0.0 && rate.is_finite()) {
-            return Err(Error::parameter(owner, "rate", "positive and finite", rate));
-        }
+        let (hidden, rate) = (at_least_one(owner, "hidden", hidden)?, positive(owner, "rate", rate)?);
         Ok(Self { hidden, rate, network: None })
     }
 
