@@ -132,12 +132,17 @@ impl Gating {
     fn prepared(&self, scores: Scores) -> Result<Prepared, Error> {
         self.check(scores.logits.dims()[1])?;
         let least = if self.gate == Gate::ExpertChoice { 1 } else { self.k };
-        let biased = scores.bias.is_some();
-        if biased && self.gate == Gate::ExpertChoice {
+        self.check_bias(scores.bias.is_some())?;
+        scores.prepared(least)
+    }
+
+    /// Rejects a bias for a gate that has none.
+    pub(super) fn check_bias(&self, bias: bool) -> Result<(), Error> {
+        if bias && self.gate == Gate::ExpertChoice {
             let expected = "absent with expert choice, whose load is even";
             return Err(Error::parameter("router", "bias", expected, "a bias"));
         }
-        scores.prepared(least)
+        Ok(())
     }
 
     fn deterministic(&self, scores: Prepared, limit: Option<usize>) -> Routing {

@@ -63,10 +63,7 @@ impl RouterConfig {
         at_least_one("router", "experts", experts)?;
         at_least_one("router", "d_input", d_input)?;
         gating.check(experts)?;
-        if bias && gating.gate == Gate::ExpertChoice {
-            let expected = "absent with expert choice, whose load is even";
-            return Err(Error::parameter("router", "bias", expected, "a bias"));
-        }
+        gating.check_bias(bias)?;
         let scores = noise.normal::<2>([d_input, experts], device) * (0.1 / d_input as f64).sqrt();
         let zeros = || Tensor::zeros([d_input, experts], device);
         let noisy = matches!(gating.gate, Gate::NoisyTopK(_));

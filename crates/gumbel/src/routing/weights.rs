@@ -4,7 +4,7 @@ use super::choice::Choice;
 use super::options::Weighting;
 use super::scores::Prepared;
 use crate::tensor::{centred, masked};
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Bool, Tensor, activation};
 
 /// Weights `[T, E]`.
 pub(super) struct Weights {
@@ -21,16 +21,16 @@ pub(super) fn of(scores: &Prepared, logits: Tensor<2>, choice: &Choice, weightin
         Weighting::Chosen | Weighting::All => logits,
     };
     let shares = softmax(logits.clone());
+    let others = choice.mask(scores, |_| true).bool_not();
     let sparse = match weighting {
         Weighting::All => shares.clone(),
-        Weighting::Chosen | Weighting::Sigmoid => softmax(only_chosen(scores, logits, choice)),
+        Weighting::Chosen | Weighting::Sigmoid => softmax(without(others.clone(), scores, logits)),
     };
-    Weights { sparse: choice.only_chosen(scores, sparse), shares }
+    Weights { sparse: sparse.mask_fill(others, 0.0), shares }
 }
 
-/// The logits with `-inf` where an expert is not chosen. Padding, which has no choice, stays.
-fn only_chosen(scores: &Prepared, logits: Tensor<2>, choice: &Choice) -> Tensor<2> {
-    let others = choice.mask(scores, |_| true).bool_not();
+/// The logits with `-inf` at the experts that are not chosen. Padding, which has no choice, stays.
+fn without(others: Tensor<2, Bool>, scores: &Prepared, logits: Tensor<2>) -> Tensor<2> {
     let others = match scores.padding(logits.dims()) {
         Some(padding) => others.bool_and(padding.bool_not()),
         None => others,
