@@ -22,7 +22,9 @@
 //! ```
 
 use crate::tensor::{in_single, one_hot_argmax, with_last};
-use crate::{Error, Noise, gumbel_softmax, ops, sample_one_hot, straight_through_gumbel_softmax};
+use crate::{
+    Error, Noise, Temperature, gumbel_softmax, ops, sample_one_hot, straight_through_gumbel_softmax,
+};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 
 /// The pattern that keeps N of every M weights, with a categorical distribution over the C(M, N) masks of a group.
@@ -149,7 +151,7 @@ impl NOfM {
     pub fn soft<const D: usize>(
         &self,
         logits: Tensor<D>,
-        tau: f64,
+        tau: impl Into<Temperature<D>>,
         noise: &mut Noise,
     ) -> Result<Tensor<D>, Error> {
         in_single(logits, |logits| Ok(self.combined(gumbel_softmax(logits, tau, noise)?)))
@@ -168,7 +170,7 @@ impl NOfM {
     pub fn straight_through<const D: usize>(
         &self,
         logits: Tensor<D>,
-        tau: f64,
+        tau: impl Into<Temperature<D>>,
         noise: &mut Noise,
     ) -> Result<Tensor<D>, Error> {
         in_single(logits, |logits| Ok(self.combined(straight_through_gumbel_softmax(logits, tau, noise)?)))

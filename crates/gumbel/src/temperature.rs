@@ -3,9 +3,10 @@
 use crate::ops::{self, Form, log_volume, per_count};
 use crate::tensor::{
     at_least_single, attach, broadcast, first_where, masked, numbers, one_hot_argmax, over, tracked_as,
+    with_last,
 };
 use crate::{Error, tensor::restored};
-use burn::tensor::{DType, Tensor, activation};
+use burn::tensor::{DType, Device, Tensor, activation};
 use gumbel_kernels::{Stream, check_temperature};
 
 /// The temperature τ of a relaxed sample or of a density: a number, or a tensor, which may be learned.
@@ -85,14 +86,42 @@ impl<const D: usize> Temperature<D> {
     /// If a tensor has several temperatures for a row.
     pub(crate) fn marked(&self, logits: Tensor<D>) -> Tensor<D> {
         let Self::Tensor(tau) = self else { return logits };
-        let (tau_shape, shape) = (tau.dims(), logits.dims());
-        let fits = tau_shape[D - 1] == 1 && (0..D - 1).all(|i| tau_shape[i] == 1 || tau_shape[i] == shape[i]);
-        assert!(fits, "tau {tau_shape:?} must be one for each row of the logits {shape:?}, or for all");
+        let shape = logits.dims();
+        assert_fits(tau, shape);
         if !ops::is_on_gpu(tau) {
             return logits;
         }
         let fit = tau.clone().greater_elem(0.0).bool_and(tau.clone().is_finite());
         logits.mask_fill(fit.bool_not().expand(shape), f32::NAN)
+    }
+
+    /// The number, or that of each row of a shape, for a computation on the host.
+    ///
+    /// # Panics
+    /// If a tensor has several temperatures for a row.
+    pub(crate) fn on_host(&self, shape: [usize; D]) -> Result<Vec<f64>, Error> {
+        match self {
+            Self::Number(tau) => Ok(check_temperature(*tau).map(|()| vec![*tau])?),
+            Self::Tensor(tau) => {
+                assert_fits(tau, shape);
+                let tau = tau.clone().detach().to_device(&Device::flex());
+                Self::Tensor(tau.clone()).checked()?;
+                Ok(numbers(tau.expand(with_last(shape, 1))))
+            }
+        }
+    }
+
+    /// Whether it is a tensor that may receive a gradient.
+    pub(crate) fn is_learned(&self) -> bool {
+        matches!(self, Self::Tensor(tau) if tau.is_autodiff())
+    }
+
+    /// `y`, to whose derivative one in a tensor of temperatures is added.
+    pub(crate) fn with_slope(&self, y: Tensor<D>, slope: Tensor<D>) -> Tensor<D> {
+        let Self::Tensor(tau) = self else { return y };
+        // The difference is exactly zero, with a derivative of one.
+        let change = restored(tau.clone() - tau.clone().detach(), y.dtype());
+        tracked_as(y, &change) + tracked_as(slope, &change) * change
     }
 
     /// `x / τ`.
@@ -168,6 +197,12 @@ impl<const D: usize> Temperature<D> {
             Self::Tensor(tau) => tracked_as(restored(tau.clone(), like.dtype()), like),
         }
     }
+}
+
+fn assert_fits<const D: usize>(tau: &Tensor<D>, shape: [usize; D]) {
+    let of = tau.dims();
+    let fits = of[D - 1] == 1 && (0..D - 1).all(|i| of[i] == 1 || of[i] == shape[i]);
+    assert!(fits, "tau {of:?} must be one for each row of the logits {shape:?}, or for all");
 }
 
 /// A relaxed or straight-through sample at temperatures that a tensor has, from the log-sample at temperature 1.

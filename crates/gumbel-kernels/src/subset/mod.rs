@@ -243,10 +243,48 @@ pub fn relaxed_top_k_vjp<T: Real>(
     same_length("out", out.len(), logits.len());
     run(logits, k, count, out, |row, logits, out| {
         let d: Vec<f64> = numbers(&d[row * k..][..k]).collect();
-        let slopes = relaxed::pull_back(&keys(logits, row, stream), &d, count, tau);
-        let [least, most] = [T::min_value(), T::max_value()].map(Into::into);
-        write(slopes.into_iter().map(|slope| slope.clamp(least, most)).collect(), out);
+        write(within::<T>(relaxed::pull_back(&keys(logits, row, stream), &d, count, tau)), out);
     })
+}
+
+/// Derivative of [`relaxed_top_k`] in the temperature, entry by entry. It draws the same noise again.
+///
+/// # Shapes
+/// `logits` and `out` `[rows, k]`. A row of derivatives sums to 0.
+///
+/// # Errors
+/// Those of [`relaxed_top_k`].
+///
+/// # Panics
+/// If the lengths do not match.
+///
+/// ```
+/// use gumbel_kernels::{Stream, subset};
+/// let mut out = [0.0f64; 3];
+/// subset::relaxed_top_k_tau_derivative(&[0.0, 3.0, 0.0], 3, 1, 0.5, Stream::new(1), &mut out)?;
+/// assert!(out[1] < 0.0 && out.iter().sum::<f64>().abs() < 1e-12); // warmer is less sharp
+/// # Ok::<(), gumbel_kernels::Error>(())
+/// ```
+pub fn relaxed_top_k_tau_derivative<T: Real>(
+    logits: &[T],
+    k: usize,
+    count: usize,
+    tau: f64,
+    stream: Stream,
+    out: &mut [T],
+) -> Result<(), Error> {
+    check_temperature(tau)?;
+    count_rows(logits.len(), k)?;
+    same_length("out", out.len(), logits.len());
+    run(logits, k, count, out, |row, logits, out| {
+        write(within::<T>(relaxed::tau_derivative(&keys(logits, row, stream), count, tau)), out);
+    })
+}
+
+/// Slopes beyond the range of a type become its largest finite number.
+fn within<T: Real>(slopes: Vec<f64>) -> Vec<f64> {
+    let [least, most] = [T::min_value(), T::max_value()].map(Into::into);
+    slopes.into_iter().map(|slope| slope.clamp(least, most)).collect()
 }
 
 /// The perturbed logits of a row, added in the precision of the logits, as [`gumbel_top_k`](crate::gumbel_top_k) does.

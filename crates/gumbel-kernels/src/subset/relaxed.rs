@@ -5,6 +5,8 @@ use std::iter::zip;
 
 /// One of the softmaxes, `a = softmax(α / τ)`.
 struct Step {
+    /// `(α − α_top) / τ`.
+    gaps: Vec<f64>,
     a: Vec<f64>,
     /// The index of its largest entry.
     top: usize,
@@ -30,7 +32,7 @@ impl Step {
         let mut log_left: Vec<f64> = a.iter().map(|&a| (-a).ln_1p()).collect();
         // At the top, 1 − a can round to 0, but its logarithm is known from the others.
         log_left[top] = log_others - softmax(&gaps).1;
-        Self { a, top, share, log_left }
+        Self { gaps, a, top, share, log_left }
     }
 
     /// The cotangent of `α / τ` from those of `a` and of `ln(1 − a)`. What has weight 0 has no effect, even if it is NaN.
@@ -41,6 +43,17 @@ impl Step {
         let total = (0..a.len()).map(odds).sum::<f64>() - lambda[*top];
         let product = |i: usize| weighted(a[i], d[i] - mean + total) - odds(i) + lambda[*top] * share[i];
         (0..a.len()).map(product).collect()
+    }
+
+    /// The derivatives of `a` and of `ln(1 − a)` in τ from those of `α`.
+    fn push(&self, alpha: &[f64], tau: f64) -> (Vec<f64>, Vec<f64>) {
+        let Self { gaps, a, top, share, .. } = self;
+        let moved: Vec<f64> = zip(gaps, alpha).map(|(gap, of)| (of - alpha[*top] - gap) / tau).collect();
+        let mean = |weights: &[f64]| zip(weights, &moved).map(|(&w, &moved)| weighted(w, moved)).sum::<f64>();
+        let (all, others) = (mean(a), mean(share));
+        let slope = |i: usize| weighted(a[i], moved[i] - all);
+        let left = |i: usize| if i == *top { others - all } else { -slope(i) / (1.0 - a[i]) };
+        ((0..a.len()).map(slope).collect(), (0..a.len()).map(left).collect())
     }
 }
 
@@ -88,6 +101,19 @@ pub(super) fn pull_back(keys: &[f64], d: &[f64], count: usize, tau: f64) -> Vec<
     lambda
 }
 
+/// The derivative of [`forward`] in τ, bounded as that in the keys is.
+pub(super) fn tau_derivative(keys: &[f64], count: usize, tau: f64) -> Vec<f64> {
+    let limit = f64::MAX / (8.0 * (keys.len() as f64 + 1.0));
+    let (mut alpha, mut sum) = (vec![0.0; keys.len()], vec![0.0; keys.len()]);
+    for step in steps(keys, count, tau) {
+        let (slopes, left) = step.push(&alpha, tau);
+        for (total, more) in zip(&mut sum, slopes).chain(zip(&mut alpha, left)) {
+            *total = (*total + more.clamp(-limit, limit)).clamp(-limit, limit);
+        }
+    }
+    sum
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +140,25 @@ mod tests {
                 assert!((slope - difference).abs() < 1e-8, "{count} at {tau}, {i}: {slope}, {difference}");
             }
         }
+    }
+
+    #[test]
+    fn the_derivative_in_the_temperature_equals_finite_differences() {
+        let keys = [0.3, -1.0, 2.0, f64::NEG_INFINITY, 0.9];
+        for (count, tau) in [(1, 0.5), (2, 0.3), (3, 1.0), (4, 2.0)] {
+            let h = 1e-6 * tau;
+            let [above, below] = [tau + h, tau - h].map(|tau| forward(&keys, count, tau));
+            let slopes = tau_derivative(&keys, count, tau);
+            for (i, (above, below)) in zip(above, below).enumerate() {
+                let difference = (above - below) / (2.0 * h);
+                assert!(
+                    (slopes[i] - difference).abs() < 1e-8,
+                    "{count} at {tau}, {i}: {}, {difference}",
+                    slopes[i]
+                );
+            }
+        }
+        let cold = tau_derivative(&keys, 2, 1e-200);
+        assert!(cold.iter().all(|slope| slope.is_finite()), "{cold:?}");
     }
 }

@@ -1,9 +1,8 @@
 //! Matchings: Sinkhorn's iteration, and the exact assignment that it relaxes.
 
-use crate::tensor::{attach, in_single, within_range};
-use crate::{Error, Noise, ops};
+use crate::tensor::{attach, centred, in_single, within_range};
+use crate::{Error, Noise, Temperature, ops};
 use burn::tensor::Tensor;
-use gumbel_kernels::check_temperature;
 
 /// Normalises the rows and columns of `exp(θ / τ)` in turn (Sinkhorn's iteration), to a nearly doubly stochastic matrix
 /// with the same cross-ratios. **Soft**, differentiable.
@@ -22,14 +21,14 @@ use gumbel_kernels::check_temperature;
 /// backends than Flex run every iteration, whatever the tolerance, because each check would cost a synchronisation.
 ///
 /// # Shapes
-/// `logits` `[.., n, n]` to `[.., n, n]`.
+/// `logits` `[.., n, n]` to `[.., n, n]`; a tensor `tau` has one for each matrix, `[.., 1, 1]`.
 ///
 /// # Errors
 /// A temperature that is not positive and finite; zero iterations; a tolerance that is negative or not finite; NaN or
 /// `+inf` among the logits; a matrix whose forbidden pairs leave no permutation.
 ///
 /// # Panics
-/// If the matrices are not square.
+/// If the matrices are not square, or a matrix has several temperatures.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -46,7 +45,7 @@ use gumbel_kernels::check_temperature;
 #[doc(alias = "soft assignment")]
 pub fn sinkhorn<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     iterations: usize,
     tolerance: f64,
 ) -> Result<Tensor<D>, Error> {
@@ -77,15 +76,23 @@ pub fn sinkhorn<const D: usize>(
 #[doc(alias = "optimal transport")]
 pub fn log_sinkhorn<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     iterations: usize,
     tolerance: f64,
 ) -> Result<Tensor<D>, Error> {
     check_square(&logits);
-    check_temperature(tau)?;
-    in_single(logits, |logits| {
-        let tau = within_range(tau, logits.dtype());
-        ops::log_sinkhorn(logits, tau, iterations, tolerance)
+    let tau = tau.into().checked()?;
+    in_single(logits, |logits| match &tau {
+        Temperature::Number(tau) => {
+            let tau = within_range(*tau, logits.dtype());
+            ops::log_sinkhorn(logits, tau, iterations, tolerance)
+        }
+        Temperature::Tensor(of) => {
+            check_one_for_a_matrix(of);
+            // A common shift of a row, which overflow might need, changes nothing.
+            let logits = tau.temper_masked(centred(tau.marked(logits)));
+            ops::log_sinkhorn(logits, 1.0, iterations, tolerance)
+        }
     })
 }
 
@@ -119,7 +126,7 @@ pub fn log_sinkhorn<const D: usize>(
 /// ```
 pub fn gumbel_sinkhorn<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     iterations: usize,
     tolerance: f64,
     noise: &mut Noise,
@@ -210,7 +217,7 @@ pub fn gumbel_matching<const D: usize>(logits: Tensor<D>, noise: &mut Noise) -> 
 /// ```
 pub fn straight_through_sinkhorn<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     iterations: usize,
     tolerance: f64,
 ) -> Result<Tensor<D>, Error> {
@@ -240,7 +247,7 @@ pub fn straight_through_sinkhorn<const D: usize>(
 /// ```
 pub fn straight_through_gumbel_sinkhorn<const D: usize>(
     logits: Tensor<D>,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     iterations: usize,
     tolerance: f64,
     noise: &mut Noise,
@@ -252,4 +259,12 @@ fn check_square<const D: usize>(logits: &Tensor<D>) {
     let dims = logits.dims();
     let square = D >= 2 && dims[D - 1] == dims[D - 2];
     assert!(square, "a permutation requires square matrices, got the shape {dims:?}");
+}
+
+fn check_one_for_a_matrix<const D: usize>(tau: &Tensor<D>) {
+    let dims = tau.dims();
+    assert!(
+        dims[D - 2] == 1,
+        "a permutation requires one temperature for each matrix, [.., 1, 1], got {dims:?}"
+    );
 }

@@ -4,9 +4,10 @@ use super::ones_at;
 use crate::ops::{self, HostArgument};
 use crate::perturbed::{self, NoiseDistribution, Perturbation};
 use crate::tensor::numbers;
-use crate::{Error, Noise};
+use crate::{Error, Noise, Temperature};
 use burn::tensor::{DType, Int, Tensor};
 use gumbel_kernels as kernels;
+use std::ops::Range;
 
 /// Draws the indices of `k` different categories without replacement, in order, by the Gumbel-top-k trick.
 ///
@@ -78,10 +79,11 @@ pub fn top_k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise)
 /// ```
 ///
 /// Xie and Ermon 2019; Plötz and Roth 2018. As τ tends to 0 it tends to [`top_k_hot`] for the same noise; at τ of about
-/// 1 and above, an entry can exceed 1. Runs on the host in double precision, on every backend.
+/// 1 and above, an entry can exceed 1. Runs on the host in double precision, on every backend, and reads a tensor of
+/// temperatures there.
 ///
 /// # Shapes
-/// `logits` `[.., K]` to `[.., K]`; uses one number of the noise per logit.
+/// `logits` `[.., K]` to `[.., K]`; a tensor `tau` as for [`Temperature`]; uses one number of the noise per logit.
 ///
 /// # Errors
 /// A temperature that is not positive and finite; those of [`gumbel_top_k`].
@@ -98,12 +100,13 @@ pub fn top_k_hot<const D: usize>(logits: Tensor<D>, k: usize, noise: &mut Noise)
 pub fn relaxed_top_k<const D: usize>(
     logits: Tensor<D>,
     k: usize,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    let keys = Keys::of(&logits, k, noise);
-    let soft = keys.soft(tau)?;
-    Ok(keys.with_gradient(logits, soft, tau))
+    let (keys, tau) = (Keys::of(&logits, k, noise), tau.into());
+    let taus = tau.on_host(logits.dims())?;
+    let soft = keys.soft(&taus)?;
+    keys.with_gradient(logits, soft, &tau, taus)
 }
 
 /// Draws [`top_k_hot`] rows with the gradient of [`relaxed_top_k`] for the same noise. **Hard**, biased.
@@ -127,13 +130,13 @@ pub fn relaxed_top_k<const D: usize>(
 pub fn straight_through_top_k<const D: usize>(
     logits: Tensor<D>,
     k: usize,
-    tau: f64,
+    tau: impl Into<Temperature<D>>,
     noise: &mut Noise,
 ) -> Result<Tensor<D>, Error> {
-    kernels::check_temperature(tau)?;
-    let keys = Keys::of(&logits, k, noise);
+    let (keys, tau) = (Keys::of(&logits, k, noise), tau.into());
+    let taus = tau.on_host(logits.dims())?;
     let picked = keys.picked()?;
-    Ok(keys.with_gradient(logits, picked, tau))
+    keys.with_gradient(logits, picked, &tau, taus)
 }
 
 /// Draws the `k` largest perturbed logits, with the gradient of implicit maximum likelihood (I-MLE). **Hard**, biased.
@@ -228,21 +231,64 @@ impl Keys {
         Ok(ones_at(&self.order()?, self.k, self.categories, self.logits.len()))
     }
 
-    fn soft(&self, tau: f64) -> Result<Vec<f64>, Error> {
-        let mut soft = vec![0.0; self.logits.len()];
-        kernels::subset::relaxed_top_k(&self.logits, self.categories, self.k, tau, self.stream, &mut soft)?;
-        Ok(soft)
+    fn soft(&self, taus: &[f64]) -> Result<Vec<f64>, Error> {
+        let Self { categories, k, .. } = *self;
+        self.each(taus, |rows, tau, stream, out| {
+            kernels::subset::relaxed_top_k(&self.logits[rows], categories, k, tau, stream, out)
+        })
+    }
+
+    /// The derivative of [`Keys::soft`] in the temperature.
+    fn slope(&self, taus: &[f64]) -> Result<Vec<f64>, Error> {
+        let Self { categories, k, .. } = *self;
+        self.each(taus, |rows, tau, stream, out| {
+            kernels::subset::relaxed_top_k_tau_derivative(&self.logits[rows], categories, k, tau, stream, out)
+        })
+    }
+
+    fn pull_back(&self, d: &[f64], taus: &[f64]) -> Result<Vec<f64>, Error> {
+        let Self { categories, k, .. } = *self;
+        self.each(taus, |rows, tau, stream, out| {
+            let (logits, d) = (&self.logits[rows.clone()], &d[rows]);
+            kernels::subset::relaxed_top_k_vjp(logits, d, categories, k, tau, stream, out)
+        })
+    }
+
+    /// A kernel for all rows at the only temperature, or for each at its own.
+    fn each(
+        &self,
+        taus: &[f64],
+        kernel: impl Fn(Range<usize>, f64, kernels::Stream, &mut [f64]) -> Result<(), kernels::Error>,
+    ) -> Result<Vec<f64>, Error> {
+        let (length, width) = (self.logits.len(), self.categories);
+        let mut all = vec![0.0; length];
+        if let [tau] = *taus {
+            kernel(0..length, tau, self.stream, &mut all)?;
+            return Ok(all);
+        }
+        self.order()?; // Its errors name the row.
+        for (row, &tau) in taus.iter().enumerate() {
+            let range = row * width..(row + 1) * width;
+            kernel(range.clone(), tau, self.stream.skip(range.start as u64), &mut all[range])?;
+        }
+        Ok(all)
     }
 
     /// Returns `values` with the gradient of the soft sample.
-    fn with_gradient<const D: usize>(self, logits: Tensor<D>, values: Vec<f64>, tau: f64) -> Tensor<D> {
-        let shape = logits.dims();
-        HostArgument::new(logits).differentiable(values, shape, move |d| {
-            let Self { logits, categories, k, stream, .. } = &self;
-            let mut out = vec![0.0; d.len()];
-            kernels::subset::relaxed_top_k_vjp(logits, d, *categories, *k, tau, *stream, &mut out)
-                .expect("the forward pass accepted them");
-            out
-        })
+    fn with_gradient<const D: usize>(
+        self,
+        logits: Tensor<D>,
+        values: Vec<f64>,
+        tau: &Temperature<D>,
+        taus: Vec<f64>,
+    ) -> Result<Tensor<D>, Error> {
+        let (shape, logits) = (logits.dims(), HostArgument::new(logits));
+        let slope = match tau.is_learned() {
+            true => Some(logits.constant(self.slope(&taus)?, shape)),
+            false => None,
+        };
+        let pull_back = move |d: &[f64]| self.pull_back(d, &taus).expect("the forward pass accepted them");
+        let y = logits.differentiable(values, shape, pull_back);
+        Ok(slope.map_or(y.clone(), |slope| tau.with_slope(y, slope)))
     }
 }

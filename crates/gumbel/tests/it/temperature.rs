@@ -3,10 +3,12 @@
 use crate::support::{double, numbers};
 use burn::tensor::{DType, Device, Tensor};
 use gumbel::distribution::{BinaryConcrete, Concrete, ExpConcrete, HardConcrete, Igr, Reparameterized};
+use gumbel::permutation::{gumbel_sinkhorn, straight_through_gumbel_sinkhorn};
 use gumbel::sparse::gumbel_entmax;
+use gumbel::sparsity::NOfM;
 use gumbel::{
     Error, Noise, Temperature, exp_concrete, gumbel_sigmoid, gumbel_softmax, kl, log_gumbel_softmax,
-    straight_through_gumbel_softmax,
+    straight_through_gumbel_softmax, subset,
 };
 
 const MASK: f64 = f64::NEG_INFINITY;
@@ -33,12 +35,15 @@ fn row(tensor: &Tensor<2>, row: usize) -> Tensor<2> {
 type Function = (&'static str, fn(Tensor<2>, Temperature<2>) -> Result<Tensor<2>, Error>);
 
 /// Every function of a temperature, on one stream of noise; `-inf` replaced by a number.
-const FUNCTIONS: [Function; 19] = [
+const FUNCTIONS: [Function; 22] = [
     ("soft", |l, tau| gumbel_softmax(l, tau, &mut noise())),
     ("log", |l, tau| Ok(finite(log_gumbel_softmax(l, tau, &mut noise())?))),
     ("hard", |l, tau| straight_through_gumbel_softmax(l, tau, &mut noise())),
     ("gumbel_sigmoid", |l, tau| gumbel_sigmoid(finite(l), tau, &mut noise())),
     ("entmax", |l, tau| gumbel_entmax(l, 1.5, tau, &mut noise())),
+    ("relaxed_top_k", |l, tau| subset::relaxed_top_k(l, 2, tau, &mut noise())),
+    ("N of M", |l, tau| NOfM::new(3, 4)?.soft(l, tau, &mut noise())),
+    ("hard top-k", |l, tau| subset::straight_through_top_k(l, 2, tau, &mut noise())),
     ("ExpConcrete density", |l, tau| exp_concrete::log_prob(l, tau, points())),
     ("divergence at a sample", |l, tau| kl::density_at_sample((l.clone(), 0.5), (l, tau), points())),
     ("ExpConcrete entropy", |l, tau| Ok(ExpConcrete::new(l, tau)?.entropy())),
@@ -127,7 +132,7 @@ fn hard_samples_are_the_same_bits_in_every_type() {
 #[test]
 fn derivatives_in_the_temperature_are_those_of_differences() {
     let step = 1e-6;
-    for (name, f) in FUNCTIONS.into_iter().filter(|(name, _)| *name != "hard") {
+    for (name, f) in FUNCTIONS.into_iter().filter(|(name, _)| !name.starts_with("hard")) {
         let leaf = double(TAUS.to_vec(), [3, 1]).require_grad();
         let theta = logits().require_grad();
         let value = f(theta.clone(), leaf.clone().into()).unwrap();
@@ -231,4 +236,59 @@ fn a_divergence_in_closed_form_needs_equal_temperatures() {
     assert!(of(tensor(0.5)).kl(&of(0.5.into())).is_ok());
     let error = of(tensor(0.25)).kl(&of(0.5.into())).unwrap_err();
     assert!(matches!(error, Error::NoClosedForm { tau: 0.25, other: 0.5, .. }), "{error}");
+}
+
+/// Matrices that have a forbidden pair, one of them with logits that no temperature may lose.
+fn matrices() -> Tensor<3> {
+    let second = [900.0, 901.0, 899.5, 0.2, MASK, 0.7, -0.3, 0.4, 1.0];
+    double([vec![0.3, -1.2, 2.0, 0.1, 4.0, MASK, 0.5, -3.0, 1.5], second.to_vec()].concat(), [2, 3, 3])
+}
+
+#[test]
+fn a_matching_is_that_of_its_number() {
+    let of = |l: Tensor<3>, tau: Temperature<3>| gumbel_sinkhorn(l, tau, 30, 0.0, &mut noise()).unwrap();
+    let each = of(matrices(), double(vec![0.4, 1.7], [2, 1, 1]).into());
+    for (at, tau) in [0.4, 1.7].into_iter().enumerate() {
+        let difference = (each.clone() - of(matrices(), tau.into())).narrow(0, at, 1).abs().max();
+        assert!(difference.into_scalar::<f64>() < 1e-6, "{at}");
+    }
+    let hard = |tau: Temperature<3>| straight_through_gumbel_sinkhorn(matrices(), tau, 30, 0.0, &mut noise());
+    let tensor = double(vec![0.4, 1.7], [2, 1, 1]).into();
+    assert_eq!(hard(tensor).unwrap().into_data(), hard(1.0.into()).unwrap().into_data());
+}
+
+#[test]
+fn the_derivative_of_a_matching_in_its_temperature_is_that_of_differences() {
+    let score = |tau: Tensor<3>| {
+        let soft = gumbel_sinkhorn(matrices(), tau, 5, 0.0, &mut noise()).unwrap();
+        (soft * matrices().mask_fill(matrices().is_inf(), 0.0).sin()).sum()
+    };
+    let leaf = double(vec![0.4, 1.7], [2, 1, 1]).require_grad();
+    let slopes = numbers(leaf.grad(&score(leaf.clone()).backward()).expect("a gradient"));
+    for (at, slope) in slopes.into_iter().enumerate() {
+        let moved = |by: f64| {
+            let mut tau = vec![0.4, 1.7];
+            tau[at] += by;
+            score(double(tau, [2, 1, 1])).into_scalar::<f64>()
+        };
+        let difference = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+        assert!((slope - difference).abs() < 1e-5 * (1.0 + difference.abs()), "{at}: {slope}, {difference}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "one temperature for each matrix, [.., 1, 1], got [2, 3, 1]")]
+fn a_matching_has_one_temperature() {
+    let tau = Tensor::<3>::ones([2, 3, 1], &Device::flex());
+    let _ = gumbel_sinkhorn(matrices(), tau, 5, 0.0, &mut noise());
+}
+
+#[test]
+fn an_unfit_row_of_a_subset_is_named_with_its_temperature() {
+    let tau = |last: f64| double(vec![0.5, 1.0, last], [3, 1]);
+    let error = subset::relaxed_top_k(logits(), 2, tau(0.0), &mut noise()).unwrap_err();
+    assert!(matches!(error, Error::Element { parameter: "tau", index: 2, .. }), "{error}");
+    let bad = logits().slice_fill([2..3, 1..2], f64::NAN);
+    let error = subset::relaxed_top_k(bad, 2, tau(1.0), &mut noise()).unwrap_err();
+    assert!(error.to_string().contains("row 2"), "{error}");
 }
