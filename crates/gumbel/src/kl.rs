@@ -5,11 +5,11 @@
 //! for the discrete model, that is on hard samples: with relaxed samples they bound nothing, and
 //! the training objective can exceed the log-likelihood. Report the hard objective beside any of them.
 
+use crate::named::named;
 use crate::tensor::{at_least_single, broadcast, restored, tracked_as, unmasked};
 use crate::{Error, Temperature, exp_concrete, ops};
 use burn::tensor::{Bool, Tensor, activation};
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 /// One of the three divergences, by name.
 ///
@@ -40,23 +40,7 @@ impl Kl {
     }
 }
 
-impl fmt::Display for Kl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Categorical => "categorical",
-            Self::MassAtSample => "mass-at-sample",
-            Self::Density => "density",
-        })
-    }
-}
-
-impl FromStr for Kl {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Error::find("divergence", name, &Self::ALL)
-    }
-}
+named!(Kl, "divergence", Categorical => "categorical", MassAtSample => "mass-at-sample", Density => "density");
 
 /// Kullback-Leibler divergence in nats between the **discrete** distributions. Exact for hard samples; no bound with
 /// relaxed ones. `+inf` where `p` gives probability zero to a category and `q` does not; half precision is computed in

@@ -22,6 +22,7 @@ mod gumbel_softmax;
 pub mod kl;
 pub mod layers;
 pub mod measure;
+mod named;
 mod noise;
 mod ops;
 pub mod permutation;

@@ -4,12 +4,12 @@ use super::contract::{
 };
 use super::parts::antithetic::{halves, pairs};
 use super::parts::host::{self, LogProbs, log_sum_exp};
+use crate::named::named;
 use crate::tensor::numbers;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
-use std::{fmt, str::FromStr};
 
 /// Coupled: antithetic pairs of categories, each drawn by a sequence of binary choices.
 ///
@@ -72,22 +72,7 @@ impl CouplingOrder {
     pub const ALL: [Self; 2] = [Self::Ascending, Self::Tree];
 }
 
-impl fmt::Display for CouplingOrder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ascending => "ascending",
-            Self::Tree => "tree",
-        })
-    }
-}
-
-impl FromStr for CouplingOrder {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Error::find("order", name, &Self::ALL)
-    }
-}
+named!(CouplingOrder, "order", Ascending => "ascending", Tree => "tree");
 
 impl Coupled {
     /// With `samples` samples per row, in pairs.

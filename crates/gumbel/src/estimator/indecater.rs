@@ -2,9 +2,9 @@ use super::contract::{
     Entry, Estimate, Estimator, Evaluations, Objective, Paper, Parameter, Properties, Sample, Venue, boxed,
     prepared, repeat,
 };
+use crate::named::named;
 use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::{Tensor, activation};
-use std::{fmt, str::FromStr};
 
 const STATES: Evaluations = Evaluations {
     formula: "SDK",
@@ -71,22 +71,7 @@ impl FreshSamples {
     pub const ALL: [Self; 2] = [Self::Latent, Self::Category];
 }
 
-impl fmt::Display for FreshSamples {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Latent => "latent",
-            Self::Category => "category",
-        })
-    }
-}
-
-impl FromStr for FreshSamples {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Error::find("owner of samples", name, &Self::ALL)
-    }
-}
+named!(FreshSamples, "owner of samples", Latent => "latent", Category => "category");
 
 impl IndeCateR {
     /// With `samples` samples per row for each latent, or for each category of each.

@@ -1,9 +1,9 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
 use crate::checked::at_least_one;
+use crate::named::named;
 use crate::tensor::{attach, centred, restored, tracked_as};
 use crate::{Error, Noise, sample_one_hot};
 use burn::tensor::{Tensor, activation};
-use std::{fmt, str::FromStr};
 
 /// The largest level of noise: 1, of noise alone, less the authors' α.
 const LARGEST: f64 = 1.0 - 1e-4;
@@ -75,22 +75,7 @@ impl ReDgeForward {
     pub const ALL: [Self; 2] = [Self::Exact, Self::Diffusion];
 }
 
-impl fmt::Display for ReDgeForward {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Exact => "exact",
-            Self::Diffusion => "diffusion",
-        })
-    }
-}
-
-impl FromStr for ReDgeForward {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Error::find("forward pass", name, &Self::ALL)
-    }
-}
+named!(ReDgeForward, "forward pass", Exact => "exact", Diffusion => "diffusion");
 
 impl ReDge {
     /// With `samples` samples per row, `steps` levels of noise, N, of which the lowest is `level`, σ₁.

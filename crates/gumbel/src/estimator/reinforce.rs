@@ -3,10 +3,10 @@ use super::contract::{
     boxed, log_mean_exp, plain_mean, prepared,
 };
 use super::parts::average::Average;
+use crate::named::named;
 use crate::{Error, Noise};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 /// REINFORCE: the score-function, or likelihood-ratio, estimator.
 ///
@@ -70,22 +70,7 @@ impl ReinforceBaseline {
     pub const ALL: [Self; 2] = [Self::None, Self::MovingAverage];
 }
 
-impl fmt::Display for ReinforceBaseline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::None => "none",
-            Self::MovingAverage => "moving-average",
-        })
-    }
-}
-
-impl FromStr for ReinforceBaseline {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Error::find("baseline", name, &Self::ALL)
-    }
-}
+named!(ReinforceBaseline, "baseline", None => "none", MovingAverage => "moving-average");
 
 impl Reinforce {
     /// With `samples` samples per row.

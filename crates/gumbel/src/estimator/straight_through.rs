@@ -1,8 +1,8 @@
 use super::contract::{Entry, Paper, Parameter, Pathwise, Properties, Sample, Venue, boxed};
+use crate::named::named;
 use crate::tensor::{attach, of_centred, over, unmasked};
 use crate::{Error, Noise, Schedule, sample_one_hot};
 use burn::tensor::{Tensor, activation};
-use std::{fmt, str::FromStr};
 
 /// A hard sample with the gradient of `softmax(logits / tau)`; see [`StraightThrough`].
 ///
@@ -97,22 +97,7 @@ impl StraightThroughBackward {
     pub const ALL: [Self; 2] = [Self::Softmax, Self::Identity];
 }
 
-impl fmt::Display for StraightThroughBackward {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Softmax => "softmax",
-            Self::Identity => "identity",
-        })
-    }
-}
-
-impl FromStr for StraightThroughBackward {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self, Error> {
-        Error::find("backward pass", name, &Self::ALL)
-    }
-}
+named!(StraightThroughBackward, "backward pass", Softmax => "softmax", Identity => "identity");
 
 impl StraightThrough {
     /// With `samples` samples per row; `tau` tempers a backward pass through the softmax.
