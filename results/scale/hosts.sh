@@ -46,7 +46,7 @@ chmod +x "$work/ssh"
 options="train vae --shards 4 --steps 20 --evaluate-every 10 --importance-samples 20 --importance-images 100"
 ip netns exec gumbel-a unshare --uts sh -c "hostname gumbel-a && exec mpirun --allow-run-as-root -n 2 \
     --host $first:1,$second:1 --mca plm_rsh_agent $work/ssh --mca btl tcp,self --mca btl_tcp_if_include 10.77.0.0/24 \
-    --mca oob_tcp_if_include 10.77.0.0/24 sh -c 'hostname; exec $gumbel $options --threads 1 --out $work/two'"
+    --mca oob_tcp_if_include 10.77.0.0/24 --mca mpi_yield_when_idle 1 sh -c 'hostname; exec $gumbel $options --threads 1 --out $work/two'"
 "$gumbel" $options --threads 1 --out "$work/one" >/dev/null
 cmp "$work/one/model.safetensors" "$work/two/model.safetensors"
 echo "two hosts and one: model.safetensors has the same bytes"

@@ -4,6 +4,7 @@ use super::atomic_file;
 use indicatif::ProgressBar;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The request to stop, shared between a signal's handler and the work.
 #[derive(Clone, Debug, Default)]
@@ -14,17 +15,21 @@ pub struct Stop(Arc<AtomicBool>);
 #[error("interrupted")]
 pub struct Interrupted;
 
+/// Signals that are nearer to each other are one: `timeout` and `mpirun` signal a process, and then its group.
+const ONE_SIGNAL: Duration = Duration::from_millis(500);
+
 /// The exit code of an interrupted program: 128 and the number of SIGINT.
 pub const INTERRUPTED: u8 = 130;
 
 impl Stop {
-    /// One that Ctrl-C or a termination signal sets; a second such signal ends the program at once.
+    /// One that Ctrl-C or a termination signal sets; another such signal, later, ends the program at once.
     pub fn at_a_signal() -> Self {
         let stop = Self::default();
-        let request = stop.clone();
+        let (request, mut first) = (stop.clone(), None);
         // The first handler of a process stays: there is one command in each.
         let _ = ctrlc::set_handler(move || {
-            if request.0.swap(true, Ordering::SeqCst) {
+            request.request();
+            if first.get_or_insert_with(Instant::now).elapsed() > ONE_SIGNAL {
                 exit();
             }
         });
