@@ -15,7 +15,7 @@ mod tests;
 
 use crate::parallel::rows::{RowKernel, Rows, count_rows, same_length};
 use crate::{Error, Level, Real};
-use book::{Book, LANES, squared_norm};
+use book::{Book, LANES, finite, squared_norm};
 use exact::Exact;
 use scores::Scores;
 
@@ -62,16 +62,6 @@ pub fn nearest<T: Real>(
     finite("point", points, width)?;
     let rows = Rows { first: 0, count, inputs: [points], outputs: [squared_distance], indices: index };
     rows.run(Nearest { book: &book })
-}
-
-fn finite<T: Real>(what: &'static str, numbers: &[T], width: usize) -> Result<(), Error> {
-    // Parts without a branch for each number compile to vector instructions.
-    let whole = |part: &[T]| part.iter().fold(true, |all, number| all & number.is_finite());
-    if numbers.chunks(1024).all(whole) {
-        return Ok(());
-    }
-    let at = numbers.iter().position(|number| !number.is_finite()).unwrap_or_default();
-    Err(Error::NotFinite { what, row: at / width, column: at % width, value: numbers[at].into() })
 }
 
 struct Nearest<'a, T> {
