@@ -7,7 +7,7 @@ pub(super) static EXPERIMENT: Reproduction = Reproduction {
     title: "Two hundred bits trained with antithetic samples and control variates",
     source: "Dong, Mnih and Tucker 2020; Titsias and Shi 2022; Shi et al. 2022, training on dynamic binary images",
     question: "Which unbiased estimator trains binary latents best, for two or four evaluations per image?",
-    costs: ["seconds", "half an hour", "seven hours"],
+    costs: ["seconds", "an hour", "seven hours"],
     data: Some("mnist"),
     timed: false,
     plan,

@@ -8,7 +8,7 @@ pub(super) static EXPERIMENT: Reproduction = Reproduction {
     source: "Liu, Dong, Liu, Yu and Gao 2023; Wang and Bui 2026, −ELBO on MNIST",
     question: "Does a second-order straight-through estimator train discrete latents better than those of first order, whatever \
                their number?",
-    costs: ["seconds", "an hour", "a day"],
+    costs: ["seconds", "two hours", "a day"],
     data: Some("mnist"),
     timed: false,
     plan,

@@ -89,7 +89,7 @@ pub fn log_sinkhorn<const D: usize>(
         }
         Temperature::Tensor(of) => {
             check_one_for_a_matrix(of);
-            // A common shift of a row, which overflow might need, changes nothing.
+            // Rows may be shifted; what is divided is then not too large at a low temperature.
             let logits = tau.temper_masked(centred(tau.marked(logits)));
             ops::log_sinkhorn(logits, 1.0, iterations, tolerance)
         }
