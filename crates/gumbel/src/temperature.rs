@@ -111,19 +111,6 @@ impl<const D: usize> Temperature<D> {
         }
     }
 
-    /// Whether it is a tensor that may receive a gradient.
-    pub(crate) fn is_learned(&self) -> bool {
-        matches!(self, Self::Tensor(tau) if tau.is_autodiff())
-    }
-
-    /// `y`, to whose derivative one in a tensor of temperatures is added.
-    pub(crate) fn with_slope(&self, y: Tensor<D>, slope: Tensor<D>) -> Tensor<D> {
-        let Self::Tensor(tau) = self else { return y };
-        // The difference is exactly zero, with a derivative of one.
-        let change = restored(tau.clone() - tau.clone().detach(), y.dtype());
-        tracked_as(y, &change) + tracked_as(slope, &change) * change
-    }
-
     /// `x / τ`.
     pub(crate) fn temper(&self, x: Tensor<D>) -> Tensor<D> {
         match self {

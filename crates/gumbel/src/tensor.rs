@@ -114,6 +114,13 @@ pub(crate) fn tracked_as<const D: usize, const E: usize>(tensor: Tensor<D>, like
     if like.is_autodiff() && !tensor.is_autodiff() { tensor.autodiff() } else { tensor }
 }
 
+/// `y`, to whose derivative `slope` in a parameter is added.
+pub(crate) fn with_slope<const D: usize>(y: Tensor<D>, slope: Tensor<D>, parameter: Tensor<D>) -> Tensor<D> {
+    // The difference is exactly zero, with a derivative of one.
+    let change = tracked_as(restored(parameter.clone() - parameter.detach(), y.dtype()), &y);
+    tracked_as(y, &change) + tracked_as(slope, &change) * change
+}
+
 /// Where logits mask their category.
 pub(crate) fn masked<const D: usize>(logits: &Tensor<D>) -> Tensor<D, Bool> {
     logits.clone().equal_elem(f32::NEG_INFINITY)

@@ -77,10 +77,10 @@ impl<'a, T: Real> Book<'a, T> {
         self.half_norms[k / LANES][k % LANES] - product::<T, FMA>(point, &self.codes[self.row(k)])
     }
 
-    /// Bounds the difference of the rounding errors of two scores of a point with norm `norm`: a sum of n products has a
-    /// relative error of n units, of the sum of their magnitudes. That holds for every order of the additions, as each product
-    /// passes through at most n − 1 of them: for panels, whose sums wait in memory between parts without rounding, and for
-    /// single codes, whose sums are split. Infinite if a score may overflow.
+    /// Bounds the difference of the rounding errors of two scores of a point with norm `norm`. The error of a sum of n products
+    /// is at most n rounding units times the sum of their magnitudes, in whatever order they are added: each product passes
+    /// through at most n − 1 additions. So it holds for panels, whose partial sums are stored unrounded, and for single
+    /// codes, whose sums are split. Infinite if a score may overflow.
     pub fn margin(&self, norm: f64) -> f64 {
         let products = norm * self.radius;
         let magnitude = products + self.radius * self.radius;

@@ -86,10 +86,15 @@ pub(super) fn forward(keys: &[f64], count: usize, tau: f64) -> Vec<f64> {
     sum
 }
 
-/// A tie's slope is in proportion to `tau^−count`. What is beyond the range becomes the largest number of which a sum over
-/// the row is finite, so that no infinity meets another.
+/// The largest slope. That of a tie is in proportion to `tau^−count`, and what is beyond the range becomes the largest number
+/// of which a sum over the row is finite, so that no infinity meets another.
+fn limit(keys: &[f64]) -> f64 {
+    f64::MAX / (8.0 * (keys.len() as f64 + 1.0))
+}
+
+/// The cotangent of the keys from that of [`forward`].
 pub(super) fn pull_back(keys: &[f64], d: &[f64], count: usize, tau: f64) -> Vec<f64> {
-    let limit = f64::MAX / (8.0 * (keys.len() as f64 + 1.0));
+    let limit = limit(keys);
     let mut lambda = vec![0.0; keys.len()];
     let d: Vec<f64> = d.iter().map(|d| d.clamp(-limit, limit)).collect();
     for step in steps(keys, count, tau).into_iter().rev() {
@@ -101,9 +106,9 @@ pub(super) fn pull_back(keys: &[f64], d: &[f64], count: usize, tau: f64) -> Vec<
     lambda
 }
 
-/// The derivative of [`forward`] in τ, bounded as that in the keys is.
+/// The derivative of [`forward`] in τ.
 pub(super) fn tau_derivative(keys: &[f64], count: usize, tau: f64) -> Vec<f64> {
-    let limit = f64::MAX / (8.0 * (keys.len() as f64 + 1.0));
+    let limit = limit(keys);
     let (mut alpha, mut sum) = (vec![0.0; keys.len()], vec![0.0; keys.len()]);
     for step in steps(keys, count, tau) {
         let (slopes, left) = step.push(&alpha, tau);

@@ -44,7 +44,6 @@ const SIZES: [Size; 6] = [
 type Tuned = (f64, f64);
 
 /// An estimator of the table.
-#[derive(Clone, Copy)]
 struct Estimator {
     name: &'static str,
     heading: &'static str,

@@ -15,7 +15,7 @@
 //! The projection runs on the host in double precision, on every backend. Its backward pass runs as a fused kernel on
 //! Burn's Flex backend, and as Burn operations elsewhere.
 
-use crate::tensor::{at_least_single, attach, in_single, one_hot_argmax, restored, tracked_as, within_range};
+use crate::tensor::{at_least_single, attach, in_single, one_hot_argmax, restored, with_slope, within_range};
 use crate::{Error, Noise, Temperature, ops};
 use burn::tensor::Tensor;
 use gumbel_kernels::check_temperature;
@@ -121,10 +121,8 @@ pub fn adaptive_entmax<const D: usize>(
     let value = alpha.clone().into_data().iter::<f64>().sum();
     let dtype = logits.dtype();
     let y = entmax(at_least_single(logits), value, tau)?;
-    let slope = tracked_as(ops::entmax_alpha_derivative(&y, value)?, &y);
-    // The difference is exactly zero, with a gradient of one.
-    let change = (alpha.clone() - alpha.detach()).cast(y.dtype());
-    Ok(restored(y + slope * change.reshape([1; D]), dtype))
+    let slope = ops::entmax_alpha_derivative(&y, value)?;
+    Ok(restored(with_slope(y, slope, alpha.reshape([1; D])), dtype))
 }
 
 /// Draws a relaxed sample: [`sparsemax`] of logits perturbed by Gumbel noise. **Soft**, sparse, differentiable.

@@ -3,7 +3,7 @@
 use super::ones_at;
 use crate::ops::{self, HostArgument};
 use crate::perturbed::{self, NoiseDistribution, Perturbation};
-use crate::tensor::numbers;
+use crate::tensor::{numbers, with_slope};
 use crate::{Error, Noise, Temperature};
 use burn::tensor::{DType, Int, Tensor};
 use gumbel_kernels as kernels;
@@ -106,7 +106,7 @@ pub fn relaxed_top_k<const D: usize>(
     let (keys, tau) = (Keys::of(&logits, k, noise), tau.into());
     let taus = tau.on_host(logits.dims())?;
     let soft = keys.soft(&taus)?;
-    keys.with_gradient(logits, soft, &tau, taus)
+    keys.with_gradient(logits, soft, tau, taus)
 }
 
 /// Draws [`top_k_hot`] rows with the gradient of [`relaxed_top_k`] for the same noise. **Hard**, biased.
@@ -136,7 +136,7 @@ pub fn straight_through_top_k<const D: usize>(
     let (keys, tau) = (Keys::of(&logits, k, noise), tau.into());
     let taus = tau.on_host(logits.dims())?;
     let picked = keys.picked()?;
-    keys.with_gradient(logits, picked, &tau, taus)
+    keys.with_gradient(logits, picked, tau, taus)
 }
 
 /// Draws the `k` largest perturbed logits, with the gradient of implicit maximum likelihood (I-MLE). **Hard**, biased.
@@ -232,6 +232,9 @@ impl Keys {
     }
 
     fn soft(&self, taus: &[f64]) -> Result<Vec<f64>, Error> {
+        if taus.len() > 1 {
+            self.order()?; // Its errors name the row, which a kernel that is given one row cannot.
+        }
         let Self { categories, k, .. } = *self;
         self.each(taus, |rows, tau, stream, out| {
             kernels::subset::relaxed_top_k(&self.logits[rows], categories, k, tau, stream, out)
@@ -266,7 +269,6 @@ impl Keys {
             kernel(0..length, tau, self.stream, &mut all)?;
             return Ok(all);
         }
-        self.order()?; // Its errors name the row.
         for (row, &tau) in taus.iter().enumerate() {
             let range = row * width..(row + 1) * width;
             kernel(range.clone(), tau, self.stream.skip(range.start as u64), &mut all[range])?;
@@ -279,16 +281,21 @@ impl Keys {
         self,
         logits: Tensor<D>,
         values: Vec<f64>,
-        tau: &Temperature<D>,
+        tau: Temperature<D>,
         taus: Vec<f64>,
     ) -> Result<Tensor<D>, Error> {
         let (shape, logits) = (logits.dims(), HostArgument::new(logits));
-        let slope = match tau.is_learned() {
-            true => Some(logits.constant(self.slope(&taus)?, shape)),
-            false => None,
+        let learned = match tau {
+            Temperature::Tensor(tau) if tau.is_autodiff() => {
+                Some((logits.constant(self.slope(&taus)?, shape), tau))
+            }
+            _ => None,
         };
         let pull_back = move |d: &[f64]| self.pull_back(d, &taus).expect("the forward pass accepted them");
         let y = logits.differentiable(values, shape, pull_back);
-        Ok(slope.map_or(y.clone(), |slope| tau.with_slope(y, slope)))
+        Ok(match learned {
+            Some((slope, tau)) => with_slope(y, slope, tau),
+            None => y,
+        })
     }
 }
