@@ -34,6 +34,10 @@ def case(name, kind, seed, rows, width, books=(), **options):
     return {"name": name, "kind": kind, "books": books, "batches": batches, "cotangent": cotangent, **options}
 
 
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
 def cases(seed, rows, codes, width):
     book = numbers([seed, 20], codes, width)
     stages = [numbers([seed, 21 + i], codes, width, scale=0.6**i) for i in range(3)]
@@ -43,9 +47,11 @@ def cases(seed, rows, codes, width):
         yield case(f"vector, {gradient}", "vector", seed, rows, width, [book], gradient=gradient)
         yield case(f"SimVQ, {gradient}", "sim", seed, rows, width, [book], gradient=gradient, map=map_,
                    learning="gradient", commitment=0.25)
+        yield case(f"cosine, {gradient}", "vector", seed, rows, width, [unit(book)], gradient=gradient, space="sphere")
     yield case("vector, learned by gradient", "vector", seed, rows, width, [book], learning="gradient")
     yield case("residual", "residual", seed, rows, width, stages)
     yield case("product", "product", seed, rows, 2 * width, parts)
+    yield case("product, cosine", "product", seed, rows, 2 * width, [unit(part) for part in parts], space="sphere")
     levels = [8, 6, 5, 4, 3, 7][:width]
     yield case("FSQ", "finite-scalar", seed, rows, len(levels), levels=levels)
     for name, kind in (("LFQ", "lookup-free"), ("BSQ", "spherical")):
@@ -63,7 +69,7 @@ def model(case):
     books = torch.tensor(case["books"])
     kind, rotation = case["kind"], case.get("gradient") == "rotation"
     learned = case.get("learning") == "gradient"
-    options = dict(decay=0.8, commitment_weight=1.0, rotation_trick=rotation)
+    options = dict(decay=0.8, commitment_weight=1.0, rotation_trick=rotation, use_cosine_sim=case.get("space") == "sphere")
     if kind == "vector":
         if learned:
             options |= dict(learnable_codebook=True, ema_update=False)

@@ -7,7 +7,7 @@ use burn::module::{Module, list_param_ids};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use gumbel::quantize::{
-    BinaryQuantizer, BinaryQuantizerConfig, BinarySpace, CodeGradient, CodebookLearning,
+    BinaryQuantizer, BinaryQuantizerConfig, BinarySpace, CodeGradient, CodeSpace, CodebookLearning,
     FiniteScalarQuantizer, ProductQuantizer, Quantized, ResidualQuantizer, SimVq, SimVqConfig,
     VectorQuantizer, VectorQuantizerConfig,
 };
@@ -24,6 +24,8 @@ pub struct Case {
     /// What the case is called.
     pub name: String,
     kind: Kind,
+    #[serde(default)]
+    space: CodeSpace,
     #[serde(default)]
     gradient: CodeGradient,
     #[serde(default)]
@@ -149,6 +151,7 @@ impl Case {
     fn book(&self, codes: &Table) -> Result<VectorQuantizer, Error> {
         let [count, width] = [codes.len(), codes[0].len()];
         let config = VectorQuantizerConfig {
+            space: self.space,
             gradient: self.gradient,
             learning: self.learning,
             commitment: self.commitment,

@@ -2,7 +2,7 @@
 //!
 //! | quantiser | codes | gradient of the input | codes learn by | losses |
 //! | --- | --- | --- | --- | --- |
-//! | [`VectorQuantizer`] | K vectors | straight-through or rotation | moving averages, gradient, or not | `commitment`, `codebook` |
+//! | [`VectorQuantizer`] | K vectors, anywhere or on the sphere ([`CodeSpace`]) | straight-through or rotation | moving averages, gradient, or not | `commitment`, `codebook` |
 //! | [`ProductQuantizer`] | G vectors beside each other | the same, for each part | the same | the same |
 //! | [`ResidualQuantizer`] | sums of G vectors | the same, for the sum | the same | the same |
 //! | [`SimVq`] | K fixed vectors times a matrix | straight-through or rotation | gradient, of the matrix | `commitment`, `codebook` |
@@ -25,10 +25,12 @@ mod gradient;
 mod gumbel;
 mod k_means;
 mod nearest;
+mod parameter;
 mod product;
 mod quantized;
 mod residual;
 mod sim;
+mod space;
 mod usage;
 mod vector;
 
@@ -42,5 +44,6 @@ pub use product::ProductQuantizer;
 pub use quantized::{Assignments, Quantized, Term};
 pub use residual::ResidualQuantizer;
 pub use sim::{SimVq, SimVqConfig};
+pub use space::CodeSpace;
 pub use usage::CodeUsage;
 pub use vector::{CodebookLearning, VectorQuantizer, VectorQuantizerConfig};

@@ -88,8 +88,8 @@ impl ProductQuantizer {
         let vectors = Vectors::new(OWNER, x, self.width())?;
         let (mut values, mut terms, mut assigned) = (vec![], vec![], vec![]);
         for (x, quantizer) in self.split(&vectors.rows) {
-            let part = quantizer.quantize_rows(x.clone())?;
-            values.push(quantizer.config().gradient.attach(x, part.codes));
+            let part = quantizer.quantize_rows(x)?;
+            values.push(quantizer.config().gradient.attach(part.inputs, part.codes));
             terms.extend(part.terms);
             assigned.push(part.assigned);
         }
@@ -126,7 +126,7 @@ impl ProductQuantizer {
     /// If the width is another.
     pub fn encode<const R: usize>(&self, x: Tensor<R>) -> Result<Tensor<R, Int>, Error> {
         let vectors = Vectors::new(OWNER, x, self.width())?;
-        let columns = self.split(&vectors.rows).map(|(x, part)| super::quantized::choose(&x, &part.codes()));
+        let columns = self.split(&vectors.rows).map(|(x, part)| part.choose(x));
         Ok(vectors.indices(columns.collect::<Result<_, _>>()?))
     }
 

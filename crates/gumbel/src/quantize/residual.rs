@@ -2,6 +2,7 @@
 
 use super::k_means::KMeans;
 use super::quantized::{Assignments, Quantized, Vectors, choose, columns, combined, outer};
+use super::space::CodeSpace;
 use super::vector::VectorQuantizer;
 use crate::{Error, Noise};
 use burn::module::Module;
@@ -43,9 +44,19 @@ impl ResidualQuantizer {
     /// A quantiser of these stages.
     ///
     /// # Errors
-    /// No stage; stages of different widths.
+    /// No stage; stages of different widths; a stage on the sphere, where what is left over has no place.
     pub fn new(stages: Vec<VectorQuantizer>) -> Result<Self, Error> {
         crate::checked::at_least_one(OWNER, "the number of stages", stages.len())?;
+        if let Some(space) =
+            stages.iter().map(|stage| stage.config().space).find(|&at| at != CodeSpace::Euclidean)
+        {
+            return Err(Error::parameter(
+                OWNER,
+                "the space of a stage",
+                "euclidean",
+                format!("{space:?}").to_lowercase(),
+            ));
+        }
         let widths = stages.iter().map(|stage| stage.config().width);
         match widths.clone().find(|&width| width != stages[0].config().width) {
             None => Ok(Self { stages }),

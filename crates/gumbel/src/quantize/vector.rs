@@ -2,15 +2,16 @@
 
 use super::gradient::CodeGradient;
 use super::k_means::{KMeans, Totals, distinct, k_means};
+use super::parameter::{precise, replace, set};
 use super::quantized::{
     Assigned, Assignments, Quantized, Term, Vectors, choose, columns, mean_square, outer,
 };
+use super::space::CodeSpace;
 use crate::checked::{at_least_one, not_negative, positive};
-use crate::ops::accumulated_as;
 use crate::tensor::{at_least_single, numbers};
 use crate::{Error, Noise};
 use burn::module::{Module, Param, ParamId};
-use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 const OWNER: &str = "vector quantiser";
@@ -49,6 +50,9 @@ pub struct VectorQuantizerConfig {
     pub codes: usize,
     /// W, the width of a code.
     pub width: usize,
+    /// Where codes lie and inputs are placed.
+    #[serde(default)]
+    pub space: CodeSpace,
     /// The gradient that inputs receive.
     pub gradient: CodeGradient,
     /// How the codebook learns.
@@ -67,11 +71,12 @@ pub struct VectorQuantizerConfig {
 }
 
 impl VectorQuantizerConfig {
-    /// The defaults: straight-through, moving averages, nothing revived.
+    /// The defaults: Euclidean, straight-through, moving averages, nothing revived.
     pub fn new(codes: usize, width: usize) -> Self {
         Self {
             codes,
             width,
+            space: CodeSpace::default(),
             gradient: CodeGradient::default(),
             learning: CodebookLearning::default(),
             commitment: 0.25,
@@ -82,25 +87,27 @@ impl VectorQuantizerConfig {
         }
     }
 
-    /// A quantiser with uniform codes between −1/K and 1/K. [`initialize`](VectorQuantizer::initialize) it with the first
-    /// batch, unless inputs are that small.
+    /// A quantiser with uniform codes between −1/K and 1/K, or on the sphere. [`initialize`](VectorQuantizer::initialize) it
+    /// with the first batch, unless inputs are like that.
     ///
     /// # Errors
     /// An option out of its range.
     pub fn init(&self, device: &Device, noise: &mut Noise) -> Result<VectorQuantizer, Error> {
+        let shape = [self.codes.max(1), self.width.max(1)];
         let reach = 1.0 / self.codes.max(1) as f64;
-        let codes =
-            noise.uniform::<2>([self.codes.max(1), self.width.max(1)], device) * (2.0 * reach) - reach;
-        self.build(codes)
+        self.build(match self.space {
+            CodeSpace::Euclidean => noise.uniform::<2>(shape, device) * (2.0 * reach) - reach,
+            CodeSpace::Sphere => noise.normal(shape, device),
+        })
     }
 
-    /// A quantiser with these codes, in their type.
+    /// A quantiser with these codes, in their type; on the sphere, with their directions.
     ///
     /// # Shapes
     /// `codes` `[K, W]`.
     ///
     /// # Errors
-    /// An option out of its range; a code that is NaN or infinite.
+    /// An option out of its range; a code that is NaN or infinite, or on the sphere zero.
     ///
     /// # Panics
     /// If the codes have another shape.
@@ -114,6 +121,7 @@ impl VectorQuantizerConfig {
         self.check()?;
         let codes = at_least_single(codes.detach());
         choose(&codes, &codes.clone().narrow(0, 0, 1))?; // refuses what is not finite
+        let codes = self.space.place_codes(OWNER, codes)?;
         let counts = Tensor::ones([self.codes], (&codes.device(), codes.dtype()));
         let learned = self.learning == CodebookLearning::Gradient;
         Ok(VectorQuantizer {
@@ -148,7 +156,8 @@ impl VectorQuantizerConfig {
 /// c = codes[argmin_k |x − c_k|²],   commitment β |x − sg(c)|²,   sg: without a gradient
 /// ```
 ///
-/// Van den Oord, Vinyals and Kavukcuoglu 2017 (VQ-VAE); see [`CodeGradient`] and [`CodebookLearning`] for the choices.
+/// Van den Oord, Vinyals and Kavukcuoglu 2017 (VQ-VAE); see [`CodeSpace`], [`CodeGradient`] and [`CodebookLearning`] for the
+/// choices. On the sphere `x / |x|` takes the place of x everywhere.
 ///
 /// Training calls [`quantize`](Self::quantize), which is a pure function, adds the [loss](Quantized::loss) to the
 /// objective, and after the step of the optimiser calls [`adapt`](Self::adapt) with what `quantize` returned. Evaluation
@@ -194,7 +203,11 @@ impl VectorQuantizer {
 
     /// The codes, `[K, W]`; with their graph if they learn by gradient.
     pub fn codes(&self) -> Tensor<2> {
-        self.codes.val()
+        match self.config.learning {
+            // An optimiser moves them off the sphere.
+            CodebookLearning::Gradient => self.config.space.place(self.codes.val()),
+            _ => self.codes.val(),
+        }
     }
 
     /// The moving averages of the number of inputs of each code, `[K]`: 1 at first.
@@ -208,7 +221,7 @@ impl VectorQuantizer {
     /// `x` `[.., W]`.
     ///
     /// # Errors
-    /// Fewer vectors than codes; a number that is NaN or infinite.
+    /// Fewer vectors than codes; a number that is NaN or infinite; on the sphere, vectors around a centre that cancel.
     ///
     /// # Panics
     /// If the width is another.
@@ -219,9 +232,9 @@ impl VectorQuantizer {
         noise: &mut Noise,
     ) -> Result<(), Error> {
         let rows = Vectors::new(OWNER, x, self.config.width)?.rows.inner();
-        let clusters = k_means(rows, self.config.codes, how, noise)?;
+        let clusters = k_means(self.config.space.place(rows), self.config.codes, how, noise)?;
         let sums = clusters.centres.clone() * clusters.counts.clone().unsqueeze_dim::<2>(1);
-        set(&mut self.codes, clusters.centres);
+        set(&mut self.codes, self.config.space.place_codes(OWNER, clusters.centres)?);
         set(&mut self.counts, clusters.counts);
         set(&mut self.sums, sums);
         Ok(())
@@ -241,7 +254,7 @@ impl VectorQuantizer {
     pub fn quantize<const R: usize>(&self, x: Tensor<R>) -> Result<Quantized<R>, Error> {
         let vectors = Vectors::new(OWNER, x, self.config.width)?;
         let part = self.quantize_rows(vectors.rows.clone())?;
-        let values = self.config.gradient.attach(vectors.rows.clone(), part.codes);
+        let values = self.config.gradient.attach(part.inputs, part.codes);
         Ok(Quantized {
             values: vectors.values(values),
             indices: vectors.indices(vec![part.assigned.indices.clone()]),
@@ -252,6 +265,7 @@ impl VectorQuantizer {
 
     /// The part of one codebook in a result.
     pub(super) fn quantize_rows(&self, x: Tensor<2>) -> Result<Part, Error> {
+        let x = self.config.space.place(x);
         let codes = self.codes().cast(x.dtype());
         let indices = choose(&x, &codes)?;
         let chosen = codes.select(0, indices.clone());
@@ -261,7 +275,7 @@ impl VectorQuantizer {
         if self.config.learning == CodebookLearning::Gradient {
             terms.push(Term::new("codebook", self.config.codebook, mean_square(x.clone().detach(), chosen)));
         }
-        Ok(Part { codes: fixed, terms, assigned: Assigned::new(&x, indices) })
+        Ok(Part { codes: fixed, terms, assigned: Assigned::new(&x, indices), inputs: x })
     }
 
     /// **For training**, after the step: learns from the inputs that the codes were assigned, and revives dead codes by
@@ -272,6 +286,7 @@ impl VectorQuantizer {
     /// c_k = m_k / ñ_k,   ñ_k = (n_k + ε) / (n + K ε) · n,   n = Σ_k n_k
     /// ```
     ///
+    /// On the sphere a code is the direction of that average, or stays where it is if the average is zero.
     /// Every replacement is another of the inputs. If there are fewer inputs than dead codes, some stay dead for this time.
     /// The moving count of a revived code is `revive_below`. Reads K numbers back from the device.
     ///
@@ -295,7 +310,9 @@ impl VectorQuantizer {
             let smoothed = (counts + self.config.smoothing)
                 / (total.clone() + self.config.smoothing * self.config.codes as f64)
                 * total;
-            set(&mut self.codes, sums.clone() / smoothed.unsqueeze_dim(1));
+            let means = sums.clone() / smoothed.unsqueeze_dim(1);
+            let codes = self.config.space.moved(precise(&self.codes), means);
+            set(&mut self.codes, codes);
             set(&mut self.sums, sums);
         }
         match self.config.learning {
@@ -339,7 +356,12 @@ impl VectorQuantizer {
     /// If the width is another.
     pub fn encode<const R: usize>(&self, x: Tensor<R>) -> Result<Tensor<R, Int>, Error> {
         let vectors = Vectors::new(OWNER, x, self.config.width)?;
-        Ok(vectors.indices(vec![choose(&vectors.rows, &self.codes())?]))
+        Ok(vectors.indices(vec![self.choose(vectors.rows.clone())?]))
+    }
+
+    /// The indices of the nearest codes, `[N]`.
+    pub(super) fn choose(&self, x: Tensor<2>) -> Result<Tensor<1, Int>, Error> {
+        choose(&self.config.space.place(x), &self.codes())
     }
 
     /// **For evaluation**: the codes of indices.
@@ -361,29 +383,9 @@ impl VectorQuantizer {
 
 /// What a codebook contributes to a result: codes without a gradient, losses, and what to learn from.
 pub(super) struct Part {
+    /// Where they are placed.
+    pub inputs: Tensor<2>,
     pub codes: Tensor<2>,
     pub terms: Vec<Term>,
     pub assigned: Assigned,
-}
-
-/// A buffer in the precision of running sums, without a graph.
-fn precise<const D: usize>(param: &Param<Tensor<D>>) -> Tensor<D> {
-    let value = param.val().inner();
-    let dtype = accumulated_as(&value.device());
-    value.cast(dtype)
-}
-
-/// Gives a parameter another value, in its type and with its training state.
-fn set<const D: usize>(param: &mut Param<Tensor<D>>, value: Tensor<D>) {
-    *param = param.clone().map(|old| {
-        let value = value.cast(old.dtype());
-        if old.is_autodiff() { value.autodiff().set_require_grad(old.is_require_grad()) } else { value }
-    });
-}
-
-/// Replaces rows of a parameter.
-fn replace<const D: usize>(param: &mut Param<Tensor<D>>, at: Tensor<1, Int>, rows: Tensor<D>) {
-    let old = param.val().inner();
-    let rows = rows.cast(old.dtype());
-    set(param, old.select_assign(0, at, rows, IndexingUpdateOp::Assign));
 }

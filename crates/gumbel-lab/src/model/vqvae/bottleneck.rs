@@ -4,7 +4,7 @@ use super::{QuantizerName, VqvaeConfig};
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Int, Tensor};
 use gumbel::quantize::{
-    Assignments, BinaryQuantizer, BinaryQuantizerConfig, CodeGradient, CodebookLearning,
+    Assignments, BinaryQuantizer, BinaryQuantizerConfig, CodeGradient, CodeSpace, CodebookLearning,
     FiniteScalarQuantizer, GumbelQuantizer, GumbelQuantizerConfig, KMeans, ProductQuantizer, Quantized,
     ResidualQuantizer, SimVq, SimVqConfig, VectorQuantizer, VectorQuantizerConfig,
 };
@@ -161,6 +161,9 @@ fn book(config: &VqvaeConfig, width: usize) -> VectorQuantizerConfig {
         QuantizerName::VqPlain => plain,
         QuantizerName::VqGradient => VectorQuantizerConfig { learning: CodebookLearning::Gradient, ..plain },
         QuantizerName::Rotation => VectorQuantizerConfig { gradient: CodeGradient::Rotation, ..plain },
+        QuantizerName::Cosine => {
+            VectorQuantizerConfig { space: CodeSpace::Sphere, revive_below: DEAD, ..plain }
+        }
         _ => VectorQuantizerConfig { revive_below: DEAD, ..plain },
     }
 }

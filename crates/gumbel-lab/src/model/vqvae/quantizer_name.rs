@@ -15,6 +15,8 @@ pub enum QuantizerName {
     VqGradient,
     /// As vq-plain, with the gradient of the rotation trick
     Rotation,
+    /// As vq, by the largest cosine similarity: vectors and codes of norm 1
+    Cosine,
     /// Nearest of fixed codes seen through a learned linear map
     Simvq,
     /// Finite scalar quantization: coordinates are rounded
@@ -39,6 +41,7 @@ impl QuantizerName {
             Self::VqPlain => "vq-plain",
             Self::VqGradient => "vq-gradient",
             Self::Rotation => "rotation",
+            Self::Cosine => "cosine",
             Self::Simvq => "simvq",
             Self::Fsq => "fsq",
             Self::Lfq => "lfq",

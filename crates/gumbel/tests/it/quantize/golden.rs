@@ -30,7 +30,7 @@ fn tolerance(term: &str) -> f64 {
 #[test]
 fn results_are_those_of_vector_quantize_pytorch() {
     let golden: Golden = serde_json::from_str(include_str!("golden.json")).expect("the cases");
-    assert_eq!(golden.cases.len(), 10);
+    assert_eq!(golden.cases.len(), 13);
     for Entry { case, outcomes } in golden.cases {
         println!("{}", case.name);
         let entropies = ["LFQ", "BSQ"].contains(&case.name.as_str());

@@ -7,6 +7,7 @@ mod golden;
 mod gradients;
 mod learning;
 mod refusals;
+mod sphere;
 
 use crate::support::{double, numbers};
 use burn::tensor::{Device, Int, Tensor};
