@@ -6,8 +6,8 @@ set -euo pipefail
 gumbel=${1:?the program gumbel}
 runs=${2:-runs/quantize}
 here=$(dirname "$0")
-all=vq,vq-plain,vq-gradient,rotation,simvq,fsq,lfq,bsq,residual,grouped,gumbel
-compared=vq,vq-plain,rotation,fsq
+all=vq,vq-plain,vq-gradient,rotation,simvq,fsq,lfq,bsq,residual,grouped,gumbel,cosine
+compared=vq,vq-plain,rotation,fsq,cosine
 
 for data in digits mnist fashion-mnist; do
     for seed in 0 1 2; do
