@@ -21,10 +21,10 @@ fn gpu() -> Device {
     Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)
 }
 
-/// A device has one note of unfit rows: tests that read it run one after the other.
+/// A device has one precision, and one note of unfit rows: tests run one after the other.
 fn alone() -> MutexGuard<'static, ()> {
-    static NOTE: Mutex<()> = Mutex::new(());
-    NOTE.lock().unwrap_or_else(PoisonError::into_inner)
+    static DEVICE: Mutex<()> = Mutex::new(());
+    DEVICE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn noise() -> Noise {
@@ -125,6 +125,7 @@ const DRAWS: [Draw; 5] = [Noise::uniform, Noise::exponential, Noise::gumbel, Noi
 
 #[test]
 fn noise_is_that_of_the_cpu() {
+    let _alone = alone();
     for count in [1, 5, 64, 1000] {
         for draw in DRAWS {
             let mut start = noise();
@@ -180,7 +181,7 @@ fn half_precision_is_computed_in_single() {
 
 #[test]
 fn the_fast_precision_is_near() {
-    let device = gpu();
+    let (device, _alone) = (gpu(), alone());
     let sample = |l: Tensor<2>| gumbel::gumbel_softmax(l, 0.7, &mut noise());
     gumbel::set_precision(&device, Precision::Fast);
     let there = value_and_slopes(&device, &logits([6, 10], true), DType::F32, &sample);
