@@ -47,15 +47,8 @@ impl ResidualQuantizer {
     /// No stage; stages of different widths; a stage on the sphere, where what is left over has no place.
     pub fn new(stages: Vec<VectorQuantizer>) -> Result<Self, Error> {
         crate::checked::at_least_one(OWNER, "the number of stages", stages.len())?;
-        if let Some(space) =
-            stages.iter().map(|stage| stage.config().space).find(|&at| at != CodeSpace::Euclidean)
-        {
-            return Err(Error::parameter(
-                OWNER,
-                "the space of a stage",
-                "euclidean",
-                format!("{space:?}").to_lowercase(),
-            ));
+        if stages.iter().any(|stage| stage.config().space == CodeSpace::Sphere) {
+            return Err(Error::parameter(OWNER, "the space of a stage", "euclidean", "sphere"));
         }
         let widths = stages.iter().map(|stage| stage.config().width);
         match widths.clone().find(|&width| width != stages[0].config().width) {

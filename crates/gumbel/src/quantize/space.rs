@@ -47,19 +47,22 @@ impl CodeSpace {
         }
     }
 
-    /// Codes `[K, W]` in this space.
+    /// Finite codes `[K, W]` in this space.
     ///
     /// # Errors
-    /// A code without a direction.
+    /// On the sphere, a code of zeros, which has no direction.
     pub(super) fn place_codes(self, owner: &'static str, codes: Tensor<2>) -> Result<Tensor<2>, Error> {
-        if self == Self::Sphere {
-            let largest = numbers(codes.clone().inner().abs().max_dim(1));
-            if let Some(index) = largest.iter().position(|&largest| largest == 0.0) {
-                let expected = "with a direction";
-                return Err(Error::Element { owner, parameter: "code", expected, index, value: 0.0 });
+        if self == Self::Euclidean {
+            return Ok(codes);
+        }
+        let (norm, direction) = polar(codes);
+        match numbers(norm.inner()).iter().position(|&norm| norm == 0.0) {
+            None => Ok(direction),
+            Some(index) => {
+                let expected = "a nonzero vector";
+                Err(Error::Element { owner, parameter: "code", expected, index, value: 0.0 })
             }
         }
-        Ok(self.place(codes))
     }
 
     /// Codes `[K, W]` after their averages have moved to `means`.

@@ -18,13 +18,22 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-fn single<const R: usize>(tensor: Tensor<R>) -> Vec<f64> {
-    tensor.inner().into_data().iter::<f64>().collect()
+fn table<const N: usize>(rows: [[f32; 2]; N]) -> Tensor<2> {
+    Tensor::from_floats(rows, &Device::flex())
+}
+
+/// A quantiser of these codes after it has adapted to these inputs, with γ = 0.5.
+fn adapted<const N: usize>(codes: [[f32; 2]; N], inputs: [[f32; 2]; N]) -> VectorQuantizer {
+    let config = VectorQuantizerConfig { decay: 0.5, ..on_sphere(N, 2) };
+    let mut quantizer = config.init_with(table(codes)).unwrap();
+    let assignments = quantizer.quantize(table(inputs)).unwrap().assignments;
+    quantizer.adapt(&assignments, &mut Noise::from_seed(1)).unwrap();
+    quantizer
 }
 
 #[track_caller]
 fn assert_on_sphere(quantizer: &VectorQuantizer) {
-    let codes = rows(single(quantizer.codes()), quantizer.config().width);
+    let codes = rows(numbers(quantizer.codes()), quantizer.config().width);
     assert_close(
         &codes.iter().map(|code| dot(code, code)).collect::<Vec<_>>(),
         &vec![1.0; codes.len()],
@@ -75,25 +84,18 @@ fn the_input_is_divided_by_its_norm_and_its_gradient_passes_through_that() {
     }
 }
 
-/// With γ = 0.5 the code (1, 0) and the input (6, 8) / 10 have the average (0.8, 0.4).
+/// The code (1, 0) and the input (6, 8) / 10 have the average (0.8, 0.4).
 #[test]
-fn a_moving_average_is_brought_back_to_the_sphere_or_left_out() {
-    let config = VectorQuantizerConfig { decay: 0.5, ..on_sphere(2, 2) };
-    let table = |rows: [[f32; 2]; 2]| Tensor::<2>::from_floats(rows, &Device::flex());
-    let mut quantizer = config.init_with(table([[2.0, 0.0], [0.0, -3.0]])).unwrap();
-    let mut assignments = quantizer.quantize(table([[6.0, 8.0], [-1.0, -1.5]])).unwrap().assignments;
-    quantizer.adapt(&assignments, &mut Noise::from_seed(1)).unwrap();
+fn a_moving_average_is_brought_back_to_the_sphere() {
+    let quantizer = adapted([[2.0, 0.0], [0.0, -3.0]], [[6.0, 8.0], [-1.0, -1.5]]);
     let norm = f64::hypot(0.8, 0.4);
-    assert_close(&single(quantizer.codes())[..2], &[0.8 / norm, 0.4 / norm], 1e-6);
+    assert_close(&numbers(quantizer.codes())[..2], &[0.8 / norm, 0.4 / norm], 1e-6);
     assert_on_sphere(&quantizer);
+}
 
-    // An input opposite to the only code cancels it.
-    let config = VectorQuantizerConfig { decay: 0.5, ..on_sphere(1, 2) };
-    let row = |row: [f32; 2]| Tensor::<2>::from_floats([row], &Device::flex());
-    let mut quantizer = config.init_with(row([0.0, 1.0])).unwrap();
-    assignments = quantizer.quantize(row([0.0, -7.0])).unwrap().assignments;
-    quantizer.adapt(&assignments, &mut Noise::from_seed(1)).unwrap();
-    assert_eq!(single(quantizer.codes()), [0.0, 1.0]);
+#[test]
+fn a_code_that_its_inputs_cancel_stays() {
+    assert_eq!(numbers(adapted([[0.0, 1.0]], [[0.0, -7.0]]).codes()), [0.0, 1.0]);
 }
 
 #[test]
@@ -121,10 +123,10 @@ fn stepped(quantizer: VectorQuantizer, loss: Tensor<1>) -> VectorQuantizer {
     if quantizer.config().learning != CodebookLearning::Gradient {
         return quantizer;
     }
-    let before = single(quantizer.codes());
+    let before = numbers(quantizer.codes());
     let gradients = GradientsParams::from_grads(loss.backward(), &quantizer);
     let after = SgdConfig::new().init().step(3.0, quantizer, gradients);
-    assert_ne!(single(after.codes()), before);
+    assert_ne!(numbers(after.codes()), before);
     after
 }
 
@@ -145,11 +147,10 @@ fn parts_of_a_product_are_placed_each_by_itself() {
 
 #[test]
 fn what_has_no_direction_or_no_place_is_refused_or_stays() {
-    let table = |rows: [[f32; 2]; 2]| Tensor::<2>::from_floats(rows, &Device::flex());
     let error = |result: Result<VectorQuantizer, gumbel::Error>| result.unwrap_err().to_string();
     assert_eq!(
         error(on_sphere(2, 2).init_with(table([[1.0, 0.0], [0.0, 0.0]]))),
-        "vector quantiser: the code must be with a direction, got 0 at index 1"
+        "vector quantiser: the code must be a nonzero vector, got 0 at index 1"
     );
     let quantizer = on_sphere(2, 2).init_with(table([[1.0, 0.0], [0.0, 1.0]])).unwrap();
     let refused = quantizer.quantize(table([[0.0, 1.0], [1.0, f32::INFINITY]])).unwrap_err();
